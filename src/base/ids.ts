@@ -1,0 +1,16 @@
+/** Ids in AWS's shapes, made from a given source of randomness. */
+import type { Random } from './random.ts';
+
+/** `chars` lower-case hex digits; AWS uses 32 for tasks, 17 behind a prefix (`eni-`, `subnet-`, ...) in EC2. */
+export function hexId(random: Random, chars = 32): string {
+  return Buffer.from(random.bytes(Math.ceil(chars / 2))).toString('hex').slice(0, chars);
+}
+
+/** A version 4 UUID (RFC 9562, section 5.4). */
+export function uuid(random: Random): string {
+  const b = Buffer.from(random.bytes(16));
+  b[6] = ((b[6] ?? 0) & 0x0f) | 0x40;
+  b[8] = ((b[8] ?? 0) & 0x3f) | 0x80;
+  const h = b.toString('hex');
+  return `${h.slice(0, 8)}-${h.slice(8, 12)}-${h.slice(12, 16)}-${h.slice(16, 20)}-${h.slice(20)}`;
+}

@@ -1,0 +1,36 @@
+/** Every named bound of berth, in one place. Units are in the names. */
+export const limits = {
+  /** Largest HTTP request body the gateway reads whole; uploads stream and are bounded by `importBytes`. */
+  requestBodyBytes: 4 * 1024 * 1024,
+  /** Largest image archive that may be imported. */
+  importBytes: 64 * 1024 ** 3,
+  /** Largest frame on the link and on a supervisor's socket. */
+  frameBytes: 1024 * 1024,
+  /** Bytes that a link stream may have under way before the reader has to grant more. */
+  streamWindowBytes: 1024 * 1024,
+  /** Frames waiting to be written to one peer; past it the connection is dropped and made anew. */
+  sendQueueFrames: 65_536,
+  /** How old or how far ahead a request's signature may be (AWS: 5 minutes). */
+  clockSkewMs: 5 * 60_000,
+  /** Unacknowledged output kept on disk for one task; past it new output is dropped, counted and said. */
+  spoolBytes: 64 * 1024 * 1024,
+  /** One log event (CloudWatch Logs: 1 MiB since 2025, 256 KiB before). */
+  logEventBytes: 256 * 1024,
+  /** How long a stopped task stays describable (AWS: at least 1 hour). */
+  stoppedTaskKeepMs: 24 * 3600_000,
+  /** A client token's life (AWS: 24 hours). */
+  clientTokenKeepMs: 24 * 3600_000,
+  /** Processes and threads in one task. */
+  taskPids: 4096,
+  /** Layers of one image that are fetched at the same time. */
+  layersInFlight: 4,
+  layersPerImage: 127,
+  manifestBytes: 4 * 1024 * 1024,
+  /** What one layer may unpack to: bombs are refused. */
+  layerUnpackedBytes: 64 * 1024 ** 3,
+  layerEntries: 2_000_000,
+  /** Tasks in one RunTask call. */
+  runTaskCount: 10,
+  /** Tasks that one host works on at the same time; more wait in line. */
+  startsInFlight: 16,
+} as const;

@@ -1,0 +1,101 @@
+/** The records besides tasks. Desired and observed never share a column; the writers stand in ARCHITECTURE.md. */
+import type { IsolationKind } from './task-spec.ts';
+import type { Scope } from './scope.ts';
+import type { Tag } from './task.ts';
+
+export type ClusterRecord = {
+  key: Scope & { name: string };
+  revision: number;
+  status: 'ACTIVE' | 'INACTIVE';
+  createdAt: number;
+  tags: Tag[];
+  /** ECS `settings`: containerInsights, and berth's own named switches. */
+  settings: { name: string; value: string }[];
+  configuration: Record<string, unknown> | null;
+  capacityProviders: string[];
+  defaultStrategy: { capacityProvider: string; weight: number; base: number }[];
+  serviceConnectDefaults: Record<string, unknown> | null;
+};
+
+/** The front door's task definition, kept whole. `definition` is the API's own TaskDefinition shape, defaults filled in. */
+export type TaskDefinitionRecord = {
+  key: Scope & { family: string; taskRevision: number };
+  revision: number;
+  status: 'ACTIVE' | 'INACTIVE' | 'DELETE_IN_PROGRESS';
+  registeredAt: number;
+  registeredBy: string;
+  deregisteredAt: number | null;
+  tags: Tag[];
+  definition: Record<string, unknown>;
+};
+
+export type VpcRecord = { key: Scope & { id: string }; revision: number; cidr: string; isDefault: boolean; tags: Tag[] };
+export type SubnetRecord = {
+  key: Scope & { id: string };
+  revision: number;
+  vpcId: string;
+  cidr: string;
+  zone: string;
+  zoneId: string;
+  isDefault: boolean;
+  tags: Tag[];
+};
+export type SecurityGroupRecord = {
+  key: Scope & { id: string };
+  revision: number;
+  vpcId: string;
+  name: string;
+  description: string;
+  isDefault: boolean;
+  tags: Tag[];
+};
+
+/** An account setting, of one principal or (`principal` = "default") of the whole account. */
+export type SettingRecord = { key: Scope & { principal: string; name: string }; revision: number; value: string };
+
+/** Custom attributes (PutAttributes) of container instances and other targets. */
+export type AttributeRecord = {
+  key: Scope & { cluster: string; name: string; targetId: string };
+  revision: number;
+  targetType: string;
+  value: string | null;
+};
+
+/** An idempotent call that was answered: same token, same parameters, same answer. */
+export type ClientTokenRecord = {
+  key: Scope & { cluster: string; operation: string; token: string };
+  revision: number;
+  paramsHash: string;
+  taskIds: string[];
+  expiresAt: number;
+};
+
+/** A machine. `info` and `usage` are written by control/host-session from what the host says. */
+export type HostRecord = {
+  key: { hostId: string };
+  revision: number;
+  info: HostInfo;
+  usage: HostUsage;
+  status: 'CONNECTED' | 'DISCONNECTED';
+  seenAt: number;
+};
+
+export type HostInfo = {
+  hostname: string;
+  arch: 'amd64' | 'arm64';
+  cpuMillis: number;
+  memoryBytes: number;
+  /** Never given out. */
+  reserveBytes: number;
+  isolation: { kind: IsolationKind; works: boolean; reason: string }[];
+  strictCapacity: boolean;
+  /** IPv4 ranges (CIDR) that the machine itself uses or routes: no VPC may take them. */
+  occupiedCidrs: string[];
+  /** The instance's preferred order of /16 ranges, from its state directory. */
+  cidrSeed: number;
+};
+
+export type HostUsage = { freeMemoryBytes: number; freeDiskBytes: number; loadPercent: number; tasks: number };
+
+/** Access keys: `secret` is kept in a file of the control plane's, never in a row. */
+export type Principal = { account: string; arn: string; userId: string; accessKeyId: string };

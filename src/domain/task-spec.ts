@@ -1,0 +1,75 @@
+/**
+ * TaskSpec: what to run, in berth's own terms, fully resolved (overrides applied, defaults filled in). A front door makes it and keeps
+ * its own definition whole in its own rows; nothing below `intent` sees an ECS or a Kubernetes shape.
+ */
+
+export type IsolationKind = 'container' | 'gvisor' | 'microvm';
+export type IsolationWish = 'auto' | IsolationKind;
+
+export type TaskSpec = {
+  /** 1000 = one core. */
+  cpuMillis: number;
+  memoryBytes: number;
+  ephemeralBytes: number;
+  isolation: IsolationWish;
+  platform: { os: 'linux'; arch: 'amd64' | 'arm64' };
+  /** Whether all containers share one PID namespace. */
+  pidMode: 'container' | 'task';
+  sysctls: Record<string, string>;
+  volumes: VolumeSpec[];
+  /** In the order of the definition; 1 to 10 of them, at least one essential. */
+  containers: ContainerSpec[];
+};
+
+/** `scratch`: an empty directory that lives and dies with the task, shared by its containers. Other kinds come later. */
+export type VolumeSpec = { name: string; kind: 'scratch' };
+
+export type StartCondition = 'START' | 'COMPLETE' | 'SUCCESS' | 'HEALTHY';
+
+export type ContainerSpec = {
+  name: string;
+  /** An image reference as the user wrote it. */
+  image: string;
+  /** null: the image's own. */
+  entryPoint: string[] | null;
+  command: string[] | null;
+  workingDirectory: string | null;
+  /** `name`, `uid`, `name:group`, `uid:gid`, ...; null: the image's own. */
+  user: string | null;
+  environment: Record<string, string>;
+  essential: boolean;
+  /** CPU shares relative to the task's other containers, in millicores; 0: none asked for. */
+  cpuMillis: number;
+  /** Hard limit; null: the task's. */
+  memoryBytes: number | null;
+  memoryReservationBytes: number | null;
+  ports: PortSpec[];
+  dependsOn: { container: string; condition: StartCondition }[];
+  mounts: { volume: string; path: string; readOnly: boolean }[];
+  readOnlyRoot: boolean;
+  capabilities: { add: string[]; drop: string[] };
+  ulimits: { name: string; soft: number; hard: number }[];
+  /** A small init as the container's PID 1, which reaps and forwards signals. */
+  initProcess: boolean;
+  tmpfs: { path: string; sizeBytes: number; options: string[] }[];
+  /** Docker labels. */
+  labels: Record<string, string>;
+  tty: boolean;
+  stdin: boolean;
+  startTimeoutMs: number | null;
+  stopTimeoutMs: number;
+  /** null: the image's, else SIGTERM. */
+  stopSignal: string | null;
+  log: LogTarget | null;
+};
+
+export type PortSpec = { containerPort: number; protocol: 'tcp' | 'udp'; name: string | null };
+
+/** Where a container's output goes. `stream` is resolved: prefix/container/task. */
+export type LogTarget = {
+  driver: 'awslogs';
+  region: string;
+  group: string;
+  stream: string;
+  createGroup: boolean;
+};

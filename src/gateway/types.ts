@@ -1,0 +1,45 @@
+/** What a front door gives the gateway. The gateway knows shapes, not ECS. */
+import type { Principal } from '#domain/records.ts';
+import type { Scope } from '#domain/scope.ts';
+
+export type CallContext = Scope & {
+  requestId: string;
+  principal: Principal;
+  sourceIp: string;
+  userAgent: string;
+};
+
+/**
+ * One operation of an API, one file each in front/<api>/. `In` and `Out` are the SDK's types (`RunTaskCommandInput`, ...): the gateway
+ * decodes and checks the input by the SDK's schema before `handle`, and encodes the output by it.
+ */
+export type Operation<In = any, Out = any> = {
+  name: string;
+  /** IAM action, `ecs:RunTask`. */
+  action: string;
+  /** ARNs that the call touches, from its input; ['*'] where AWS has no resource-level permission. */
+  resources(input: In, context: Scope): string[];
+  handle(input: In, context: CallContext): Promise<Out>;
+};
+
+/** How a service's bytes are read and told apart. */
+export type ApiSpec = {
+  /** Our name and the SigV4 signing name: `ecs`, `logs`, `sts`, `ec2`. */
+  service: string;
+  protocol: 'json-1.1' | 'json-1.0' | 'query' | 'ec2-query';
+  /** `AmazonEC2ContainerServiceV20141113` for JSON; the `Version` for Query. */
+  target: string;
+  /** Loads the SDK package's exports (schemas `RunTask$`, ...) at first use. */
+  loadSchemas(): Promise<Record<string, unknown>>;
+  /** Code and HTTP status of each fault, and codes for what the gateway itself refuses. */
+  errors: ApiErrors;
+  operations: Operation[];
+};
+
+export type ApiErrors = {
+  /** Maps a Fault's code (and details.errorName, when the front door set one) to the API's error name. */
+  name(faultCode: string, errorName: string | undefined): { name: string; status: number };
+};
+
+/** Whether this principal may; throws Fault('AccessDenied'). Root keys may do all until issue 6's policies. */
+export type Authorize = (principal: Principal, action: string, resources: string[], context: CallContext) => void;

@@ -1,0 +1,70 @@
+/** Images on a host: pull, verify, unpack, keep, collect. */
+import type { Json } from '#base/fault.ts';
+
+/** An image that is ready to be used as a root file system. */
+export type PreparedImage = {
+  /** The reference it was asked by, normalised (`docker.io/library/nginx:latest`). */
+  ref: string;
+  /** sha256:... of the manifest for this platform. */
+  digest: string;
+  /** Unpacked layers, topmost first. */
+  layers: string[];
+  config: ImageRunConfig;
+};
+
+/** From the OCI image configuration (image-spec, "config"). */
+export type ImageRunConfig = {
+  entrypoint: string[];
+  cmd: string[];
+  env: string[];
+  workingDir: string;
+  user: string;
+  stopSignal: string | null;
+  labels: Record<string, string>;
+  exposedPorts: string[];
+};
+
+export type ImageSummary = {
+  refs: string[];
+  digest: string;
+  /** Compressed and unpacked size. */
+  sizeBytes: number;
+  unpackedBytes: number;
+  createdAt: number | null;
+  pulledAt: number;
+  lastUsedAt: number;
+  /** Ids of the tasks that use it now. */
+  usedBy: string[];
+  platform: string;
+};
+
+export type PullProgress = { stage: 'resolve' | 'download' | 'unpack' | 'done'; layer: string | null; bytes: number; totalBytes: number | null };
+
+export type RegistryAuth = { username: string; password: string } | { identityToken: string };
+
+export type Images = {
+  /**
+   * Makes an image ready and pins it for `taskId` until `unpin`. Touches no registry when the image is here, unless `check` is
+   * 'always' (a tag is asked again). Throws Fault CannotPullContainer with AWS's `CannotPullContainerError: ...` text.
+   */
+  prepare(ref: string, options: { taskId: string | null; check: 'if-missing' | 'always'; auth?: RegistryAuth; signal?: AbortSignal; onProgress?: (p: PullProgress) => void }): Promise<PreparedImage>;
+  /** Idempotent. */
+  unpin(taskId: string): Promise<void>;
+  list(): Promise<ImageSummary[]>;
+  /** An OCI layout (tar or directory), a docker archive, or a plain root file system tar (any of them gzip or zstd). */
+  importArchive(path: string, ref: string, onProgress?: (p: PullProgress) => void): Promise<ImageSummary>;
+  /** Throws ResourceNotFound, or Conflict while a task uses it. */
+  remove(refOrDigest: string): Promise<{ freedBytes: number }>;
+  /** Removes what no ref and no task uses (`all`: what no task uses). Never what a task uses. */
+  prune(options: { all: boolean }): Promise<{ removed: string[]; freedBytes: number }>;
+  /** At start: forgets pins of tasks that are not among `live`, finishes or undoes half-done work. */
+  recover(liveTaskIds: string[]): Promise<void>;
+};
+
+/** What `images` needs from the kernel worker. */
+export type LayerUnpacker = {
+  unpack(request: { blob: string; compression: 'none' | 'gzip' | 'zstd'; into: string; diffId: string | null }): Promise<{ diffId: string; bytes: number; entries: number }>;
+  removeTree(path: string, below: string): Promise<void>;
+};
+
+export type ImageDetails = Record<string, Json>;

@@ -1,0 +1,110 @@
+/**
+ * What control plane and hosts say to each other, version 1. Everything but requests and streams is level-triggered: a message may be
+ * lost, repeated or come late, and only costs time. Each transport encodes every message (base/frames.ts), the in-memory one too.
+ */
+import type { ContainerObserved, Stop, TaskKey, TaskStatus } from '#domain/task.ts';
+import type { HostInfo, HostUsage } from '#domain/records.ts';
+import type { IsolationKind, TaskSpec } from '#domain/task-spec.ts';
+import type { Json } from '#base/fault.ts';
+
+/** Versions this code speaks; peers use the highest that both have. */
+export const linkVersions = { min: 1, max: 1 } as const;
+
+/** All that a host needs to run a task. */
+export type Assignment = {
+  key: TaskKey;
+  /** Fencing token of the loop that placed it: a host ignores an assignment with a lower one than it has seen. */
+  fence: number;
+  spec: TaskSpec;
+  desired: 'RUNNING' | 'STOPPED';
+  /** The wish to stop, once there is one. */
+  stop: Stop | null;
+  network: TaskNetwork;
+  /** Environment that the platform adds unless a container sets it. */
+  platformEnv: Record<string, string>;
+  labels: { taskArn: string; clusterArn: string; family: string; revision: string };
+};
+
+export type TaskNetwork = {
+  vpcId: string;
+  vpcCidr: string;
+  subnetId: string;
+  subnetCidr: string;
+  /** First address of the subnet, as in AWS. */
+  gatewayIp: string;
+  eniId: string;
+  ip: string;
+  mac: string;
+  hostname: string;
+};
+
+/** The whole of what a host knows about one task; `seq` grows with every change, and an older report never replaces a newer one. */
+export type TaskReport = {
+  taskId: string;
+  seq: number;
+  status: TaskStatus;
+  isolation: IsolationKind | null;
+  connectivityAt: number | null;
+  pullStartedAt: number | null;
+  pullStoppedAt: number | null;
+  startedAt: number | null;
+  stoppingAt: number | null;
+  executionStoppedAt: number | null;
+  stoppedAt: number | null;
+  stop: Stop | null;
+  containers: ContainerObserved[];
+};
+
+/** One piece of output. `offset` counts bytes of the task's spool, so a repeat is recognised; ack of `endOffset` frees the spool. */
+export type OutputEvent = {
+  container: string;
+  source: 'stdout' | 'stderr';
+  /** Milliseconds since the epoch. */
+  time: number;
+  text: string;
+};
+export type OutputBatch = {
+  key: TaskKey;
+  /** Spool offsets: [from, to). */
+  from: number;
+  to: number;
+  events: OutputEvent[];
+};
+
+export type ToHost =
+  | { t: 'welcome'; version: number; fence: number; heartbeatMs: number }
+  /** Every task this host should have, whole; what the host runs beyond it is stopped and removed. Sent after welcome and then now and again. */
+  | { t: 'sync'; fence: number; assignments: Assignment[] }
+  | { t: 'assign'; assignments: Assignment[] }
+  /** The control plane has a STOPPED report on disk: the host may drop its journal of it. */
+  | { t: 'forget'; taskIds: string[] }
+  /** Names that the resolver answers in every task: `NAME.berth.internal` -> addresses. */
+  | { t: 'names'; revision: number; names: Record<string, string[]> }
+  | { t: 'output-ack'; taskId: string; to: number }
+  | LinkRequest
+  | LinkResponse
+  | StreamMessage;
+
+export type ToControl =
+  | { t: 'hello'; versions: { min: number; max: number }; hostId: string; info: HostInfo; usage: HostUsage }
+  | { t: 'status'; reports: TaskReport[] }
+  | { t: 'heartbeat'; usage: HostUsage }
+  | { t: 'output'; batch: OutputBatch }
+  | LinkRequest
+  | LinkResponse
+  | StreamMessage;
+
+/** A call to the other side; `op` is one of linkOps. */
+export type LinkRequest = { t: 'request'; id: number; op: string; body: Json };
+export type LinkResponse =
+  | { t: 'response'; id: number; ok: true; body: Json }
+  | { t: 'response'; id: number; ok: false; fault: { code: string; message: string; details: Record<string, Json> } };
+
+/**
+ * Streams carry bytes with back-pressure: the reader grants credit in bytes, the writer never sends more. Opened by the side that made
+ * the request that names it. Data travels in binary frames (kind STREAM_FRAME: 32-bit stream id, bytes).
+ */
+export type StreamMessage =
+  | { t: 'stream-credit'; stream: number; bytes: number }
+  | { t: 'stream-end'; stream: number; error: string | null };
+export const STREAM_FRAME = 1;

@@ -1,0 +1,87 @@
+/** The one interface of all sandbox kinds: `container`, `gvisor`, `microvm`, and `fake` for simulation. One conformance suite runs on all. */
+import type { IsolationKind, TaskSpec } from '#domain/task-spec.ts';
+import type { PreparedImage } from '#image/types.ts';
+import type { ContainerState, TaskStats } from '#supervisor/protocol.ts';
+
+export type SandboxPlan = {
+  taskId: string;
+  spec: TaskSpec;
+  /** The task's directory on the host: the sandbox may use all of it but `journal.json`. */
+  dir: string;
+  network: SandboxNetwork;
+  /** By container name. */
+  images: Record<string, PreparedImage>;
+  /** By container name: complete environment beyond the image's (definition and platform), later entries win. */
+  environment: Record<string, Record<string, string>>;
+  runtimeIds: Record<string, string>;
+  /** Bind-mounted read-only into every container: resolv.conf, hosts, hostname. Path in the container -> contents. */
+  files: Record<string, string>;
+  /** Host directories of the task's volumes, by name. */
+  volumes: Record<string, string>;
+};
+
+export type SandboxNetwork = {
+  ip: string;
+  mac: string;
+  gatewayIp: string;
+  gatewayMac: string;
+  hostname: string;
+  mtu: number;
+  routerNetns: string;
+  routerIf: string;
+};
+
+export type OutputRecord = {
+  container: string;
+  source: 'stdout' | 'stderr';
+  timeMs: number;
+  data: Buffer;
+  /** The line goes on in the next record of the same container and source. */
+  partial: boolean;
+  /** Bytes were dropped before this record. */
+  gap: boolean;
+};
+
+/** State of a sandbox as its supervisor sees it. */
+export type SandboxState = {
+  containers: ContainerState[];
+  failure: { stage: string; message: string } | null;
+  droppedBytes: number;
+  spoolEnd: number;
+};
+
+export type SandboxEvents = {
+  state(state: SandboxState): void;
+  /** Records of the spool [from, to) in order; ack `to` once they are safe elsewhere. May repeat after a reattach. */
+  output(records: OutputRecord[], from: number, to: number): void;
+  /** The supervisor is gone without having been released: whatever ran in it must be taken as lost. */
+  lost(reason: string): void;
+};
+
+/** A running sandbox. Methods throw Fault('Unavailable') once it is lost. */
+export type Sandbox = {
+  taskId: string;
+  kind: IsolationKind | 'fake';
+  ack(to: number): void;
+  /** Orderly: stop signals in reverse order of dependency, their time-outs, SIGKILL. */
+  stop(): void;
+  kill(): void;
+  signal(container: string, signal: string): void;
+  stats(): Promise<TaskStats>;
+  /** Gives everything back; only when no container runs. */
+  release(): Promise<void>;
+  /** Stops listening; the sandbox goes on (the host agent ends). */
+  detach(): void;
+};
+
+export type SandboxDriver = {
+  kind: IsolationKind | 'fake';
+  /** Whether this kind works here, by trying it. */
+  probe(): Promise<{ works: boolean; reason: string }>;
+  /** Makes the sandbox and starts its containers; resolves once its supervisor answers. Idempotent by task id. */
+  start(plan: SandboxPlan, events: SandboxEvents): Promise<Sandbox>;
+  /** Takes back a sandbox that a former host agent started; null when nothing of it is alive. `from`: first unacknowledged spool offset. */
+  recover(taskId: string, dir: string, containers: string[], from: number, events: SandboxEvents): Promise<Sandbox | null>;
+  /** Kills and removes whatever is left of a task; safe without start, and after half of one. */
+  clean(taskId: string, dir: string, network: SandboxNetwork | null): Promise<void>;
+};

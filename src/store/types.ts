@@ -1,0 +1,111 @@
+/**
+ * The only door to the database. Asynchronous from the first line, so that PostgreSQL can stand behind it too.
+ *
+ * A write transaction resolves once it is synced to disk; several that wait together share one commit. Every record carries a revision
+ * of its own; a write that names the revision it read fails with Fault('RevisionConflict') when somebody was faster. Transactions are
+ * serialisable. `fn` may run only once, and may not await anything but the transaction's own calls.
+ */
+import type {
+  AttributeRecord,
+  ClientTokenRecord,
+  ClusterRecord,
+  HostRecord,
+  SecurityGroupRecord,
+  SettingRecord,
+  SubnetRecord,
+  TaskDefinitionRecord,
+  VpcRecord,
+} from '#domain/records.ts';
+import type { Scope } from '#domain/scope.ts';
+import type { DesiredStatus, TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord, TaskStatus } from '#domain/task.ts';
+
+export type TableName = 'clusters' | 'taskDefinitions' | 'tasks' | 'vpcs' | 'subnets' | 'securityGroups' | 'settings' | 'attributes' | 'clientTokens' | 'hosts' | 'leases';
+
+export type Store = {
+  read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T>;
+  write<T>(fn: (tx: WriteTx) => Promise<T>): Promise<T>;
+  /** A hint that rows of these tables changed, after the commit; may be missed, coalesced or late. Returns the way to stop. */
+  onChange(tables: TableName[], fn: () => void): () => void;
+  close(): Promise<void>;
+};
+
+/** Whole-record tables: `put` inserts (expected 0) or replaces (expected = revision read); returns the record with its new revision. */
+export type Rows<R extends { key: object; revision: number }> = {
+  get(key: R['key']): Promise<R | undefined>;
+  /** All rows whose key has these parts, ordered by key. */
+  list(partialKey: Partial<R['key']>): Promise<R[]>;
+};
+export type WritableRows<R extends { key: object; revision: number }> = Rows<R> & {
+  put(record: Omit<R, 'revision'>, expected: number): Promise<R>;
+  delete(key: R['key']): Promise<boolean>;
+};
+
+export type TaskFilter = Partial<Scope> & {
+  cluster?: string;
+  family?: string;
+  group?: string;
+  startedBy?: string;
+  hostId?: string;
+  /** As ListTasks has it: `effectiveDesired`. */
+  desired?: DesiredStatus;
+  /** Only tasks whose observed status is not STOPPED (the work of the loops). */
+  live?: boolean;
+  status?: TaskStatus[];
+  unplaced?: boolean;
+  stoppedBefore?: number;
+  /** Ids after this one, in order of id; for paging. */
+  afterId?: string;
+  limit?: number;
+};
+
+export type TaskRows = {
+  get(key: TaskKey): Promise<TaskRecord | undefined>;
+  byId(id: string): Promise<TaskRecord | undefined>;
+  /** Ordered by id. */
+  list(filter: TaskFilter): Promise<TaskRecord[]>;
+  count(filter: TaskFilter): Promise<number>;
+};
+export type WritableTaskRows = TaskRows & {
+  /** Writer: intent. */
+  insert(key: TaskKey, desired: TaskDesired, observed: TaskObserved): Promise<TaskRecord>;
+  /** Writer: intent. */
+  setDesired(key: TaskKey, desired: TaskDesired, expected: number): Promise<TaskRecord>;
+  /** Writer: control/placement. */
+  setPlacement(key: TaskKey, placement: TaskPlacement, expected: number): Promise<TaskRecord>;
+  /** Writers: control/host-session, control/placement for a task without a host. Checks `assertTaskMove`. */
+  setObserved(key: TaskKey, observed: TaskObserved, expected: number): Promise<TaskRecord>;
+  delete(key: TaskKey): Promise<boolean>;
+};
+
+export type LeaseRow = { name: string; holder: string; fence: number; expiresAt: number };
+
+export type ReadTx = {
+  clusters: Rows<ClusterRecord>;
+  taskDefinitions: Rows<TaskDefinitionRecord>;
+  vpcs: Rows<VpcRecord>;
+  subnets: Rows<SubnetRecord>;
+  securityGroups: Rows<SecurityGroupRecord>;
+  settings: Rows<SettingRecord>;
+  attributes: Rows<AttributeRecord>;
+  clientTokens: Rows<ClientTokenRecord>;
+  hosts: Rows<HostRecord>;
+  tasks: TaskRows;
+  /** Highest taskRevision ever registered in a family (revision numbers are never reused); 0 when none. */
+  lastTaskRevision(scope: Scope, family: string): Promise<number>;
+};
+
+export type WriteTx = {
+  clusters: WritableRows<ClusterRecord>;
+  taskDefinitions: WritableRows<TaskDefinitionRecord>;
+  vpcs: WritableRows<VpcRecord>;
+  subnets: WritableRows<SubnetRecord>;
+  securityGroups: WritableRows<SecurityGroupRecord>;
+  settings: WritableRows<SettingRecord>;
+  attributes: WritableRows<AttributeRecord>;
+  clientTokens: WritableRows<ClientTokenRecord>;
+  hosts: WritableRows<HostRecord>;
+  tasks: WritableTaskRows;
+  lastTaskRevision(scope: Scope, family: string): Promise<number>;
+  /** Takes or renews a lease; the fence grows each time the holder changes. undefined while somebody else holds it. */
+  takeLease(name: string, holder: string, now: number, ttlMs: number): Promise<LeaseRow | undefined>;
+};

@@ -1,0 +1,160 @@
+/**
+ * What a host (TypeScript) and a task's supervisor (Rust, supervisor/) say over the supervisor's Unix socket, or later over a
+ * virtio-serial port. Frames as in base/frames.ts: kind 0 is one of these messages as JSON, kind 1 is output.
+ * The supervisor's half is supervisor/src/protocol.rs; test/golden/supervisor/*.json is read by the tests of both.
+ */
+
+/** What a supervisor is given to start a task: written by the host as `task.json` in the task's directory. Paths are absolute. */
+export type TaskBundle = {
+  taskId: string;
+  /** The task's directory: the supervisor keeps `spool`, `sup.pid`, `state.json` and the containers' writable layers here. */
+  dir: string;
+  /** Path of the Unix socket that the supervisor listens on. */
+  socket: string;
+  hostname: string;
+  cgroup: CgroupLimits & {
+    /** Below each hierarchy's root: `berth-INSTANCE/TASKID`. */
+    path: string;
+  };
+  network: NetworkBundle | null;
+  sysctls: Record<string, string>;
+  pidMode: 'container' | 'task';
+  spoolBytes: number;
+  /** Started in the order of their `dependsOn`, stopped in reverse. */
+  containers: ContainerBundle[];
+};
+
+export type CgroupLimits = { cpuMillis: number | null; cpuShares: number | null; memoryBytes: number | null; pids: number | null };
+
+/** The task's own network namespace: one routed veth. Addresses are dotted quads. */
+export type NetworkBundle = {
+  /** A file that is a bind mount of the VPC router's network namespace. */
+  routerNetns: string;
+  /** Name of the router's end, unique in the router; at most 15 bytes. */
+  routerIf: string;
+  ip: string;
+  mac: string;
+  gatewayIp: string;
+  gatewayMac: string;
+  mtu: number;
+};
+
+export type ContainerBundle = {
+  name: string;
+  /** 32 hex digits, dash, 10 digits, as Fargate's. */
+  runtimeId: string;
+  /** An OCI bundle directory (runtime-spec 1.1): config.json; its root.path is mounted by the supervisor from `layers`. */
+  bundle: string;
+  /** Unpacked layers, topmost first: overlay lower directories. */
+  layers: string[];
+  essential: boolean;
+  dependsOn: { container: string; condition: 'START' | 'COMPLETE' | 'SUCCESS' | 'HEALTHY' }[];
+  stopSignal: string;
+  stopTimeoutMs: number;
+  startTimeoutMs: number | null;
+  initProcess: boolean;
+  cgroup: CgroupLimits;
+};
+
+export type ToSupervisor =
+  /** First message on a connection: asks for state and for output from this spool offset on. */
+  | { t: 'attach'; from: number }
+  /** Everything below `to` in the spool is safe elsewhere and may be freed. */
+  | { t: 'ack'; to: number }
+  /** Stops all containers in reverse order of dependency: stop signal, its time, SIGKILL. */
+  | { t: 'stop' }
+  /** SIGKILL to everything at once. */
+  | { t: 'kill' }
+  | { t: 'signal'; container: string; signal: string }
+  | { t: 'stats'; id: number }
+  /** Unmount, remove cgroups and namespaces, and exit. Refused (with `error`) while a container runs. */
+  | { t: 'release' };
+
+export type FromSupervisor =
+  /** The whole state; sent on attach and after every change. `seq` grows. */
+  | { t: 'state'; seq: number; state: SupervisorState }
+  | { t: 'stats'; id: number; stats: TaskStats }
+  | { t: 'error'; about: string; message: string }
+  | { t: 'released' };
+
+export type SupervisorState = {
+  taskId: string;
+  pid: number;
+  /** null while all is well; why the task as a whole could not be set up (network, cgroup). */
+  failure: { stage: 'network' | 'cgroup' | 'setup'; message: string } | null;
+  containers: ContainerState[];
+  /** Bytes of output that had to be dropped because the spool was full. */
+  droppedBytes: number;
+  /** End of the spool: output is complete once this is acknowledged and no container runs. */
+  spoolEnd: number;
+};
+
+export type ContainerState = {
+  name: string;
+  status: 'waiting' | 'running' | 'exited';
+  pid: number | null;
+  startedAtMs: number | null;
+  finishedAtMs: number | null;
+  /** 128 + n when killed by signal n. */
+  exitCode: number | null;
+  oomKilled: boolean;
+  /** Why it could not be created or started: `stage` tells CannotCreateContainerError from CannotStartContainerError. */
+  failure: { stage: 'create' | 'start' | 'dependency'; message: string } | null;
+};
+
+export type TaskStats = {
+  readAtMs: number;
+  containers: { name: string; cpuNs: number; memoryBytes: number; memoryLimitBytes: number; pids: number; oomKills: number }[];
+  task: { cpuNs: number; memoryBytes: number; pids: number };
+  network: { rxBytes: number; txBytes: number; rxPackets: number; txPackets: number } | null;
+};
+
+/**
+ * Kind 1, output: a record of the spool. All integers big-endian.
+ * u64 offset of this record in the spool, u64 time in ns since the epoch, u8 index of the container, u8 1 = stdout 2 = stderr,
+ * u8 flags (1 = the line goes on in the next record, 2 = bytes were dropped before this record), then the bytes (no newline at the end).
+ * The record's own length in the spool is 19 + its bytes + 4; the next record begins there.
+ */
+export const OUTPUT_FRAME = 1;
+export const OUTPUT_HEADER_BYTES = 19;
+
+/**
+ * The kernel worker (`berth-supervisor serve`, one per host, root): does the privileged kernel work and forks the supervisors. It
+ * holds no state that cannot be read back from the kernel. One JSON frame a request, one a response, in any order.
+ */
+export type WorkerRequest =
+  | { id: number; op: 'ping' }
+  /** Forks a supervisor for STATE/.../task.json; answers once it listens on its socket. */
+  | { id: number; op: 'task-start'; bundle: string }
+  /** Kills and removes whatever a task left: processes, mounts below its directory, cgroups, router interface. Idempotent. */
+  | { id: number; op: 'task-clean'; dir: string; cgroupPath: string; routerNetns: string | null; routerIf: string | null }
+  /** Makes a VPC's router namespace with its uplink; idempotent. */
+  | { id: number; op: 'vpc-up'; vpc: VpcBundle }
+  | { id: number; op: 'vpc-down'; routerNetns: string; hostIf: string }
+  /** Unpacks one layer in a child that is chrooted into `into`; verifies the digest of the uncompressed tar. */
+  | { id: number; op: 'unpack'; blob: string; compression: 'none' | 'gzip' | 'zstd'; into: string; diffId: string | null; limits: { bytes: number; entries: number } }
+  /** Removes a directory tree; never follows links, never leaves `below`. */
+  | { id: number; op: 'remove-tree'; path: string; below: string }
+  /** Removes the instance's own cgroup parents (when empty). */
+  | { id: number; op: 'cgroup-clean'; path: string };
+
+export type WorkerResponse =
+  | { id: number; ok: true; result: unknown }
+  | { id: number; ok: false; error: { code: 'invalid' | 'exists' | 'not-found' | 'digest' | 'hostile' | 'limit' | 'no-space' | 'failed'; message: string } };
+
+export type VpcBundle = {
+  /** File to bind-mount the namespace on; its directory is made. */
+  routerNetns: string;
+  cidr: string;
+  /** Uplink veth: the machine's end, and both ends' link-local addresses (/30). */
+  hostIf: string;
+  hostIp: string;
+  routerIp: string;
+  mtu: number;
+  /** Link-local addresses that the router itself answers for (metadata, DNS, API): put on its loopback. */
+  serviceIps: string[];
+  /** An nftables ruleset for the router's namespace, applied with `nft -f -`. */
+  routerRules: string;
+  /** Same for the machine's own namespace. */
+  hostRules: string;
+};

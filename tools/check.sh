@@ -1,0 +1,14 @@
+#!/bin/sh
+# Types, lint, format, module boundaries, sizes, and the Rust half's own checks. Everything here is quick; `npm test` runs the tests.
+set -eu
+cd "$(dirname "$0")/.."
+[ -x node_modules/.bin/tsc ] || npm ci --no-audit --no-fund --silent
+PATH="$PWD/node_modules/.bin:$PATH"
+echo 'types';      tsc -p .
+echo 'lint';       oxlint --quiet src test bench tools
+echo 'format';     prettier --check --log-level warn 'src/**/*.ts' 'test/**/*.ts' 'bench/**/*.ts' 'tools/**/*.{ts,json}'
+echo 'boundaries'; node tools/check-boundaries.ts
+if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then
+  echo 'rust format'; cargo fmt --manifest-path supervisor/Cargo.toml --check
+fi
+echo 'check: all is well'

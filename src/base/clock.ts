@@ -32,10 +32,11 @@ export function virtualClock(startMs = 1_700_000_000_000): VirtualClock {
   let now = startMs;
   let serial = 0;
   const waiting: { at: number; serial: number; fn: () => void }[] = [];
-  const earliest = () => waiting.reduce<(typeof waiting)[number] | undefined>(
-    (best, t) => (best === undefined || t.at < best.at || (t.at === best.at && t.serial < best.serial) ? t : best),
-    undefined,
-  );
+  const earliest = () =>
+    waiting.reduce<(typeof waiting)[number] | undefined>(
+      (best, t) => (best === undefined || t.at < best.at || (t.at === best.at && t.serial < best.serial) ? t : best),
+      undefined,
+    );
   const clock: VirtualClock = {
     now: () => now,
     after(delayMs, fn) {

@@ -3,7 +3,9 @@ import type { Random } from './random.ts';
 
 /** `chars` lower-case hex digits; AWS uses 32 for tasks, 17 behind a prefix (`eni-`, `subnet-`, ...) in EC2. */
 export function hexId(random: Random, chars = 32): string {
-  return Buffer.from(random.bytes(Math.ceil(chars / 2))).toString('hex').slice(0, chars);
+  return Buffer.from(random.bytes(Math.ceil(chars / 2)))
+    .toString('hex')
+    .slice(0, chars);
 }
 
 /** A version 4 UUID (RFC 9562, section 5.4). */

@@ -38,7 +38,12 @@ export type ImageSummary = {
   platform: string;
 };
 
-export type PullProgress = { stage: 'resolve' | 'download' | 'unpack' | 'done'; layer: string | null; bytes: number; totalBytes: number | null };
+export type PullProgress = {
+  stage: 'resolve' | 'download' | 'unpack' | 'done';
+  layer: string | null;
+  bytes: number;
+  totalBytes: number | null;
+};
 
 export type RegistryAuth = { username: string; password: string } | { identityToken: string };
 
@@ -47,7 +52,16 @@ export type Images = {
    * Makes an image ready and pins it for `taskId` until `unpin`. Touches no registry when the image is here, unless `check` is
    * 'always' (a tag is asked again). Throws Fault CannotPullContainer with AWS's `CannotPullContainerError: ...` text.
    */
-  prepare(ref: string, options: { taskId: string | null; check: 'if-missing' | 'always'; auth?: RegistryAuth; signal?: AbortSignal; onProgress?: (p: PullProgress) => void }): Promise<PreparedImage>;
+  prepare(
+    ref: string,
+    options: {
+      taskId: string | null;
+      check: 'if-missing' | 'always';
+      auth?: RegistryAuth;
+      signal?: AbortSignal;
+      onProgress?: (p: PullProgress) => void;
+    },
+  ): Promise<PreparedImage>;
   /** Idempotent. */
   unpin(taskId: string): Promise<void>;
   list(): Promise<ImageSummary[]>;
@@ -63,7 +77,12 @@ export type Images = {
 
 /** What `images` needs from the kernel worker. */
 export type LayerUnpacker = {
-  unpack(request: { blob: string; compression: 'none' | 'gzip' | 'zstd'; into: string; diffId: string | null }): Promise<{ diffId: string; bytes: number; entries: number }>;
+  unpack(request: {
+    blob: string;
+    compression: 'none' | 'gzip' | 'zstd';
+    into: string;
+    diffId: string | null;
+  }): Promise<{ diffId: string; bytes: number; entries: number }>;
   removeTree(path: string, below: string): Promise<void>;
 };
 

@@ -105,6 +105,5 @@ export type LinkResponse =
  * the request that names it. Data travels in binary frames (kind STREAM_FRAME: 32-bit stream id, bytes).
  */
 export type StreamMessage =
-  | { t: 'stream-credit'; stream: number; bytes: number }
-  | { t: 'stream-end'; stream: number; error: string | null };
+  { t: 'stream-credit'; stream: number; bytes: number } | { t: 'stream-end'; stream: number; error: string | null };
 export const STREAM_FRAME = 1;

@@ -1,8 +1,21 @@
 /** Log groups, streams and events: ingest, segments on disk, query, retention. Behaviour: CloudWatch Logs API reference. */
 import type { Scope } from '#domain/scope.ts';
 
-export type LogGroup = Scope & { name: string; createdAt: number; retentionDays: number | null; tags: Record<string, string>; storedBytes: number };
-export type LogStream = { name: string; createdAt: number; firstEventAt: number | null; lastEventAt: number | null; lastIngestionAt: number | null; storedBytes: number };
+export type LogGroup = Scope & {
+  name: string;
+  createdAt: number;
+  retentionDays: number | null;
+  tags: Record<string, string>;
+  storedBytes: number;
+};
+export type LogStream = {
+  name: string;
+  createdAt: number;
+  firstEventAt: number | null;
+  lastEventAt: number | null;
+  lastIngestionAt: number | null;
+  storedBytes: number;
+};
 export type LogEvent = { timestamp: number; message: string };
 export type StoredLogEvent = LogEvent & { ingestedAt: number; eventId: string; stream: string };
 
@@ -10,22 +23,51 @@ export type StoredLogEvent = LogEvent & { ingestedAt: number; eventId: string; s
 export type Logs = {
   createGroup(scope: Scope, name: string, options: { tags: Record<string, string> }): Promise<void>;
   deleteGroup(scope: Scope, name: string): Promise<void>;
-  listGroups(scope: Scope, options: { prefix?: string; pattern?: string; after?: string; limit: number }): Promise<{ groups: LogGroup[]; next?: string }>;
+  listGroups(
+    scope: Scope,
+    options: { prefix?: string; pattern?: string; after?: string; limit: number },
+  ): Promise<{ groups: LogGroup[]; next?: string }>;
   getGroup(scope: Scope, name: string): Promise<LogGroup | undefined>;
   setRetention(scope: Scope, name: string, days: number | null): Promise<void>;
   setGroupTags(scope: Scope, name: string, tags: Record<string, string>): Promise<void>;
   createStream(scope: Scope, group: string, stream: string): Promise<void>;
   deleteStream(scope: Scope, group: string, stream: string): Promise<void>;
-  listStreams(scope: Scope, group: string, options: { prefix?: string; orderBy: 'LogStreamName' | 'LastEventTime'; descending: boolean; after?: string; limit: number }): Promise<{ streams: LogStream[]; next?: string }>;
+  listStreams(
+    scope: Scope,
+    group: string,
+    options: { prefix?: string; orderBy: 'LogStreamName' | 'LastEventTime'; descending: boolean; after?: string; limit: number },
+  ): Promise<{ streams: LogStream[]; next?: string }>;
   /** Durable when it resolves. Order within a stream is by timestamp, then by arrival. */
-  put(scope: Scope, group: string, stream: string, events: LogEvent[]): Promise<{ tooOldEnd?: number; tooNewStart?: number; expiredEnd?: number }>;
+  put(
+    scope: Scope,
+    group: string,
+    stream: string,
+    events: LogEvent[],
+  ): Promise<{ tooOldEnd?: number; tooNewStart?: number; expiredEnd?: number }>;
   /**
    * The same for the output of tasks: exactly once by (source, from): a batch that begins below what was taken already is cut.
    * `source` is the task and container, `from`/`to` offsets of its spool.
    */
   putOnce(scope: Scope, group: string, stream: string, source: string, from: number, to: number, events: LogEvent[]): Promise<void>;
-  getEvents(scope: Scope, group: string, stream: string, options: { startTime?: number; endTime?: number; fromHead: boolean; token?: string; limit: number }): Promise<{ events: StoredLogEvent[]; forward: string; backward: string }>;
-  filter(scope: Scope, group: string, options: { streams?: string[]; streamPrefix?: string; startTime?: number; endTime?: number; pattern?: string; token?: string; limit: number }): Promise<{ events: StoredLogEvent[]; next?: string }>;
+  getEvents(
+    scope: Scope,
+    group: string,
+    stream: string,
+    options: { startTime?: number; endTime?: number; fromHead: boolean; token?: string; limit: number },
+  ): Promise<{ events: StoredLogEvent[]; forward: string; backward: string }>;
+  filter(
+    scope: Scope,
+    group: string,
+    options: {
+      streams?: string[];
+      streamPrefix?: string;
+      startTime?: number;
+      endTime?: number;
+      pattern?: string;
+      token?: string;
+      limit: number;
+    },
+  ): Promise<{ events: StoredLogEvent[]; next?: string }>;
   /** Removes what is past its retention; called now and again. */
   sweep(): Promise<void>;
   close(): Promise<void>;

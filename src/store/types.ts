@@ -19,7 +19,18 @@ import type {
 import type { Scope } from '#domain/scope.ts';
 import type { DesiredStatus, TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord, TaskStatus } from '#domain/task.ts';
 
-export type TableName = 'clusters' | 'taskDefinitions' | 'tasks' | 'vpcs' | 'subnets' | 'securityGroups' | 'settings' | 'attributes' | 'clientTokens' | 'hosts' | 'leases';
+export type TableName =
+  | 'clusters'
+  | 'taskDefinitions'
+  | 'tasks'
+  | 'vpcs'
+  | 'subnets'
+  | 'securityGroups'
+  | 'settings'
+  | 'attributes'
+  | 'clientTokens'
+  | 'hosts'
+  | 'leases';
 
 export type Store = {
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T>;

@@ -132,7 +132,15 @@ export type WorkerRequest =
   | { id: number; op: 'vpc-up'; vpc: VpcBundle }
   | { id: number; op: 'vpc-down'; routerNetns: string; hostIf: string }
   /** Unpacks one layer in a child that is chrooted into `into`; verifies the digest of the uncompressed tar. */
-  | { id: number; op: 'unpack'; blob: string; compression: 'none' | 'gzip' | 'zstd'; into: string; diffId: string | null; limits: { bytes: number; entries: number } }
+  | {
+      id: number;
+      op: 'unpack';
+      blob: string;
+      compression: 'none' | 'gzip' | 'zstd';
+      into: string;
+      diffId: string | null;
+      limits: { bytes: number; entries: number };
+    }
   /** Removes a directory tree; never follows links, never leaves `below`. */
   | { id: number; op: 'remove-tree'; path: string; below: string }
   /** Removes the instance's own cgroup parents (when empty). */
@@ -140,7 +148,11 @@ export type WorkerRequest =
 
 export type WorkerResponse =
   | { id: number; ok: true; result: unknown }
-  | { id: number; ok: false; error: { code: 'invalid' | 'exists' | 'not-found' | 'digest' | 'hostile' | 'limit' | 'no-space' | 'failed'; message: string } };
+  | {
+      id: number;
+      ok: false;
+      error: { code: 'invalid' | 'exists' | 'not-found' | 'digest' | 'hostile' | 'limit' | 'no-space' | 'failed'; message: string };
+    };
 
 export type VpcBundle = {
   /** File to bind-mount the namespace on; its directory is made. */

@@ -43,3 +43,26 @@ export type ApiErrors = {
 
 /** Whether this principal may; throws Fault('AccessDenied'). Root keys may do all until issue 6's policies. */
 export type Authorize = (principal: Principal, action: string, resources: string[], context: CallContext) => void;
+
+/**
+ * A path that is served as it is, outside of AWS's protocols: signed like every call (signing name `berth`; the payload may be
+ * `UNSIGNED-PAYLOAD`, so that an upload streams), with bodies that are never gathered in memory. berth's own API uses it for uploads
+ * and for live progress. Paths begin with `/_berth/`, which no AWS service uses.
+ */
+export type StreamRoute = {
+  method: 'GET' | 'POST';
+  /** Compared whole, without the query. */
+  path: string;
+  action: string;
+  resources(query: URLSearchParams, context: Scope): string[];
+  /** A Fault thrown before the first byte becomes an error answer (JSON `__type`, `message`); after it, the connection is cut. */
+  handle(request: StreamRequest, context: CallContext): Promise<StreamAnswer>;
+};
+export type StreamRequest = {
+  query: URLSearchParams;
+  headers: Record<string, string | undefined>;
+  body: AsyncIterable<Uint8Array>;
+  /** Aborted when the client goes away. */
+  signal: AbortSignal;
+};
+export type StreamAnswer = { status: number; contentType: string; body: AsyncIterable<Uint8Array | string> };

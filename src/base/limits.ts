@@ -33,4 +33,32 @@ export const limits = {
   runTaskCount: 10,
   /** Tasks that one host works on at the same time; more wait in line. */
   startsInFlight: 16,
+  /** How long HAProxy may take for one batch of runtime commands, and how much it may answer. */
+  haproxyCommandMs: 2000,
+  haproxyAnswerBytes: 8 * 1024 * 1024,
+  /** Runtime commands in one batch (HAProxy reads at most 16 KiB of them). */
+  haproxyBatchCommands: 60,
+  /** How long a fresh HAProxy worker may take until it answers after a reload. */
+  haproxyReloadMs: 5000,
+  /** Connections that the endpoints' front door holds at once. */
+  endpointConnections: 20_000,
+  /** Containers of one task (ECS: 10). */
+  containersPerTask: 10,
+  /** One piece of text (a failure, a name) that a supervisor or the kernel worker may send. */
+  supervisorTextBytes: 16 * 1024,
+  /** Calls to the kernel worker under way at the same time. */
+  workerCallsInFlight: 4096,
+  /** Output of one task that the host holds in memory, unacknowledged; past it the supervisor's socket is not read. */
+  outputWindowBytes: 512 * 1024,
+  /** One batch of output on the link: text, and events. */
+  outputBatchBytes: 256 * 1024,
+  outputBatchEvents: 4096,
+  /** Last lines kept of each container for `task-tail`: how many, how long, and of how many ended tasks. */
+  tailLines: 20,
+  tailLineChars: 2048,
+  tailEndedTasks: 256,
+  /** Ids of forgotten tasks that a late message must not start again. */
+  tombstones: 20_000,
+  /** A reason shown to users (ECS: 1,024 characters). */
+  reasonChars: 1024,
 } as const;

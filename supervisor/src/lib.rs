@@ -1,0 +1,11 @@
+//! The parts of `berth-supervisor`.
+#![deny(unsafe_op_in_unsafe_fn)]
+#![warn(clippy::undocumented_unsafe_blocks, clippy::unwrap_used)]
+
+pub mod keep;
+pub mod launch;
+pub mod net;
+pub mod probe;
+pub mod protocol;
+pub mod serve;
+pub mod unpack;

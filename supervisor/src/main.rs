@@ -1,0 +1,31 @@
+//! `berth-supervisor`: one static binary with the few programs of berth that need the kernel closely.
+//!
+//! - `serve --socket PATH`: the host's kernel worker; forks one supervisor per task.
+//! - `keep ...`: starts and restarts the platform's processes.
+//! - `launch ...`: starts one process as another user.
+//! - `probe`: says what this kernel offers, as JSON.
+//! - `version`.
+use std::process::ExitCode;
+
+use berth_supervisor::{keep, launch, probe, serve};
+
+const USAGE: &str = "usage: berth-supervisor serve --socket PATH | keep ... | launch ... | probe | version";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let rest = args.get(1..).unwrap_or_default();
+    match args.first().map(String::as_str) {
+        Some("serve") => serve::main(rest),
+        Some("keep") => keep::main(rest),
+        Some("launch") => launch::main(rest),
+        Some("probe") => probe::main(rest),
+        Some("version") => {
+            println!("berth-supervisor {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Subcommand `probe`.
+use std::process::ExitCode;
+
+/// Runs `berth-supervisor probe ARGS`.
+pub fn main(_args: &[String]) -> ExitCode {
+    ExitCode::FAILURE
+}

@@ -69,12 +69,19 @@ export type TaskFilter = Partial<Scope> & {
   limit?: number;
 };
 
+/** What one live task takes, without its JSON: for placement and address allocation over all of them. */
+export type TaskSlot = { id: string; hostId: string | null; subnetId: string; ip: string | null; cpuMillis: number; memoryBytes: number };
+
 export type TaskRows = {
   get(key: TaskKey): Promise<TaskRecord | undefined>;
   byId(id: string): Promise<TaskRecord | undefined>;
   /** Ordered by id. */
   list(filter: TaskFilter): Promise<TaskRecord[]>;
   count(filter: TaskFilter): Promise<number>;
+  /** Every live task, ordered by id. */
+  slots(): Promise<TaskSlot[]>;
+  /** The address that was given out last in a subnet, to a live or a stopped task. */
+  lastAddress(subnetId: string): Promise<string | undefined>;
 };
 export type WritableTaskRows = TaskRows & {
   /** Writer: intent. */

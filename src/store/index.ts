@@ -1,0 +1,134 @@
+/** The store on SQLite (`node:sqlite`), embedded in the control plane. */
+import type {
+  AttributeRecord,
+  ClientTokenRecord,
+  ClusterRecord,
+  HostRecord,
+  SecurityGroupRecord,
+  SettingRecord,
+  SubnetRecord,
+  TaskDefinitionRecord,
+  VpcRecord,
+} from '#domain/records.ts';
+import type { Scope } from '#domain/scope.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { wholeRows } from './rows.ts';
+import { migrate } from './schema.ts';
+import type { Session } from './session.ts';
+import { openSqlite } from './sqlite.ts';
+import { taskRows } from './task-rows.ts';
+import type { LeaseRow, Store, TableName, WritableRows, WriteTx } from './types.ts';
+
+export type SqliteStoreOptions = {
+  /** Path of the database file, or `:memory:`. Its directory must be there. */
+  path: string;
+  /** Bound on the size of the file; past it a write fails as on a full disk. */
+  maxBytes?: number;
+};
+
+/**
+ * Opens (and makes, and brings up to date) the database. Throws Fault Unavailable when the directory is missing, not writable or full,
+ * Internal when the file is damaged, Unsupported when a newer berth wrote it.
+ */
+export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const db = openSqlite(options.path, options.maxBytes);
+  try {
+    migrate(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  const listeners = new Set<{ tables: Set<TableName>; fn: () => void }>();
+  const order = createGroupCommit(db, (tables) => {
+    for (const listener of listeners) {
+      if (!listener.tables.isDisjointFrom(tables)) queueMicrotask(listener.fn);
+    }
+  });
+  return {
+    read: (fn) => order.read((session) => fn(transaction(session))),
+    write: (fn) => order.write((session) => fn(transaction(session))),
+    onChange(tables, fn) {
+      const listener = { tables: new Set(tables), fn };
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async close() {
+      listeners.clear();
+      await order.close();
+      db.close();
+    },
+  };
+}
+
+const scope = ['account', 'region'];
+
+function transaction(session: Session): WriteTx {
+  return {
+    clusters: wholeRows<ClusterRecord>(session, { name: 'clusters', table: 'clusters', columns: [...scope, 'name'] }),
+    taskDefinitions: definitionRows(session),
+    vpcs: wholeRows<VpcRecord>(session, { name: 'vpcs', table: 'vpcs', columns: [...scope, 'id'] }),
+    subnets: wholeRows<SubnetRecord>(session, { name: 'subnets', table: 'subnets', columns: [...scope, 'id'] }),
+    securityGroups: wholeRows<SecurityGroupRecord>(session, {
+      name: 'securityGroups',
+      table: 'security_groups',
+      columns: [...scope, 'id'],
+    }),
+    settings: wholeRows<SettingRecord>(session, { name: 'settings', table: 'settings', columns: [...scope, 'principal', 'name'] }),
+    attributes: wholeRows<AttributeRecord>(session, {
+      name: 'attributes',
+      table: 'attributes',
+      columns: [...scope, 'cluster', 'name', 'targetId'],
+    }),
+    clientTokens: wholeRows<ClientTokenRecord>(session, {
+      name: 'clientTokens',
+      table: 'client_tokens',
+      columns: [...scope, 'cluster', 'operation', 'token'],
+    }),
+    hosts: wholeRows<HostRecord>(session, { name: 'hosts', table: 'hosts', columns: ['hostId'] }),
+    tasks: taskRows(session),
+    lastTaskRevision: async (of, family) => lastTaskRevision(session, of, family),
+    takeLease: async (name, holder, now, ttlMs) => takeLease(session, name, holder, now, ttlMs),
+  };
+}
+
+/** As the other tables, and remembers the highest revision of each family beyond the rows' own life. */
+function definitionRows(session: Session): WritableRows<TaskDefinitionRecord> {
+  const rows = wholeRows<TaskDefinitionRecord>(session, {
+    name: 'taskDefinitions',
+    table: 'task_definitions',
+    columns: [...scope, 'family', 'taskRevision'],
+  });
+  return {
+    ...rows,
+    async put(record, expected) {
+      const { account, region, family, taskRevision } = record.key;
+      const stored = await rows.put(record, expected);
+      session
+        .writing('taskDefinitions')
+        .run(
+          'INSERT INTO task_families (account, region, family, last) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET last = max(last, excluded.last)',
+          [account, region, family, taskRevision],
+        );
+      return stored;
+    },
+  };
+}
+
+function lastTaskRevision(session: Session, of: Scope, family: string): number {
+  const sql = 'SELECT last FROM task_families WHERE account = ? AND region = ? AND family = ?';
+  return Number(session.db().first(sql, [of.account, of.region, family])?.['last'] ?? 0);
+}
+
+function takeLease(session: Session, name: string, holder: string, now: number, ttlMs: number): LeaseRow | undefined {
+  const db = session.writing('leases');
+  const line = db.first('SELECT holder, fence, expires_at FROM leases WHERE name = ?', [name]);
+  const held = line !== undefined && line['holder'] !== holder && Number(line['expires_at']) > now;
+  if (held) return undefined;
+  const fence = line === undefined ? 1 : Number(line['fence']) + (line['holder'] === holder ? 0 : 1);
+  const expiresAt = now + ttlMs;
+  db.run(
+    'INSERT INTO leases (name, holder, fence, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET holder = excluded.holder, fence = excluded.fence, expires_at = excluded.expires_at',
+    [name, holder, fence, expiresAt],
+  );
+  return { name, holder, fence, expiresAt };
+}

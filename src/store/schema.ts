@@ -1,0 +1,76 @@
+/**
+ * The tables, and the steps that brought them here. `PRAGMA user_version` counts the steps that a database has taken; a step is never
+ * changed once released, a new one is added. Bodies are JSON; what is searched by stands beside them in columns of its own.
+ */
+import { Fault } from '#base/fault.ts';
+import type { Sqlite } from './sqlite.ts';
+
+const steps: string[] = [
+  `
+  CREATE TABLE clusters (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE task_definitions (account TEXT, region TEXT, family TEXT, taskRevision INTEGER, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, family, taskRevision)) STRICT;
+  CREATE TABLE task_families (account TEXT, region TEXT, family TEXT, last INTEGER NOT NULL,
+    PRIMARY KEY (account, region, family)) STRICT, WITHOUT ROWID;
+  CREATE TABLE vpcs (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE subnets (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE security_groups (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE settings (account TEXT, region TEXT, principal TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, principal, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE attributes (account TEXT, region TEXT, cluster TEXT, name TEXT, targetId TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, cluster, name, targetId)) STRICT, WITHOUT ROWID;
+  CREATE TABLE client_tokens (account TEXT, region TEXT, cluster TEXT, operation TEXT, token TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, cluster, operation, token)) STRICT, WITHOUT ROWID;
+  CREATE TABLE hosts (hostId TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (hostId)) STRICT, WITHOUT ROWID;
+  CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, fence INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE tasks (
+    id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, cluster TEXT NOT NULL, revision INTEGER NOT NULL,
+    -- one JSON column for each writer
+    desired TEXT NOT NULL, placement TEXT, observed TEXT NOT NULL,
+    -- out of desired
+    desired_status TEXT NOT NULL, family TEXT NOT NULL, task_group TEXT NOT NULL, started_by TEXT,
+    subnet_id TEXT NOT NULL, cpu_millis INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,
+    -- out of placement
+    host_id TEXT, ip TEXT, placed_at INTEGER,
+    -- out of observed; ended: it stopped, or is about to, by itself
+    status TEXT NOT NULL, live INTEGER NOT NULL, ended INTEGER NOT NULL, stopped_at INTEGER
+  ) STRICT;
+  CREATE INDEX tasks_by_cluster ON tasks (account, region, cluster, desired_status, id);
+  CREATE INDEX tasks_by_family ON tasks (account, region, family, id);
+  CREATE INDEX tasks_by_group ON tasks (account, region, task_group, id);
+  CREATE INDEX tasks_by_starter ON tasks (account, region, started_by, id) WHERE started_by IS NOT NULL;
+  CREATE INDEX tasks_by_host ON tasks (host_id, id) WHERE live = 1;
+  CREATE INDEX tasks_live ON tasks (id) WHERE live = 1;
+  CREATE INDEX tasks_unplaced ON tasks (id) WHERE live = 1 AND host_id IS NULL;
+  CREATE INDEX tasks_by_stop ON tasks (stopped_at) WHERE live = 0;
+  CREATE INDEX tasks_by_subnet ON tasks (subnet_id, placed_at) WHERE ip IS NOT NULL;
+  `,
+];
+
+/** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */
+export function migrate(db: Sqlite): void {
+  const version = Number(db.first('PRAGMA user_version', [])?.['user_version'] ?? 0);
+  if (version > steps.length) {
+    throw new Fault(
+      'Unsupported',
+      `the database is of version ${version} and this berth knows versions up to ${steps.length}: use the newer berth that wrote it`,
+    );
+  }
+  for (const [index, step] of steps.entries()) {
+    if (index < version) continue;
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      db.exec(step);
+      db.exec(`PRAGMA user_version = ${index + 1}`);
+      db.exec('COMMIT');
+    } catch (error) {
+      if (db.inTransaction()) db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}

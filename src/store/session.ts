@@ -1,0 +1,34 @@
+/** One transaction's hold on the database: closed with it, and it remembers which tables it wrote. */
+import { Fault } from '#base/fault.ts';
+import type { Sqlite } from './sqlite.ts';
+import type { TableName } from './types.ts';
+
+export type Session = {
+  /** For reading. Throws once the transaction is over. */
+  db(): Sqlite;
+  /** For writing to one table. Throws in a read transaction. */
+  writing(table: TableName): Sqlite;
+  written: Set<TableName>;
+  end(): void;
+};
+
+export function openSession(db: Sqlite, mode: 'read' | 'write'): Session {
+  let over = false;
+  const written = new Set<TableName>();
+  const use = () => {
+    if (over) throw new Fault('Internal', 'a transaction was used after its end: await every call inside it');
+    return db;
+  };
+  return {
+    written,
+    db: use,
+    writing(table) {
+      if (mode === 'read') throw new Fault('Internal', `a read transaction may not write ${table}`);
+      written.add(table);
+      return use();
+    },
+    end() {
+      over = true;
+    },
+  };
+}

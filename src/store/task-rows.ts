@@ -1,0 +1,168 @@
+/** The tasks table: one JSON column for each writer, and the columns that tasks are searched by. */
+import { Fault } from '#base/fault.ts';
+import { assertTaskMove } from '#domain/task.ts';
+import type { TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord } from '#domain/task.ts';
+import { revisionConflict } from './rows.ts';
+import type { Session } from './session.ts';
+import type { Cell, Line } from './sqlite.ts';
+import type { TaskFilter, TaskSlot, WritableTaskRows } from './types.ts';
+
+const SELECT = 'SELECT id, account, region, cluster, revision, desired, placement, observed FROM tasks';
+const OF_KEY = 'id = ? AND account = ? AND region = ? AND cluster = ?';
+
+export function taskRows(session: Session): WritableTaskRows {
+  const get = (key: TaskKey) => decode(session.db().first(`${SELECT} WHERE ${OF_KEY}`, cells(key)));
+  const mustGet = (key: TaskKey): TaskRecord => {
+    const task = get(key);
+    if (task === undefined) throw new Fault('TaskNotFound', 'The referenced task was not found.', { details: { taskId: key.id } });
+    return task;
+  };
+  /** Sets some columns of the row as it was at `expected`, and returns it as it is now. */
+  const update = (key: TaskKey, expected: number, columns: Record<string, Cell>): TaskRecord => {
+    const names = Object.keys(columns);
+    const sql = `UPDATE tasks SET revision = revision + 1, ${names.map((n) => `${n} = ?`).join(', ')} WHERE ${OF_KEY} AND revision = ?`;
+    const changed = session.writing('tasks').run(sql, [...Object.values(columns), ...cells(key), expected]);
+    if (changed === 0) throw revisionConflict('tasks', mustGet(key).key, expected);
+    return mustGet(key);
+  };
+  return {
+    get: async (key) => get(key),
+    byId: async (id) => decode(session.db().first(`${SELECT} WHERE id = ?`, [id])),
+    async list(filter) {
+      const { sql, cells: bound } = where(filter);
+      const limit = filter.limit === undefined ? '' : ` LIMIT ${Math.max(0, Math.floor(filter.limit))}`;
+      return session.db().all(`${SELECT}${sql} ORDER BY id${limit}`, bound).map(decodeLine);
+    },
+    async count(filter) {
+      const { sql, cells: bound } = where(filter);
+      return Number(session.db().first(`SELECT count(*) AS n FROM tasks${sql}`, bound)?.['n'] ?? 0);
+    },
+    slots: async () => session.db().all(SLOTS, []).map(decodeSlot),
+    async lastAddress(subnetId) {
+      const sql = 'SELECT ip FROM tasks WHERE subnet_id = ? AND ip IS NOT NULL ORDER BY placed_at DESC, rowid DESC LIMIT 1';
+      return session.db().first(sql, [subnetId])?.['ip'] as string | undefined;
+    },
+    async insert(key, desired, observed) {
+      const columns = {
+        id: key.id,
+        account: key.account,
+        region: key.region,
+        cluster: key.cluster,
+        revision: 1,
+        ...desiredColumns(desired),
+        ...observedColumns(observed),
+      };
+      const names = Object.keys(columns);
+      const sql = `INSERT INTO tasks (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')}) ON CONFLICT DO NOTHING`;
+      if (session.writing('tasks').run(sql, Object.values(columns)) === 0) throw revisionConflict('tasks', key, 0);
+      return { key, revision: 1, desired, placement: null, observed };
+    },
+    setDesired: async (key, desired, expected) => update(key, expected, desiredColumns(desired)),
+    setPlacement: async (key, placement, expected) => update(key, expected, placementColumns(placement)),
+    async setObserved(key, observed, expected) {
+      assertTaskMove(mustGet(key).observed.status, observed.status);
+      return update(key, expected, observedColumns(observed));
+    },
+    delete: async (key) => session.writing('tasks').run(`DELETE FROM tasks WHERE ${OF_KEY}`, cells(key)) > 0,
+  };
+}
+
+const SLOTS = 'SELECT id, host_id, subnet_id, ip, cpu_millis, memory_bytes FROM tasks WHERE live = 1 ORDER BY id';
+
+function decodeSlot(line: Line): TaskSlot {
+  return {
+    id: line['id'] as string,
+    hostId: line['host_id'] as string | null,
+    subnetId: line['subnet_id'] as string,
+    ip: line['ip'] as string | null,
+    cpuMillis: line['cpu_millis'] as number,
+    memoryBytes: line['memory_bytes'] as number,
+  };
+}
+
+function desiredColumns(desired: TaskDesired) {
+  return {
+    desired: JSON.stringify(desired),
+    desired_status: desired.status,
+    family: desired.family,
+    task_group: desired.group,
+    started_by: desired.startedBy,
+    subnet_id: desired.network.subnetId,
+    cpu_millis: desired.spec.cpuMillis,
+    memory_bytes: desired.spec.memoryBytes,
+  };
+}
+
+function placementColumns(placement: TaskPlacement) {
+  return { placement: JSON.stringify(placement), host_id: placement.hostId, ip: placement.ip, placed_at: placement.at };
+}
+
+function observedColumns(observed: TaskObserved) {
+  const stopped = observed.status === 'STOPPED';
+  return {
+    observed: JSON.stringify(observed),
+    status: observed.status,
+    live: stopped ? 0 : 1,
+    ended: stopped || observed.stop !== null ? 1 : 0,
+    stopped_at: observed.stoppedAt,
+  };
+}
+
+/** The filter as SQL. Each clause is written so that one of the partial indexes of the schema can serve it. */
+function where(filter: TaskFilter): { sql: string; cells: Cell[] } {
+  const clauses: string[] = [];
+  const bound: Cell[] = [];
+  const equals = (column: string, value: string | undefined) => {
+    if (value === undefined) return;
+    clauses.push(`${column} = ?`);
+    bound.push(value);
+  };
+  equals('account', filter.account);
+  equals('region', filter.region);
+  equals('cluster', filter.cluster);
+  equals('family', filter.family);
+  equals('task_group', filter.group);
+  equals('started_by', filter.startedBy);
+  equals('host_id', filter.hostId);
+  if (filter.desired === 'RUNNING') clauses.push("desired_status = 'RUNNING' AND ended = 0");
+  if (filter.desired === 'STOPPED') clauses.push("(desired_status = 'STOPPED' OR ended = 1)");
+  if (filter.live !== undefined) clauses.push(`live = ${filter.live ? 1 : 0}`);
+  if (filter.status !== undefined) {
+    clauses.push(`status IN (${filter.status.map(() => '?').join(', ')})`);
+    bound.push(...filter.status);
+  }
+  if (filter.unplaced !== undefined) clauses.push(`host_id IS ${filter.unplaced ? '' : 'NOT '}NULL`);
+  if (filter.stoppedBefore !== undefined) {
+    clauses.push('live = 0 AND stopped_at < ?');
+    bound.push(filter.stoppedBefore);
+  }
+  if (filter.afterId !== undefined) {
+    clauses.push('id > ?');
+    bound.push(filter.afterId);
+  }
+  return { sql: clauses.length === 0 ? '' : ` WHERE ${clauses.join(' AND ')}`, cells: bound };
+}
+
+function cells(key: TaskKey): Cell[] {
+  return [key.id, key.account, key.region, key.cluster];
+}
+
+function decode(line: Line | undefined): TaskRecord | undefined {
+  return line === undefined ? undefined : decodeLine(line);
+}
+
+function decodeLine(line: Line): TaskRecord {
+  const placement = line['placement'] as string | null;
+  return {
+    key: {
+      account: line['account'] as string,
+      region: line['region'] as string,
+      cluster: line['cluster'] as string,
+      id: line['id'] as string,
+    },
+    revision: line['revision'] as number,
+    desired: JSON.parse(line['desired'] as string) as TaskDesired,
+    placement: placement === null ? null : (JSON.parse(placement) as TaskPlacement),
+    observed: JSON.parse(line['observed'] as string) as TaskObserved,
+  };
+}

@@ -41,7 +41,7 @@ export const limits = {
   /** How long a fresh HAProxy worker may take until it answers after a reload. */
   haproxyReloadMs: 5000,
   /** Connections that the endpoints' front door holds at once. */
-  endpointConnections: 20_000,
+  endpointConnections: 4000,
   /** Containers of one task (ECS: 10). */
   containersPerTask: 10,
   /** One piece of text (a failure, a name) that a supervisor or the kernel worker may send. */
@@ -61,4 +61,27 @@ export const limits = {
   tombstones: 20_000,
   /** A reason shown to users (ECS: 1,024 characters). */
   reasonChars: 1024,
+  /** What an outside program that is run to its end may write. */
+  childOutputBytes: 8 * 1024 * 1024,
+  /** Connecting to a registry; then waiting for its answer; then between two pieces of a body. */
+  registryConnectMs: 5000,
+  registryAnswerMs: 10_000,
+  registryIdleMs: 15_000,
+  /** From a reference to its manifest, all retries counted: a person waits for it. */
+  registryResolveMs: 15_000,
+  registryRetries: 7,
+  /** Tries of one blob that brought no byte, and tries altogether. */
+  blobIdleTries: 6,
+  blobTries: 100,
+  registryRedirects: 5,
+  /** A token or an error answer of a registry. */
+  registryAnswerBytes: 1024 * 1024,
+  registryTokensKept: 1000,
+  credentialHelperMs: 10_000,
+  /** Normalised references kept in memory. */
+  referencesKept: 4096,
+  /** Files in an image archive, its images, and indexes inside of indexes. */
+  archiveEntries: 20_000,
+  archiveImages: 1000,
+  indexDepth: 3,
 } as const;

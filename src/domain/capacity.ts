@@ -1,0 +1,99 @@
+/**
+ * Admission: does one more task fit, and where. A host normally admits by what is really used: its free memory less its reserve, less
+ * what tasks placed a moment ago will still take; CPU is shared. A host with `strictCapacity` counts what was asked for instead.
+ */
+import type { HostRecord } from './records.ts';
+import type { IsolationKind, IsolationWish } from './task-spec.ts';
+
+/** What a live task asks for, and since when its host has it; `hostId` is null until it is placed. */
+export type LiveTask = { hostId: string | null; cpuMillis: number; memoryBytes: number; placedAt?: number | null };
+export type TaskSize = { cpuMillis: number; memoryBytes: number };
+
+export type Pick = { hostId: string; isolation: IsolationKind };
+/** `no-host`: none is connected; `isolation`: none runs this kind; else what the best host lacks. */
+export type Unavailable = { unavailable: 'memory' | 'cpu' | 'isolation' | 'no-host' };
+
+/** The rooms of all hosts, for placing several tasks in a row: `take` counts what was picked. */
+export type Capacity = {
+  pick(size: TaskSize, isolation: IsolationWish): Pick | Unavailable;
+  take(hostId: string, size: TaskSize): void;
+};
+
+/** How long after its placement a task's memory may not show in its host's free memory yet. */
+const STARTING_MS = 10_000;
+const MIB = 1024 ** 2;
+/** Strongest first: what `auto` chooses. */
+const strongestFirst: readonly IsolationKind[] = ['microvm', 'gvisor', 'container'];
+
+/** The kind that a host would run this wish in: never a weaker one than was asked for; undefined when it has none. */
+export function isolationOn(host: HostRecord, wish: IsolationWish): IsolationKind | undefined {
+  const works = (kind: IsolationKind) => host.info.isolation.some((entry) => entry.kind === kind && entry.works);
+  return wish === 'auto' ? strongestFirst.find(works) : works(wish) ? wish : undefined;
+}
+
+/**
+ * What a task will soon take that the host's free memory doesn't show yet. Most tasks use a small part of what they ask for, and the
+ * next heartbeat tells the truth; so this only keeps a burst of starts from being admitted on one stale figure.
+ */
+export function startingBytes(size: TaskSize): number {
+  return Math.min(size.memoryBytes, Math.max(16 * MIB, size.memoryBytes / 32));
+}
+
+type Room = { host: HostRecord; memoryBytes: number; cpuMillis: number };
+
+export function createCapacity(hosts: HostRecord[], tasks: LiveTask[], now: number): Capacity {
+  const connected = hosts.filter((host) => host.status === 'CONNECTED');
+  const rooms = new Map(connected.map((host) => [host.key.hostId, emptyRoom(host)]));
+  for (const task of tasks) {
+    // A task without a host yet will go to one of them: each bears its part.
+    if (task.hostId === null) for (const room of rooms.values()) subtract(room, task, 1 / rooms.size);
+    else {
+      const room = rooms.get(task.hostId);
+      const shows = task.placedAt !== undefined && task.placedAt !== null && now - task.placedAt >= STARTING_MS;
+      if (room !== undefined && (room.host.info.strictCapacity || !shows)) subtract(room, task, 1);
+    }
+  }
+  return {
+    pick(size, isolation) {
+      const able = [...rooms.values()].filter((room) => isolationOn(room.host, isolation) !== undefined);
+      if (able.length === 0) return { unavailable: rooms.size === 0 ? 'no-host' : 'isolation' };
+      const fitting = able.filter((room) => lack(room, size) === null);
+      const best = fitting.reduce<Room | undefined>((a, b) => (a === undefined || b.memoryBytes > a.memoryBytes ? b : a), undefined);
+      const kind = best === undefined ? undefined : isolationOn(best.host, isolation);
+      if (best !== undefined && kind !== undefined) return { hostId: best.host.key.hostId, isolation: kind };
+      return { unavailable: able.some((room) => lack(room, size) === 'cpu') ? 'cpu' : 'memory' };
+    },
+    take(hostId, size) {
+      const room = rooms.get(hostId);
+      if (room !== undefined) subtract(room, size, 1);
+    },
+  };
+}
+
+/** One pick on its own; see createCapacity for several in a row. */
+export function pickHost(
+  hosts: HostRecord[],
+  tasks: LiveTask[],
+  spec: TaskSize,
+  isolation: IsolationWish,
+  now: number,
+): Pick | Unavailable {
+  return createCapacity(hosts, tasks, now).pick(spec, isolation);
+}
+
+function emptyRoom(host: HostRecord): Room {
+  const { info, usage } = host;
+  const memory = info.strictCapacity ? info.memoryBytes : usage.freeMemoryBytes;
+  return { host, memoryBytes: memory - info.reserveBytes, cpuMillis: info.cpuMillis };
+}
+
+function subtract(room: Room, size: TaskSize, part: number): void {
+  const strict = room.host.info.strictCapacity;
+  room.memoryBytes -= part * (strict ? size.memoryBytes : startingBytes(size));
+  if (strict) room.cpuMillis -= part * size.cpuMillis;
+}
+
+function lack(room: Room, size: TaskSize): 'memory' | 'cpu' | null {
+  if (size.memoryBytes > room.memoryBytes) return 'memory';
+  return room.host.info.strictCapacity && size.cpuMillis > room.cpuMillis ? 'cpu' : null;
+}

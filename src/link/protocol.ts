@@ -73,8 +73,13 @@ export type OutputBatch = {
 
 export type ToHost =
   | { t: 'welcome'; version: number; fence: number; heartbeatMs: number }
-  /** Every task this host should have, whole; what the host runs beyond it is stopped and removed. Sent after welcome and then now and again. */
-  | { t: 'sync'; fence: number; assignments: Assignment[] }
+  /** The two have no version in common, or the host may not join: said before the connection is closed. */
+  | { t: 'refused'; fault: WireFault }
+  /**
+   * Every task this host should have: those of `assignments`, and those of `others` (ids), whose assignments don't fit into this frame
+   * and follow in `assign`. What the host runs beyond them is stopped and removed. Sent after welcome and then now and again.
+   */
+  | { t: 'sync'; fence: number; assignments: Assignment[]; others: string[] }
   | { t: 'assign'; assignments: Assignment[] }
   /** The control plane has a STOPPED report on disk: the host may drop its journal of it. */
   | { t: 'forget'; taskIds: string[] }
@@ -94,15 +99,16 @@ export type ToControl =
   | LinkResponse
   | StreamMessage;
 
-/** A call to the other side; `op` is one of linkOps. */
-export type LinkRequest = { t: 'request'; id: number; op: string; body: Json };
-export type LinkResponse =
-  | { t: 'response'; id: number; ok: true; body: Json }
-  | { t: 'response'; id: number; ok: false; fault: { code: string; message: string; details: Record<string, Json> } };
+/** A call to the other side. `stream`: a stream that the caller opened for this call, null when it needs none. */
+export type LinkRequest = { t: 'request'; id: number; op: string; body: Json; stream: number | null };
+export type LinkResponse = { t: 'response'; id: number; ok: true; body: Json } | { t: 'response'; id: number; ok: false; fault: WireFault };
+export type WireFault = { code: string; message: string; details: Record<string, Json> };
 
 /**
- * Streams carry bytes with back-pressure: the reader grants credit in bytes, the writer never sends more. Opened by the side that made
- * the request that names it. Data travels in binary frames (kind STREAM_FRAME: 32-bit stream id, bytes).
+ * Streams carry bytes both ways with back-pressure: the reader grants credit in bytes, the writer never sends more. Each direction
+ * starts with a credit of limits.streamWindowBytes, and ends by a `stream-end` of its writer; one with an error ends both directions.
+ * A stream is opened by the side that makes the request that names it (ids of the control plane are even, of a host odd). Data travels
+ * in binary frames (kind STREAM_FRAME: 32-bit stream id, bytes).
  */
 export type StreamMessage =
   { t: 'stream-credit'; stream: number; bytes: number } | { t: 'stream-end'; stream: number; error: string | null };

@@ -1,0 +1,59 @@
+/**
+ * What a machine holds that berth could leave behind: mounts (which hold namespaces), cgroups, interfaces, routes, firewall tables, processes. A test
+ * takes a snapshot before and compares after; other users' things on the machine are in both, and so don't count.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type MachineState = Record<string, Set<string>>;
+
+/** `tag`: the instance's id; only what carries it, or berth's own names without an instance, is looked at. */
+export function machineState(tag: string): MachineState {
+  return {
+    mounts: set(
+      lines(readFileSync('/proc/self/mountinfo', 'utf8')).map((l) => l.split(' ')[4] ?? ''),
+      (m) => m.includes(tag),
+    ),
+    cgroups: set(cgroups('/sys/fs/cgroup', 4), (c) => c.includes(tag)),
+    links: set(
+      lines(run('ip', ['-o', 'link'])).map((l) => (l.split(': ')[1] ?? '').split('@')[0] ?? ''),
+      (n) => n.includes(tag),
+    ),
+    routes: set(lines(run('ip', ['route', 'show', 'table', 'all'])), (r) => r.includes(tag)),
+    tables: set(lines(run('nft', ['list', 'tables'])), (t) => t.includes(tag)),
+    processes: set(processes(), (p) => p.includes(tag)),
+    run: set(existsSync('/run/berth') ? readdirSync('/run/berth') : [], (d) => d === tag),
+  };
+}
+
+/** What is there now and was not there before, one line each; empty when nothing was left. */
+export function leftBehind(before: MachineState, after: MachineState): string[] {
+  return Object.entries(after).flatMap(([kind, items]) => [...items].filter((i) => !before[kind]?.has(i)).map((i) => `${kind}: ${i}`));
+}
+
+const lines = (text: string) => text.split('\n').filter((l) => l.length > 0);
+const set = (items: string[], keep: (item: string) => boolean) => new Set(items.filter(keep));
+const run = (command: string, args: string[]) => execFileSync(command, args, { encoding: 'utf8', timeout: 10_000 });
+
+function cgroups(root: string, depth: number): string[] {
+  if (depth === 0 || !existsSync(root)) return [];
+  return readdirSync(root, { withFileTypes: true })
+    .filter((e) => e.isDirectory())
+    .flatMap((e) => [join(root, e.name), ...cgroups(join(root, e.name), depth - 1)]);
+}
+
+const pids = () => readdirSync('/proc').filter((p) => /^\d+$/.test(p));
+
+function processes(): string[] {
+  return pids().flatMap((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+      const cgroup = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+      const ours = /berth-[0-9a-f]{6}/.exec(cgroup)?.[0] ?? '';
+      return [`${pid} ${command} ${ours}`];
+    } catch {
+      return []; // it ended while we looked
+    }
+  });
+}

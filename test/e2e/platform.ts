@@ -1,0 +1,118 @@
+/** One berth of its own for a test: state directory, ports and range apart from everything else; down and gone afterwards. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { leftBehind, machineState } from './machine-state.ts';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+export type Ran = { code: number; stdout: string; stderr: string };
+export type Platform = {
+  state: string;
+  instance: string;
+  apiPort: number;
+  endpointPort: number;
+  /** Variables that point the AWS tools here. */
+  env: Record<string, string>;
+  /** `./berth ARGS`; never throws. */
+  berth(args: string[], options?: RunOptions): Promise<Ran>;
+  /** The same, and the test fails unless it exits 0. */
+  ok(args: string[], options?: RunOptions): Promise<string>;
+  /** Any command with `env` set. */
+  command(file: string, args: string[], options?: RunOptions): Promise<Ran>;
+  /** Takes it down, removes its state, and fails when anything of it is left on the machine. */
+  end(): Promise<void>;
+};
+export type RunOptions = { timeoutMs?: number; env?: Record<string, string>; cwd?: string };
+
+export async function startPlatform(options: { upArgs?: string[] } = {}): Promise<Platform> {
+  const state = await realpath(await mkdtemp(join(tmpdir(), 'berth-e2e-')));
+  const instance = createHash('sha256').update(state).digest('hex').slice(0, 6);
+  const before = machineState(instance);
+  const [apiPort, endpointPort] = [await freePort(), await freePort()];
+  const platform: Platform = {
+    state,
+    instance,
+    apiPort,
+    endpointPort,
+    env: {},
+    berth: (args, o = {}) => runCommand(join(root, 'berth'), args, { ...o, env: { BERTH_STATE: state, ...platform.env, ...o.env } }),
+    async ok(args, o) {
+      const ran = await platform.berth(args, o);
+      assert.equal(ran.code, 0, `berth ${args.join(' ')} exited ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
+      return ran.stdout;
+    },
+    command: (file, args, o = {}) => runCommand(file, args, { ...o, env: { ...platform.env, ...o.env } }),
+    async end() {
+      await platform.berth(['down'], { timeoutMs: 120_000 });
+      await rm(state, { recursive: true, force: true });
+      assert.deepEqual(leftBehind(before, machineState(instance)), [], 'left behind on the machine');
+    },
+  };
+  try {
+    await platform.ok(['up', '--port', String(apiPort), '--endpoint-port', String(endpointPort), ...(options.upArgs ?? [])], {
+      timeoutMs: 120_000,
+    });
+    platform.env = parseExports(await platform.ok(['env']));
+  } catch (error) {
+    const logs = await Promise.all(
+      ['control.log', 'host.log', 'keeper.log'].map((f) => readFile(join(state, 'log', f), 'utf8').catch(() => '')),
+    );
+    await platform.end().catch(() => undefined);
+    throw new Error(`berth up failed; its logs:\n${logs.map((l) => l.slice(-3000)).join('\n')}`, { cause: error });
+  }
+  return platform;
+}
+
+function runCommand(file: string, args: string[], options: RunOptions): Promise<Ran> {
+  return new Promise((resolve) => {
+    execFile(
+      file,
+      args,
+      {
+        encoding: 'utf8',
+        timeout: options.timeoutMs ?? 60_000,
+        killSignal: 'SIGKILL',
+        maxBuffer: 64 * 1024 * 1024,
+        cwd: options.cwd ?? root,
+        env: { ...process.env, NO_COLOR: '1', AWS_PAGER: '', ...options.env },
+      },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+        resolve({ code, stdout, stderr });
+      },
+    );
+  });
+}
+
+/** `export NAME=value` or `export NAME='value'` lines. */
+export function parseExports(text: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [, name = '', value = ''] of text.matchAll(/^export (\w+)=(.*)$/gm)) found[name] = value.replace(/^(['"])(.*)\1$/, '$2');
+  return found;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+  });
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Waits for a condition, looking again every 50 ms; fails with `what` after the time is up. */
+export async function until<T>(what: string, check: () => Promise<T | false | undefined>, timeoutMs = 30_000): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await check();
+    if (value !== false && value !== undefined) return value;
+    if (Date.now() > deadline) assert.fail(`${what}: not within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

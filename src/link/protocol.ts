@@ -62,6 +62,8 @@ export type OutputEvent = {
   /** Milliseconds since the epoch. */
   time: number;
   text: string;
+  /** Spool offset after the event's last byte; grows within a batch. A batch that was taken in part before is cut by it. */
+  end: number;
 };
 export type OutputBatch = {
   key: TaskKey;

@@ -1,0 +1,46 @@
+/** The calls (`request`) that control plane and hosts make to each other: names, bodies and answers, as JSON. */
+import type { LogTarget } from '#domain/task-spec.ts';
+import type { TaskKey } from '#domain/task.ts';
+
+/** Answered by the control plane. */
+export const controlOps = {
+  /**
+   * LogOpen -> null. Makes a container's log stream (and its group where the target says so) before the container starts; idempotent.
+   * Throws ResourceNotFound with CloudWatch Logs' text when the group does not exist.
+   */
+  logOpen: 'log-open',
+} as const;
+
+export type LogOpen = { key: TaskKey; container: string; target: LogTarget };
+
+/** Answered by hosts. */
+export const hostOps = {
+  /** {} -> { images: ImageSummary[] } (image/types.ts). */
+  imageList: 'image-list',
+  /**
+   * { ref, check?: 'always' | 'if-missing', auth? } -> { ref, digest }. With a stream, the host writes PullProgress on it, one JSON a line.
+   */
+  imagePull: 'image-pull',
+  /** { ref } and a stream with the archive's bytes -> { image: ImageSummary }; progress comes back on the same stream, one JSON a line. */
+  imageImport: 'image-import',
+  /** { ref } -> { freedBytes }. */
+  imageRemove: 'image-remove',
+  /** { all: boolean } -> { removed: string[], freedBytes }. */
+  imagePrune: 'image-prune',
+  /** {} -> HostStatus. */
+  hostStatus: 'host-status',
+  /** { taskId, container?: string, lines?: number } -> TaskTail: the last lines of output that the host remembers. */
+  taskTail: 'task-tail',
+  /** { taskId } -> TaskStats (supervisor/protocol.ts). */
+  taskStats: 'task-stats',
+} as const;
+
+export type TaskTail = { lines: { container: string; source: 'stdout' | 'stderr'; time: number; text: string }[] };
+
+export type HostStatus = {
+  /** Counts by status of the tasks that this host knows. */
+  tasks: Record<string, number>;
+  /** Tasks whose STOPPED report the control plane has not acknowledged. */
+  unacknowledged: number;
+  vpcs: number;
+};

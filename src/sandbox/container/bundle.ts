@@ -1,0 +1,73 @@
+/** Pure: a plan as the files that a supervisor reads, and their places in the task's directory. */
+import { join } from 'node:path';
+import { limits } from '#base/limits.ts';
+import type { ContainerSpec } from '#domain/task-spec.ts';
+import type { ContainerBundle, TaskBundle } from '#supervisor/protocol.ts';
+import type { SandboxPlan } from '../driver.ts';
+import { cpuSharesOf, imageOf, render } from './render.ts';
+
+export type BundlePaths = {
+  /** Below each cgroup hierarchy's root: `berth-INSTANCE/TASKID`. */
+  cgroup: string;
+  socket: string;
+};
+
+/** One file to write: `path` below the task's directory. */
+export type BundleFile = { path: string; contents: string };
+
+/** In place of a container's name, which may hold anything: its index. */
+const containerDir = (index: number) => join('containers', String(index));
+const fileAt = (index: number) => join('files', String(index));
+
+function containerBundle(plan: SandboxPlan, container: ContainerSpec, index: number): ContainerBundle {
+  const image = imageOf(plan, container);
+  return {
+    name: container.name,
+    runtimeId: plan.runtimeIds[container.name] ?? '',
+    bundle: join(plan.dir, containerDir(index)),
+    layers: image.layers,
+    essential: container.essential,
+    dependsOn: container.dependsOn,
+    stopSignal: container.stopSignal ?? image.config.stopSignal ?? 'SIGTERM',
+    stopTimeoutMs: container.stopTimeoutMs,
+    startTimeoutMs: container.startTimeoutMs,
+    initProcess: container.initProcess,
+    cgroup: { cpuMillis: null, cpuShares: cpuSharesOf(container.cpuMillis), memoryBytes: container.memoryBytes, pids: null },
+  };
+}
+
+export function taskBundle(plan: SandboxPlan, paths: BundlePaths): TaskBundle {
+  const { ip, mac, gatewayIp, gatewayMac, mtu, routerNetns, routerIf } = plan.network;
+  return {
+    taskId: plan.taskId,
+    dir: plan.dir,
+    socket: paths.socket,
+    hostname: plan.network.hostname,
+    cgroup: {
+      path: paths.cgroup,
+      cpuMillis: plan.spec.cpuMillis,
+      cpuShares: cpuSharesOf(plan.spec.cpuMillis),
+      memoryBytes: plan.spec.memoryBytes,
+      pids: limits.taskPids,
+    },
+    network: { routerNetns, routerIf, ip, mac, gatewayIp, gatewayMac, mtu },
+    sysctls: plan.spec.sysctls,
+    pidMode: plan.spec.pidMode,
+    spoolBytes: limits.spoolBytes,
+    containers: plan.spec.containers.map((container, index) => containerBundle(plan, container, index)),
+  };
+}
+
+/** Directories (parents first) and files to write. Throws CannotStartContainer or CannotCreateContainer for what can't be rendered. */
+export function bundleFiles(plan: SandboxPlan, paths: BundlePaths): { directories: string[]; files: BundleFile[] } {
+  const places = Object.fromEntries(Object.keys(plan.files).map((path, index) => [path, join(plan.dir, fileAt(index))]));
+  const configs = plan.spec.containers.map((container, index): BundleFile => {
+    const root = join(plan.dir, containerDir(index), 'rootfs');
+    return { path: join(containerDir(index), 'config.json'), contents: JSON.stringify(render(plan, container, { root, files: places })) };
+  });
+  const projected = Object.values(plan.files).map((contents, index): BundleFile => ({ path: fileAt(index), contents }));
+  return {
+    directories: ['files', ...plan.spec.containers.map((_, index) => join(containerDir(index), 'rootfs'))],
+    files: [...projected, ...configs, { path: 'task.json', contents: JSON.stringify(taskBundle(plan, paths)) }],
+  };
+}

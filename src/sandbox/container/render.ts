@@ -1,0 +1,84 @@
+/** Pure: a container of a plan as an OCI bundle's config.json (runtime-spec 1.1). Golden files stand beside this. */
+import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { ContainerSpec } from '#domain/task-spec.ts';
+import type { PreparedImage } from '#image/types.ts';
+import type { SandboxPlan } from '../driver.ts';
+import { maskedPaths, mountsOf, readonlyPaths } from './mounts.ts';
+import type { OciConfig, OciDeviceRule } from './oci.ts';
+import { capabilitiesOf, processOf, userOf } from './process.ts';
+import { dockerSeccomp } from './seccomp.ts';
+
+const CPU_SHARES_PER_CORE = 1024;
+const MIN_CPU_SHARES = 2;
+
+/** Docker's device rules: any node may be made, only the harmless ones opened. */
+const devices: OciDeviceRule[] = [
+  { allow: false, access: 'rwm' },
+  { allow: true, type: 'c', access: 'm' },
+  { allow: true, type: 'b', access: 'm' },
+  ...(
+    [
+      [1, 3], // null
+      [1, 5], // zero
+      [1, 7], // full
+      [1, 8], // random
+      [1, 9], // urandom
+      [5, 0], // tty
+      [5, 1], // console
+      [5, 2], // ptmx
+    ] as const
+  ).map(([major, minor]): OciDeviceRule => ({ allow: true, type: 'c', major, minor, access: 'rwm' })),
+  { allow: true, type: 'c', major: 136, access: 'rwm' },
+];
+
+/** Where a plan's containers find what the driver wrote for them. */
+export type RenderPaths = {
+  /** Mount point of the container's root. */
+  root: string;
+  /** Path in the container -> file on the host. */
+  files: Record<string, string>;
+};
+
+/** Relative weight of a container among those of its task; `cpuMillis` 0 is Docker's least weight. */
+export function cpuSharesOf(cpuMillis: number): number {
+  return Math.max(MIN_CPU_SHARES, Math.floor((cpuMillis * CPU_SHARES_PER_CORE) / 1000));
+}
+
+export function imageOf(plan: SandboxPlan, container: ContainerSpec): PreparedImage {
+  const image = plan.images[container.name];
+  if (image === undefined) throw new Fault('Internal', `the plan of task ${plan.taskId} has no image for container "${container.name}"`);
+  return image;
+}
+
+export function render(plan: SandboxPlan, container: ContainerSpec, paths: RenderPaths): OciConfig {
+  const image = imageOf(plan, container).config;
+  const environment = plan.environment[container.name] ?? {};
+  return {
+    ociVersion: '1.1.0',
+    process: processOf(container, image, { hostname: plan.network.hostname, environment }),
+    root: { path: paths.root, readonly: container.readOnlyRoot },
+    hostname: plan.network.hostname,
+    mounts: mountsOf(container, { volumes: plan.volumes, files: paths.files }),
+    annotations: { ...container.labels, 'berth.user': userOf(container, image) },
+    linux: {
+      namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
+      resources: {
+        devices,
+        cpu: { shares: cpuSharesOf(container.cpuMillis) },
+        pids: { limit: limits.taskPids },
+        ...(container.memoryBytes === null
+          ? {}
+          : {
+              memory: {
+                limit: container.memoryBytes,
+                ...(container.memoryReservationBytes === null ? {} : { reservation: container.memoryReservationBytes }),
+              },
+            }),
+      },
+      seccomp: dockerSeccomp(plan.spec.platform.arch, capabilitiesOf(container)),
+      maskedPaths,
+      readonlyPaths,
+    },
+  };
+}

@@ -1,0 +1,155 @@
+/** Checks of every message and file of protocol.ts. A supervisor runs beside foreign code, so what it says is bounded and checked. */
+import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import { flag, list, oneOf, orNull, record, text, textMap, whole } from './check.ts';
+import type { Check } from './check.ts';
+import type {
+  CgroupLimits,
+  ContainerState,
+  FromSupervisor,
+  SupervisorState,
+  TaskBundle,
+  TaskStats,
+  ToSupervisor,
+  VpcBundle,
+  WorkerRequest,
+  WorkerResponse,
+} from './protocol.ts';
+
+const containers = limits.containersPerTask;
+const name = text(255);
+const path = text(4096);
+const millis = orNull(whole());
+
+const containerState: Check<ContainerState> = record({
+  name,
+  status: oneOf('waiting', 'running', 'exited'),
+  pid: orNull(whole()),
+  startedAtMs: millis,
+  finishedAtMs: millis,
+  exitCode: orNull(whole(0, 255)),
+  oomKilled: flag,
+  failure: orNull(record({ stage: oneOf('create', 'start', 'dependency'), message: text() })),
+});
+
+export const checkSupervisorState: Check<SupervisorState> = record({
+  taskId: name,
+  pid: whole(),
+  failure: orNull(record({ stage: oneOf('network', 'cgroup', 'setup'), message: text() })),
+  containers: list(containerState, containers),
+  droppedBytes: whole(),
+  spoolEnd: whole(),
+});
+
+export const checkTaskStats: Check<TaskStats> = record({
+  readAtMs: whole(),
+  containers: list(
+    record({ name, cpuNs: whole(), memoryBytes: whole(), memoryLimitBytes: whole(), pids: whole(), oomKills: whole() }),
+    containers,
+  ),
+  task: record({ cpuNs: whole(), memoryBytes: whole(), pids: whole() }),
+  network: orNull(record({ rxBytes: whole(), txBytes: whole(), rxPackets: whole(), txPackets: whole() })),
+});
+
+const cgroupLimits = { cpuMillis: orNull(whole()), cpuShares: orNull(whole()), memoryBytes: orNull(whole()), pids: orNull(whole()) };
+const checkCgroupLimits: Check<CgroupLimits> = record(cgroupLimits);
+
+export const checkTaskBundle: Check<TaskBundle> = record({
+  taskId: name,
+  dir: path,
+  socket: path,
+  hostname: name,
+  cgroup: record({ ...cgroupLimits, path }),
+  network: orNull(
+    record({ routerNetns: path, routerIf: text(15), ip: name, mac: name, gatewayIp: name, gatewayMac: name, mtu: whole(576, 65_535) }),
+  ),
+  sysctls: textMap(256),
+  pidMode: oneOf('container', 'task'),
+  spoolBytes: whole(),
+  containers: list(
+    record({
+      name,
+      runtimeId: name,
+      bundle: path,
+      layers: list(path, limits.layersPerImage),
+      essential: flag,
+      dependsOn: list(record({ container: name, condition: oneOf('START', 'COMPLETE', 'SUCCESS', 'HEALTHY') }), containers),
+      stopSignal: name,
+      stopTimeoutMs: whole(),
+      startTimeoutMs: orNull(whole()),
+      initProcess: flag,
+      cgroup: checkCgroupLimits,
+    }),
+    containers,
+  ),
+});
+
+const vpcBundle: Check<VpcBundle> = record({
+  routerNetns: path,
+  cidr: name,
+  hostIf: text(15),
+  hostIp: name,
+  routerIp: name,
+  mtu: whole(576, 65_535),
+  serviceIps: list(name, 16),
+  routerRules: text(limits.frameBytes),
+  hostRules: text(limits.frameBytes),
+});
+
+/** A message that is told apart by one member. */
+function tagged<T>(tag: string, shapes: Record<string, Check<object>>): Check<T> {
+  return (value, at) => {
+    const kind = record({ [tag]: name })(value, at)[tag] as string;
+    const shape = Object.hasOwn(shapes, kind) ? shapes[kind] : undefined;
+    if (shape === undefined)
+      throw new Fault('ProtocolError', `${tag} is ${JSON.stringify(kind.slice(0, 40))}, which this version doesn't know`);
+    return { [tag]: kind, ...shape(value, at) } as T;
+  };
+}
+
+export const checkFromSupervisor: Check<FromSupervisor> = tagged('t', {
+  state: record({ seq: whole(), state: checkSupervisorState }),
+  stats: record({ id: whole(), stats: checkTaskStats }),
+  error: record({ about: name, message: text() }),
+  released: record({}),
+});
+
+export const checkToSupervisor: Check<ToSupervisor> = tagged('t', {
+  attach: record({ from: whole() }),
+  ack: record({ to: whole() }),
+  stop: record({}),
+  kill: record({}),
+  signal: record({ container: name, signal: name }),
+  stats: record({ id: whole() }),
+  release: record({}),
+});
+
+const id = whole();
+export const checkWorkerRequest: Check<WorkerRequest> = tagged('op', {
+  ping: record({ id }),
+  'task-start': record({ id, bundle: path }),
+  'task-clean': record({ id, dir: path, cgroupPath: path, routerNetns: orNull(path), routerIf: orNull(text(15)) }),
+  'vpc-up': record({ id, vpc: vpcBundle }),
+  'vpc-down': record({ id, routerNetns: path, hostIf: text(15) }),
+  unpack: record({
+    id,
+    blob: path,
+    compression: oneOf('none', 'gzip', 'zstd'),
+    into: path,
+    diffId: orNull(name),
+    limits: record({ bytes: whole(), entries: whole() }),
+  }),
+  'remove-tree': record({ id, path, below: path }),
+  'cgroup-clean': record({ id, path }),
+});
+
+const workerError = record({
+  code: oneOf('invalid', 'exists', 'not-found', 'digest', 'hostile', 'limit', 'no-space', 'failed'),
+  message: text(),
+});
+
+export const checkWorkerResponse: Check<WorkerResponse> = (value, at) => {
+  const head = record({ id, ok: flag })(value, at);
+  if (head.ok) return { id: head.id, ok: true, result: (value as { result?: unknown }).result ?? null };
+  return { id: head.id, ok: false, error: record({ error: workerError })(value, at).error };
+};

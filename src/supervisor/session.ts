@@ -1,0 +1,258 @@
+/**
+ * A connection to one task's supervisor. The peer lives beside foreign code: its frames are bounded, its messages checked, its indexes
+ * looked up, and its output is read only as fast as it is acknowledged.
+ *
+ * Back-pressure: past `windowBytes` of unacknowledged output the socket is not read. State travels on the same socket, so after
+ * `stallMs` the session reads on and throws output away; it is still in the spool, and a new connection asks for it again from there.
+ */
+import type { Clock, Timer } from '#base/clock.ts';
+import { asFault, Fault } from '#base/fault.ts';
+import { JSON_FRAME } from '#base/frames.ts';
+import type { Frame } from '#base/frames.ts';
+import { limits } from '#base/limits.ts';
+import { connectFramed, isNobodyThere, parseJsonFrame } from './framed-socket.ts';
+import type { FramedSocket } from './framed-socket.ts';
+import { checkFromSupervisor } from './messages.ts';
+import { decodeOutput } from './output-record.ts';
+import type { SpoolRecord } from './output-record.ts';
+import { OUTPUT_FRAME } from './protocol.ts';
+import type { FromSupervisor, SupervisorState, TaskStats, ToSupervisor } from './protocol.ts';
+
+export type SessionEvents = {
+  state(state: SupervisorState): void;
+  /** One record; in order of offset, may repeat nothing within one session. */
+  output(record: SpoolRecord): void;
+  /** The supervisor refused or failed something that was asked of it. */
+  error(about: string, message: string): void;
+  /** The supervisor is gone without having been released. Called at most once; nothing follows. */
+  lost(reason: string): void;
+};
+
+export type SessionOptions = {
+  path: string;
+  taskId: string;
+  /** How many containers the task has: bounds every index. */
+  containers: number;
+  /** First spool offset that is wanted. */
+  from: number;
+  clock: Clock;
+  windowBytes?: number;
+  stallMs?: number;
+  answerTimeoutMs?: number;
+};
+
+/** Methods that ask throw Fault Unavailable once the supervisor is gone. */
+export type Session = {
+  ack(to: number): void;
+  stop(): void;
+  kill(): void;
+  signal(container: string, signal: string): void;
+  stats(): Promise<TaskStats>;
+  /** Resolves when the supervisor has given everything back and is gone; Conflict while a container runs. */
+  release(): Promise<void>;
+  detach(): void;
+};
+
+/** Connections in a row that may end before the supervisor said its state. */
+const CONNECTIONS = 5;
+
+type StatsCall = { resolve(stats: TaskStats): void; reject(fault: Fault): void };
+
+/** Resolves once the supervisor has told its state; Unavailable when nobody is there, ProtocolError when it is somebody else. */
+export async function openSession(options: SessionOptions, events: SessionEvents): Promise<Session> {
+  const session = createSession(options, events);
+  await session.connect();
+  return session;
+}
+
+function createSession(options: SessionOptions, events: SessionEvents): Session & { connect(): Promise<void> } {
+  const { clock, path, taskId } = options;
+  const window = options.windowBytes ?? limits.outputWindowBytes;
+  const answerTimeoutMs = options.answerTimeoutMs ?? 10_000;
+  const stats = new Map<number, StatsCall>();
+  let socket: FramedSocket | undefined;
+  let next = options.from;
+  let acked = options.from;
+  let flow: 'open' | 'paused' | 'dropping' = 'open';
+  let stall: Timer | undefined;
+  let statsId = 1;
+  let silentConnections = 0;
+  let phase: 'live' | 'releasing' | 'over' = 'live';
+  let firstState: ((error?: Fault) => void) | undefined;
+  let releasing: { resolve(): void; reject(fault: Fault): void } | undefined;
+
+  const send = (message: ToSupervisor) => {
+    if (phase === 'over') throw new Fault('Unavailable', `the supervisor of task ${taskId} is gone`);
+    socket?.send(message);
+  };
+
+  const finish = () => {
+    phase = 'over';
+    stall?.cancel();
+    socket?.close();
+    socket = undefined;
+    for (const call of stats.values()) call.reject(new Fault('Unavailable', `the supervisor of task ${taskId} is gone`));
+    stats.clear();
+  };
+
+  const lose = (cause: Fault) => {
+    if (phase === 'over') return;
+    const wasReleasing = releasing;
+    finish();
+    // It exits after a release: an end of file then is the end that was asked for.
+    if (wasReleasing !== undefined) wasReleasing.resolve();
+    else if (firstState !== undefined) firstState(cause);
+    else events.lost(cause.message);
+  };
+
+  const setFlow = (to: typeof flow) => {
+    stall?.cancel();
+    stall = undefined;
+    flow = to;
+    if (to !== 'paused') return socket?.resume();
+    socket?.pause();
+    stall = clock.after(options.stallMs ?? 1_000, () => setFlow('dropping'));
+  };
+
+  const onOutput = (payload: Buffer) => {
+    if (flow === 'dropping' || phase === 'over') return;
+    const record = decodeOutput(payload, options.containers);
+    if (record.offset < next) {
+      if (record.end > next) throw new Fault('ProtocolError', `output at ${record.offset} overlaps what was read up to ${next}`);
+      return; // sent again
+    }
+    next = record.end;
+    events.output(record);
+    if (next - acked >= window && flow === 'open') setFlow('paused');
+  };
+
+  const onMessage = (message: FromSupervisor) => {
+    if (message.t === 'state') {
+      if (message.state.taskId !== taskId) throw new Fault('ProtocolError', `the supervisor is of task ${message.state.taskId}`);
+      if (message.state.containers.length !== options.containers) {
+        throw new Fault(
+          'ProtocolError',
+          `the supervisor has ${message.state.containers.length} containers instead of ${options.containers}`,
+        );
+      }
+      silentConnections = 0;
+      const first = firstState;
+      firstState = undefined;
+      first?.();
+      events.state(message.state);
+    } else if (message.t === 'stats') {
+      stats.get(message.id)?.resolve(message.stats);
+      stats.delete(message.id);
+    } else if (message.t === 'released') {
+      const done = releasing;
+      finish();
+      done?.resolve();
+    } else {
+      if (message.about === 'release' && releasing !== undefined) {
+        const refused = releasing;
+        releasing = undefined;
+        phase = 'live';
+        refused.reject(new Fault('Conflict', message.message));
+      }
+      events.error(message.about, message.message);
+    }
+  };
+
+  const onFrame = (frame: Frame) => {
+    if (frame.kind === OUTPUT_FRAME) onOutput(frame.payload);
+    else if (frame.kind === JSON_FRAME) onMessage(checkFromSupervisor(parseJsonFrame(frame.payload), ''));
+    else throw new Fault('ProtocolError', `a frame of unknown kind ${frame.kind}`);
+  };
+
+  const attach = async () => {
+    const mine: { socket?: FramedSocket } = {};
+    const made = await connectFramed(path, {
+      frame: (frame) => {
+        if (mine.socket === socket) onFrame(frame);
+      },
+      closed: (cause) => {
+        if (mine.socket === socket) void reattach(cause);
+      },
+    });
+    if (phase === 'over') return made.close();
+    mine.socket = made;
+    socket = made;
+    flow = 'open';
+    made.send({ t: 'attach', from: next });
+    if (phase === 'releasing') made.send({ t: 'release' });
+  };
+
+  /** The connection broke, or output was thrown away: the supervisor may well be alive, so ask once more. */
+  const reattach = async (cause: Fault | null) => {
+    if (phase === 'over') return;
+    if (cause?.code === 'ProtocolError') return lose(cause);
+    socket = undefined;
+    if (++silentConnections > CONNECTIONS) return lose(new Fault('Unavailable', 'the supervisor closes every connection', { cause }));
+    try {
+      await attach();
+    } catch (error) {
+      const fault = asFault(error);
+      lose(isNobodyThere(fault) && cause !== null ? new Fault('Unavailable', 'the supervisor process ended', { cause }) : fault);
+    }
+  };
+
+  return {
+    async connect() {
+      const answered = new Promise<void>((resolve, reject) => {
+        firstState = (error) => (error === undefined ? resolve() : reject(error));
+      });
+      answered.catch(() => {}); // handled below, or the connect error comes first
+      const timer = clock.after(answerTimeoutMs, () =>
+        lose(new Fault('TimedOut', `the supervisor of task ${taskId} didn't answer within ${answerTimeoutMs} ms`)),
+      );
+      try {
+        await attach();
+        await answered;
+      } catch (error) {
+        finish();
+        throw error;
+      } finally {
+        timer.cancel();
+      }
+    },
+    ack(to) {
+      if (to <= acked || phase === 'over') return;
+      acked = to;
+      send({ t: 'ack', to });
+      if (next - acked > window / 2 || flow === 'open') return;
+      if (flow === 'paused') return setFlow('open');
+      socket?.close();
+      void reattach(null);
+    },
+    stop: () => send({ t: 'stop' }),
+    kill: () => send({ t: 'kill' }),
+    signal: (container, signal) => send({ t: 'signal', container, signal }),
+    stats: () =>
+      new Promise((resolve, reject) => {
+        const id = statsId++;
+        send({ t: 'stats', id });
+        const timer = clock.after(answerTimeoutMs, () => {
+          stats.delete(id);
+          reject(new Fault('TimedOut', `the supervisor of task ${taskId} didn't tell its usage within ${answerTimeoutMs} ms`));
+        });
+        const settle = () => timer.cancel();
+        stats.set(id, { resolve: (s) => (settle(), resolve(s)), reject: (f) => (settle(), reject(f)) });
+      }),
+    release() {
+      return new Promise<void>((resolve, reject) => {
+        if (phase === 'over') return resolve();
+        const timer = clock.after(answerTimeoutMs, () => {
+          finish();
+          reject(new Fault('TimedOut', `the supervisor of task ${taskId} didn't give its task back within ${answerTimeoutMs} ms`));
+        });
+        releasing = {
+          resolve: () => (timer.cancel(), resolve()),
+          reject: (fault) => (timer.cancel(), reject(fault)),
+        };
+        phase = 'releasing';
+        send({ t: 'release' });
+      });
+    },
+    detach: finish,
+  };
+}

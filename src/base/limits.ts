@@ -2,6 +2,8 @@
 export const limits = {
   /** Largest HTTP request body the gateway reads whole; uploads stream and are bounded by `importBytes`. */
   requestBodyBytes: 4 * 1024 * 1024,
+  /** Largest answer that the command line reads whole. */
+  answerBytes: 64 * 1024 * 1024,
   /** Largest image archive that may be imported. */
   importBytes: 64 * 1024 ** 3,
   /** Largest frame on the link and on a supervisor's socket. */
@@ -84,4 +86,59 @@ export const limits = {
   archiveEntries: 20_000,
   archiveImages: 1000,
   indexDepth: 3,
+  /** How long the shapes of an SDK package may take to load. */
+  schemaLoadMs: 60_000,
+  /** How long a client may take to send a request's body. */
+  requestBodyMs: 60_000,
+  /** How long a client may take to send a request's headers, and how many bytes they may have. */
+  requestHeadersMs: 20_000,
+  requestHeaderBytes: 64 * 1024,
+  /** How long an idle connection is kept for the client's next call. */
+  keepAliveMs: 60_000,
+  /** How long open calls may take to end when the gateway closes. */
+  gatewayCloseMs: 5000,
+  gatewayConnections: 4000,
+  /** Parameters of one Query request, and parts of one parameter's name. */
+  queryParameters: 10_000,
+  queryKeyParts: 32,
+  /** Longest life of a presigned URL (AWS: 7 days). */
+  presignedMs: 7 * 24 * 3600_000,
+  /** Derived signing keys kept for the next request. */
+  signingKeys: 1000,
+  /** Calls that wait for an answer on one link, in each direction, and streams that are open on it. */
+  linkCalls: 1024,
+  linkStreams: 1024,
+  /** Largest piece of a stream in one frame: control messages slip in between. */
+  streamFrameBytes: 64 * 1024,
+  /** How long a closed link may go on writing what was said before. */
+  linkLingerMs: 1000,
+  /** A host's first and longest wait before it dials again. */
+  linkRetryMinMs: 50,
+  linkRetryMaxMs: 2000,
+  /** How long hello and welcome may take. */
+  linkHandshakeMs: 5000,
+  /** How often a host says that it is there, and the silence after which it counts as gone. */
+  heartbeatMs: 5000,
+  hostSilenceMs: 20_000,
+  /** How often a host is told the whole of what it should run, without any change. */
+  syncMs: 15_000,
+  /** Tags of one resource (ECS: 50). */
+  tagsPerResource: 50,
+  /** Items of a capacity provider strategy (ECS: 20). */
+  strategyItems: 20,
+  /** Subnets and security groups of one task (ECS: 16 and 5). */
+  subnetsPerTask: 16,
+  securityGroupsPerTask: 5,
+  /** Characters of a RunTask call's overrides as JSON (ECS: 8,192). */
+  overridesChars: 8192,
+  /** Environment files of one container, and exit codes that a restart policy may ignore (ECS: 10 and 50). */
+  environmentFiles: 10,
+  ignoredExitCodes: 50,
+  /** A task definition as JSON (ECS: 64 KiB). */
+  taskDefinitionBytes: 64 * 1024,
+  /** Items that one Describe call may name (ECS: 100), and task definitions that one call may delete (10). */
+  describeItems: 100,
+  deleteTaskDefinitions: 10,
+  /** Items of one page of a list (ECS: 100). */
+  listPage: 100,
 } as const;

@@ -1,0 +1,172 @@
+/** The wish to run tasks: everything is checked and committed in one transaction; starting them is the control loops' work. */
+import { Fault } from '#base/fault.ts';
+import { hexId } from '#base/ids.ts';
+import { createCapacity } from '#domain/capacity.ts';
+import type { Unavailable } from '#domain/capacity.ts';
+import { assertStrategy, divide } from '#domain/capacity-strategy.ts';
+import type { ClusterRecord, SubnetRecord } from '#domain/records.ts';
+import type { Scope } from '#domain/scope.ts';
+import type { TaskSpec } from '#domain/task-spec.ts';
+import { newTaskObserved } from '#domain/task.ts';
+import type { Tag, TaskDesired, TaskRecord } from '#domain/task.ts';
+import type { TaskSlot, WriteTx } from '#store/types.ts';
+import { answerBefore, keepAnswer } from './client-token.ts';
+import type { TokenWish } from './client-token.ts';
+import { injectsEndpoint } from './cluster-settings.ts';
+import type { StrategyWish } from './clusters.ts';
+import { activeCluster } from './clusters.ts';
+import { resolveNetwork, subnetWithRoom } from './network.ts';
+import type { NetworkWish } from './network.ts';
+import { ensureRegionIn } from './region.ts';
+import type { IntentDeps } from './types.ts';
+
+export type RunTaskWish = {
+  cluster: string;
+  count: number;
+  family: string;
+  revision: number;
+  /** The resolved spec of one task; it needs the id for the names of its log streams. Pure; may throw a Fault. */
+  spec: (taskId: string) => TaskSpec;
+  network: NetworkWish;
+  /** What carries the tasks: at most one of the two; neither means the cluster's default strategy. */
+  launchType: string | null;
+  strategy: StrategyWish;
+  group: string;
+  startedBy: string | null;
+  tags: Tag[];
+  platformVersion: string;
+  enableExec: boolean;
+  front: Record<string, unknown>;
+  token: TokenWish | null;
+};
+
+/** AWS's text for Fargate ("API failure reasons", ECS developer guide), and for a subnet without a free address. */
+export const CAPACITY_UNAVAILABLE = 'Capacity is unavailable at this time. Please try again later or in a different availability zone';
+export const NO_ADDRESS = 'RESOURCE:ENI';
+
+export type RunTaskFailure = { reason: string; detail: string };
+export type RunTaskResult = { tasks: TaskRecord[]; failures: RunTaskFailure[] };
+
+/**
+ * Throws ClusterNotFound, InvalidParameter, Conflict (a token used with other parameters; details.taskIds). What the hosts have no
+ * room for now comes back as failures beside the tasks that are accepted.
+ */
+export async function runTask(deps: IntentDeps, scope: Scope, wish: RunTaskWish): Promise<RunTaskResult> {
+  const now = deps.clock.now();
+  return await deps.store.write(async (tx) => {
+    await ensureRegionIn(tx, scope, now);
+    const cluster = await activeCluster(tx, scope, wish.cluster);
+    const before =
+      wish.token === null ? undefined : await answerBefore(tx, { ...scope, cluster: wish.cluster }, 'RunTask', wish.token, now);
+    if (before !== undefined) return { tasks: before, failures: [] };
+    const providers = carriers(cluster, wish);
+    const { vpcId, subnets, securityGroupIds } = await resolveNetwork(tx, scope, wish.network);
+    const result = await placeAll(tx, deps, scope, wish, { now, cluster, providers, vpcId, subnets, securityGroupIds });
+    if (wish.token !== null && result.tasks.length > 0) {
+      const taskIds = result.tasks.map((task) => task.key.id);
+      await keepAnswer(tx, { ...scope, cluster: wish.cluster }, 'RunTask', wish.token, taskIds, now);
+    }
+    return result;
+  });
+}
+
+type Setting = {
+  now: number;
+  cluster: ClusterRecord;
+  /** Of each task: the capacity provider, or null for a plain launch type. */
+  providers: (string | null)[];
+  vpcId: string;
+  subnets: SubnetRecord[];
+  securityGroupIds: string[];
+};
+
+async function placeAll(tx: WriteTx, deps: IntentDeps, scope: Scope, wish: RunTaskWish, setting: Setting): Promise<RunTaskResult> {
+  const slots: TaskSlot[] = await tx.tasks.slots();
+  const capacity = createCapacity(await tx.hosts.list({}), slots, setting.now);
+  const result: RunTaskResult = { tasks: [], failures: [] };
+  for (let index = 0; index < wish.count; index++) {
+    const id = hexId(deps.random);
+    const spec = wish.spec(id);
+    const picked = capacity.pick(spec, spec.isolation);
+    if ('unavailable' in picked) {
+      result.failures.push({ reason: CAPACITY_UNAVAILABLE, detail: detailOf(picked, spec) });
+      continue;
+    }
+    const subnet = subnetWithRoom(setting.subnets, slots);
+    if (subnet === undefined) {
+      result.failures.push({ reason: NO_ADDRESS, detail: `No address is free in ${setting.subnets.map((s) => s.key.id).join(', ')}.` });
+      continue;
+    }
+    capacity.take(picked.hostId, spec);
+    const desired = desiredOf(wish, setting, spec, subnet, setting.providers[index] ?? null);
+    result.tasks.push(await tx.tasks.insert({ ...scope, cluster: wish.cluster, id }, desired, newTaskObserved(spec)));
+    slots.push({ id, hostId: null, subnetId: subnet.key.id, ip: null, cpuMillis: spec.cpuMillis, memoryBytes: spec.memoryBytes });
+  }
+  return result;
+}
+
+function desiredOf(
+  wish: RunTaskWish,
+  setting: Setting,
+  spec: TaskSpec,
+  subnet: SubnetRecord,
+  capacityProvider: string | null,
+): TaskDesired {
+  return {
+    status: 'RUNNING',
+    createdAt: setting.now,
+    stop: null,
+    spec,
+    network: {
+      vpcId: setting.vpcId,
+      subnetId: subnet.key.id,
+      securityGroupIds: setting.securityGroupIds,
+      publicIp: wish.network.publicIp,
+    },
+    family: wish.family,
+    revision: wish.revision,
+    group: wish.group,
+    startedBy: wish.startedBy,
+    tags: wish.tags,
+    launchType: 'FARGATE',
+    capacityProvider,
+    platformVersion: wish.platformVersion,
+    enableExec: wish.enableExec,
+    front: wish.front,
+    injectEndpoint: injectsEndpoint(setting.cluster.settings),
+  };
+}
+
+/** Only Fargate carries tasks here: there are no container instances to place on. */
+function carriers(cluster: ClusterRecord, wish: RunTaskWish): (string | null)[] {
+  if (wish.launchType !== null && wish.strategy.length > 0) {
+    throw new Fault('InvalidParameter', 'Specify either Launch Type or Capacity Provider Strategy, but not both.');
+  }
+  if (wish.launchType === 'FARGATE') return Array.from({ length: wish.count }, () => null);
+  const strategy = wish.strategy.length > 0 ? assertStrategy(wish.strategy) : cluster.defaultStrategy;
+  if (wish.launchType !== null || strategy.length === 0) {
+    throw new Fault('InvalidParameter', 'No Container Instances were found in your cluster.');
+  }
+  const foreign = strategy.find((item) => !cluster.capacityProviders.includes(item.capacityProvider));
+  if (foreign !== undefined) {
+    throw new Fault(
+      'InvalidParameter',
+      `The specified capacity provider '${foreign.capacityProvider}' was not found. Specify a valid capacity provider that is associated with the cluster and try again.`,
+    );
+  }
+  return divide(strategy, wish.count);
+}
+
+function detailOf(picked: Unavailable, spec: TaskSpec): string {
+  const asked = `${Math.round(spec.memoryBytes / 1024 ** 2)} MiB of memory and ${spec.cpuMillis} millicores`;
+  switch (picked.unavailable) {
+    case 'no-host':
+      return 'No host is connected.';
+    case 'isolation':
+      return `No connected host runs tasks with the isolation '${spec.isolation}'.`;
+    case 'cpu':
+      return `No host has CPU left for a task of ${asked}.`;
+    case 'memory':
+      return `No host has memory left, beyond its reserve, for a task of ${asked}.`;
+  }
+}

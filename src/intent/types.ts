@@ -1,0 +1,6 @@
+/** What every intent function needs: the database, time and randomness. */
+import type { Clock } from '#base/clock.ts';
+import type { Random } from '#base/random.ts';
+import type { Store } from '#store/types.ts';
+
+export type IntentDeps = { store: Store; clock: Clock; random: Random };

@@ -1,24 +1,70 @@
-//! Network of VPCs and tasks: namespaces, veth pairs, addresses and routes by netlink.
-use std::path::Path;
+//! Network of VPCs and tasks: namespaces, veth pairs, addresses and routes by raw netlink.
+mod netlink;
+mod netns;
+mod nft;
+mod task;
+#[cfg(test)]
+mod tests;
+mod vpc;
 
-use crate::protocol::{NetworkBundle, VpcBundle, WorkerError};
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
 
-/// Called inside the task's fresh network namespace: makes the veth pair, moves the router's end, sets addresses and routes.
-pub fn task_up(_network: &NetworkBundle) -> Result<(), WorkerError> {
-    Ok(())
+pub use task::{task_down, task_up};
+pub use vpc::{vpc_down, vpc_up};
+
+use crate::protocol::{ErrorCode, WorkerError};
+use netlink::{failed, Mac};
+
+/// Longest interface name (IFNAMSIZ less its NUL).
+const NAME_BYTES: usize = 15;
+
+fn invalid(what: &str, value: &str) -> WorkerError {
+    WorkerError::new(ErrorCode::Invalid, format!("{value:?} is not {what}"))
 }
 
-/// Deletes the router's end of a task's veth pair; missing is fine.
-pub fn task_down(_router_netns: &Path, _router_if: &str) -> Result<(), WorkerError> {
-    Ok(())
+fn parse_address(text: &str) -> Result<Ipv4Addr, WorkerError> {
+    text.parse().map_err(|_| invalid("an IPv4 address", text))
 }
 
-/// Makes a VPC's router namespace with its uplink; idempotent.
-pub fn vpc_up(_vpc: &VpcBundle) -> Result<(), WorkerError> {
-    Ok(())
+fn parse_cidr(text: &str) -> Result<(Ipv4Addr, u8), WorkerError> {
+    let bad = || invalid("an IPv4 range", text);
+    let (address, prefix) = text.split_once('/').ok_or_else(bad)?;
+    let prefix: u8 = prefix.parse().map_err(|_| bad())?;
+    if !(1..=32).contains(&prefix) {
+        return Err(bad());
+    }
+    Ok((parse_address(address)?, prefix))
 }
 
-/// Removes a VPC's router namespace and its uplink; idempotent.
-pub fn vpc_down(_router_netns: &Path, _host_if: &str) -> Result<(), WorkerError> {
-    Ok(())
+fn parse_mac(text: &str) -> Result<Mac, WorkerError> {
+    let bad = || invalid("a MAC address", text);
+    let bytes: Vec<u8> = text
+        .split(':')
+        .map(|part| (part.len() == 2).then(|| u8::from_str_radix(part, 16).ok()).flatten())
+        .collect::<Option<_>>()
+        .ok_or_else(bad)?;
+    bytes.try_into().map_err(|_| bad())
+}
+
+fn parse_name(text: &str) -> Result<&str, WorkerError> {
+    let fits = (1..=NAME_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if fits {
+        Ok(text)
+    } else {
+        Err(invalid("an interface's name of at most 15 letters, digits, dashes or underscores", text))
+    }
+}
+
+/// Writes a setting of the calling thread's network namespace. Settings of an IPv6 that this kernel lacks need no writing.
+fn write_sysctl(name: &str, value: &str) -> Result<(), WorkerError> {
+    match std::fs::write(format!("/proc/sys/{name}"), value) {
+        Err(error) if error.kind() == ErrorKind::NotFound && name.starts_with("net/ipv6/") => Ok(()),
+        result => result.map_err(failed(&format!("set {name} to {value}"))),
+    }
+}
+
+fn read_sysctl(name: &str) -> Result<String, WorkerError> {
+    let value = std::fs::read_to_string(format!("/proc/sys/{name}")).map_err(failed(&format!("read {name}")))?;
+    Ok(value.trim().to_owned())
 }

@@ -1,0 +1,125 @@
+/** A host's networks: one router namespace and uplink per VPC, made when its first task needs it. */
+import { join } from 'node:path';
+import { Fault, asFault } from '#base/fault.ts';
+import type { Log } from '#base/log.ts';
+import { containsAddress, macOf, parseAddress, parseCidr } from './cidr.ts';
+import { renderHostRules, renderRouterRules, serviceAddresses } from './rules.ts';
+import { openUplinks } from './uplinks.ts';
+import type { Uplink } from './uplinks.ts';
+import type { Network, NetworkWorker, ServicePorts, TaskAddress, TaskInterface, VpcHandle, VpcRequest } from './types.ts';
+
+/** Second byte of a gateway's MAC ("g"): 02:67 and the four bytes of its address, the same in every router. */
+const GATEWAY_MAC_BYTE = 0x67;
+
+export type NetworkDeps = {
+  worker: NetworkWorker;
+  log: Log;
+  /** IPv4 ranges that the machine uses now, this instance's uplinks left out (machine.ts). */
+  occupied(): string[];
+};
+
+export type NetworkOptions = {
+  /** Six hex digits. */
+  instance: string;
+  /** The instance's directory in /run: `ns/VPCID` are the routers' namespaces. */
+  runDir: string;
+  ports: ServicePorts;
+  mtu: number;
+};
+
+export function createNetwork(deps: NetworkDeps, options: NetworkOptions): Network {
+  const nsDir = join(options.runDir, 'ns');
+  const uplinks = openUplinks(nsDir, options.instance, deps.occupied);
+  const standing = new Map<string, Promise<VpcHandle>>();
+  const handleOf = (uplink: Uplink): VpcHandle => ({
+    vpcId: uplink.vpcId,
+    cidr: uplink.cidr,
+    routerNetns: join(nsDir, uplink.vpcId),
+    hostIf: uplinkName(options.instance, uplink.n),
+    hostIp: uplink.hostIp,
+    routerIp: uplink.routerIp,
+  });
+  const bringUp = async (vpcId: string, cidr: string): Promise<VpcHandle> => {
+    const uplink = uplinks.take(vpcId, cidr);
+    const handle = handleOf(uplink);
+    await deps.worker.vpcUp(vpcRequest(handle, tableName(options.instance, uplink.n), options));
+    deps.log.info('vpc.up', { vpcId, cidr, hostIf: handle.hostIf, hostIp: handle.hostIp });
+    return handle;
+  };
+  const ensureVpc = (vpcId: string, cidr: string): Promise<VpcHandle> => {
+    checkVpcId(vpcId);
+    const known = standing.get(vpcId);
+    if (known !== undefined) return known.then((handle) => assertRange(handle, cidr));
+    const made = bringUp(vpcId, cidr);
+    standing.set(vpcId, made);
+    made.catch(() => standing.delete(vpcId));
+    return made;
+  };
+  return {
+    ensureVpc,
+    async taskNetwork(taskId, address) {
+      return taskInterface(taskId, address, await ensureVpc(address.vpcId, address.vpcCidr), options.mtu);
+    },
+    vpcs: () => uplinks.all().map(handleOf),
+    async down() {
+      for (const uplink of uplinks.all()) {
+        const { routerNetns, hostIf } = handleOf(uplink);
+        await standing
+          .get(uplink.vpcId)
+          ?.catch((error: unknown) => deps.log.debug('vpc.down', { vpcId: uplink.vpcId, former: asFault(error).message }));
+        standing.delete(uplink.vpcId);
+        await deps.worker.vpcDown({ routerNetns, hostIf });
+        uplinks.drop(uplink.vpcId);
+        deps.log.info('vpc.down', { vpcId: uplink.vpcId });
+      }
+    },
+  };
+}
+
+/** Name of the machine's end of the instance's uplink `n`. */
+export function uplinkName(instance: string, n: number): string {
+  return `br${instance}${n}`;
+}
+
+/** The nftables table of uplink `n`, in the router and in the machine; the kernel worker derives it from the uplink's name. */
+export function tableName(instance: string, n: number): string {
+  return `berth_${instance}_${n}`;
+}
+
+function vpcRequest(handle: VpcHandle, table: string, options: NetworkOptions): VpcRequest {
+  const { cidr, hostIf, hostIp, routerIp, routerNetns } = handle;
+  const rules = { table, cidr, hostIf, hostIp, routerIp, ports: options.ports };
+  return {
+    routerNetns,
+    cidr,
+    hostIf,
+    hostIp,
+    routerIp,
+    mtu: options.mtu,
+    serviceIps: Object.values(serviceAddresses),
+    routerRules: renderRouterRules(rules),
+    hostRules: renderHostRules(rules),
+  };
+}
+
+/** Throws InvalidParameter when the address is not of the VPC. */
+export function taskInterface(taskId: string, address: TaskAddress, vpc: VpcHandle, mtu: number): TaskInterface {
+  const { ip, mac, gatewayIp, hostname } = address;
+  if (!containsAddress(parseCidr(vpc.cidr), parseAddress(ip))) {
+    throw new Fault('InvalidParameter', `Task ${taskId} was assigned ${ip}, which is not in the range ${vpc.cidr} of ${vpc.vpcId}.`);
+  }
+  const gatewayMac = macOf(parseAddress(gatewayIp), GATEWAY_MAC_BYTE);
+  return { ip, mac, gatewayIp, gatewayMac, hostname, mtu, routerNetns: vpc.routerNetns, routerIf: `t${taskId.slice(0, 12)}` };
+}
+
+function assertRange(handle: VpcHandle, cidr: string): VpcHandle {
+  if (handle.cidr === cidr) return handle;
+  throw new Fault('Conflict', `${handle.vpcId} stands here with the range ${handle.cidr} and can't be given ${cidr}.`);
+}
+
+/** The id becomes a file name. */
+function checkVpcId(vpcId: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/.test(vpcId)) {
+    throw new Fault('InvalidParameter', `"${vpcId}" is not a VPC id: letters, digits and dashes are allowed, at most 64.`);
+  }
+}

@@ -1,0 +1,58 @@
+//! One task's routed veth.
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use super::netlink::{failed, Batch, Netlink, Present, VethEnd};
+use super::netns::Netns;
+use super::{parse_address, parse_mac, parse_name, write_sysctl};
+use crate::protocol::{ErrorCode, NetworkBundle, WorkerError};
+
+const LOOPBACK: i32 = 1;
+/// Chosen by us, so that everything in the task's namespace goes to the kernel in one batch.
+const ETH0: i32 = 16;
+
+/// Called inside the task's fresh network namespace: makes the veth pair with its far end in the router, sets addresses and routes.
+pub fn task_up(network: &NetworkBundle) -> Result<(), WorkerError> {
+    let ip = parse_address(&network.ip)?;
+    let mac = parse_mac(&network.mac)?;
+    let gateway = parse_address(&network.gateway_ip)?;
+    let gateway_mac = parse_mac(&network.gateway_mac)?;
+    let router_if = parse_name(&network.router_if)?;
+    let netns_path = Path::new(&network.router_netns);
+    let router = Netns::open(netns_path).map_err(failed("open the router's namespace"))?.ok_or_else(|| {
+        WorkerError::new(ErrorCode::NotFound, format!("there is no router namespace at {}: bring the VPC up first", network.router_netns))
+    })?;
+
+    // Tasks have IPv4 addresses only; ::1 on the loopback stays.
+    write_sysctl("net/ipv6/conf/default/disable_ipv6", "1")?;
+    let mut batch = Batch::default();
+    batch.add_veth(
+        &VethEnd { name: "eth0", index: ETH0, mac: Some(mac), mtu: network.mtu },
+        &VethEnd { name: router_if, index: 0, mac: Some(gateway_mac), mtu: network.mtu },
+        router.fd(),
+    );
+    batch.set_up(LOOPBACK);
+    batch.add_address(ETH0, ip, 32);
+    batch.add_neighbour(ETH0, gateway, gateway_mac);
+    batch.add_route((Ipv4Addr::UNSPECIFIED, 0), Some(gateway), ETH0, Present::Refuse);
+    Netlink::open().map_err(failed("open a netlink socket"))?.run(batch)?;
+
+    let netlink = Netlink::open_in(&router).map_err(failed("enter the router's namespace"))?;
+    let link = netlink.link(router_if)?.ok_or_else(|| WorkerError::new(ErrorCode::Failed, format!("the link {router_if} is gone")))?;
+    let mut batch = Batch::default();
+    batch.set_up(link.index);
+    batch.add_neighbour(link.index, ip, mac);
+    // A former task's link, with a route to the same address, may still be going away: namespaces end some time after their processes.
+    batch.add_route((ip, 32), None, link.index, Present::Replace);
+    netlink.run(batch)
+}
+
+/// Deletes the router's end of a task's veth pair, and so both; a missing link or router is fine. Takes some 16 ms, in which the kernel
+/// waits: a task that ends by itself needs it not, since its links go with its namespace, many at once.
+pub fn task_down(router_netns: &Path, router_if: &str) -> Result<(), WorkerError> {
+    let name = parse_name(router_if)?;
+    let Some(router) = Netns::open(router_netns).map_err(failed("open the router's namespace"))? else { return Ok(()) };
+    let mut batch = Batch::default();
+    batch.delete_link(name);
+    Netlink::open_in(&router).map_err(failed("enter the router's namespace"))?.run(batch)
+}

@@ -29,13 +29,22 @@ export type ApiSpec = {
   protocol: 'json-1.1' | 'json-1.0' | 'query' | 'ec2-query';
   /** `AmazonEC2ContainerServiceV20141113` for JSON; the `Version` for Query. */
   target: string;
-  /** Loads the SDK package's exports (schemas `RunTask$`, ...) at first use. */
-  loadSchemas(): Promise<Record<string, unknown>>;
+  /**
+   * The SDK package that the shapes come from, `@aws-sdk/client-ecs`. It is read at first use by a short-lived process of its own, which
+   * hands back only what `operations` reach: a package costs 20 to 90 MiB of memory for as long as a process holds it.
+   */
+  schemaPackage?: string;
+  /** For an API that no SDK package describes: its schemas in the SDK's own form (`Name$`: [9, namespace, 'Name', 0, input, output]). */
+  loadSchemas?(): Promise<Record<string, unknown>>;
   /** Code and HTTP status of each fault, and codes for what the gateway itself refuses. */
   errors: ApiErrors;
   operations: Operation[];
 };
 
+/**
+ * Details of a Fault that the gateway reads: `errorName` (the API's own name of the error) and `errorMembers` (further members of the
+ * error's shape, as `resourceIds` of ECS's ConflictException).
+ */
 export type ApiErrors = {
   /** Maps a Fault's code (and details.errorName, when the front door set one) to the API's error name. */
   name(faultCode: string, errorName: string | undefined): { name: string; status: number };

@@ -1,0 +1,264 @@
+/**
+ * The one endpoint: bytes in, bytes out. A request goes request id -> who signs -> body -> signature -> which operation -> decode ->
+ * authorize -> handle -> encode; whatever is thrown on the way is written as the API's own error.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '#base/clock.ts';
+import { asFault, type Fault, type Json } from '#base/fault.ts';
+import { uuid } from '#base/ids.ts';
+import { limits } from '#base/limits.ts';
+import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
+import { readBody } from './body.ts';
+import type { AccessKey, KeyLookup } from './keys.ts';
+import { operationShapes, protocols, type Encoded, type Payload, type WireError } from './protocols.ts';
+import { refusalAnswer } from './refusals.ts';
+import { createRouter } from './route.ts';
+import { createShapeLoader } from './shape-loader.ts';
+import { createSignatureVerifier, findKey, payloadHashOf, readCredential, type Credential, type SignedRequest } from './sigv4.ts';
+import { createStreamRoutes } from './stream-routes.ts';
+import type { ApiSpec, Authorize, CallContext, StreamRoute } from './types.ts';
+
+export type GatewayDeps = {
+  apis: ApiSpec[];
+  keys: KeyLookup;
+  authorize: Authorize;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** Signed paths under `/_berth/` that stream. */
+  streamRoutes?: StreamRoute[];
+  /** Runs after authorization and before every handler, once a call: the place to make what a (account, region) needs at its first use. */
+  beforeCall?: (context: CallContext) => Promise<void>;
+  /** Shown by `/_berth/health`. */
+  version: string;
+};
+
+export type Listener = { host: string; port: number } | { path: string };
+
+export type Gateway = {
+  /** For a server of somebody else's. */
+  handler(req: IncomingMessage, res: ServerResponse): void;
+  /** May be called for several addresses; resolves with the port, 0 for a Unix socket. Rejects with node's own error (EADDRINUSE, ...). */
+  listen(where: Listener): Promise<number>;
+  /** Loads the shapes of a service ahead of its first call. */
+  warm(service: string): Promise<void>;
+  /** Stops listening, lets open calls end for a while, then cuts them. */
+  close(): Promise<void>;
+};
+
+/** What is known of a call so far; enough to write an error at any point. */
+type Call = {
+  requestId: string;
+  signed: SignedRequest;
+  protocol: ApiSpec['protocol'];
+  api: ApiSpec | undefined;
+  operation: string | undefined;
+};
+
+export function createGateway(deps: GatewayDeps): Gateway {
+  const router = createRouter(deps.apis);
+  const loadShapes = createShapeLoader(deps.clock);
+  const verify = createSignatureVerifier();
+  const streams = createStreamRoutes(deps.streamRoutes ?? []);
+  const operations = new Map(
+    deps.apis.map((api) => [api.service, new Map(api.operations.map((operation) => [operation.name, operation]))]),
+  );
+  const servers: Server[] = [];
+
+  async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const call = openCall(req);
+    const target = req.headers['x-amz-target'] as string | undefined;
+    const isStream = call.signed.path.startsWith('/_berth/');
+    const isForm = target === undefined && !isStream && !/json/.test(req.headers['content-type'] ?? '');
+    call.protocol = isForm ? 'query' : 'json-1.1';
+    const name = (api: ApiSpec | undefined) => {
+      if (api === undefined) return;
+      call.api = api;
+      call.protocol = api.protocol;
+    };
+    try {
+      name(router.guess(target, isForm, signingServiceHint(call.signed)));
+      const credential = readCredential(call.signed);
+      const key = findKey(credential, deps.keys, deps.clock.now());
+      if (isStream) return await serveStream(req, res, call, credential, key);
+      const body = await readBody(req, deps.clock);
+      verify(call.signed, credential, key, payloadHashOf(call.signed, body));
+      const parameters = isForm ? formParameters(req, call.signed, body) : new URLSearchParams();
+      const route = router.resolve(target, parameters, credential.service);
+      name(route.api);
+      call.operation = route.operation;
+      const context = contextOf(req, call, credential, key);
+      send(res, 200, call, await perform(route.api, route.operation, { body, parameters }, context));
+    } catch (error) {
+      fail(req, res, call, error);
+    }
+  }
+
+  async function perform(api: ApiSpec, name: string, payload: Payload, context: CallContext): Promise<Encoded> {
+    const service = await loadShapes(api);
+    const shapes = operationShapes(api, service, name);
+    const operation = operations.get(api.service)?.get(name);
+    const input = protocols[api.protocol].decode(payload, shapes);
+    deps.authorize(context.principal, operation!.action, operation!.resources(input, context), context);
+    await deps.beforeCall?.(context);
+    const output = await operation!.handle(input, context);
+    return protocols[api.protocol].encode(name, shapes, service, output, context.requestId);
+  }
+
+  async function serveStream(req: IncomingMessage, res: ServerResponse, call: Call, credential: Credential, key: AccessKey) {
+    const unsigned = call.signed.headers['x-amz-content-sha256']?.[0] === 'UNSIGNED-PAYLOAD';
+    const body = unsigned ? undefined : await readBody(req, deps.clock);
+    verify(call.signed, credential, key, payloadHashOf(call.signed, body));
+    const route = streams.find(call.signed, credential.service);
+    const context = contextOf(req, call, credential, key);
+    const query = new URLSearchParams(call.signed.query);
+    deps.authorize(context.principal, route.action, route.resources(query, context), context);
+    await deps.beforeCall?.(context);
+    await streams.run(route, req, res, { query, body, context });
+  }
+
+  function openCall(req: IncomingMessage): Call {
+    const url = req.url ?? '/';
+    const cut = url.indexOf('?');
+    const signed: SignedRequest = {
+      method: req.method ?? 'GET',
+      path: cut < 0 ? url : url.slice(0, cut),
+      query: cut < 0 ? '' : url.slice(cut + 1),
+      headers: req.headersDistinct,
+    };
+    return { requestId: uuid(deps.random), signed, protocol: 'query', api: undefined, operation: undefined };
+  }
+
+  function fail(req: IncomingMessage, res: ServerResponse, call: Call, thrown: unknown): void {
+    const fault = asFault(thrown);
+    const error = wireError(fault, call);
+    const fields = { requestId: call.requestId, service: call.api?.service, operation: call.operation, name: error.name };
+    if (error.status >= 500) deps.log.error('call-failed', fields, fault.cause ?? fault);
+    else deps.log.debug('call-refused', { ...fields, message: error.message });
+    if (res.headersSent || res.destroyed) {
+      res.destroy();
+      return;
+    }
+    // The rest of a body is read to its end before the connection serves again: of a large one, rather have a new connection.
+    const rest = Number(req.headers['content-length'] ?? Infinity);
+    if (!req.complete && !(rest <= limits.requestBodyBytes)) res.setHeader('connection', 'close');
+    send(res, error.status, call, protocols[call.protocol].error(error, call.requestId));
+  }
+
+  function handler(req: IncomingMessage, res: ServerResponse): void {
+    req.on('error', () => {});
+    res.on('error', () => {});
+    const path = req.url ?? '';
+    if (path === '/_berth/health' && (req.method === 'GET' || req.method === 'HEAD')) {
+      const body = JSON.stringify({ status: 'ok', version: deps.version });
+      res.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+      res.end(req.method === 'HEAD' ? undefined : body);
+      return;
+    }
+    serve(req, res).catch((error: unknown) => {
+      deps.log.error('call-broke', {}, error);
+      res.destroy();
+    });
+  }
+
+  return {
+    handler,
+    listen: (where) => listen(where, handler, servers),
+    async warm(service) {
+      const api = deps.apis.find((spec) => spec.service === service);
+      if (api !== undefined) await loadShapes(api);
+    },
+    async close() {
+      await Promise.all(servers.splice(0).map((server) => closeServer(server, deps.clock)));
+    },
+  };
+}
+
+/** Which service the caller means, before anything is verified: it only chooses the form of an error. */
+function signingServiceHint(signed: SignedRequest): string | undefined {
+  const text = signed.headers['authorization']?.[0] ?? new URLSearchParams(signed.query).get('X-Amz-Credential') ?? '';
+  return /[^/\s]+\/\d{8}\/[^/]*\/([a-z0-9-]+)\/aws4_request/.exec(text)?.[1];
+}
+
+function formParameters(req: IncomingMessage, signed: SignedRequest, body: Buffer): URLSearchParams {
+  return new URLSearchParams(req.method === 'GET' || req.method === 'HEAD' ? signed.query : body.toString('utf8'));
+}
+
+function contextOf(req: IncomingMessage, call: Call, credential: Credential, key: AccessKey): CallContext {
+  return {
+    account: key.principal.account,
+    region: credential.region,
+    requestId: call.requestId,
+    principal: key.principal,
+    sourceIp: (req.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
+    userAgent: req.headers['user-agent'] ?? '',
+  };
+}
+
+function wireError(fault: Fault, call: Call): WireError {
+  const errorName = fault.details['errorName'];
+  const members = fault.details['errorMembers'];
+  const answer: { name: string; status: number; message?: string } =
+    refusalAnswer(fault, call.protocol) ??
+    call.api?.errors.name(fault.code, typeof errorName === 'string' ? errorName : undefined) ??
+    plainAnswer(fault);
+  const isObject = typeof members === 'object' && members !== null && !Array.isArray(members);
+  return {
+    name: answer.name,
+    status: answer.status,
+    // An error of our own tells the caller nothing of the inside.
+    message: answer.message ?? (fault.code === 'Internal' ? `An internal error occurred (request id ${call.requestId}).` : fault.message),
+    members: isObject ? (members as Record<string, Json>) : {},
+  };
+}
+
+/** Where no API is known that would have a name for it. */
+function plainAnswer(fault: Fault): { name: string; status: number } {
+  if (fault.code === 'Internal' || fault.code === 'ProtocolError') return { name: 'InternalFailure', status: 500 };
+  if (fault.code === 'Unavailable' || fault.code === 'TimedOut') return { name: 'ServiceUnavailable', status: 503 };
+  if (fault.code === 'AccessDenied') return { name: 'AccessDeniedException', status: 403 };
+  if (fault.code === 'ResourceNotFound') return { name: 'ResourceNotFoundException', status: 404 };
+  return { name: `${fault.code}Exception`, status: 400 };
+}
+
+function send(res: ServerResponse, status: number, call: Call, encoded: Encoded): void {
+  const body = Buffer.from(encoded.body, 'utf8');
+  res.writeHead(status, {
+    'x-amzn-RequestId': call.requestId,
+    'Content-Type': encoded.contentType,
+    'Content-Length': body.length,
+    ...encoded.headers,
+  });
+  res.end(call.signed.method === 'HEAD' ? undefined : body);
+}
+
+function listen(where: Listener, handler: Gateway['handler'], servers: Server[]): Promise<number> {
+  const server = createServer({
+    keepAlive: true,
+    keepAliveTimeout: limits.keepAliveMs,
+    headersTimeout: limits.requestHeadersMs,
+    requestTimeout: 0, // Uploads take their time; `readBody` bounds the rest.
+    maxHeaderSize: limits.requestHeaderBytes,
+  });
+  server.maxConnections = limits.gatewayConnections;
+  server.on('request', handler);
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.off('error', reject);
+      servers.push(server);
+      const address = server.address() as AddressInfo | string | null;
+      resolve(typeof address === 'object' ? (address?.port ?? 0) : 0);
+    });
+  });
+}
+
+async function closeServer(server: Server, clock: Clock): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = clock.after(limits.gatewayCloseMs, () => server.closeAllConnections());
+  await closed;
+  timer.cancel();
+}

@@ -1,0 +1,115 @@
+/**
+ * The protocols' envelopes: how an operation is named, how an input is read, how an answer and an error are written. Sources: Smithy 2.0,
+ * "AWS JSON 1.0/1.1", "AWS query", "Amazon EC2 query".
+ */
+import { Fault, type Json } from '#base/fault.ts';
+import { decodeJsonBody, encodeJsonBody } from './codec-json.ts';
+import { decodeQuery } from './codec-query.ts';
+import { element, encodeXmlMembers, escapeXml } from './codec-xml.ts';
+import { refuse } from './refusals.ts';
+import { missingMembers, missingText } from './required.ts';
+import type { OperationShapes, ServiceShapes } from './shapes.ts';
+import type { ApiSpec } from './types.ts';
+
+/** A request's body, and its parameters (form body or query string) where the protocol has them. */
+export type Payload = { body: Buffer; parameters: URLSearchParams };
+
+export type Encoded = { contentType: string; body: string; headers?: Record<string, string> };
+
+export type WireError = { name: string; status: number; message: string; members: Record<string, Json> };
+
+export type Protocol = {
+  /** Reads and checks an input. */
+  decode(payload: Payload, shapes: OperationShapes): Record<string, unknown>;
+  encode(operation: string, shapes: OperationShapes, service: ServiceShapes, output: unknown, requestId: string): Encoded;
+  error(error: WireError, requestId: string): Encoded;
+};
+
+const XML = 'text/xml;charset=UTF-8';
+const XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';
+
+function jsonProtocol(version: '1.0' | '1.1'): Protocol {
+  const contentType = `application/x-amz-json-${version}`;
+  return {
+    decode(payload, { input }) {
+      const value = decodeJsonBody(payload.body, input);
+      const missing = missingMembers(input, value);
+      if (missing.length > 0) throw new Fault('InvalidParameter', missingText(missing));
+      return value;
+    },
+    encode: (_name, { output: shape }, _service, output) => ({
+      contentType,
+      body: shape.kind === 'unit' ? '' : encodeJsonBody(shape, output),
+    }),
+    error: ({ name, message, members }) => ({
+      contentType,
+      body: JSON.stringify({ ...members, __type: name, message }),
+      headers: { 'x-amzn-errortype': name },
+    }),
+  };
+}
+
+const query: Protocol = {
+  decode(payload, { input }) {
+    const value = decodeQuery(payload.parameters, input, false);
+    const missing = missingMembers(input, value);
+    if (missing.length > 0) throw new Fault('InvalidParameter', missingText(missing), { details: { errorName: 'ValidationError' } });
+    return value;
+  },
+  encode(name, { output: shape }, service, output, requestId) {
+    const result = shape.kind === 'unit' ? '' : element(`${name}Result`, encodeXmlMembers(shape, output));
+    const metadata = element('ResponseMetadata', element('RequestId', requestId));
+    return { contentType: XML, body: root(`${name}Response`, service.xmlNamespace, result + metadata) };
+  },
+  error({ name, status, message }, requestId) {
+    const type = element('Type', status >= 500 ? 'Receiver' : 'Sender');
+    const error = element('Error', type + element('Code', name) + element('Message', escapeXml(message)));
+    return { contentType: XML, body: root('ErrorResponse', undefined, error + element('RequestId', requestId)) };
+  },
+};
+
+const ec2Query: Protocol = {
+  decode(payload, { input }) {
+    const value = decodeQuery(payload.parameters, input, true);
+    const [missing] = missingMembers(input, value);
+    if (missing !== undefined) {
+      throw new Fault('InvalidParameter', `The request must contain the parameter ${missing}`, {
+        details: { errorName: 'MissingParameter' },
+      });
+    }
+    return value;
+  },
+  encode(name, { output: shape }, service, output, requestId) {
+    const namespace = service.xmlNamespace === undefined ? undefined : `${service.xmlNamespace.replace(/\/$/, '')}/`;
+    return {
+      contentType: XML,
+      body: root(`${name}Response`, namespace, element('requestId', requestId) + encodeXmlMembers(shape, output)),
+    };
+  },
+  error({ name, message }, requestId) {
+    const errors = element('Errors', element('Error', element('Code', name) + element('Message', escapeXml(message))));
+    return { contentType: XML, body: `${XML_HEAD}${element('Response', errors + element('RequestID', requestId))}` };
+  },
+};
+
+function root(tag: string, namespace: string | undefined, content: string): string {
+  return `${XML_HEAD}<${tag}${namespace === undefined ? '' : ` xmlns="${escapeXml(namespace)}"`}>${content}</${tag}>`;
+}
+
+export const protocols: Record<ApiSpec['protocol'], Protocol> = {
+  'json-1.0': jsonProtocol('1.0'),
+  'json-1.1': jsonProtocol('1.1'),
+  query,
+  'ec2-query': ec2Query,
+};
+
+/** Shapes of an operation that can be called; throws what fits for one that can't. */
+export function operationShapes(api: ApiSpec, service: ServiceShapes, name: string): OperationShapes {
+  const shapes = service.operations.get(name);
+  if (shapes !== undefined) return shapes;
+  if (service.known.has(name)) {
+    throw refuse('unsupportedOperation', `berth does not implement ${api.service}:${name} yet.`);
+  }
+  const where = api.protocol === 'query' || api.protocol === 'ec2-query' ? ` for version ${api.target}` : '';
+  throw refuse('unknownOperation', `Could not find operation ${name.slice(0, 200)}${where}`);
+}

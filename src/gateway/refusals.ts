@@ -1,0 +1,96 @@
+/** What the gateway itself refuses, with AWS's name and HTTP status for it in each family of protocols. */
+import { Fault, type FaultCode } from '#base/fault.ts';
+import type { ApiSpec } from './types.ts';
+
+/** `message`: where a protocol has one text for all cases. */
+type Answer = { name: string; status: number; message?: string };
+type Row = { code: FaultCode; json: Answer; query: Answer; ec2: Answer };
+
+const answer = (name: string, status: number): Answer => ({ name, status });
+const EC2_STRANGER: Answer = { name: 'AuthFailure', status: 401, message: 'AWS was not able to validate the provided access credentials' };
+
+/** Sources: "Common Error Types" of the services' API references; "Error codes for the Amazon EC2 API"; answers seen on the wire. */
+const refusals = {
+  missingToken: {
+    code: 'AccessDenied',
+    json: answer('MissingAuthenticationTokenException', 400),
+    query: answer('MissingAuthenticationToken', 403),
+    ec2: answer('MissingAuthenticationToken', 403),
+  },
+  unknownKey: {
+    code: 'AccessDenied',
+    json: answer('UnrecognizedClientException', 400),
+    query: answer('InvalidClientTokenId', 403),
+    ec2: EC2_STRANGER,
+  },
+  badSignature: {
+    code: 'AccessDenied',
+    json: answer('InvalidSignatureException', 400),
+    query: answer('SignatureDoesNotMatch', 403),
+    ec2: EC2_STRANGER,
+  },
+  expired: {
+    code: 'AccessDenied',
+    json: answer('InvalidSignatureException', 400),
+    query: answer('SignatureDoesNotMatch', 403),
+    ec2: answer('RequestExpired', 400),
+  },
+  incompleteSignature: {
+    code: 'AccessDenied',
+    json: answer('IncompleteSignatureException', 400),
+    query: answer('IncompleteSignature', 400),
+    ec2: answer('IncompleteSignature', 400),
+  },
+  serialization: {
+    code: 'InvalidParameter',
+    json: answer('SerializationException', 400),
+    query: answer('MalformedQueryString', 400),
+    ec2: answer('MalformedQueryString', 400),
+  },
+  invalidValue: {
+    code: 'InvalidParameter',
+    json: answer('SerializationException', 400),
+    query: answer('MalformedInput', 400),
+    ec2: answer('InvalidParameterValue', 400),
+  },
+  unknownOperation: {
+    code: 'Unsupported',
+    json: answer('UnknownOperationException', 400),
+    query: answer('InvalidAction', 400),
+    ec2: answer('InvalidAction', 400),
+  },
+  // 400, since clients try a 5xx again; the names are those of AWS's services for what one of them can't do.
+  unsupportedOperation: {
+    code: 'Unsupported',
+    json: answer('UnsupportedOperationException', 400),
+    query: answer('UnsupportedOperation', 400),
+    ec2: answer('UnsupportedOperation', 400),
+  },
+  tooLarge: {
+    code: 'LimitExceeded',
+    json: answer('RequestEntityTooLargeException', 413),
+    query: answer('RequestEntityTooLarge', 413),
+    ec2: answer('RequestEntityTooLarge', 413),
+  },
+  timedOut: {
+    code: 'TimedOut',
+    json: answer('RequestTimeoutException', 408),
+    query: answer('RequestTimeout', 408),
+    ec2: answer('RequestTimeout', 408),
+  },
+} as const satisfies Record<string, Row>;
+
+export type Refusal = keyof typeof refusals;
+
+export function refuse(refusal: Refusal, message: string): Fault {
+  return new Fault(refusals[refusal].code, message, { details: { refusal } });
+}
+
+/** The API's name and status of a gateway's refusal; undefined for a Fault that came from elsewhere. */
+export function refusalAnswer(fault: Fault, protocol: ApiSpec['protocol']): Answer | undefined {
+  const refusal = fault.details['refusal'];
+  if (typeof refusal !== 'string' || !Object.hasOwn(refusals, refusal)) return undefined;
+  const row: Row = refusals[refusal as Refusal];
+  if (protocol === 'query') return row.query;
+  return protocol === 'ec2-query' ? row.ec2 : row.json;
+}

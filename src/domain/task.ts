@@ -2,6 +2,7 @@
  * A task and its life. Three columns, each with one writer: `desired` (intent), `placement` (control/placement), `observed`
  * (control/host-session). Describe calls merge them with `taskView`.
  */
+import { createHash } from 'node:crypto';
 import { invariant } from '#base/fault.ts';
 import type { Scope } from './scope.ts';
 import type { IsolationKind, TaskSpec } from './task-spec.ts';
@@ -152,4 +153,16 @@ export function effectiveDesired(task: TaskRecord): DesiredStatus {
 /** The stop that is shown: the user's when it was asked for before the task ended by itself. */
 export function effectiveStop(task: TaskRecord): Stop | null {
   return task.observed.stop ?? task.desired.stop;
+}
+
+/** The id of a task's ENI attachment: known from its first answer on (PRECREATED), long before it has a host. A UUID made of its id. */
+export function attachmentIdOf(taskId: string): string {
+  const h = createHash('sha256').update(`attachment ${taskId}`).digest('hex');
+  return `${h.slice(0, 8)}-${h.slice(8, 12)}-4${h.slice(13, 16)}-a${h.slice(17, 20)}-${h.slice(20, 32)}`;
+}
+
+/** As EC2 names an address inside its VPC ("DNS attributes for your VPC"). */
+export function privateDnsName(region: string, ip: string): string {
+  const zone = region === 'us-east-1' ? 'ec2.internal' : `${region}.compute.internal`;
+  return `ip-${ip.replaceAll('.', '-')}.${zone}`;
 }

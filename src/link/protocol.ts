@@ -13,7 +13,7 @@ export const linkVersions = { min: 1, max: 1 } as const;
 /** All that a host needs to run a task. */
 export type Assignment = {
   key: TaskKey;
-  /** Fencing token of the loop that placed it: a host ignores an assignment with a lower one than it has seen. */
+  /** Fencing token of the control plane that says it, as in welcome and sync: a host ignores what comes with a lower one than it has seen. */
   fence: number;
   spec: TaskSpec;
   desired: 'RUNNING' | 'STOPPED';
@@ -93,7 +93,8 @@ export type ToHost =
   | StreamMessage;
 
 export type ToControl =
-  | { t: 'hello'; versions: { min: number; max: number }; hostId: string; info: HostInfo; usage: HostUsage }
+  /** `known`: ids of all tasks in the host's journal. A task that ran on this host and that it no longer knows was lost. */
+  | { t: 'hello'; versions: { min: number; max: number }; hostId: string; info: HostInfo; usage: HostUsage; known: string[] }
   | { t: 'status'; reports: TaskReport[] }
   | { t: 'heartbeat'; usage: HostUsage }
   | { t: 'output'; batch: OutputBatch }

@@ -33,7 +33,7 @@ const steps: string[] = [
     -- one JSON column for each writer
     desired TEXT NOT NULL, placement TEXT, observed TEXT NOT NULL,
     -- out of desired
-    desired_status TEXT NOT NULL, family TEXT NOT NULL, task_group TEXT NOT NULL, started_by TEXT,
+    desired_status TEXT NOT NULL, family TEXT NOT NULL, task_group TEXT NOT NULL, started_by TEXT, endpoint TEXT,
     subnet_id TEXT NOT NULL, cpu_millis INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,
     -- out of placement
     host_id TEXT, ip TEXT, placed_at INTEGER,
@@ -48,6 +48,7 @@ const steps: string[] = [
   CREATE INDEX tasks_live ON tasks (id) WHERE live = 1;
   CREATE INDEX tasks_unplaced ON tasks (id) WHERE live = 1 AND host_id IS NULL;
   CREATE INDEX tasks_by_stop ON tasks (stopped_at) WHERE live = 0;
+  CREATE INDEX tasks_by_endpoint ON tasks (live, endpoint, stopped_at) WHERE endpoint IS NOT NULL;
   CREATE INDEX tasks_by_subnet ON tasks (subnet_id, placed_at) WHERE ip IS NOT NULL;
   `,
 ];

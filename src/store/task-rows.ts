@@ -37,7 +37,14 @@ export function taskRows(session: Session): WritableTaskRows {
       const { sql, cells: bound } = where(filter);
       return Number(session.db().first(`SELECT count(*) AS n FROM tasks${sql}`, bound)?.['n'] ?? 0);
     },
-    slots: async () => session.db().all(SLOTS, []).map(decodeSlot),
+    async slots(hostId) {
+      const lines =
+        hostId === undefined
+          ? session.db().all(`${SLOTS} ORDER BY id`, [])
+          : session.db().all(`${SLOTS} AND host_id = ? ORDER BY id`, [hostId]);
+      return lines.map(decodeSlot);
+    },
+    endpoints: async () => [...session.db().all(LIVE_ENDPOINTS, []), ...session.db().all(LAST_ENDPOINTS, [])].map(decodeLine),
     async lastAddress(subnetId) {
       const sql = 'SELECT ip FROM tasks WHERE subnet_id = ? AND ip IS NOT NULL ORDER BY placed_at DESC, rowid DESC LIMIT 1';
       return session.db().first(sql, [subnetId])?.['ip'] as string | undefined;
@@ -67,11 +74,17 @@ export function taskRows(session: Session): WritableTaskRows {
   };
 }
 
-const SLOTS = 'SELECT id, host_id, subnet_id, ip, cpu_millis, memory_bytes FROM tasks WHERE live = 1 ORDER BY id';
+const SLOTS = 'SELECT id, desired_status, status, host_id, subnet_id, ip, placed_at, cpu_millis, memory_bytes FROM tasks WHERE live = 1';
+const LIVE_ENDPOINTS = `${SELECT} WHERE endpoint IS NOT NULL AND live = 1 ORDER BY id`;
+/** SQLite gives the other columns from the row that has the maximum (https://sqlite.org/lang_select.html, "bare columns"). */
+const LAST_ENDPOINTS = `${SELECT.replace(' FROM', ', max(stopped_at) FROM')} WHERE endpoint IS NOT NULL AND live = 0 GROUP BY endpoint`;
 
 function decodeSlot(line: Line): TaskSlot {
   return {
     id: line['id'] as string,
+    desired: line['desired_status'] as TaskSlot['desired'],
+    status: line['status'] as TaskSlot['status'],
+    placedAt: line['placed_at'] as number | null,
     hostId: line['host_id'] as string | null,
     subnetId: line['subnet_id'] as string,
     ip: line['ip'] as string | null,
@@ -87,6 +100,7 @@ function desiredColumns(desired: TaskDesired) {
     family: desired.family,
     task_group: desired.group,
     started_by: desired.startedBy,
+    endpoint: desired.tags.find((tag) => tag.key === 'berth:endpoint')?.value ?? null,
     subnet_id: desired.network.subnetId,
     cpu_millis: desired.spec.cpuMillis,
     memory_bytes: desired.spec.memoryBytes,

@@ -69,8 +69,18 @@ export type TaskFilter = Partial<Scope> & {
   limit?: number;
 };
 
-/** What one live task takes, without its JSON: for placement and address allocation over all of them. */
-export type TaskSlot = { id: string; hostId: string | null; subnetId: string; ip: string | null; cpuMillis: number; memoryBytes: number };
+/** The short of a live task, without its JSON: for looking over all of them. */
+export type TaskSlot = {
+  id: string;
+  desired: DesiredStatus;
+  status: TaskStatus;
+  hostId: string | null;
+  subnetId: string;
+  ip: string | null;
+  placedAt: number | null;
+  cpuMillis: number;
+  memoryBytes: number;
+};
 
 export type TaskRows = {
   get(key: TaskKey): Promise<TaskRecord | undefined>;
@@ -78,8 +88,10 @@ export type TaskRows = {
   /** Ordered by id. */
   list(filter: TaskFilter): Promise<TaskRecord[]>;
   count(filter: TaskFilter): Promise<number>;
-  /** Every live task, ordered by id. */
-  slots(): Promise<TaskSlot[]>;
+  /** Every live task, or those of one host; ordered by id. */
+  slots(hostId?: string): Promise<TaskSlot[]>;
+  /** Tasks with the tag `berth:endpoint`: those that live, and of each name the one that stopped last. */
+  endpoints(): Promise<TaskRecord[]>;
   /** The address that was given out last in a subnet, to a live or a stopped task. */
   lastAddress(subnetId: string): Promise<string | undefined>;
 };

@@ -237,13 +237,37 @@ function tasks(store: () => Store): void {
     await store().write((tx) => tx.tasks.setPlacement(a.key, taskPlacement({ ip: '10.0.0.8', at: 5 }), 1));
     await store().write((tx) => tx.tasks.setPlacement(b.key, taskPlacement({ ip: '10.0.0.9', at: 6 }), 1));
     await store().write((tx) => tx.tasks.setObserved(b.key, { ...b.observed, status: 'STOPPED', stoppedAt: 9 }, 2));
-    const slot = { id: 'a', hostId: 'h1', subnetId: 'subnet-1', ip: '10.0.0.8', cpuMillis: 250, memoryBytes: 512 * 1024 ** 2 };
-    assert.deepEqual(
-      (await store().read((tx) => tx.tasks.slots())).map((s) => ({ ...s })),
-      [slot],
-    );
+    const slot = {
+      id: 'a',
+      desired: 'RUNNING',
+      status: 'PROVISIONING',
+      hostId: 'h1',
+      subnetId: 'subnet-1',
+      ip: '10.0.0.8',
+      placedAt: 5,
+      cpuMillis: 250,
+      memoryBytes: 512 * 1024 ** 2,
+    };
+    assert.deepEqual(await store().read((tx) => tx.tasks.slots()), [slot]);
+    assert.deepEqual(await store().read((tx) => tx.tasks.slots('h1')), [slot]);
+    assert.deepEqual(await store().read((tx) => tx.tasks.slots('h2')), []);
     assert.equal(await store().read((tx) => tx.tasks.lastAddress('subnet-1')), '10.0.0.9');
     assert.equal(await store().read((tx) => tx.tasks.lastAddress('subnet-2')), undefined);
+  });
+
+  test('endpoints are live tasks with the tag, and the last that stopped of each name', async () => {
+    const named = (name: string) => ({ tags: [{ key: 'berth:endpoint', value: name }] });
+    const stop = async (id: string, stoppedAt: number) => {
+      const task = await insert(id, named(id.slice(0, -1)));
+      await store().write((tx) => tx.tasks.setObserved(task.key, { ...task.observed, status: 'STOPPED', stoppedAt }, 1));
+    };
+    await insert('plain');
+    await insert('web1', named('web'));
+    await stop('web2', 30);
+    await stop('web3', 20);
+    await stop('api1', 10);
+    const listed = await store().read((tx) => tx.tasks.endpoints());
+    assert.deepEqual(listed.map((task) => task.key.id).toSorted(), ['api1', 'web1', 'web2']);
   });
 
   test('a deleted task is gone', async () => {

@@ -1,5 +1,6 @@
 /** Loads a service's shapes at first use, once, whoever asks; a failed load is tried anew by the next call. */
 import { spawn } from 'node:child_process';
+import { getCompileCacheDir } from 'node:module';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '#base/clock.ts';
@@ -36,7 +37,9 @@ async function load(api: ApiSpec, clock: Clock): Promise<ServiceShapes> {
 
 async function readPackage(name: string, operations: string[], clock: Clock): Promise<ShapeBundle> {
   const program = fileURLToPath(new URL('./shape-reader.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program], { stdio: ['pipe', 'pipe', 'pipe'], env: {} });
+  const cache = getCompileCacheDir(); // The child gains as much from a warm cache as we do.
+  const env = cache === undefined ? {} : { NODE_COMPILE_CACHE: cache };
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program], { stdio: ['pipe', 'pipe', 'pipe'], env });
   const timer = clock.after(limits.schemaLoadMs, () => child.kill('SIGKILL'));
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));

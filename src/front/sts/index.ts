@@ -1,0 +1,1 @@
+export { createStsApi } from './api.ts';

@@ -18,7 +18,7 @@ export const hostOps = {
   /** {} -> { images: ImageSummary[] } (image/types.ts). */
   imageList: 'image-list',
   /**
-   * { ref, check?: 'always' | 'if-missing', auth? } -> { ref, digest }. With a stream, the host writes PullProgress on it, one JSON a line.
+   * { ref, check?: 'always' | 'if-missing', auth? } -> { ref, digest, exposedPorts: string[] }. With a stream, the host writes PullProgress on it, one JSON a line.
    */
   imagePull: 'image-pull',
   /** { ref } and a stream with the archive's bytes -> { image: ImageSummary }; progress comes back on the same stream, one JSON a line. */

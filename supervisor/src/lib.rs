@@ -2,10 +2,12 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(clippy::undocumented_unsafe_blocks, clippy::unwrap_used)]
 
+pub mod frames;
 pub mod keep;
 pub mod launch;
 pub mod net;
 pub mod probe;
 pub mod protocol;
+pub mod seccomp;
 pub mod serve;
 pub mod unpack;

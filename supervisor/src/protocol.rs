@@ -1,6 +1,315 @@
 //! What a host (TypeScript) and this program say to each other: the Rust half of `src/supervisor/protocol.ts`.
 //! `test/golden/supervisor/*.json` is read by the tests of both halves.
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+/// What a supervisor is given to start a task (`task.json` in the task's directory). Paths are absolute.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskBundle {
+    pub task_id: String,
+    /// The task's directory: `spool`, `spool.base`, `sup.pid` and the containers' writable layers are kept here.
+    pub dir: String,
+    /// Path of the Unix socket that the supervisor listens on.
+    pub socket: String,
+    pub hostname: String,
+    pub cgroup: TaskCgroup,
+    pub network: Option<NetworkBundle>,
+    pub sysctls: BTreeMap<String, String>,
+    pub pid_mode: PidMode,
+    pub spool_bytes: u64,
+    /// Started in the order of their `depends_on`, stopped in reverse.
+    pub containers: Vec<ContainerBundle>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PidMode {
+    /// Each container has a PID namespace of its own.
+    Container,
+    /// The task's containers share one.
+    Task,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CgroupLimits {
+    /// Hard limit, in thousandths of a core.
+    pub cpu_millis: Option<u64>,
+    /// Relative weight: 1024 is one core's.
+    pub cpu_shares: Option<u64>,
+    pub memory_bytes: Option<u64>,
+    pub pids: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskCgroup {
+    #[serde(flatten)]
+    pub limits: CgroupLimits,
+    /// Below each hierarchy's root: `berth-INSTANCE/TASKID`.
+    pub path: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerBundle {
+    pub name: String,
+    pub runtime_id: String,
+    /// An OCI bundle directory (runtime-spec 1.1); its root.path is mounted from `layers`.
+    pub bundle: String,
+    /// Unpacked layers, topmost first: overlay lower directories.
+    pub layers: Vec<String>,
+    pub essential: bool,
+    pub depends_on: Vec<Dependency>,
+    pub stop_signal: String,
+    pub stop_timeout_ms: u64,
+    pub start_timeout_ms: Option<u64>,
+    pub init_process: bool,
+    pub cgroup: CgroupLimits,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    pub container: String,
+    pub condition: Condition,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Condition {
+    Start,
+    Complete,
+    Success,
+    Healthy,
+}
+
+/// From the host to a supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "lowercase")]
+pub enum ToSupervisor {
+    /// First message on a connection: asks for state and for output from this spool offset on.
+    Attach {
+        from: u64,
+    },
+    /// Everything below `to` in the spool is safe elsewhere and may be freed.
+    Ack {
+        to: u64,
+    },
+    /// Stops all containers in reverse order of dependency: stop signal, its time, SIGKILL.
+    Stop,
+    /// SIGKILL to everything at once.
+    Kill,
+    Signal {
+        container: String,
+        signal: String,
+    },
+    Stats {
+        id: u64,
+    },
+    /// Give everything back and exit. Refused (with `error`) while a container runs.
+    Release,
+}
+
+/// From a supervisor to the host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "lowercase")]
+pub enum FromSupervisor {
+    /// The whole state; sent on attach and after every change. `seq` grows.
+    State {
+        seq: u64,
+        state: SupervisorState,
+    },
+    Stats {
+        id: u64,
+        stats: TaskStats,
+    },
+    Error {
+        about: String,
+        message: String,
+    },
+    Released,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SupervisorState {
+    pub task_id: String,
+    pub pid: i32,
+    /// Why the task as a whole could not be set up.
+    pub failure: Option<TaskFailure>,
+    pub containers: Vec<ContainerState>,
+    /// Bytes of output that had to be dropped because the spool was full.
+    pub dropped_bytes: u64,
+    /// End of the spool: output is complete once this is acknowledged and no container runs.
+    pub spool_end: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskFailure {
+    pub stage: TaskStage,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskStage {
+    Network,
+    Cgroup,
+    Setup,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerState {
+    pub name: String,
+    pub status: ContainerStatus,
+    pub pid: Option<i32>,
+    pub started_at_ms: Option<u64>,
+    pub finished_at_ms: Option<u64>,
+    /// 128 + n when killed by signal n.
+    pub exit_code: Option<i32>,
+    pub oom_killed: bool,
+    pub failure: Option<ContainerFailure>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainerStatus {
+    Waiting,
+    Running,
+    Exited,
+}
+
+/// Why a container could not be created or started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerFailure {
+    pub stage: ContainerStage,
+    pub message: String,
+}
+
+/// Tells CannotCreateContainerError from CannotStartContainerError.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainerStage {
+    Create,
+    Start,
+    Dependency,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskStats {
+    pub read_at_ms: u64,
+    pub containers: Vec<ContainerStats>,
+    pub task: CgroupStats,
+    pub network: Option<NetworkStats>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerStats {
+    pub name: String,
+    pub cpu_ns: u64,
+    pub memory_bytes: u64,
+    pub memory_limit_bytes: u64,
+    pub pids: u64,
+    pub oom_kills: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CgroupStats {
+    pub cpu_ns: u64,
+    pub memory_bytes: u64,
+    pub pids: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkStats {
+    pub rx_bytes: u64,
+    pub tx_bytes: u64,
+    pub rx_packets: u64,
+    pub tx_packets: u64,
+}
+
+/// A request to the kernel worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerRequest {
+    pub id: u64,
+    #[serde(flatten)]
+    pub op: WorkerOp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum WorkerOp {
+    Ping,
+    /// Forks a supervisor for `task.json`; answered once it listens on its socket.
+    TaskStart {
+        bundle: String,
+    },
+    /// Kills and removes whatever a task left. Idempotent.
+    TaskClean {
+        dir: String,
+        cgroup_path: String,
+        router_netns: Option<String>,
+        router_if: Option<String>,
+    },
+    VpcUp {
+        vpc: VpcBundle,
+    },
+    VpcDown {
+        router_netns: String,
+        host_if: String,
+    },
+    Unpack(UnpackRequest),
+    /// Removes a directory tree; never follows links, never leaves `below`.
+    RemoveTree {
+        path: String,
+        below: String,
+    },
+    /// Removes the instance's own cgroup parents (when empty).
+    CgroupClean {
+        path: String,
+    },
+}
+
+/// The kernel worker's answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerResponse {
+    pub id: u64,
+    pub ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
+    pub result: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<WorkerError>,
+}
+
+impl WorkerResponse {
+    pub fn new(id: u64, outcome: Result<serde_json::Value, WorkerError>) -> Self {
+        match outcome {
+            Ok(result) => WorkerResponse { id, ok: true, result: Some(result), error: None },
+            Err(error) => WorkerResponse { id, ok: false, result: None, error: Some(error) },
+        }
+    }
+}
+
+/// Tells `"result": null` from no result at all.
+fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(d).map(Some)
+}
+
+/// Kind of a frame that holds one JSON message.
+pub const JSON_FRAME: u8 = 0;
+/// Kind of a frame that holds one record of the spool.
+pub const OUTPUT_FRAME: u8 = 1;
+/// Largest frame (kind and payload), as `limits.frameBytes` of the host.
+pub const FRAME_BYTES: usize = 1024 * 1024;
+/// Longest text that is sent (a failure's message), as `limits.supervisorTextBytes` of the host.
+pub const TEXT_BYTES: usize = 16 * 1024;
 
 /// The task's own network namespace: one routed veth. Addresses are dotted quads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -59,8 +59,8 @@ export const limits = {
   tailLines: 20,
   tailLineChars: 2048,
   tailEndedTasks: 256,
-  /** Ids of forgotten tasks that a late message must not start again. */
-  tombstones: 20_000,
+  /** Forgotten tasks that a host remembers, so that a late message doesn't start them again. */
+  tombstones: 2_000,
   /** A reason shown to users (ECS: 1,024 characters). */
   reasonChars: 1024,
   /** What an outside program that is run to its end may write. */
@@ -122,6 +122,18 @@ export const limits = {
   hostSilenceMs: 20_000,
   /** How often a host is told the whole of what it should run, without any change. */
   syncMs: 15_000,
+  /** How long an accepted task may wait for room on a host before it ends with AWS's capacity reason. */
+  placementPatienceMs: 60_000,
+  /** Tasks that are placed in one commit, and stopped tasks or tokens that are forgotten in one. */
+  placementBatch: 200,
+  expiryBatch: 200,
+  /** A loop's lease: how long it outlives its holder. */
+  leaseMs: 15_000,
+  /** How long a loop waits after a failure: first and longest. */
+  loopRetryMinMs: 50,
+  loopRetryMaxMs: 5000,
+  /** Batches of output that one host may have under way; further ones are dropped here and sent again by the host. */
+  outputBatches: 256,
   /** Tags of one resource (ECS: 50). */
   tagsPerResource: 50,
   /** Items of a capacity provider strategy (ECS: 20). */

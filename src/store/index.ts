@@ -88,6 +88,8 @@ function transaction(session: Session): WriteTx {
     tasks: taskRows(session),
     lastTaskRevision: async (of, family) => lastTaskRevision(session, of, family),
     takeLease: async (name, holder, now, ttlMs) => takeLease(session, name, holder, now, ttlMs),
+    expireLease: async (name) => void session.writing('leases').run('UPDATE leases SET expires_at = 0 WHERE name = ?', [name]),
+    expireClientTokens: async (before, limit) => session.writing('clientTokens').run(EXPIRE_TOKENS, [before, limit]),
   };
 }
 
@@ -113,6 +115,9 @@ function definitionRows(session: Session): WritableRows<TaskDefinitionRecord> {
     },
   };
 }
+
+const EXPIRE_TOKENS = `DELETE FROM client_tokens WHERE (account, region, cluster, operation, token) IN
+  (SELECT account, region, cluster, operation, token FROM client_tokens WHERE json_extract(body, '$.expiresAt') < ? LIMIT ?)`;
 
 function lastTaskRevision(session: Session, of: Scope, family: string): number {
   const sql = 'SELECT last FROM task_families WHERE account = ? AND region = ? AND family = ?';

@@ -25,6 +25,7 @@ const steps: string[] = [
     PRIMARY KEY (account, region, cluster, name, targetId)) STRICT, WITHOUT ROWID;
   CREATE TABLE client_tokens (account TEXT, region TEXT, cluster TEXT, operation TEXT, token TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (account, region, cluster, operation, token)) STRICT, WITHOUT ROWID;
+  CREATE INDEX client_tokens_by_expiry ON client_tokens (json_extract(body, '$.expiresAt'));
   CREATE TABLE hosts (hostId TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (hostId)) STRICT, WITHOUT ROWID;
   CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, fence INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 

@@ -138,4 +138,8 @@ export type WriteTx = {
   lastTaskRevision(scope: Scope, family: string): Promise<number>;
   /** Takes or renews a lease; the fence grows each time the holder changes. undefined while somebody else holds it. */
   takeLease(name: string, holder: string, now: number, ttlMs: number): Promise<LeaseRow | undefined>;
+  /** Ends a lease whoever holds it; its fence is kept. Only for one who knows that the holder is dead. */
+  expireLease(name: string): Promise<void>;
+  /** Deletes up to `limit` client tokens that expired before; how many they were. */
+  expireClientTokens(before: number, limit: number): Promise<number>;
 };

@@ -373,6 +373,27 @@ function transactions(store: () => Store): void {
     assert.equal(await take('b', 150), undefined);
     assert.deepEqual(await take('b', 199), { name: 'placement', holder: 'b', fence: 2, expiresAt: 299 });
     assert.equal((await take('a', 300))?.fence, 3);
+    await store().write((tx) => tx.expireLease('placement'));
+    assert.equal((await take('b', 301))?.fence, 4);
+  });
+
+  test('client tokens expire', async () => {
+    const token = (name: string, expiresAt: number) => ({
+      key: { ...scope, cluster: 'c', operation: 'RunTask', token: name },
+      paramsHash: '',
+      taskIds: [],
+      expiresAt,
+    });
+    await store().write(async (tx) => {
+      for (const n of [1, 2, 3, 4]) await tx.clientTokens.put(token(`t${n}`, n), 0);
+    });
+    assert.equal(await store().write((tx) => tx.expireClientTokens(4, 2)), 2);
+    assert.equal(await store().write((tx) => tx.expireClientTokens(4, 2)), 1);
+    const left = await store().read((tx) => tx.clientTokens.list({}));
+    assert.deepEqual(
+      left.map((t) => t.key.token),
+      ['t4'],
+    );
   });
 
   test('after close everything is refused', async () => {

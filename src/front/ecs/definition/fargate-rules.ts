@@ -1,0 +1,86 @@
+/** What Fargate asks of a task definition beyond what every one must be. Texts are AWS's where they are known. */
+import type { ContainerDefinition, RegisterTaskDefinitionRequest } from '@aws-sdk/client-ecs';
+import { assertFargateSize } from '#domain/fargate-sizes.ts';
+import { assertAwsvpcContainers } from './network-rules.ts';
+import { isEmpty, refuse, refuseIf } from './refuse.ts';
+
+const FARGATE_NOFILE_MAX = 1_048_576;
+const WINDOWS_MIN_CPU = 1024;
+
+/** `cpu` and `memoryMib` as parsed from the definition. Throws ClientError. */
+export function assertFargate(definition: RegisterTaskDefinitionRequest, cpu: number | undefined, memoryMib: number | undefined): void {
+  refuseIf(definition.networkMode !== 'awsvpc', 'Fargate only supports network mode \u2018awsvpc\u2019.');
+  if (cpu === undefined) throw refuse("Fargate requires that 'cpu' be defined at the task level.");
+  if (memoryMib === undefined) throw refuse("Fargate requires that 'memory' be defined at the task level.");
+  assertFargateSize(cpu, memoryMib);
+  const windows = definition.runtimePlatform?.operatingSystemFamily?.startsWith('WINDOWS') ?? false;
+  refuseIf(
+    windows && cpu < WINDOWS_MIN_CPU,
+    `No Fargate configuration exists for given values: Windows tasks need at least ${WINDOWS_MIN_CPU} CPU.`,
+  );
+  refuseIf(
+    definition.pidMode === 'host',
+    "Tasks using the Fargate launch type do not support pidMode 'host'. The supported value for pidMode is 'task'.",
+  );
+  for (const field of ['ipcMode', 'placementConstraints'] as const) unsupported(definition[field], field);
+  for (const volume of definition.volumes ?? []) {
+    unsupported(volume.host?.sourcePath, 'sourcePath');
+    unsupported(volume.dockerVolumeConfiguration, 'dockerVolumeConfiguration');
+    unsupported(volume.fsxWindowsFileServerVolumeConfiguration, 'fsxWindowsFileServerVolumeConfiguration');
+  }
+  const containers = definition.containerDefinitions ?? [];
+  for (const container of containers) assertFargateContainer(container);
+  assertAwsvpcContainers(containers);
+}
+
+function assertFargateContainer(container: ContainerDefinition): void {
+  refuseIf(container.privileged === true, "Fargate requires that the 'privileged' setting be 'false'");
+  unsupported(container.dockerSecurityOptions, 'dockerSecurityOptions');
+  unsupported(container.credentialSpecs, 'credentialSpecs');
+  const linux = container.linuxParameters;
+  for (const capability of linux?.capabilities?.add ?? []) {
+    refuseIf(capability !== 'SYS_PTRACE', `${capability} is not allowed on Fargate.`);
+  }
+  for (const field of ['devices', 'sharedMemorySize', 'maxSwap', 'swappiness'] as const) unsupported(linux?.[field], field);
+  for (const requirement of container.resourceRequirements ?? []) {
+    refuseIf(requirement.type === 'GPU', 'Tasks using the Fargate launch type do not support GPU resource requirements');
+    unsupported(requirement.type, `resourceRequirements of type ${requirement.type}`);
+  }
+  refuseIf(
+    (container.stopTimeout ?? 0) > 120,
+    'Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds.',
+  );
+  refuseIf(
+    container.startTimeout !== undefined && (container.startTimeout < 2 || container.startTimeout > 120),
+    'Tasks using the Fargate launch type must have a container start timeout between 2 and 120 seconds.',
+  );
+  for (const { name, softLimit = 0, hardLimit = 0 } of container.ulimits ?? []) {
+    refuseIf(name !== 'nofile', `Tasks using the Fargate launch type only support the nofile ulimit; '${name}' can't be set.`);
+    refuseIf(
+      Math.max(softLimit, hardLimit) > FARGATE_NOFILE_MAX || Math.min(softLimit, hardLimit) < 0,
+      `The nofile ulimit must be between 0 and ${FARGATE_NOFILE_MAX}.`,
+    );
+  }
+  for (const { namespace = '' } of container.systemControls ?? []) {
+    refuseIf(!isTaskSysctl(namespace), `The system control '${namespace}' is not supported on Fargate: use net.* and IPC parameters.`);
+  }
+}
+
+/** Kernel parameters that belong to a task's own network or IPC namespace (ECS developer guide, "System controls"). */
+function isTaskSysctl(name: string): boolean {
+  const ipc = [
+    'kernel.msgmax',
+    'kernel.msgmnb',
+    'kernel.msgmni',
+    'kernel.sem',
+    'kernel.shmall',
+    'kernel.shmmax',
+    'kernel.shmmni',
+    'kernel.shm_rmid_forced',
+  ];
+  return /^net\.[a-z0-9_.-]+$/i.test(name) || /^fs\.mqueue\.[a-z_]+$/.test(name) || ipc.includes(name);
+}
+
+function unsupported(value: unknown, field: string): void {
+  refuseIf(!isEmpty(value), `Fargate compatible task definitions do not support ${field}`);
+}

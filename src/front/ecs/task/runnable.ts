@@ -1,0 +1,53 @@
+/**
+ * Parts of a definition that are kept but can't be run yet, where running without them would do something else than was asked. They are
+ * named when the task is run, never ignored in silence. What only adds to a task (health checks, restart policies) is kept and not
+ * enforced yet; DescribeTasks then says UNKNOWN.
+ */
+import type { ContainerDefinition, TaskDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
+import { Fault } from '#base/fault.ts';
+
+/** Throws ClientError that names the field and the container. */
+export function assertRunnable(definition: TaskDefinition, overrides: TaskOverride): void {
+  const system = definition.runtimePlatform?.operatingSystemFamily;
+  if (system !== undefined && system !== 'LINUX')
+    throw notYet(`runtimePlatform.operatingSystemFamily ${system}: berth runs Linux containers`);
+  if (definition.proxyConfiguration !== undefined) throw notYet('proxyConfiguration');
+  for (const volume of definition.volumes ?? []) {
+    const kind = foreignKind(volume);
+    if (kind !== undefined) throw notYet(`${kind} (volume '${volume.name}'): berth has bind mounts on the task's own storage`);
+  }
+  for (const container of definition.containerDefinitions ?? []) {
+    const field = foreignField(container);
+    if (field !== undefined) throw notYet(`${field} (container '${container.name}')`);
+  }
+  for (const override of overrides.containerOverrides ?? []) {
+    if ((override.environmentFiles ?? []).length > 0) throw notYet(`environmentFiles (override of container '${override.name}')`);
+    if ((override.resourceRequirements ?? []).length > 0) {
+      throw new Fault('ClientError', 'Tasks using the Fargate launch type do not support GPU resource requirements');
+    }
+  }
+}
+
+function foreignKind(volume: Volume): string | undefined {
+  if (volume.efsVolumeConfiguration !== undefined) return 'efsVolumeConfiguration';
+  if (volume.s3filesVolumeConfiguration !== undefined) return 's3filesVolumeConfiguration';
+  if (volume.configuredAtLaunch === true) return 'configuredAtLaunch';
+  if (volume.dockerVolumeConfiguration !== undefined) return 'dockerVolumeConfiguration';
+  if (volume.fsxWindowsFileServerVolumeConfiguration !== undefined) return 'fsxWindowsFileServerVolumeConfiguration';
+  return volume.host?.sourcePath === undefined ? undefined : 'host.sourcePath';
+}
+
+function foreignField(container: ContainerDefinition): string | undefined {
+  if ((container.secrets ?? []).length > 0) return 'secrets';
+  if ((container.environmentFiles ?? []).length > 0) return 'environmentFiles';
+  if (container.repositoryCredentials !== undefined) return 'repositoryCredentials';
+  if (container.firelensConfiguration !== undefined) return 'firelensConfiguration';
+  const driver = container.logConfiguration?.logDriver;
+  if (driver !== undefined && driver !== 'awslogs') return `logDriver ${driver}`;
+  if ((container.dependsOn ?? []).some((dependency) => dependency.condition === 'HEALTHY')) return 'dependsOn with condition HEALTHY';
+  return undefined;
+}
+
+function notYet(what: string): Fault {
+  return new Fault('ClientError', `This task definition can't be run here yet, because of ${what}.`);
+}

@@ -1,0 +1,50 @@
+/** How large a task is once a call's overrides are applied. */
+import type { TaskDefinition, TaskOverride } from '@aws-sdk/client-ecs';
+import { Fault } from '#base/fault.ts';
+import { assertFargateSize, parseCpu, parseMemory } from '#domain/fargate-sizes.ts';
+
+const EPHEMERAL_MIN_GIB = 20;
+const EPHEMERAL_MAX_GIB = 200;
+
+/** CPU units and MiB; throws InvalidParameter or ClientError for sizes Fargate doesn't have, or a container larger than its task. */
+export function taskSize(definition: TaskDefinition, overrides: TaskOverride): { cpu: number; memoryMib: number } {
+  const cpu = parse('cpu', overrides.cpu ?? definition.cpu, parseCpu);
+  const memoryMib = parse('memory', overrides.memory ?? definition.memory, parseMemory);
+  assertFargateSize(cpu, memoryMib);
+  const overrideOf = new Map((overrides.containerOverrides ?? []).map((override) => [override.name, override]));
+  let cpuSum = 0;
+  for (const container of definition.containerDefinitions ?? []) {
+    const override = overrideOf.get(container.name);
+    const memory = override?.memory ?? container.memory;
+    const reservation = override?.memoryReservation ?? container.memoryReservation;
+    cpuSum += override?.cpu ?? container.cpu ?? 0;
+    if (Math.max(memory ?? 0, reservation ?? 0) > memoryMib)
+      throw refuse("The 'memory' setting for container is greater than for the task.");
+    if (memory !== undefined && reservation !== undefined && reservation > memory) {
+      throw refuse(`Invalid setting for container '${container.name}'. 'memory' must be greater than or equal to 'memoryReservation'.`);
+    }
+    if ([memory, reservation, override?.cpu].some((value) => value !== undefined && value < 0)) {
+      throw refuse(`Invalid setting for container '${container.name}'. 'cpu' and 'memory' must not be negative.`);
+    }
+  }
+  if (cpuSum > cpu) throw refuse("The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.");
+  const storage = overrides.ephemeralStorage?.sizeInGiB;
+  if (storage !== undefined && (storage < EPHEMERAL_MIN_GIB || storage > EPHEMERAL_MAX_GIB)) {
+    throw refuse(
+      `EphemeralStorage size should be at ${storage < EPHEMERAL_MIN_GIB ? `least ${EPHEMERAL_MIN_GIB}` : `most ${EPHEMERAL_MAX_GIB}`}`,
+    );
+  }
+  return { cpu, memoryMib };
+}
+
+function parse(what: 'cpu' | 'memory', text: string | undefined, read: (text: string) => number | undefined): number {
+  const size = text === undefined || text === '' ? undefined : read(text);
+  if (size !== undefined) return size;
+  throw text === undefined || text === ''
+    ? new Fault('ClientError', `Fargate requires that '${what}' be defined at the task level.`)
+    : refuse(`Invalid '${what}' setting for task.`);
+}
+
+function refuse(text: string): Fault {
+  return new Fault('InvalidParameter', text);
+}

@@ -1,0 +1,182 @@
+/** A registered definition and a call's overrides -> what to run, in berth's own terms. Pure; throws only Faults. */
+import type { ContainerDefinition, ContainerOverride, TaskDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
+import { Fault } from '#base/fault.ts';
+import { cpuUnitsToMillis, GIBIBYTE, MEBIBYTE } from '#domain/fargate-sizes.ts';
+import type { ContainerSpec, IsolationWish, LogTarget, StartCondition, TaskSpec, VolumeSpec } from '#domain/task-spec.ts';
+import { parseRange } from '../definition/network-rules.ts';
+import { assertRunnable } from './runnable.ts';
+import { taskSize } from './task-size.ts';
+
+export type SpecInput = {
+  definition: TaskDefinition;
+  overrides: TaskOverride;
+  taskId: string;
+  isolation: IsolationWish;
+  /** The region that awslogs falls back to, and the architecture of a definition that names none. */
+  region: string;
+  arch: 'amd64' | 'arm64';
+};
+
+/** Fargate's limits where the definition names none. */
+const NOFILE = 65_535;
+const STOP_TIMEOUT_S = 30;
+const EPHEMERAL_GIB = 20;
+
+/**
+ * Throws InvalidParameter or ClientError: an override of a container that isn't there, a size Fargate doesn't have, or a part of the
+ * definition that berth can't run yet.
+ */
+export function toTaskSpec(input: SpecInput): TaskSpec {
+  const { definition, overrides } = input;
+  assertRunnable(definition, overrides);
+  const size = taskSize(definition, overrides);
+  const containers = definition.containerDefinitions ?? [];
+  const overrideOf = overridesByName(containers, overrides.containerOverrides ?? []);
+  return {
+    cpuMillis: cpuUnitsToMillis(size.cpu),
+    memoryBytes: size.memoryMib * MEBIBYTE,
+    ephemeralBytes: (overrides.ephemeralStorage?.sizeInGiB ?? definition.ephemeralStorage?.sizeInGiB ?? EPHEMERAL_GIB) * GIBIBYTE,
+    isolation: input.isolation,
+    platform: { os: 'linux', arch: architecture(definition, input.arch) },
+    pidMode: definition.pidMode === 'task' ? 'task' : 'container',
+    sysctls: Object.fromEntries(
+      containers.flatMap((container) =>
+        (container.systemControls ?? []).flatMap((control) =>
+          control.namespace === undefined || control.value === undefined ? [] : [[control.namespace, control.value]],
+        ),
+      ),
+    ),
+    volumes: (definition.volumes ?? []).map(toVolume),
+    containers: containers.map((container) => toContainer(container, overrideOf.get(container.name ?? ''), containers, input)),
+  };
+}
+
+function toContainer(
+  container: ContainerDefinition,
+  override: ContainerOverride | undefined,
+  all: ContainerDefinition[],
+  input: SpecInput,
+): ContainerSpec {
+  const memory = override?.memory ?? container.memory;
+  const reservation = override?.memoryReservation ?? container.memoryReservation;
+  const linux = container.linuxParameters;
+  return {
+    name: container.name ?? '',
+    image: container.image ?? '',
+    entryPoint: listOrNull(container.entryPoint),
+    command: listOrNull(override?.command) ?? listOrNull(container.command),
+    workingDirectory: container.workingDirectory || null,
+    user: container.user || null,
+    environment: environmentOf(container, override),
+    essential: container.essential ?? true,
+    cpuMillis: cpuUnitsToMillis(override?.cpu ?? container.cpu ?? 0),
+    memoryBytes: memory === undefined ? null : memory * MEBIBYTE,
+    memoryReservationBytes: reservation === undefined ? null : reservation * MEBIBYTE,
+    ports: portsOf(container),
+    dependsOn: (container.dependsOn ?? []).map((dependency) => ({
+      container: dependency.containerName ?? '',
+      condition: (dependency.condition ?? 'START') as StartCondition,
+    })),
+    mounts: mountsOf(container, all),
+    readOnlyRoot: container.readonlyRootFilesystem ?? false,
+    capabilities: { add: linux?.capabilities?.add ?? [], drop: linux?.capabilities?.drop ?? [] },
+    ulimits: ulimitsOf(container),
+    initProcess: linux?.initProcessEnabled ?? false,
+    tmpfs: (linux?.tmpfs ?? []).map((mount) => ({
+      path: mount.containerPath ?? '',
+      sizeBytes: (mount.size ?? 0) * MEBIBYTE,
+      options: mount.mountOptions ?? [],
+    })),
+    labels: container.dockerLabels ?? {},
+    tty: container.pseudoTerminal ?? false,
+    stdin: container.interactive ?? false,
+    startTimeoutMs: container.startTimeout === undefined ? null : container.startTimeout * 1000,
+    stopTimeoutMs: (container.stopTimeout ?? STOP_TIMEOUT_S) * 1000,
+    stopSignal: null,
+    log: logOf(container, input),
+  };
+}
+
+/** A call's override goes before the definition; either goes before the image. */
+function environmentOf(container: ContainerDefinition, override: ContainerOverride | undefined): Record<string, string> {
+  const pairs = [...(container.environment ?? []), ...(override?.environment ?? [])];
+  return Object.fromEntries(pairs.flatMap(({ name, value }) => (name === undefined || name === '' ? [] : [[name, value ?? '']])));
+}
+
+function overridesByName(containers: ContainerDefinition[], overrides: ContainerOverride[]): Map<string, ContainerOverride> {
+  const names = new Set(containers.map((container) => container.name));
+  for (const override of overrides) {
+    if (override.name === undefined || override.name === '')
+      throw new Fault('InvalidParameter', 'Container override name should not be null or empty.');
+    if (!names.has(override.name)) {
+      throw new Fault('InvalidParameter', `Override for container named ${override.name} is not a container in the TaskDefinition.`);
+    }
+  }
+  return new Map(overrides.map((override) => [override.name ?? '', override]));
+}
+
+function portsOf(container: ContainerDefinition): ContainerSpec['ports'] {
+  return (container.portMappings ?? []).flatMap((mapping) => {
+    const protocol = mapping.protocol === 'udp' ? ('udp' as const) : ('tcp' as const);
+    const [low, high] =
+      mapping.containerPortRange === undefined
+        ? [mapping.containerPort ?? 0, mapping.containerPort ?? 0]
+        : parseRange(mapping.containerPortRange);
+    return Array.from({ length: high - low + 1 }, (_, index) => ({ containerPort: low + index, protocol, name: mapping.name ?? null }));
+  });
+}
+
+/** `volumesFrom` lends the mounts of another container, and of those it takes from in turn; the definition has no circles. */
+function mountsOf(container: ContainerDefinition, all: ContainerDefinition[], seen: string[] = []): ContainerSpec['mounts'] {
+  const own = (container.mountPoints ?? []).map((mount) => ({
+    volume: mount.sourceVolume ?? '',
+    path: mount.containerPath ?? '',
+    readOnly: mount.readOnly ?? false,
+  }));
+  const taken = (container.volumesFrom ?? []).flatMap((from) => {
+    const source = all.find((candidate) => candidate.name === from.sourceContainer);
+    if (source === undefined || seen.includes(source.name ?? '')) return [];
+    const mounts = mountsOf(source, all, [...seen, container.name ?? '']);
+    return mounts.map((mount) => ({ ...mount, readOnly: mount.readOnly || (from.readOnly ?? false) }));
+  });
+  const paths = new Set(own.map((mount) => mount.path));
+  return [...own, ...taken.filter((mount) => !paths.has(mount.path))];
+}
+
+function ulimitsOf(container: ContainerDefinition): ContainerSpec['ulimits'] {
+  const given = (container.ulimits ?? []).map((limit) => ({
+    name: limit.name ?? '',
+    soft: limit.softLimit ?? 0,
+    hard: limit.hardLimit ?? 0,
+  }));
+  return given.some((limit) => limit.name === 'nofile') ? given : [...given, { name: 'nofile', soft: NOFILE, hard: NOFILE }];
+}
+
+function toVolume(volume: Volume): VolumeSpec {
+  return { name: volume.name ?? '', kind: 'scratch' };
+}
+
+/** Stream `prefix/container/task`, as the awslogs driver on Fargate names it. */
+function logOf(container: ContainerDefinition, input: SpecInput): LogTarget | null {
+  const log = container.logConfiguration;
+  if (log?.logDriver !== 'awslogs') return null;
+  const options = log.options ?? {};
+  const prefix = options['awslogs-stream-prefix'];
+  return {
+    driver: 'awslogs',
+    region: options['awslogs-region'] || input.region,
+    group: options['awslogs-group'] ?? '',
+    stream: [...(prefix ? [prefix] : []), container.name ?? '', input.taskId].join('/'),
+    createGroup: options['awslogs-create-group'] === 'true',
+  };
+}
+
+function architecture(definition: TaskDefinition, fallback: 'amd64' | 'arm64'): 'amd64' | 'arm64' {
+  const wanted = definition.runtimePlatform?.cpuArchitecture;
+  return wanted === undefined ? fallback : wanted === 'ARM64' ? 'arm64' : 'amd64';
+}
+
+/** An empty list means the image's own, as an absent one does. */
+function listOrNull(list: string[] | undefined): string[] | null {
+  return list === undefined || list.length === 0 ? null : list;
+}

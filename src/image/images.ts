@@ -1,0 +1,284 @@
+/** The images of one host: the contract of types.ts over catalog, layer store, blob store and registry client. */
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '#base/clock.ts';
+import { asFault, Fault, isFault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { Log } from '#base/log.ts';
+import { openBlobStore, type BlobStore } from './blob-store.ts';
+import { openCatalog, type Catalog, type ImageRecord, type RefRecord } from './catalog.ts';
+import { createCredentials } from './credentials.ts';
+import { importImage } from './import.ts';
+import { openLayerStore, type LayerStore } from './layer-store.ts';
+import type { Platform } from './manifest.ts';
+import { authKey } from './authorize.ts';
+import { badReference, cannotPull, isNoSpace, plainFault } from './pull-errors.ts';
+import { pullImage } from './pull.ts';
+import { formatReference, isDigest, parseReference, repositoryOf, type Reference } from './reference.ts';
+import { createRegistry, type Registry } from './registry.ts';
+import { retrying } from './retrying.ts';
+import { createSharedWork } from './shared-work.ts';
+import { createTransport, type Transport } from './transport.ts';
+import type { Images, ImageSummary, LayerUnpacker, PreparedImage, PullProgress, RegistryAuth } from './types.ts';
+
+export type ImagesOptions = {
+  /** Everything of the store lies below; one process at a time. */
+  dir: string;
+  unpacker: LayerUnpacker;
+  clock: Clock;
+  log: Log;
+  platform: Platform;
+  /** Docker's config.json; without it every registry is met anonymously. */
+  dockerConfigPath?: string;
+  /** Registries (`host:port`) that are spoken to without TLS; loopback always is. */
+  insecureRegistries?: string[];
+  /** HTTP_PROXY and its like. */
+  proxyEnv?: Record<string, string | undefined>;
+  transport?: Transport;
+};
+
+/** Names under this host are never asked from the network: they exist by `importArchive` only. */
+export const LOCAL_REGISTRY = 'berth.local';
+
+const PULLS_AGAIN = 5;
+
+type Opened = { catalog: Catalog; layers: LayerStore; blobs: BlobStore };
+
+export function createImages(options: ImagesOptions): Images & { close(): Promise<void> } {
+  const { clock, log, platform } = options;
+  const transport = options.transport ?? createTransport(clock, options.proxyEnv === undefined ? {} : { proxyEnv: options.proxyEnv });
+  const credentials = createCredentials(clock, options.dockerConfigPath ?? null);
+  const registry = createRegistry({ transport, credentials, clock, insecure: options.insecureRegistries ?? [] });
+  const temp = join(options.dir, 'tmp');
+  let serial = 0;
+  const tempPath = (): string => join(temp, `${process.pid}-${serial++}`);
+  const pulls = createSharedWork<ImageRecord, PullProgress>();
+  const normalised = createReferenceCache();
+  let opening: Promise<Opened> | null = null;
+  let opened: Opened | null = null;
+
+  async function open(): Promise<Opened> {
+    await mkdir(temp, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(temp)) await options.unpacker.removeTree(join(temp, name), options.dir).catch(() => undefined);
+    const layers = await openLayerStore({ dir: options.dir, unpacker: options.unpacker, clock, log, tempPath });
+    const blobs = await openBlobStore(options.dir, tempPath);
+    const catalog = await openCatalog(options.dir, log);
+    opened = { catalog, layers, blobs };
+    await dropBroken(opened, log);
+    return opened;
+  }
+  const ready = (): Promise<Opened> =>
+    (opening ??= open().catch((error: unknown) => {
+      opening = null;
+      throw plainFault(error, 'the image store could not be opened');
+    }));
+
+  /** The image by what is known here alone. */
+  function lookup({ catalog }: Opened, ref: Reference, name: string): { image: ImageRecord; ref: RefRecord | null } | null {
+    const record = catalog.refs.get(name) ?? null;
+    const image = record === null ? undefined : catalog.images.get(record.digest);
+    if (image !== undefined) return { image, ref: record };
+    if (ref.digest === null) return null;
+    const sameRepository = `${repositoryOf(ref)}:`;
+    const other = [...catalog.refs.values()].find(
+      (r) => r.ref.startsWith(sameRepository) && (r.resolved === ref.digest || r.digest === ref.digest),
+    );
+    const found = other === undefined ? undefined : catalog.images.get(other.digest);
+    return found === undefined ? null : { image: found, ref: null };
+  }
+
+  function pull(store: Opened, ref: Reference, name: string, wish: PrepareOptions): Promise<ImageRecord> {
+    if (ref.registry === LOCAL_REGISTRY) {
+      const why = `not found: images of ${LOCAL_REGISTRY} are imported, not pulled (image import FILE --name ${name})`;
+      throw cannotPull(name, new Fault('ResourceNotFound', why, { details: { kind: 'not-found' } }), 'resolve');
+    }
+    const auth = wish.auth ?? null;
+    const waiter = { signal: wish.signal, onProgress: wish.onProgress };
+    return pulls.run(`${name} ${authKey('', '', auth)}`, waiter, (signal, report) =>
+      pullImage({ ...store, registry, clock, log, platform, tempPath }, { ref, auth, signal, report }),
+    );
+  }
+
+  async function prepare(text: string, wish: PrepareOptions): Promise<PreparedImage> {
+    const store = opened ?? (await ready());
+    const { ref, name } = normalised(text);
+    const known = lookup(store, ref, name);
+    const stale = known !== null && wish.check === 'always' && (await isStale(registry, clock, ref, known.ref, wish));
+    let image = known === null || stale ? await pull(store, ref, name, wish) : known.image;
+    // Between the end of a pull and now a collection may have taken an image that nothing used yet.
+    for (let tries = 0; !store.catalog.images.has(image.digest); tries++) {
+      if (tries === PULLS_AGAIN) throw cannotPull(name, new Fault('Conflict', `${name} was removed while it was pulled`), 'fetch');
+      image = await pull(store, ref, name, wish);
+    }
+    // From the look above to the pin nothing else runs: a collection sees the one or the other.
+    if (wish.signal?.aborted === true) throw new Fault('Cancelled', 'the start was cancelled');
+    if (wish.taskId !== null) {
+      await store.catalog.pin(wish.taskId, image.digest, clock.now()).catch((error: unknown) => {
+        throw isNoSpace(error) ? cannotPull(name, error, 'fetch') : error;
+      });
+    }
+    return { ref: name, digest: image.digest, layers: image.layers.map(store.layers.path).toReversed(), config: image.run };
+  }
+
+  return {
+    prepare,
+    async unpin(taskId) {
+      const { catalog } = await ready();
+      await catalog
+        .unpin([taskId], clock.now())
+        .catch((error: unknown) => log.warn('image.unpin', { taskId, why: asFault(error).message }));
+    },
+    async list() {
+      const store = await ready();
+      return [...store.catalog.images.values()].map((image) => summary(store, image));
+    },
+    async importArchive(path, text, onProgress) {
+      const store = await ready();
+      const { ref } = normalised(text);
+      const deps = { ...store, clock, platform, tempPath };
+      const image = await importImage(deps, path, ref, onProgress ?? (() => undefined)).catch((error: unknown) => {
+        throw plainFault(error, `${path} could not be imported`);
+      });
+      return summary(store, image);
+    },
+    async remove(text) {
+      const store = await ready();
+      return removeImage(store, text, log);
+    },
+    async prune({ all }) {
+      const store = await ready();
+      const { catalog } = store;
+      const named = new Set([...catalog.refs.values()].map((r) => r.digest));
+      const unused = [...catalog.images.keys()].filter((digest) => catalog.usedBy(digest).length === 0 && (all || !named.has(digest)));
+      const freedBytes = await dropImages(store, unused, log);
+      return { removed: unused, freedBytes };
+    },
+    async recover(liveTaskIds) {
+      const store = await ready();
+      const live = new Set(liveTaskIds);
+      await store.catalog.unpin(
+        [...store.catalog.pins.keys()].filter((task) => !live.has(task)),
+        clock.now(),
+      );
+      await dropBroken(store, log);
+      await collect(store);
+      await store.catalog.compact();
+      store.layers.settle([...store.catalog.images.values()].flatMap((image) => image.layers)).catch((error: unknown) => {
+        log.warn('image.not-synced', { why: asFault(error).message });
+      });
+    },
+    async close() {
+      if (opening !== null) await (await opening).catalog.close();
+      if (options.transport === undefined) transport.close();
+    },
+  };
+}
+
+type PrepareOptions = Parameters<Images['prepare']>[1];
+type AuthOption = { auth?: RegistryAuth; signal?: AbortSignal };
+
+/** Whether a tag points elsewhere than when it was pulled. Digests and imported images never do. Throws CannotPullContainer. */
+async function isStale(registry: Registry, clock: Clock, ref: Reference, known: RefRecord | null, wish: AuthOption): Promise<boolean> {
+  if (ref.tag === null || known === null || known.imported) return false;
+  const { tag } = ref;
+  const signal = wish.signal ?? new AbortController().signal;
+  try {
+    return await retrying(clock, { budgetMs: limits.registryResolveMs, signal }, async (attemptSignal) => {
+      const call = { auth: wish.auth ?? null, signal: attemptSignal };
+      return (await registry.headDigest(ref, tag, call)) !== known.resolved;
+    });
+  } catch (error) {
+    throw cannotPull(known.ref, error, 'resolve');
+  }
+}
+
+function summary(store: Opened, image: ImageRecord): ImageSummary {
+  return {
+    refs: [...store.catalog.refs.values()].filter((r) => r.digest === image.digest).map((r) => r.ref),
+    digest: image.digest,
+    sizeBytes: image.sizeBytes,
+    unpackedBytes: image.layers.reduce((sum, diffId) => sum + (store.layers.get(diffId)?.bytes ?? 0), 0),
+    createdAt: image.createdAt,
+    pulledAt: image.pulledAt,
+    lastUsedAt: image.lastUsedAt,
+    usedBy: store.catalog.usedBy(image.digest),
+    platform: image.platform,
+  };
+}
+
+/** A reference loses its name; an image without a name goes, unless a task uses it. */
+async function removeImage(store: Opened, text: string, log: Log): Promise<{ freedBytes: number }> {
+  const { catalog } = store;
+  const digest = digestNamed(catalog, text);
+  const name = digest === null ? formatReference(parseReference(text)) : null;
+  const target = digest ?? catalog.refs.get(name ?? '')?.digest;
+  if (target === undefined) throw new Fault('ResourceNotFound', `there is no image ${text} here`);
+  const names = [...catalog.refs.values()].filter((r) => r.digest === target).map((r) => r.ref);
+  const others = name === null ? [] : names.filter((n) => n !== name);
+  const users = catalog.usedBy(target);
+  if (others.length === 0 && users.length > 0) {
+    throw new Fault('Conflict', `image ${text} is in use by ${users.length} task(s), ${users[0]} for one: stop them first`);
+  }
+  if (others.length > 0) {
+    await catalog.removeRefs([name ?? '']);
+    return { freedBytes: 0 };
+  }
+  return { freedBytes: await dropImages(store, [target], log) };
+}
+
+/** A whole digest, or the beginning of one that is no image's name. */
+function digestNamed(catalog: Catalog, text: string): string | null {
+  if (isDigest(text)) return text;
+  const prefix = text.startsWith('sha256:') ? text : `sha256:${text}`;
+  if (!/^sha256:[0-9a-f]{12,64}$/.test(prefix)) return null;
+  const found = [...catalog.images.keys()].filter((digest) => digest.startsWith(prefix));
+  return found.length === 1 ? (found[0] ?? null) : null;
+}
+
+/** The images go from memory at once, so that nobody can begin to use them; then from the disk. */
+async function dropImages(store: Opened, digests: string[], log: Log): Promise<number> {
+  const { catalog } = store;
+  const gone = new Set(digests.filter((digest) => catalog.images.has(digest)));
+  const refs = [...catalog.refs.values()].filter((r) => gone.has(r.digest)).map((r) => r.ref);
+  const written = Promise.all([catalog.removeRefs(refs), catalog.removeImages([...gone])]);
+  // On a full disk the journal can't grow, but room must still be made: what it says of images without layers is dropped at start.
+  await written.catch((error: unknown) => log.warn('image.catalog.behind', { why: asFault(error).message }));
+  return collect(store);
+}
+
+/** Removes layers and blobs that no image has and no pull holds. */
+async function collect({ catalog, layers, blobs }: Opened): Promise<number> {
+  const images = [...catalog.images.values()];
+  const diffIds = new Set(images.flatMap((image) => image.layers));
+  const digests = new Set(images.flatMap((image) => [image.digest, image.configDigest]));
+  const [unpacked, packed] = await Promise.all([layers.collect((id) => diffIds.has(id)), blobs.collect((d) => digests.has(d))]);
+  return unpacked.freedBytes + packed.freedBytes;
+}
+
+/** Images whose layers a power cut took, or that were being removed; and names that point nowhere. */
+async function dropBroken({ catalog, layers, blobs }: Opened, log: Log): Promise<void> {
+  const broken = [...catalog.images.values()].filter((image) => !image.layers.every((id) => layers.get(id)) || !blobs.has(image.digest));
+  if (broken.length > 0) log.warn('image.dropped', { digests: broken.map((image) => image.digest) });
+  await catalog.removeImages(broken.map((image) => image.digest));
+  await catalog.removeRefs([...catalog.refs.values()].filter((r) => !catalog.images.has(r.digest)).map((r) => r.ref));
+}
+
+/** Parsing is most of the work of a start from memory, and the same few names come again and again. */
+function createReferenceCache(): (text: string) => { ref: Reference; name: string } {
+  const kept = new Map<string, { ref: Reference; name: string }>();
+  return (text) => {
+    const known = kept.get(text);
+    if (known !== undefined) return known;
+    const ref = ((): Reference => {
+      try {
+        return parseReference(text);
+      } catch (error) {
+        throw isFault(error) ? badReference(text, error) : error;
+      }
+    })();
+    if (kept.size >= limits.referencesKept) kept.clear();
+    const entry = { ref, name: formatReference(ref) };
+    kept.set(text, entry);
+    return entry;
+  };
+}

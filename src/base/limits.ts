@@ -153,4 +153,32 @@ export const limits = {
   deleteTaskDefinitions: 10,
   /** Items of one page of a list (ECS: 100). */
   listPage: 100,
+  /** Log events that wait to be written; past them a writer is told to come back. */
+  logQueueBytes: 64 * 1024 * 1024,
+  /** What one group commit of the logs takes along. */
+  logCommitBytes: 8 * 1024 * 1024,
+  /** A stream's segment is closed when it reaches this size. */
+  logSegmentBytes: 1024 * 1024,
+  /** The redo log is emptied when it reaches this size. */
+  logRedoBytes: 16 * 1024 * 1024,
+  /** Streams whose state is held in memory. */
+  logOpenStreams: 1000,
+  /** Sources whose offsets one stream remembers. */
+  logSourcesPerStream: 200,
+  /** CloudWatch Logs' quotas: events and bytes in one PutLogEvents (26 bytes are added to each event) and in one page of answers. */
+  logPutEvents: 10_000,
+  logPutBytes: 1_048_576,
+  logEventOverheadBytes: 26,
+  logPageEvents: 10_000,
+  logPageBytes: 1_048_576,
+  /** The longest filter pattern, and how deep its parentheses may nest. */
+  logPatternChars: 1024,
+  logPatternDepth: 50,
+  /** How long a host may take to list or remove images, and for any other short call. */
+  imageCallMs: 120_000,
+  hostCallMs: 10_000,
+  /** How long one pull or import may take. */
+  imageTransferMs: 2 * 3600_000,
+  /** Connections of all tasks to the API at the same time, counted at both ends. */
+  forwardSockets: 8192,
 } as const;

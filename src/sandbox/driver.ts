@@ -82,6 +82,11 @@ export type SandboxDriver = {
   start(plan: SandboxPlan, events: SandboxEvents): Promise<Sandbox>;
   /** Takes back a sandbox that a former host agent started; null when nothing of it is alive. `from`: first unacknowledged spool offset. */
   recover(taskId: string, dir: string, containers: string[], from: number, events: SandboxEvents): Promise<Sandbox | null>;
+  /**
+   * Whether anything of the task may ever have run: false means that it is safe to `clean` and `start` it again. Asked after a restart of
+   * the host agent, when `recover` found nothing alive.
+   */
+  mayHaveRun(taskId: string, dir: string): Promise<boolean>;
   /** Kills and removes whatever is left of a task; safe without start, and after half of one. */
   clean(taskId: string, dir: string, network: SandboxNetwork | null): Promise<void>;
 };

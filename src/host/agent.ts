@@ -1,0 +1,228 @@
+/** The host agent: takes assignments over the link, runs a runner for each, and tells what becomes of them. */
+import type { Clock, Timer } from '#base/clock.ts';
+import { asFault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
+import type { HostInfo, HostUsage } from '#domain/records.ts';
+import type { Images } from '#image/types.ts';
+import { keepConnected } from '#link/client.ts';
+import type { LinkClient } from '#link/client.ts';
+import { linkVersions } from '#link/protocol.ts';
+import type { FromControl, LinkDialer } from '#link/types.ts';
+import type { Network, VpcHandle } from '#network/types.ts';
+import type { SandboxDriver } from '#sandbox/driver.ts';
+import type { Volumes } from '#volume/scratch.ts';
+import { environmentHook } from './hooks/environment.ts';
+import { imagesHook } from './hooks/images.ts';
+import { logStreamsHook } from './hooks/log-streams.ts';
+import { networkHook } from './hooks/network.ts';
+import { createDrivers, sandboxHook } from './hooks/sandbox.ts';
+import type { Drivers } from './hooks/sandbox.ts';
+import { volumesHook } from './hooks/volumes.ts';
+import type { Journal } from './journal.ts';
+import { handleOperations } from './operations.ts';
+import { createReportOutbox } from './report-outbox.ts';
+import type { Hook } from './run.ts';
+import { createRunner } from './runner.ts';
+import { createSlots } from './slots.ts';
+import { createTails } from './tails.ts';
+import { createTaskTable } from './task-table.ts';
+import { createUplink } from './uplink.ts';
+
+export type HostAgentDeps = {
+  dialer: LinkDialer;
+  drivers: SandboxDriver[];
+  images: Images;
+  network: Network;
+  volumes: Volumes;
+  journal: Journal;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** What the machine is (info.ts). Asked once, with what the drivers' probes said. */
+  info(isolation: HostInfo['isolation']): Promise<HostInfo>;
+  /** What of it is free now; asked for every heartbeat. */
+  usage(): Promise<Omit<HostUsage, 'tasks'>>;
+  /** Listeners for tasks on a VPC's uplink stand when it resolves; called for every task, so idempotent. */
+  serveVpc(vpc: VpcHandle): Promise<void>;
+  /** Names that the resolver answers in every task. */
+  setNames(revision: number, names: Record<string, string[]>): void;
+};
+
+export type HostAgentOptions = {
+  hostId: string;
+  /** Absolute path without links: DIR/tasks/TASKID, DIR/uploads. */
+  dir: string;
+};
+
+export type HostAgent = {
+  /** Takes back the tasks of a former agent, then connects. Resolves when it tries to; the link comes and goes by itself. */
+  start(): Promise<void>;
+  /** Ends the agent; its tasks go on, and the next agent takes them back. */
+  stop(): Promise<void>;
+};
+
+const RESEND_TICK_MS = 1_000;
+
+export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions): HostAgent {
+  const { clock, log, journal } = deps;
+  const uplink = createUplink();
+  const tails = createTails();
+  const slots = createSlots(limits.startsInFlight);
+  let drivers: Drivers = createDrivers([], new Map());
+  let info: HostInfo;
+  let usage: HostUsage = { freeMemoryBytes: 0, freeDiskBytes: 0, loadPercent: 0, tasks: 0 };
+  let link: LinkClient | undefined;
+  let beat: Timer | undefined;
+  let resend: Timer | undefined;
+  let stopped = false;
+
+  const stages: Hook[][] = [
+    [networkHook({ network: deps.network, slots, clock, serveVpc: deps.serveVpc }), environmentHook()],
+    [logStreamsHook({ uplink, clock }), imagesHook({ images: deps.images, clock }), volumesHook(deps.volumes)],
+    [sandboxHook({ drivers: { choose: (run) => drivers.choose(run), any: () => drivers.any() }, slots, log })],
+  ];
+
+  const tasks = createTaskTable({
+    clock,
+    random: deps.random,
+    log,
+    journal,
+    changed: (taskId) => outbox.changed(taskId),
+    forgotten: (taskId) => outbox.forget(taskId),
+    createRunner(entry, mode) {
+      const { taskId } = entry.report;
+      const runner = createRunner(
+        {
+          clock,
+          log,
+          journal,
+          tails,
+          stages,
+          dir: `${options.dir}/tasks/${taskId}`,
+          sendOutput: (batch) => uplink.send({ t: 'output', batch }),
+          changed: () => outbox.changed(taskId),
+        },
+        entry,
+        mode,
+      );
+      runner.done.catch((error: unknown) => log.error('task.runner', { taskId }, error));
+      return runner;
+    },
+  });
+
+  const outbox = createReportOutbox({
+    clock,
+    source: { ids: tasks.known, get: tasks.report },
+    send: (reports) => uplink.send({ t: 'status', reports }),
+  });
+
+  const readUsage = async () => {
+    const running = [...tasks.all()].filter((runner) => runner.entry.report.status !== 'STOPPED').length;
+    try {
+      usage = { ...(await deps.usage()), tasks: running };
+    } catch (error) {
+      log.warn('host.usage', { reason: asFault(error).message });
+    }
+  };
+
+  const heartbeat = (everyMs: number) => {
+    beat = clock.after(everyMs, () => {
+      void readUsage().then(() => {
+        if (stopped || uplink.current() === null) return;
+        uplink.send({ t: 'heartbeat', usage });
+        heartbeat(everyMs);
+      });
+    });
+  };
+
+  const resendDue = () => {
+    resend = clock.after(RESEND_TICK_MS, () => {
+      outbox.tick();
+      resendDue();
+    });
+  };
+
+  const onMessage = (message: FromControl) => {
+    if (message.t === 'assign') tasks.assign(message.assignments);
+    else if (message.t === 'sync') tasks.sync(message.fence, message.assignments, message.others);
+    else if (message.t === 'forget') tasks.forget(message.taskIds);
+    else if (message.t === 'output-ack') tasks.get(message.taskId)?.outputAcknowledged(message.to);
+    else if (message.t === 'names') deps.setNames(message.revision, message.names);
+  };
+
+  const connect = () =>
+    keepConnected(deps, {
+      hello: () => ({ t: 'hello', versions: linkVersions, hostId: options.hostId, info, usage, known: tasks.known() }),
+      dialled: (connection) =>
+        handleOperations(connection, {
+          images: deps.images,
+          tails,
+          tasks,
+          clock,
+          random: deps.random,
+          uploadDir: `${options.dir}/uploads`,
+          vpcs: () => deps.network.vpcs().length,
+        }),
+      up(connection, welcome) {
+        log.info('link.up', { version: welcome.version });
+        tasks.welcome(welcome.fence);
+        uplink.set(connection);
+        outbox.linkUp();
+        for (const runner of tasks.all()) runner.linkUp();
+        beat?.cancel();
+        heartbeat(welcome.heartbeatMs);
+      },
+      message: onMessage,
+      down(reason) {
+        log.info('link.down', { reason });
+        uplink.set(null);
+        beat?.cancel();
+      },
+    });
+
+  return {
+    async start() {
+      const probes = await Promise.all(deps.drivers.map(async (driver) => [driver, await driver.probe()] as const));
+      drivers = createDrivers(deps.drivers, new Map(probes));
+      info = await deps.info(isolationInfo(probes));
+      const { entries, broken, strays } = await journal.load();
+      await cleanStrays(deps, `${options.dir}/tasks`, [...strays, ...broken]);
+      await deps.images.recover(entries.filter((entry) => entry.report.status !== 'STOPPED').map((entry) => entry.report.taskId));
+      if (stopped) return;
+      tasks.restore(entries, broken);
+      log.info('host.start', { tasks: entries.length, broken: broken.length, strays: strays.length });
+      await readUsage();
+      if (stopped) return;
+      link = connect();
+      resendDue();
+    },
+    async stop() {
+      stopped = true;
+      beat?.cancel();
+      resend?.cancel();
+      uplink.set(null);
+      for (const runner of tasks.all()) runner.detach();
+      link?.stop();
+    },
+  };
+}
+
+/** `fake` counts as every kind that the control plane may ask for. */
+function isolationInfo(probes: (readonly [SandboxDriver, { works: boolean; reason: string }])[]): HostInfo['isolation'] {
+  return probes.map(([driver, probe]) => ({ kind: driver.kind === 'fake' ? 'container' : driver.kind, ...probe }));
+}
+
+/** What has no readable entry has no runner: whatever is left of it is killed and removed. */
+async function cleanStrays(deps: HostAgentDeps, tasksDir: string, taskIds: string[]): Promise<void> {
+  const driver = deps.drivers[0];
+  for (const taskId of taskIds) {
+    try {
+      await driver?.clean(taskId, `${tasksDir}/${taskId}`, null);
+      await deps.journal.remove(taskId);
+    } catch (error) {
+      deps.log.error('task.leak', { taskId }, error);
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/** The AWS API inside tasks: on each VPC's uplink, bytes are passed to the control plane's own address. Knows nothing of HTTP. */
+import { connect, createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { Log } from '#base/log.ts';
+
+export type ApiForward = {
+  /** Listens on an uplink's host address, once. Throws Fault Unavailable when the port is taken. */
+  listen(hostIp: string): Promise<void>;
+  close(): Promise<void>;
+};
+
+export type ApiForwardOptions = {
+  /** On the uplinks; 0 is not possible, as the router's rules name it. */
+  port: number;
+  target: { host: string; port: number };
+};
+
+export function createApiForward(deps: { log: Log }, options: ApiForwardOptions): ApiForward {
+  const servers = new Map<string, Promise<Server>>();
+  const sockets = new Set<Socket>();
+
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  };
+
+  const forward = (client: Socket) => {
+    if (sockets.size >= limits.forwardSockets) {
+      deps.log.warn('api-forward.full', { sockets: sockets.size });
+      client.destroy();
+      return;
+    }
+    const upstream = connect({ ...options.target, allowHalfOpen: true });
+    keep(client);
+    keep(upstream);
+    const drop = () => {
+      client.destroy();
+      upstream.destroy();
+    };
+    client.on('error', drop);
+    upstream.on('error', drop);
+    client.pipe(upstream);
+    upstream.pipe(client);
+  };
+
+  const open = (hostIp: string) =>
+    new Promise<Server>((resolve, reject) => {
+      const server = createServer({ allowHalfOpen: true }, forward);
+      server.once('error', (error) =>
+        reject(
+          new Fault('Unavailable', `the API can't be served to tasks on ${hostIp}:${options.port}: ${error.message}`, { cause: error }),
+        ),
+      );
+      server.listen({ host: hostIp, port: options.port }, () => resolve(server));
+    });
+
+  return {
+    async listen(hostIp) {
+      let server = servers.get(hostIp);
+      if (server === undefined) {
+        server = open(hostIp);
+        servers.set(hostIp, server);
+        server.catch(() => servers.delete(hostIp));
+      }
+      await server;
+    },
+    async close() {
+      const all = await Promise.allSettled(servers.values());
+      servers.clear();
+      for (const socket of sockets) socket.destroy();
+      await Promise.all(
+        all.map((one) =>
+          one.status === 'fulfilled' ? new Promise<void>((resolve) => one.value.close(() => resolve())) : Promise.resolve(),
+        ),
+      );
+    },
+  };
+}

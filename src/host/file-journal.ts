@@ -1,0 +1,88 @@
+/** The journal as files: DIR/journal/TASKID.json, each replaced whole. The tasks' directories are DIR/tasks/TASKID. */
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asFault, Fault } from '#base/fault.ts';
+import type { Journal, JournalContents, TaskEntry } from './journal.ts';
+
+/** A task's newest write: `entry` until it begins, so that a later entry can take its place. */
+type Line = { entry: TaskEntry | null; written: Promise<void> };
+
+export function createFileJournal(dir: string): Journal {
+  const entriesDir = join(dir, 'journal');
+  const tasksDir = join(dir, 'tasks');
+  const lines = new Map<string, Line>();
+
+  const write = async (entry: TaskEntry): Promise<void> => {
+    const path = join(entriesDir, `${entry.report.taskId}.json`);
+    try {
+      await writeFile(`${path}.new`, JSON.stringify(entry), { mode: 0o600 });
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
+      throw new Fault(full ? 'LimitExceeded' : 'Internal', `the host's journal can't be written: ${asFault(error).message}`, {
+        cause: error,
+      });
+    }
+  };
+
+  /** One write of a task at a time; entries that come meanwhile become one write after it. */
+  const save = (entry: TaskEntry): Promise<void> => {
+    const taskId = entry.report.taskId;
+    const last = lines.get(taskId);
+    if (last !== undefined && last.entry !== null) {
+      last.entry = entry;
+      return last.written;
+    }
+    const line: Line = { entry, written: Promise.resolve() };
+    const before = last?.written.catch(() => {}) ?? Promise.resolve(); // its caller is told
+    line.written = before
+      .then(() => {
+        const newest = line.entry ?? entry;
+        line.entry = null;
+        return write(newest);
+      })
+      .finally(() => {
+        if (lines.get(taskId) === line) lines.delete(taskId);
+      });
+    lines.set(taskId, line);
+    return line.written;
+  };
+
+  return {
+    async load() {
+      await Promise.all([entriesDir, tasksDir].map((path) => mkdir(path, { recursive: true, mode: 0o700 })));
+      return readAll(entriesDir, tasksDir);
+    },
+    save,
+    async remove(taskId) {
+      await lines.get(taskId)?.written.catch(() => {}); // what it wrote goes away
+      await rm(join(entriesDir, `${taskId}.json`), { force: true });
+    },
+  };
+}
+
+async function readAll(entriesDir: string, tasksDir: string): Promise<JournalContents> {
+  const contents: JournalContents = { entries: [], broken: [], strays: [] };
+  const known = new Set<string>();
+  for (const name of await readdir(entriesDir)) {
+    if (name.endsWith('.new')) await rm(join(entriesDir, name), { force: true });
+    if (!name.endsWith('.json')) continue;
+    const taskId = name.slice(0, -'.json'.length);
+    known.add(taskId);
+    const entry = await readEntry(join(entriesDir, name), taskId);
+    if (entry === null) contents.broken.push(taskId);
+    else contents.entries.push(entry);
+  }
+  for (const taskId of await readdir(tasksDir)) if (!known.has(taskId)) contents.strays.push(taskId);
+  return contents;
+}
+
+/** null when it isn't whole, as after a power cut. */
+async function readEntry(path: string, taskId: string): Promise<TaskEntry | null> {
+  try {
+    const entry = JSON.parse(await readFile(path, 'utf8')) as TaskEntry;
+    return entry.version === 1 && entry.report.taskId === taskId ? entry : null;
+  } catch {
+    return null;
+  }
+}

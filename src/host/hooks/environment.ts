@@ -1,0 +1,26 @@
+/** What every container is given: the platform's environment, and the files that name hosts. Metadata endpoints join here. */
+import type { Hook, TaskRun } from '../run.ts';
+
+/** The resolver's link-local address in every VPC, as in AWS. */
+const RESOLVER = '169.254.169.253';
+
+export function environmentHook(): Hook {
+  const prepare = async (run: TaskRun) => {
+    const { assignment } = run.entry;
+    const platform = { AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE', ...assignment.platformEnv };
+    for (const container of run.spec.containers) run.environment[container.name] = { ...platform, ...container.environment };
+    run.files = projectedFiles(assignment.network.hostname, assignment.network.ip);
+  };
+  return { name: 'environment', prepare };
+}
+
+/** Path in the container -> contents. */
+export function projectedFiles(hostname: string, ip: string): Record<string, string> {
+  const short = hostname.split('.')[0] ?? hostname;
+  const names = short === hostname ? hostname : `${hostname} ${short}`;
+  return {
+    '/etc/hostname': `${hostname}\n`,
+    '/etc/hosts': `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n${ip} ${names}\n`,
+    '/etc/resolv.conf': `nameserver ${RESOLVER}\noptions timeout:2 attempts:3\n`,
+  };
+}

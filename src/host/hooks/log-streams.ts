@@ -1,0 +1,55 @@
+/** Log streams exist before the containers start: a missing group is the task's failure, as with the awslogs driver. */
+import type { Clock } from '#base/clock.ts';
+import { asFault, Fault, isFault } from '#base/fault.ts';
+import type { Json } from '#base/fault.ts';
+import type { ContainerSpec } from '#domain/task-spec.ts';
+import { controlOps } from '#link/operations.ts';
+import type { LogOpen } from '#link/operations.ts';
+import type { Hook, TaskRun } from '../run.ts';
+import type { Uplink } from '../uplink.ts';
+
+const CALL_MS = 10_000;
+const RETRY_MS = 500;
+
+/** CloudWatch Logs' own names for what can go wrong. */
+const awsNames: Partial<Record<Fault['code'], string>> = {
+  ResourceNotFound: 'ResourceNotFoundException',
+  InvalidParameter: 'InvalidParameterException',
+  LimitExceeded: 'LimitExceededException',
+  AccessDenied: 'AccessDeniedException',
+};
+
+export function logStreamsHook(deps: { uplink: Uplink; clock: Clock }): Hook {
+  const open = async (run: TaskRun, container: ContainerSpec): Promise<void> => {
+    if (container.log === null) return;
+    const body: LogOpen = { key: run.entry.assignment.key, container: container.name, target: container.log };
+    for (;;) {
+      try {
+        const link = await deps.uplink.connected(run.signal);
+        await link.request(controlOps.logOpen, body as unknown as Json, { timeoutMs: CALL_MS });
+        return;
+      } catch (error) {
+        if (run.signal.aborted) throw error;
+        // The control plane is away, which is no failure of the task.
+        if (!isFault(error, 'Unavailable') && !isFault(error, 'TimedOut')) throw loggerFault(run, container, error);
+        await deps.clock.sleep(RETRY_MS);
+      }
+    }
+  };
+  return {
+    name: 'log-streams',
+    async prepare(run) {
+      await Promise.all(run.spec.containers.map((container) => open(run, container)));
+    },
+  };
+}
+
+function loggerFault(run: TaskRun, container: ContainerSpec, error: unknown): Fault {
+  const fault = asFault(error);
+  const name = awsNames[fault.code] ?? 'ServiceUnavailableException';
+  const reason =
+    'ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: ' +
+    `failed to create Cloudwatch log stream: ${name}: ${fault.message}`;
+  run.updateContainer(container.name, { reason });
+  return new Fault('ResourceInitialization', reason, { cause: error });
+}

@@ -1,0 +1,175 @@
+/** One task in the fake world: the life of a supervisor and its containers, driven by a clock. It outlives the host agent. */
+import type { Clock, Timer } from '#base/clock.ts';
+import { Fault } from '#base/fault.ts';
+import type { ContainerSpec } from '#domain/task-spec.ts';
+import type { ContainerState, TaskStats } from '#supervisor/protocol.ts';
+import type { OutputRecord, SandboxEvents, SandboxPlan } from './driver.ts';
+import type { FakeBehaviour } from './fake-script.ts';
+
+/** As in the real spool: header and trailer of a record. */
+const RECORD_BYTES = 23;
+
+type Life = { spec: ContainerSpec; behaviour: FakeBehaviour; state: ContainerState; timers: Timer[]; begun: boolean };
+type Spooled = { offset: number; end: number; record: OutputRecord };
+
+export type FakeTask = {
+  attach(from: number, events: SandboxEvents): void;
+  detach(): void;
+  ack(to: number): void;
+  stop(): void;
+  kill(): void;
+  signal(container: string): void;
+  stats(): TaskStats;
+  running(): boolean;
+  /** The supervisor dies with everything in it, without a word of its own. */
+  die(reason: string): void;
+};
+
+export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (container: ContainerSpec) => FakeBehaviour): FakeTask {
+  const lives = plan.spec.containers.map((spec): Life => ({
+    spec,
+    behaviour: behaviourOf(spec),
+    state: waiting(spec.name),
+    timers: [],
+    begun: false,
+  }));
+  const spool: Spooled[] = [];
+  let spoolEnd = 0;
+  let listener: SandboxEvents | undefined;
+  let stopping = false;
+
+  const tell = () =>
+    listener?.state({ containers: lives.map((life) => structuredClone(life.state)), failure: null, droppedBytes: 0, spoolEnd });
+
+  const write = (life: Life, text: string) => {
+    const record: OutputRecord = {
+      container: life.spec.name,
+      source: 'stdout',
+      timeMs: clock.now(),
+      data: Buffer.from(text),
+      partial: false,
+      gap: false,
+    };
+    const item = { offset: spoolEnd, end: spoolEnd + RECORD_BYTES + record.data.length, record };
+    spool.push(item);
+    spoolEnd = item.end;
+    listener?.output([record], item.offset, item.end);
+  };
+
+  const exit = (life: Life, exitCode: number | null, change: Partial<ContainerState> = {}) => {
+    if (life.state.status === 'exited') return;
+    for (const timer of life.timers) timer.cancel();
+    Object.assign(life.state, { status: 'exited', pid: null, exitCode, finishedAtMs: clock.now() }, change);
+    tell();
+    step();
+  };
+
+  const run = (life: Life) => {
+    const { behaviour, state } = life;
+    if (behaviour.fails !== null) return exit(life, null, { failure: behaviour.fails, finishedAtMs: null });
+    Object.assign(state, { status: 'running', pid: 1000 + lives.indexOf(life), startedAtMs: clock.now() });
+    behaviour.output.forEach((line, index) => life.timers.push(clock.after(index * behaviour.outputEveryMs, () => write(life, line))));
+    const printed = Math.max(0, behaviour.output.length - 1) * behaviour.outputEveryMs;
+    if (behaviour.runsMs !== null) {
+      const after = Math.max(behaviour.runsMs, printed);
+      life.timers.push(clock.after(after, () => exit(life, behaviour.exitCode, { oomKilled: behaviour.oom })));
+    }
+    tell();
+    step();
+  };
+
+  /** Starts what may start; level-triggered, called after every change. */
+  const step = () => {
+    for (const life of lives.filter((one) => !one.begun)) {
+      const verdicts = life.spec.dependsOn.map((need) => verdictOf(need, lives.find((one) => one.spec.name === need.container)?.state));
+      if (stopping) {
+        life.begun = true;
+        exit(life, null, {});
+      } else if (verdicts.includes('never')) {
+        life.begun = true;
+        exit(life, null, { failure: { stage: 'dependency', message: `a container that "${life.spec.name}" depends on did not succeed` } });
+      } else if (verdicts.every((verdict) => verdict === 'met')) {
+        life.begun = true;
+        life.timers.push(clock.after(life.behaviour.startMs, () => run(life)));
+      }
+    }
+  };
+
+  const end = (life: Life) => {
+    if (life.state.status === 'waiting') return exit(life, null);
+    const { stopsMs } = life.behaviour;
+    const heeds = stopsMs <= life.spec.stopTimeoutMs;
+    life.timers.push(clock.after(Math.min(stopsMs, life.spec.stopTimeoutMs), () => exit(life, heeds ? 143 : 137)));
+  };
+
+  step();
+  return {
+    attach(from, events) {
+      listener = events;
+      clock.after(0, () => {
+        if (listener !== events) return;
+        tell();
+        for (const item of spool.filter((one) => one.offset >= from)) events.output([item.record], item.offset, item.end);
+      });
+    },
+    detach: () => void (listener = undefined),
+    ack(to) {
+      while (spool[0] !== undefined && spool[0].end <= to) spool.shift();
+    },
+    stop() {
+      if (stopping) return;
+      stopping = true;
+      for (const life of lives) if (life.state.status !== 'exited') end(life);
+      step();
+    },
+    kill() {
+      stopping = true;
+      for (const life of lives) exit(life, life.state.status === 'running' ? 137 : null);
+    },
+    signal(container) {
+      const life = lives.find((one) => one.spec.name === container);
+      if (life === undefined) throw new Fault('ResourceNotFound', `task ${plan.taskId} has no container "${container}"`);
+      if (life.state.status === 'running') end(life);
+    },
+    stats: () => statsOf(clock, lives),
+    running: () => lives.some((life) => life.state.status !== 'exited'),
+    die(reason) {
+      for (const life of lives) for (const timer of life.timers) timer.cancel();
+      const last = listener;
+      listener = undefined;
+      last?.lost(reason);
+    },
+  };
+}
+
+function waiting(name: string): ContainerState {
+  return { name, status: 'waiting', pid: null, startedAtMs: null, finishedAtMs: null, exitCode: null, oomKilled: false, failure: null };
+}
+
+function verdictOf(need: ContainerSpec['dependsOn'][number], state: ContainerState | undefined): 'met' | 'wait' | 'never' {
+  if (state === undefined) return 'never';
+  const ended = state.status === 'exited';
+  if (need.condition === 'START') return state.startedAtMs !== null ? 'met' : ended ? 'never' : 'wait';
+  if (need.condition === 'HEALTHY') return state.status === 'running' ? 'met' : ended ? 'never' : 'wait';
+  if (!ended) return 'wait';
+  if (state.failure !== null) return 'never';
+  return need.condition === 'COMPLETE' || state.exitCode === 0 ? 'met' : 'never';
+}
+
+function statsOf(clock: Clock, lives: Life[]): TaskStats {
+  const containers = lives.map((life) => ({
+    name: life.spec.name,
+    cpuNs: 1_000_000,
+    memoryBytes: 1024 * 1024,
+    memoryLimitBytes: life.spec.memoryBytes ?? 0,
+    pids: life.state.status === 'running' ? 1 : 0,
+    oomKills: life.state.oomKilled ? 1 : 0,
+  }));
+  const sum = (of: (one: (typeof containers)[number]) => number) => containers.reduce((total, one) => total + of(one), 0);
+  return {
+    readAtMs: clock.now(),
+    containers,
+    task: { cpuNs: sum((c) => c.cpuNs), memoryBytes: sum((c) => c.memoryBytes), pids: sum((c) => c.pids) },
+    network: null,
+  };
+}

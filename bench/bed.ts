@@ -1,0 +1,141 @@
+/** What every benchmark stands on: one berth and one docker with the same image, and a light client for RunTask. */
+import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Platform, root, startPlatform } from '../test/e2e/platform.ts';
+import { type DockerPeer, startDocker } from './docker-peer.ts';
+import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import type { ECSClient, Task } from '@aws-sdk/client-ecs';
+
+const load = createRequire(import.meta.url);
+const ecsSdk = load('@aws-sdk/client-ecs') as typeof import('@aws-sdk/client-ecs');
+const logsSdk = load('@aws-sdk/client-cloudwatch-logs') as typeof import('@aws-sdk/client-cloudwatch-logs');
+
+export const IMAGE = 'bench.local/stamp:1';
+const GROUP = '/bench/stamp';
+
+export type Bed = {
+  berth: Platform;
+  docker: DockerPeer;
+  ecs: ECSClient;
+  logs: CloudWatchLogsClient;
+  subnets: string[];
+  /** Registers a definition that runs the stamp program with these arguments. */
+  define(family: string, args: string[]): Promise<void>;
+  runTasks(family: string, count: number): Promise<Task[]>;
+  stopTasks(arns: string[]): Promise<void>;
+  /** First-instruction times (CLOCK_MONOTONIC, ns) of tasks, once all have said them; misses are left out after the time is up. */
+  stamps(family: string, arns: string[], timeoutMs: number): Promise<Map<string, bigint>>;
+  end(): Promise<void>;
+};
+
+export async function makeBed(): Promise<Bed> {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-bench-'));
+  execFileSync('rustc', ['-O', '-C', 'target-feature=+crt-static', '-o', `${dir}/stamp`, join(root, 'bench/stamp/stamp.rs')]);
+  execFileSync('tar', ['-C', dir, '-cf', `${dir}/rootfs.tar`, 'stamp']);
+  const docker = await startDocker();
+  const berth = await startPlatform().catch(async (error: unknown) => {
+    await docker.end();
+    throw error;
+  });
+  const endpoint = berth.env['AWS_ENDPOINT_URL'] ?? '';
+  const settings = {
+    endpoint,
+    region: berth.env['AWS_REGION'] ?? 'us-east-1',
+    credentials: { accessKeyId: berth.env['AWS_ACCESS_KEY_ID'] ?? '', secretAccessKey: berth.env['AWS_SECRET_ACCESS_KEY'] ?? '' },
+  };
+  const ecs = new ecsSdk.ECSClient(settings);
+  const logs = new logsSdk.CloudWatchLogsClient(settings);
+  await docker.docker(['import', `${dir}/rootfs.tar`, IMAGE]);
+  await berth.ok(['image', 'import', `${dir}/rootfs.tar`, '--name', IMAGE]);
+  const subnets = await defaultSubnets(berth);
+  return {
+    berth,
+    docker,
+    ecs,
+    logs,
+    subnets,
+    define: (family, args) => define(ecs, settings.region, family, args),
+    runTasks: (family, count) => runTasks(ecs, subnets, family, count),
+    stopTasks: async (arns) => {
+      await Promise.all(arns.map((task) => ecs.send(new ecsSdk.StopTaskCommand({ task }))));
+    },
+    stamps: (family, arns, timeoutMs) => stamps(logs, family, arns, timeoutMs),
+    async end() {
+      ecs.destroy();
+      logs.destroy();
+      await Promise.all([berth.end(), docker.end()]);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function defaultSubnets(berth: Platform): Promise<string[]> {
+  const ec2Sdk = load('@aws-sdk/client-ec2') as typeof import('@aws-sdk/client-ec2');
+  const client = new ec2Sdk.EC2Client({
+    endpoint: berth.env['AWS_ENDPOINT_URL'] ?? '',
+    region: berth.env['AWS_REGION'] ?? 'us-east-1',
+    credentials: { accessKeyId: berth.env['AWS_ACCESS_KEY_ID'] ?? '', secretAccessKey: berth.env['AWS_SECRET_ACCESS_KEY'] ?? '' },
+  });
+  const { Subnets = [] } = await client.send(new ec2Sdk.DescribeSubnetsCommand({}));
+  client.destroy();
+  return Subnets.flatMap((s) => s.SubnetId ?? []);
+}
+
+async function define(ecs: ECSClient, region: string, family: string, args: string[]): Promise<void> {
+  await ecs.send(
+    new ecsSdk.RegisterTaskDefinitionCommand({
+      family,
+      requiresCompatibilities: ['FARGATE'],
+      networkMode: 'awsvpc',
+      cpu: '256',
+      memory: '512',
+      executionRoleArn: 'arn:aws:iam::123456789012:role/ecsTaskExecutionRole',
+      containerDefinitions: [
+        {
+          name: 'stamp',
+          image: IMAGE,
+          entryPoint: ['/stamp'],
+          command: args,
+          logConfiguration: {
+            logDriver: 'awslogs',
+            options: { 'awslogs-group': GROUP, 'awslogs-region': region, 'awslogs-stream-prefix': family, 'awslogs-create-group': 'true' },
+          },
+        },
+      ],
+    }),
+  );
+}
+
+async function runTasks(ecs: ECSClient, subnets: string[], family: string, count: number): Promise<Task[]> {
+  const { tasks = [], failures = [] } = await ecs.send(
+    new ecsSdk.RunTaskCommand({
+      taskDefinition: family,
+      count,
+      launchType: 'FARGATE',
+      networkConfiguration: { awsvpcConfiguration: { subnets: subnets.slice(0, 1) } },
+    }),
+  );
+  if (failures.length > 0) throw new Error(`RunTask failed for ${failures.length} of ${count}: ${failures[0]?.reason}`);
+  return tasks;
+}
+
+async function stamps(logs: CloudWatchLogsClient, family: string, arns: string[], timeoutMs: number): Promise<Map<string, bigint>> {
+  const found = new Map<string, bigint>();
+  const deadline = Date.now() + timeoutMs;
+  while (found.size < arns.length && Date.now() < deadline) {
+    for (const arn of arns) {
+      if (found.has(arn)) continue;
+      const logStreamName = `${family}/stamp/${arn.split('/').at(-1)}`;
+      const answer = await logs
+        .send(new logsSdk.GetLogEventsCommand({ logGroupName: GROUP, logStreamName, startFromHead: true }))
+        .catch(() => undefined);
+      const message = answer?.events?.[0]?.message;
+      if (message !== undefined) found.set(arn, BigInt(message.trim()));
+    }
+    if (found.size < arns.length) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return found;
+}

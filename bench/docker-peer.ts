@@ -1,0 +1,59 @@
+/**
+ * Debian's docker.io as the peer: a daemon of its own with its data in a temporary folder, in network and mount namespaces of its own, so
+ * that nothing of it is left on the machine.
+ */
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const DOCKER = '/usr/bin/docker';
+
+export type DockerPeer = {
+  version: string;
+  docker(args: string[]): Promise<string>;
+  end(): Promise<void>;
+};
+
+export async function startDocker(): Promise<DockerPeer> {
+  if (!existsSync(DOCKER)) throw new Error('the peer is missing: apt-get install docker.io iptables');
+  const dir = mkdtempSync(join(tmpdir(), 'berth-docker-'));
+  const cgroupParent = `berth-bench-docker-${process.pid}`;
+  const command = `ip link set lo up; exec dockerd --data-root ${dir}/root --exec-root ${dir}/exec -p ${dir}/pid -H unix://${dir}/sock --cgroup-parent /${cgroupParent}`;
+  writeFileSync(`${dir}/log`, '');
+  const daemon = spawn('unshare', ['--net', '--mount', 'sh', '-c', `${command} >${dir}/log 2>&1`], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => daemon.once('exit', resolve));
+  const docker = async (args: string[]) => (await run(DOCKER, ['-H', `unix://${dir}/sock`, ...args], { timeout: 120_000 })).stdout.trim();
+  const end = async () => {
+    daemon.kill('SIGTERM');
+    await ended;
+    removeCgroups(cgroupParent);
+    rmSync(dir, { recursive: true, force: true });
+  };
+  for (let waited = 0; ; waited++) {
+    try {
+      return { version: await docker(['version', '--format', '{{.Server.Version}}']), docker, end };
+    } catch (error) {
+      if (waited < 100) await new Promise((resolve) => setTimeout(resolve, 200));
+      else {
+        await end();
+        throw new Error(`dockerd did not start: ${execFileSync('tail', ['-3', `${dir}/log`], { encoding: 'utf8' })}`, { cause: error });
+      }
+    }
+  }
+}
+
+function removeCgroups(name: string): void {
+  const hierarchies = [
+    '/sys/fs/cgroup',
+    ...readdirSync('/sys/fs/cgroup', { withFileTypes: true })
+      .filter((e) => e.isDirectory())
+      .map((e) => `/sys/fs/cgroup/${e.name}`),
+  ];
+  for (const hierarchy of hierarchies) {
+    const path = join(hierarchy, name);
+    if (existsSync(path)) rmdirSync(path);
+  }
+}

@@ -24,18 +24,12 @@ struct Machine {
     dir: PathBuf,
 }
 
-impl Drop for Machine {
-    fn drop(&mut self) {
-        // The namespace's mounts hide nothing of the directory: they are seen by this thread only.
-        let _ = std::fs::remove_dir_all(&self.dir);
-    }
-}
-
 /// Runs `test` as a machine with a way out (`wan`) to a namespace that plays the outside.
 fn on_a_machine(test: impl FnOnce(&Machine, &Netns) + Send + 'static) {
     static SERIAL: AtomicU32 = AtomicU32::new(0);
     let dir = std::env::temp_dir().join(format!("berth-net-{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed)));
     std::fs::create_dir_all(&dir).unwrap();
+    let kept = dir.clone();
     let run = std::thread::spawn(move || {
         // SAFETY: unshare(2) takes no pointers; the namespaces are this thread's alone and end with it.
         assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWNS) }, 0, "needs root");
@@ -59,7 +53,10 @@ fn on_a_machine(test: impl FnOnce(&Machine, &Netns) + Send + 'static) {
         }
         test(&machine, &outside);
     });
-    if let Err(panic) = run.join() {
+    let result = run.join();
+    // The mounts in it went with the thread.
+    let _ = std::fs::remove_dir_all(kept);
+    if let Err(panic) = result {
         std::panic::resume_unwind(panic);
     }
 }

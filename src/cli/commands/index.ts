@@ -1,0 +1,18 @@
+/** All commands, in the order of the overview. */
+import type { Command } from '../command.ts';
+import { demo } from './demo.ts';
+import { doctor } from './doctor.ts';
+import { down } from './down.ts';
+import { env } from './env.ts';
+import { imageCommands } from './image.ts';
+import { inspect } from './inspect.ts';
+import { logs } from './logs.ts';
+import { ps } from './ps.ts';
+import { rm } from './rm.ts';
+import { run } from './run.ts';
+import { setup } from './setup.ts';
+import { status } from './status.ts';
+import { stop } from './stop.ts';
+import { up } from './up.ts';
+
+export const commands: Command[] = [demo, doctor, up, env, run, ps, logs, stop, rm, inspect, ...imageCommands, status, down, setup];

@@ -1,0 +1,151 @@
+import { checkName, nameOfImage, parseEnvironment } from '../names.ts';
+import { clusterOption, exitCodes, jsonOption } from '../command.ts';
+import type { Command, Context } from '../command.ts';
+import type { Arguments } from '../arguments.ts';
+import { splitWords } from '../arguments.ts';
+import type { Client } from '../client.ts';
+import { exposedTcpPort, launch, pullImage, TaskFailure } from '../launch.ts';
+import type { Launch, Launched, PulledImage } from '../launch.ts';
+import { parseCpu, parseMemory, smallestSize } from '../sizes.ts';
+import { formatCpu, formatMemory } from '../format.ts';
+import { showFailure } from '../failure.ts';
+import { Fault } from '#base/fault.ts';
+
+const DEFAULT_CPU = 256;
+const DEFAULT_MEMORY = 512;
+const RUN_MAX = 200;
+
+export const run: Command = {
+  name: 'run',
+  section: 'Run things',
+  summary: 'run an image, and wait until its URL answers',
+  about:
+    'Registers a task definition named NAME, runs it on Fargate terms (its own address, size and log group /berth/NAME), and waits. With a ' +
+    'port, the task answers at http://NAME.localhost:8080 and, inside other tasks, at NAME.berth.internal. Tasks that NAME ran before are ' +
+    'stopped once the new ones run. A failed run prints why it stopped and its last log lines, and exits with 1.',
+  positionals: [{ name: 'NAME', required: false, summary: 'name of the endpoint and the family (default: made of the image)' }],
+  rest: 'COMMAND is run instead of the image’s own, word by word',
+  options: [
+    { name: 'image', short: 'i', value: 'REF', summary: 'image: nginx, ghcr.io/me/app:1.2, or one of berth image ls (required)' },
+    { name: 'port', short: 'p', value: 'N', summary: 'port that the program listens on (default: what the image exposes)' },
+    { name: 'env', short: 'e', value: 'K=V', repeat: true, summary: 'environment variable; may be repeated' },
+    { name: 'cpu', value: 'AMOUNT', summary: 'CPU: 256 units, 0.25, "1 vCPU"; rounded up to a Fargate size (default: 0.25 vCPU)' },
+    { name: 'memory', short: 'm', value: 'AMOUNT', summary: 'memory: 512, 512MB, 2GB; rounded up to a Fargate size (default: 512 MB)' },
+    { name: 'count', short: 'n', value: 'N', summary: `how many tasks (1 to ${RUN_MAX}, default: 1)` },
+    { name: 'command', value: 'LINE', summary: 'command instead of the image’s own, split as a shell would; or put it after --' },
+    { name: 'entrypoint', value: 'LINE', summary: 'entry point instead of the image’s own' },
+    { name: 'isolation', value: 'KIND', summary: 'auto, container, gvisor or microvm (default: auto, the strongest that works)' },
+    { name: 'check-tag', value: 'WHEN', summary: 'always: ask the registry whether the tag moved; if-missing (default): use what is here' },
+    clusterOption,
+    jsonOption,
+  ],
+  examples: [
+    { command: 'berth run --image nginx', note: 'a web server at http://nginx.localhost:8080' },
+    {
+      command: 'berth run api --image ghcr.io/me/api:3 --port 3000 --env LOG=debug --memory 1GB',
+      note: 'your own service, with its own size',
+    },
+    { command: 'berth run hello --image busybox -- sh -c "echo hello; date"', note: 'a job that ends; its output: berth logs hello' },
+    { command: 'berth run web --image nginx --count 3', note: 'three tasks behind one URL' },
+  ],
+  async run(args, context) {
+    const wish = readWish(args);
+    const client = await context.connect();
+    const platform = await client.call('berth', 'DescribePlatform', {});
+    const quiet = args.has('json') ? { ...context, steps: silentSteps } : context;
+    try {
+      const image = await pullImage(client, quiet, wish.image, wish.checkTag);
+      const plan = { ...wish, port: wish.port ?? exposedTcpPort(image.exposedPorts) };
+      if (!args.has('json')) explain(args, context, plan, image);
+      const launched = await launch(client, quiet, plan, platform);
+      report(args, context, plan, launched);
+      return exitCodes.ok;
+    } catch (error) {
+      if (error instanceof TaskFailure) return await failed(context, client, error, args.has('json'));
+      throw error;
+    }
+  },
+};
+
+const silentSteps: Context['steps'] = { run: (_title, fn) => fn(() => undefined), already: () => undefined };
+
+async function failed(context: Context, client: Client, failure: TaskFailure, json: boolean): Promise<number> {
+  if (json) context.terminal.line(JSON.stringify({ error: failure.message, tasks: failure.tasks }, null, 2));
+  else await showFailure(context, client, failure.message, failure.tasks);
+  return exitCodes.failed;
+}
+
+/** What the command line asks for; a port that was left out is decided by the image. */
+export function readWish(args: Arguments): Launch {
+  const image = args.text('image');
+  if (image === undefined)
+    throw new Fault('InvalidParameter', 'berth run needs an image: --image REF (for example --image nginx)', { details: { usage: true } });
+  const line = args.text('command');
+  const entryPoint = args.text('entrypoint');
+  const command = args.rest.length > 0 ? args.rest : line === undefined ? null : splitWords(line);
+  return {
+    name: checkName(args.positional('NAME') ?? nameOfImage(image)),
+    image,
+    checkTag: oneOf(args, 'check-tag', ['if-missing', 'always'] as const) ?? 'if-missing',
+    size: smallestSize(parseCpu(args.text('cpu') ?? String(DEFAULT_CPU)), parseMemory(args.text('memory') ?? String(DEFAULT_MEMORY))),
+    port: args.integer('port', { min: 1, max: 65_535 }) ?? null,
+    environment: parseEnvironment(args.list('env')),
+    command,
+    entryPoint: entryPoint === undefined ? null : splitWords(entryPoint),
+    count: args.integer('count', { min: 1, max: RUN_MAX }) ?? 1,
+    isolation: oneOf(args, 'isolation', ['auto', 'container', 'gvisor', 'microvm'] as const) ?? 'auto',
+    cluster: args.text('cluster') ?? 'default',
+  };
+}
+
+function oneOf<const T extends string>(args: Arguments, option: string, values: readonly T[]): T | undefined {
+  const given = args.text(option);
+  if (given === undefined) return undefined;
+  const value = values.find((candidate) => candidate === given);
+  if (value !== undefined) return value;
+  throw new Fault('InvalidParameter', `--${option} must be one of ${values.join(', ')}, not '${given}'`, { details: { usage: true } });
+}
+
+/** The defaults that were taken, each with its reason. */
+export function explainDefaults(given: (option: string) => boolean, plan: Launch, image: PulledImage): [string, string][] {
+  const lines: [string, string][] = [];
+  const size = `${formatCpu(plan.size.cpu)}, ${formatMemory(plan.size.memory)}`;
+  if (!given('cpu') && !given('memory')) lines.push([`size ${size}`, 'Fargate’s smallest; --cpu and --memory give more']);
+  else lines.push([`size ${size}`, 'the smallest Fargate size that holds what you asked']);
+  if (!given('port') && plan.port !== null)
+    lines.push([`port ${plan.port}`, `the image exposes ${image.exposedPorts.join(', ')}; --port names another`]);
+  if (plan.port === null) lines.push(['no URL', 'the image exposes no port; --port N gives it one']);
+  if (!given('isolation')) lines.push(['isolation auto', 'the strongest kind that works on this machine; berth status lists them']);
+  return lines;
+}
+
+function explain(args: Arguments, context: Context, plan: Launch, image: PulledImage): void {
+  const { terminal } = context;
+  for (const [what, why] of explainDefaults((option) => args.has(option), plan, image)) {
+    terminal.line(`  ${what.padEnd(24)}${terminal.style('dim', why)}`);
+  }
+}
+
+function report(args: Arguments, context: Context, plan: Launch, launched: Launched): void {
+  const { terminal } = context;
+  if (args.has('json')) {
+    terminal.line(
+      JSON.stringify(
+        {
+          name: plan.name,
+          url: launched.url,
+          httpStatus: launched.httpStatus,
+          taskDefinitionArn: launched.definitionArn,
+          tasks: launched.tasks,
+        },
+        null,
+        2,
+      ),
+    );
+    return;
+  }
+  terminal.line();
+  if (launched.url !== null) terminal.line(`${terminal.style('bold', launched.url)}  answers`);
+  else if (launched.finished) terminal.line(`${plan.name} ran and ended with exit code 0; its output: berth logs ${plan.name}`);
+  else terminal.line(`${plan.name} runs at ${launched.tasks.map((task) => task.address).join(', ')}`);
+}

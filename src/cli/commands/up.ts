@@ -1,0 +1,67 @@
+import { Fault } from '#base/fault.ts';
+import { exitCodes, jsonOption } from '../command.ts';
+import type { Command } from '../command.ts';
+import type { Arguments } from '../arguments.ts';
+import type { UpOptions } from '../platform.ts';
+
+export const up: Command = {
+  name: 'up',
+  section: 'Start here',
+  summary: 'start the platform (needs root)',
+  about:
+    'Sets up what the machine lacks, starts the control plane (as user berth), the host agent (as root) and HAProxy, and waits until a task ' +
+    'could run. What is chosen here is remembered in STATE/config.json. Does nothing when all of it runs already.',
+  options: [
+    { name: 'port', value: 'N', summary: 'of the AWS API (default: 4566)' },
+    { name: 'listen', value: 'ADDRESS', summary: 'of the API and of the endpoints (default: 127.0.0.1, this machine only)' },
+    { name: 'endpoint-port', value: 'N', summary: 'of http://NAME.localhost:N (default: 8080)' },
+    { name: 'strict-capacity', summary: 'admit tasks by what they ask for, not by what is really used' },
+    { name: 'no-strict-capacity', summary: 'back to what is really used (the default)' },
+    { name: 'isolation', value: 'KIND', summary: 'what “auto” means here: auto, container, gvisor, microvm (default: auto)' },
+    jsonOption,
+  ],
+  examples: [
+    { command: 'sudo berth up', note: 'API at http://127.0.0.1:4566' },
+    { command: 'sudo berth up --state /tmp/second --port 4567 --endpoint-port 8081', note: 'a second instance beside the first' },
+  ],
+  async run(args, context) {
+    const platform = await context.platform();
+    const quiet = args.has('json');
+    const steps = quiet
+      ? { run: <T>(_title: string, fn: (p: () => void) => Promise<T>) => fn(() => undefined), already: () => undefined }
+      : context.steps;
+    await platform.setUp(steps, { quiet: true });
+    const result = await platform.up(upOptions(args), steps);
+    const { terminal } = context;
+    if (quiet) {
+      terminal.line(JSON.stringify(result, null, 2));
+      return exitCodes.ok;
+    }
+    terminal.line();
+    terminal.line(
+      `${terminal.style('bold', 'berth runs')}${result.already ? ' already' : ''}: API at ${result.endpoint}, URLs at http://NAME.localhost:${result.endpointPort}`,
+    );
+    for (const note of result.notes) terminal.line(terminal.style('yellow', note));
+    terminal.line(`Next: ${context.self} run --image nginx    or    eval "$(${context.self} env)"`);
+    return exitCodes.ok;
+  },
+};
+
+export function upOptions(args: Arguments): UpOptions {
+  const options: UpOptions = {};
+  const port = args.integer('port', { min: 1, max: 65_535 });
+  const endpointPort = args.integer('endpoint-port', { min: 1, max: 65_535 });
+  const listen = args.text('listen');
+  const isolation = args.text('isolation');
+  if (isolation !== undefined && !['auto', 'container', 'gvisor', 'microvm'].includes(isolation)) {
+    throw new Fault('InvalidParameter', `--isolation must be auto, container, gvisor or microvm, not '${isolation}'`, {
+      details: { usage: true },
+    });
+  }
+  if (port !== undefined) options.port = port;
+  if (endpointPort !== undefined) options.endpointPort = endpointPort;
+  if (listen !== undefined) options.listen = listen;
+  if (isolation !== undefined) options.isolation = isolation;
+  if (args.has('strict-capacity') || args.has('no-strict-capacity')) options.strictCapacity = args.has('strict-capacity');
+  return options;
+}

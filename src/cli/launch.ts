@@ -1,0 +1,252 @@
+/**
+ * What `run` and `demo` do: an image becomes a task definition, tasks, and a URL that was seen to answer. Only stock ECS calls, besides the
+ * pull, whose progress AWS has no call for.
+ */
+import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { Answer, Client } from './client.ts';
+import type { Context } from './command.ts';
+import { checkUrl, endpointUrl } from './endpoint.ts';
+import { formatBytes } from './format.ts';
+import { completed, describeTasks, listTasks, taskRow } from './tasks.ts';
+import type { TaskRow } from './tasks.ts';
+import type { TaskSize } from './sizes.ts';
+
+export type Launch = {
+  name: string;
+  image: string;
+  /** 'always': asks the registry even when the tag is here. */
+  checkTag: 'if-missing' | 'always';
+  size: TaskSize;
+  /** null: the image's own exposed port, if it has one. */
+  port: number | null;
+  environment: { name: string; value: string }[];
+  command: string[] | null;
+  entryPoint: string[] | null;
+  count: number;
+  isolation: string;
+  cluster: string;
+};
+
+export type PulledImage = { ref: string; digest: string; exposedPorts: string[]; sizeBytes: number };
+
+export type Launched = {
+  tasks: TaskRow[];
+  port: number | null;
+  url: string | null;
+  httpStatus: number | null;
+  definitionArn: string;
+  finished: boolean;
+};
+
+const POLL_MS = 100;
+
+export async function pullImage(client: Client, context: Context, image: string, check: string): Promise<PulledImage> {
+  const title = `Image ${image}`;
+  const pull = async (progress: (detail: string) => void): Promise<PulledImage> => {
+    const totals = new Map<string, { bytes: number; total: number }>();
+    for await (const line of client.stream('POST', '/_berth/images/pull', { ref: image, check })) {
+      if (line.image !== undefined) return line.image;
+      if (line.progress !== undefined) progress(describeProgress(line.progress, totals));
+    }
+    throw new Fault('Unavailable', `the pull of ${image} ended without an answer; try again`);
+  };
+  return context.steps.run(title, pull, (pulled) => `${shortDigest(pulled.digest)}, ${formatBytes(pulled.sizeBytes)}`);
+}
+
+export function describeProgress(progress: Answer, totals: Map<string, { bytes: number; total: number }>): string {
+  if (progress.stage !== 'download') return String(progress.stage === 'resolve' ? 'asking the registry' : progress.stage);
+  totals.set(progress.layer ?? '', { bytes: progress.bytes, total: progress.totalBytes ?? progress.bytes });
+  let bytes = 0;
+  let total = 0;
+  for (const layer of totals.values()) {
+    bytes += layer.bytes;
+    total += layer.total;
+  }
+  return `${formatBytes(bytes)} of ${formatBytes(total)}`;
+}
+
+export function shortDigest(digest: string): string {
+  return digest.replace(/^sha256:/, '').slice(0, 12);
+}
+
+/** The port that the image says it listens on, the lowest when there are several. */
+export function exposedTcpPort(exposedPorts: string[]): number | null {
+  const ports = exposedPorts.filter((port) => !port.endsWith('/udp')).map((port) => Number.parseInt(port, 10));
+  const valid = ports.filter((port) => port > 0 && port <= 65_535);
+  return valid.length === 0 ? null : Math.min(...valid);
+}
+
+/** Registers, runs, waits and checks; undoes what it began when it is interrupted before the end. */
+export async function launch(client: Client, context: Context, plan: Launch, platform: Answer): Promise<Launched> {
+  const begun: Begun = { definitionArn: null, tasks: [] };
+  try {
+    return await launchSteps(client, context, plan, platform, begun);
+  } catch (error) {
+    if (context.signal.aborted) await undo(context, plan, begun);
+    throw error;
+  }
+}
+
+type Begun = { definitionArn: string | null; tasks: TaskRow[] };
+
+async function launchSteps(client: Client, context: Context, plan: Launch, platform: Answer, begun: Begun): Promise<Launched> {
+  const before = await listTasks(client, plan.cluster, { stopped: false, family: plan.name });
+  begun.definitionArn = await context.steps.run(
+    'Task definition',
+    async () => (await client.call('ecs', 'RegisterTaskDefinition', definitionInput(plan, platform))).taskDefinition.taskDefinitionArn,
+    (arn) => arn.split('/').at(-1) ?? '',
+  );
+  const definitionArn = begun.definitionArn ?? '';
+  await context.steps.run(plan.count === 1 ? 'Task asked for' : `${plan.count} tasks asked for`, async () => {
+    begun.tasks = await runTasks(client, plan, platform, definitionArn);
+  });
+  const running = await context.steps.run(
+    'Running',
+    (progress) => waitRunning(client, context, plan, begun.tasks, progress),
+    (tasks) => tasks.map((task) => `${task.id.slice(0, 8)} ${task.address}`.trim()).join(', '),
+  );
+  const launched = { tasks: running, port: plan.port, url: null, httpStatus: null, definitionArn, finished: running.every(completed) };
+  if (before.length > 0)
+    await context.steps.run('Former tasks stopped', () => stopAll(client, plan.cluster, before, 'replaced by a newer berth run'));
+  if (plan.port === null || launched.finished) return launched;
+  const address = { name: plan.name, listen: platform.endpoint.listen, port: platform.endpoint.port };
+  const httpStatus = await context.steps.run(
+    endpointUrl(address),
+    () => checkUrl(context, address, () => stillRuns(client, plan.cluster, running)),
+    (status) => `answers ${status}`,
+  );
+  return { ...launched, url: endpointUrl(address), httpStatus };
+}
+
+function definitionInput(plan: Launch, platform: Answer): Record<string, unknown> {
+  const container = {
+    name: plan.name,
+    image: plan.image,
+    essential: true,
+    environment: plan.environment,
+    command: plan.command ?? undefined,
+    entryPoint: plan.entryPoint ?? undefined,
+    portMappings: plan.port === null ? [] : [{ containerPort: plan.port, protocol: 'tcp' }],
+    logConfiguration: {
+      logDriver: 'awslogs',
+      options: {
+        'awslogs-group': logGroup(plan.name),
+        'awslogs-region': platform.region,
+        'awslogs-stream-prefix': 'berth',
+        'awslogs-create-group': 'true',
+      },
+    },
+  };
+  return {
+    family: plan.name,
+    requiresCompatibilities: ['FARGATE'],
+    networkMode: 'awsvpc',
+    cpu: String(plan.size.cpu),
+    memory: String(plan.size.memory),
+    executionRoleArn: `arn:aws:iam::${platform.account}:role/ecsTaskExecutionRole`,
+    runtimePlatform: { operatingSystemFamily: 'LINUX', cpuArchitecture: platform.arch === 'arm64' ? 'ARM64' : 'X86_64' },
+    containerDefinitions: [container],
+  };
+}
+
+export const logGroup = (name: string): string => `/berth/${name}`;
+
+async function runTasks(client: Client, plan: Launch, platform: Answer, taskDefinition: string): Promise<TaskRow[]> {
+  const tags = [{ key: 'berth:isolation', value: plan.isolation }];
+  if (plan.port !== null) tags.push({ key: 'berth:endpoint', value: plan.name }, { key: 'berth:port', value: String(plan.port) });
+  const { subnetIds, securityGroupIds } = platform.network;
+  const started: TaskRow[] = [];
+  while (started.length < plan.count) {
+    const answer = await client.call('ecs', 'RunTask', {
+      cluster: plan.cluster,
+      taskDefinition,
+      launchType: 'FARGATE',
+      count: Math.min(limits.runTaskCount, plan.count - started.length),
+      startedBy: 'berth-run',
+      networkConfiguration: { awsvpcConfiguration: { subnets: subnetIds, securityGroups: securityGroupIds } },
+      tags,
+    });
+    started.push(...answer.tasks.map(taskRow));
+    const failure: Answer = answer.failures?.[0];
+    if (failure !== undefined)
+      throw new TaskFailure(`${failure.reason}${failure.detail === undefined ? '' : `: ${failure.detail}`}`, started);
+  }
+  return started;
+}
+
+/** A launch whose tasks ended or could not be placed: carries them, so that the command can show why. */
+export class TaskFailure extends Fault {
+  readonly tasks: TaskRow[];
+  constructor(message: string, tasks: TaskRow[]) {
+    super('ClientError', message);
+    this.tasks = tasks;
+  }
+}
+
+/** Until every task runs, or ended well; throws TaskFailure as soon as one ended otherwise. */
+async function waitRunning(
+  client: Client,
+  context: Context,
+  plan: Launch,
+  begun: TaskRow[],
+  progress: (detail: string) => void,
+): Promise<TaskRow[]> {
+  const arns = begun.map((task) => task.arn);
+  for (;;) {
+    const tasks = await describeTasks(client, plan.cluster, arns);
+    const failed = tasks.find((task) => task.status === 'STOPPED' && !completed(task));
+    if (failed !== undefined) throw new TaskFailure(`task ${failed.id} did not stay up`, tasks);
+    if (tasks.every((task) => task.status === 'RUNNING' || completed(task))) return tasks;
+    progress([...new Set(tasks.map((task) => task.status.toLowerCase()))].join(', '));
+    await pause(context, POLL_MS);
+  }
+}
+
+/** Throws TaskFailure when none of the tasks runs any more. */
+async function stillRuns(client: Client, cluster: string, tasks: TaskRow[]): Promise<void> {
+  const now = await describeTasks(
+    client,
+    cluster,
+    tasks.map((task) => task.arn),
+  );
+  if (now.every((task) => task.status === 'STOPPED')) throw new TaskFailure('the task ended before its port answered', now);
+}
+
+export async function stopAll(client: Client, cluster: string, tasks: TaskRow[], reason: string): Promise<void> {
+  await Promise.all(tasks.map((task) => client.call('ecs', 'StopTask', { cluster, task: task.arn, reason })));
+}
+
+/** Polls until all are STOPPED. */
+export async function waitStopped(
+  client: Client,
+  context: Context,
+  cluster: string,
+  tasks: TaskRow[],
+  progress: (detail: string) => void,
+): Promise<TaskRow[]> {
+  const arns = tasks.map((task) => task.arn);
+  for (;;) {
+    const now = await describeTasks(client, cluster, arns);
+    const left = now.filter((task) => task.status !== 'STOPPED').length;
+    if (left === 0) return now;
+    progress(`${left} of ${arns.length} left`);
+    await pause(context, POLL_MS);
+  }
+}
+
+/** Waits; throws Cancelled once Ctrl-C was pressed. */
+export async function pause(context: Context, ms: number): Promise<void> {
+  if (!context.signal.aborted) await context.clock.sleep(ms);
+  if (context.signal.aborted) throw new Fault('Cancelled', 'interrupted');
+}
+
+async function undo(context: Context, plan: Launch, begun: Begun): Promise<void> {
+  if (begun.definitionArn === null) return;
+  const client = await context.connect();
+  await stopAll(client, plan.cluster, begun.tasks, 'berth run was interrupted');
+  await client.call('ecs', 'DeregisterTaskDefinition', { taskDefinition: begun.definitionArn });
+  context.terminal.note(
+    `Interrupted: what this run began is being stopped (${begun.tasks.map((task) => task.id.slice(0, 8)).join(', ') || 'no task'}).`,
+  );
+}

@@ -1,0 +1,41 @@
+/**
+ * This machine's side of the platform: setting up, starting, stopping, looking. `main` implements it; commands that only speak HTTP
+ * never load it.
+ */
+import type { Steps } from './steps.ts';
+
+export type UpOptions = {
+  /** Gateway: AWS API. */
+  port?: number;
+  listen?: string;
+  /** HAProxy: http://NAME.localhost:PORT. */
+  endpointPort?: number;
+  strictCapacity?: boolean;
+  isolation?: string;
+};
+
+export type UpResult = { endpoint: string; endpointPort: number; state: string; already: boolean; notes: string[] };
+
+export type Check = {
+  name: string;
+  status: 'ok' | 'warn' | 'missing';
+  detail: string;
+  /** How to get it, when it isn't ok. */
+  fix?: string;
+};
+
+export type ProcessStatus = { name: string; pid: number | null; alive: boolean };
+
+export type Platform = {
+  /** Installs packages, builds the supervisor, makes the system user. Says nothing in steps that have nothing to do when `quiet`. */
+  setUp(steps: Steps, options: { quiet: boolean }): Promise<void>;
+  up(options: UpOptions, steps: Steps): Promise<UpResult>;
+  /** Stops processes and removes what they made on this machine; `tasks`: what becomes of the running tasks was decided before. */
+  down(steps: Steps, options: { keepTasks: boolean }): Promise<{ wasRunning: boolean }>;
+  processes(): Promise<ProcessStatus[]>;
+  checks(): Promise<Check[]>;
+  /** Whether Docker Hub can be reached, within two seconds. */
+  registryAnswers(): Promise<boolean>;
+  /** Builds nginx from the distribution's own package as an image archive; returns its path, which the caller removes. */
+  buildNginx(progress: (detail: string) => void): Promise<{ path: string; remove(): Promise<void> }>;
+};

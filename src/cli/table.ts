@@ -1,0 +1,59 @@
+/** Aligned tables: the columns that may shrink give way when the terminal is narrow. */
+import { cut, printable } from './terminal.ts';
+import type { Style, Terminal } from './terminal.ts';
+
+export type Column<Row> = {
+  title: string;
+  value(row: Row): string;
+  align?: 'left' | 'right';
+  style?(row: Row): Style;
+  /** Least width it may shrink to; without it the column keeps its width. */
+  shrinkTo?: number;
+  /** Left out when no row has a value. */
+  optional?: boolean;
+};
+
+const GAP = 2;
+
+/** Lines of a table, heading first, cut to `width` columns (Infinity: never cut). */
+export function renderTable<Row>(columns: Column<Row>[], rows: Row[], width: number, style: Terminal['style']): string[] {
+  const shown = columns.filter((column) => column.optional !== true || rows.some((row) => column.value(row) !== ''));
+  const widths = fit(shown, rows, width);
+  const last = shown.length - 1;
+  const cell = (text: string, index: number, look: Style): string => {
+    const column = shown[index];
+    const room = widths[index] ?? 0;
+    const short = cut(text, room);
+    const padding = ' '.repeat(Math.max(0, room - [...short].length));
+    if (column?.align === 'right') return padding + style(look, short);
+    return style(look, short) + (index === last ? '' : padding);
+  };
+  const join = (cells: string[]) => cells.join(' '.repeat(GAP)).trimEnd();
+  const heading = join(shown.map((column, index) => cell(column.title, index, 'dim')));
+  return [
+    heading,
+    ...rows.map((row) => join(shown.map((column, index) => cell(column.value(row), index, column.style?.(row) ?? 'plain')))),
+  ];
+}
+
+/** Natural widths, then the widest column that may shrink gives way until the line fits. */
+function fit<Row>(columns: Column<Row>[], rows: Row[], width: number): number[] {
+  const widths = columns.map((column) =>
+    rows.reduce((most, row) => Math.max(most, [...printable(column.value(row))].length), [...column.title].length),
+  );
+  const total = () => widths.reduce((sum, w) => sum + w, 0) + GAP * Math.max(0, widths.length - 1);
+  while (total() > width) {
+    let widest = -1;
+    columns.forEach((column, index) => {
+      const may = column.shrinkTo !== undefined && (widths[index] ?? 0) > column.shrinkTo;
+      if (may && (widest < 0 || (widths[index] ?? 0) > (widths[widest] ?? 0))) widest = index;
+    });
+    if (widest < 0) break;
+    widths[widest] = (widths[widest] ?? 1) - 1;
+  }
+  return widths;
+}
+
+export function printTable<Row>(terminal: Terminal, columns: Column<Row>[], rows: Row[]): void {
+  for (const line of renderTable(columns, rows, terminal.width(), terminal.style)) terminal.line(line);
+}

@@ -1,0 +1,52 @@
+/**
+ * Shapes of berth's own API, in the form of the SDK packages' schemas (@smithy/core/schema: structure 3, operation 9, list 64, string 0,
+ * number 1, boolean 2, document 15), so that the gateway treats it like any other API.
+ */
+const NS = 'berth';
+const STRING = 0;
+const NUMBER = 1;
+const BOOLEAN = 2;
+const DOCUMENT = 15;
+const LIST = 64;
+
+type Members = Record<string, unknown>;
+
+/** Members whose names end in '!' are required. */
+function structure(name: string, members: Members): unknown[] {
+  const names = Object.keys(members).sort((a, b) => Number(b.endsWith('!')) - Number(a.endsWith('!')));
+  const required = names.filter((member) => member.endsWith('!')).length;
+  const plain = names.map((member) => member.replace('!', ''));
+  const schemas = names.map((member) => members[member]);
+  return [3, NS, name, 0, plain, schemas, required];
+}
+
+function operation(name: string, input: Members, output: Members): unknown[] {
+  return [9, NS, name, 0, structure(`${name}Request`, input), structure(`${name}Response`, output)];
+}
+
+const endpoint = structure('Endpoint', { listen: STRING, port: NUMBER });
+const network = structure('DefaultNetwork', { vpcId: STRING, subnetIds: LIST | STRING, securityGroupIds: LIST | STRING });
+
+export const schemas: Record<string, unknown> = {
+  DescribePlatform$: operation(
+    'DescribePlatform',
+    {},
+    {
+      version: STRING,
+      instance: STRING,
+      account: STRING,
+      region: STRING,
+      arch: STRING,
+      endpointUrl: STRING,
+      endpoint: () => endpoint,
+      network: () => network,
+      strictCapacity: BOOLEAN,
+      isolation: STRING,
+    },
+  ),
+  DescribeHosts$: operation('DescribeHosts', {}, { hosts: DOCUMENT }),
+  ListImages$: operation('ListImages', {}, { images: DOCUMENT }),
+  RemoveImage$: operation('RemoveImage', { 'image!': STRING }, { freedBytes: NUMBER }),
+  PruneImages$: operation('PruneImages', { all: BOOLEAN }, { removed: LIST | STRING, freedBytes: NUMBER }),
+  TailTask$: operation('TailTask', { 'task!': STRING, container: STRING, limit: NUMBER }, { lines: DOCUMENT }),
+};

@@ -1,0 +1,24 @@
+/** What berth's own API needs of the platform. */
+import type { Clock } from '#base/clock.ts';
+import type { Json } from '#base/fault.ts';
+import type { ByteStream } from '#link/types.ts';
+import type { Store } from '#store/types.ts';
+
+/** The way to a host. Throws Fault Unavailable while it isn't connected. */
+export type HostAccess = {
+  request(hostId: string, op: string, body: Json, options: { timeoutMs: number; stream?: ByteStream }): Promise<Json>;
+  openStream(hostId: string): ByteStream;
+};
+
+export type PlatformFacts = {
+  version: string;
+  instance: string;
+  /** Of the AWS API, as a client on this machine reaches it. */
+  endpointUrl: string;
+  /** Where http://NAME.localhost:PORT is served. */
+  endpoint: { listen: string; port: number };
+  strictCapacity: boolean;
+  isolation: string;
+};
+
+export type BerthApiDeps = { store: Store; hosts: HostAccess; clock: Clock; facts: PlatformFacts };

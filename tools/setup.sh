@@ -1,0 +1,169 @@
+#!/bin/sh
+# Sets up what berth needs, one part each; every part is safe to run again and does nothing when it has nothing to do.
+#   node        Node 26 and the packages of package-lock.json
+#   packages    Debian packages: HAProxy, nftables, CA certificates, and a Rust compiler where the supervisor must be built
+#   supervisor  the Rust half, into .berth/bin/berth-supervisor
+#   user        the system user that the control plane and HAProxy run as
+# `check PART` says by its exit code whether a part is there. The services of installed packages are never started.
+set -eu
+
+home=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
+private=$home/.berth
+binary=$private/bin/berth-supervisor
+CARGO_MIN=1.85
+
+say() { printf 'berth: %s\n' "$*"; }
+die() { printf 'berth: %s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+need_root() { [ "$(id -u)" = 0 ] || die "$1 needs root: run it with sudo"; }
+
+# Root's PATH may lack the sbin directories (su without -, cron).
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# ---- node ----
+
+node_works() {
+  case $(uname -m) in x86_64) arch=x64 ;; *) arch=arm64 ;; esac
+  [ -x "$home/node_modules/node-linux-$arch/bin/node" ]
+}
+
+check_node() {
+  node_works || return 1
+  [ "$home/node_modules/.package-lock.json" -nt "$home/package-lock.json" ] && return 0
+  # A newer date on an unchanged lock file (a fresh checkout over an old tree) needs no installation.
+  cmp -s "$home/package-lock.json" "$home/node_modules/.berth-lock.json" && { touch "$home/node_modules/.package-lock.json" 2>/dev/null || true; }
+}
+
+do_node() {
+  check_node && return 0
+  have npm || die "npm is missing, which brings Node 26: apt-get install npm (or Node 18 or newer from anywhere)"
+  say 'installing Node 26 and packages (npm ci) ...'
+  (cd "$home" && npm ci --no-audit --no-fund --loglevel=error) || die 'npm ci failed; its message stands above'
+  node_works || die "npm ci brought no Node for $(uname -m): is 'omit=optional' set in your npm configuration?"
+  cp "$home/package-lock.json" "$home/node_modules/.berth-lock.json"
+  touch "$home/node_modules/.package-lock.json"
+}
+
+# ---- packages ----
+
+cargo_is_new_enough() {
+  have cargo || return 1
+  version=$(cargo --version 2>/dev/null | sed -n 's/^cargo \([0-9]*\.[0-9]*\).*/\1/p')
+  [ -n "$version" ] && [ "$(printf '%s\n%s\n' "$CARGO_MIN" "$version" | sort -V | head -n 1)" = "$CARGO_MIN" ]
+}
+
+# Root under sudo doesn't see the compiler that rustup keeps in a user's home.
+find_cargo() {
+  for dir in "${CARGO_HOME:-/nonexistent}/bin" "${HOME:-/root}/.cargo/bin" /root/.cargo/bin; do
+    if [ -x "$dir/cargo" ]; then PATH=$dir:$PATH; break; fi
+  done
+}
+
+missing_packages() {
+  have haproxy || printf 'haproxy '
+  have nft || printf 'nftables '
+  have setpriv || printf 'util-linux '
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || printf 'ca-certificates '
+  if ! check_supervisor; then
+    find_cargo
+    if ! cargo_is_new_enough; then printf '%s ' "$(rust_packages)"; fi
+    have cc || printf 'gcc libc6-dev '
+  fi
+}
+
+# bookworm's rustc is too old; its security suite has a newer one under another name.
+rust_packages() {
+  if apt-cache show cargo-web >/dev/null 2>&1; then echo cargo-web rustc-web; else echo cargo rustc; fi
+}
+
+check_packages() { [ -z "$(missing_packages)" ]; }
+
+policy=/usr/sbin/policy-rc.d
+restore_policy() {
+  rm -f "$policy"
+  if [ -e "$policy.berth-saved" ]; then mv "$policy.berth-saved" "$policy"; fi
+}
+
+do_packages() {
+  check_packages && return 0
+  need_root 'installing packages'
+  have apt-get || die "these are missing and only Debian's apt-get is known here: $(missing_packages)"
+  export DEBIAN_FRONTEND=noninteractive
+  # Old lists may name versions that the mirror no longer has.
+  say 'reading the package lists (apt-get update) ...'
+  apt-get update -qq >&2 || say 'apt-get update failed; trying with the lists that are here'
+  wanted=$(missing_packages)
+  say "installing: $wanted..."
+  fresh_haproxy=$(have haproxy && echo no || echo yes)
+  if [ -e "$policy" ] && [ ! -e "$policy.berth-saved" ]; then mv "$policy" "$policy.berth-saved"; fi
+  trap restore_policy EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  # shellcheck disable=SC2086 # one word each
+  apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 $wanted >&2 || die "apt-get could not install: $wanted(its message stands above)"
+  restore_policy
+  trap - EXIT INT TERM
+  # berth starts a HAProxy of its own; the package's must not come up with an empty configuration at the next boot.
+  if [ "$fresh_haproxy" = yes ] && have systemctl; then systemctl disable --quiet haproxy.service >/dev/null 2>&1 || true; fi
+}
+
+# ---- supervisor ----
+
+check_supervisor() {
+  [ -x "$binary" ] || return 1
+  [ -z "$(find "$home/supervisor/src" "$home/supervisor/Cargo.toml" "$home/supervisor/Cargo.lock" "$home/supervisor/.cargo" -newer "$private/supervisor.stamp" -type f 2>/dev/null | head -n 1)" ] && return 0
+  [ "$(source_hash)" = "$(cat "$private/supervisor.stamp" 2>/dev/null)" ] || return 1
+  touch "$private/supervisor.stamp" 2>/dev/null || true
+}
+
+source_hash() {
+  (cd "$home/supervisor" && find src Cargo.toml Cargo.lock .cargo -type f 2>/dev/null | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum)
+}
+
+do_supervisor() {
+  check_supervisor && return 0
+  find_cargo
+  cargo_is_new_enough || die "building the supervisor needs cargo $CARGO_MIN or newer: berth setup installs it (as root)"
+  say 'building the supervisor (cargo build --release) ...'
+  hash=$(source_hash)
+  # Named outright: cargo before 1.91 doesn't know the configuration's 'host-tuple'.
+  triple=$(rustc -vV | sed -n 's/^host: //p')
+  (cd "$home/supervisor" && CARGO_BUILD_TARGET=$triple cargo build --release --locked --quiet) || die 'the supervisor did not build; the message stands above'
+  mkdir -p "$private/bin"
+  # Renamed into place: a running keeper keeps the file that it was started from.
+  cp "$home/supervisor/target/$triple/release/berth-supervisor" "$binary.new"
+  mv "$binary.new" "$binary"
+  printf '%s\n' "$hash" >"$private/supervisor.stamp"
+}
+
+# ---- user ----
+
+check_user() { getent passwd berth >/dev/null; }
+
+do_user() {
+  check_user && return 0
+  need_root 'creating the system user berth'
+  say 'creating the system user berth ...'
+  groups=$(getent group berth >/dev/null && echo '--gid berth' || echo '--user-group')
+  # shellcheck disable=SC2086
+  useradd --system $groups --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin --comment 'berth control plane' berth
+}
+
+# ---- which ----
+
+case "${1:-all}" in
+  check) shift; "check_${1:?which part}"; exit ;;
+  node | packages | supervisor | user | all) ;;
+  *) die "tools/setup.sh knows node, packages, supervisor, user and all, not '$1'" ;;
+esac
+
+mkdir -p "$private"
+# One at a time: two commands that both find something missing must not build over each other.
+exec 9>"$private/setup.lock"
+flock 9
+case "${1:-all}" in
+  all) do_node; do_packages; do_supervisor; do_user ;;
+  *) "do_$1" ;;
+esac

@@ -1,0 +1,51 @@
+/** What a host is told of one task. Pure. */
+import { clusterArn, taskArn } from '#domain/arn.ts';
+import { formatIp, gatewayOf, parseCidr } from '#domain/cidr.ts';
+import type { SubnetRecord, VpcRecord } from '#domain/records.ts';
+import { privateDnsName } from '#domain/task.ts';
+import type { TaskPlacement, TaskRecord } from '#domain/task.ts';
+import type { Assignment } from '#link/protocol.ts';
+
+/** Where the AWS API answers inside every task: a link-local address that the VPC's router leads to the host. */
+export const TASK_ENDPOINT_URL = 'http://169.254.170.3';
+
+export function assignmentOf(
+  task: TaskRecord,
+  placement: TaskPlacement,
+  place: { vpc: VpcRecord; subnet: SubnetRecord },
+  fence: number,
+): Assignment {
+  const { key, desired } = task;
+  const { vpc, subnet } = place;
+  return {
+    key,
+    fence,
+    spec: desired.spec,
+    desired: desired.status,
+    stop: desired.stop === null ? null : { code: desired.stop.code, reason: desired.stop.reason },
+    network: {
+      vpcId: vpc.key.id,
+      vpcCidr: vpc.cidr,
+      subnetId: subnet.key.id,
+      subnetCidr: subnet.cidr,
+      gatewayIp: formatIp(gatewayOf(parseCidr(subnet.cidr))),
+      eniId: placement.eniId,
+      ip: placement.ip,
+      mac: placement.mac,
+      hostname: privateDnsName(key.region, placement.ip),
+    },
+    platformEnv: platformEnv(task),
+    labels: {
+      taskArn: taskArn(key),
+      clusterArn: clusterArn(key, key.cluster),
+      family: desired.family,
+      revision: String(desired.revision),
+    },
+  };
+}
+
+function platformEnv(task: TaskRecord): Record<string, string> {
+  if (!task.desired.injectEndpoint) return {};
+  const { region } = task.key;
+  return { AWS_ENDPOINT_URL: TASK_ENDPOINT_URL, AWS_REGION: region, AWS_DEFAULT_REGION: region };
+}

@@ -1,0 +1,41 @@
+/** Forgets what is past its time: stopped tasks and answered client tokens. */
+import type { Clock } from '#base/clock.ts';
+import { limits } from '#base/limits.ts';
+import type { Log } from '#base/log.ts';
+import type { Store } from '#store/types.ts';
+import { createLease } from './lease.ts';
+import { startLoop } from './loop.ts';
+import type { Loop } from './loop.ts';
+
+const TICK_MS = 60_000;
+
+export function startHousekeepingLoop(deps: { store: Store; clock: Clock; log: Log }, holder: string): Loop {
+  const { store, clock, log } = deps;
+  const lease = createLease(store, clock, 'housekeeping', holder);
+  /** One small transaction after the other, so that nobody waits long behind them; how many rows went. */
+  const inBatches = async (forget: () => Promise<number>) => {
+    let total = 0;
+    for (;;) {
+      const gone = await forget();
+      total += gone;
+      if (gone < limits.expiryBatch) return total;
+    }
+  };
+  return startLoop(deps, {
+    name: 'housekeeping',
+    tickMs: TICK_MS,
+    async run() {
+      const now = clock.now();
+      const old = { stoppedBefore: now - limits.stoppedTaskKeepMs, limit: limits.expiryBatch };
+      const tasks = await inBatches(() =>
+        lease.write(async (tx) => {
+          const expired = await tx.tasks.list(old);
+          for (const task of expired) await tx.tasks.delete(task.key);
+          return expired.length;
+        }),
+      );
+      const tokens = await inBatches(() => lease.write((tx) => tx.expireClientTokens(now, limits.expiryBatch)));
+      if (tasks + tokens > 0) log.info('housekeeping', { tasks, tokens });
+    },
+  });
+}

@@ -1,0 +1,70 @@
+/**
+ * Output of tasks on its way from one host to the logs. A host has one batch of each task under way and sends it until it is
+ * acknowledged, so a batch that is dropped here costs time only.
+ */
+import { asFault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { Log } from '#base/log.ts';
+import type { LogTarget } from '#domain/task-spec.ts';
+import type { TaskKey } from '#domain/task.ts';
+import type { OutputBatch } from '#link/protocol.ts';
+import type { Store } from '#store/types.ts';
+import type { ControlDeps } from './types.ts';
+
+export type OutputIntake = {
+  /** Takes a batch, or drops it when too many are under way. Those of one task are taken one after the other. */
+  take(batch: OutputBatch): void;
+  /** The task is over. */
+  forget(taskId: string): void;
+};
+
+type Source = { key: TaskKey; targets: Record<string, LogTarget | null> };
+
+export function createOutputIntake(
+  deps: { store: Store; log: Log; onOutput: ControlDeps['onOutput'] },
+  hostId: string,
+  acknowledge: (taskId: string, to: number) => void,
+): OutputIntake {
+  const { store, log } = deps;
+  const lines = new Map<string, Promise<void>>();
+  const sources = new Map<string, Source>();
+  let underWay = 0;
+
+  /** null: not a task of this host. The key is the store's: a host must not write into another account's logs. */
+  const findSource = async (taskId: string): Promise<Source | null> => {
+    const known = sources.get(taskId);
+    if (known !== undefined) return known;
+    const task = await store.read((tx) => tx.tasks.byId(taskId));
+    if (task?.placement?.hostId !== hostId) return null;
+    const targets = Object.fromEntries(task.desired.spec.containers.map((container) => [container.name, container.log]));
+    const source = { key: task.key, targets };
+    sources.set(taskId, source);
+    return source;
+  };
+  const ingest = async (batch: OutputBatch) => {
+    const taskId = batch.key.id;
+    try {
+      const source = await findSource(taskId);
+      // Of a task that is not known any more nobody can ask: let the host free it.
+      if (source !== null) await deps.onOutput({ ...batch, key: source.key }, source.targets);
+      acknowledge(taskId, batch.to);
+    } catch (error) {
+      const fault = asFault(error);
+      log.warn('output-refused', { taskId, code: fault.code, message: fault.message });
+    }
+  };
+  return {
+    take(batch) {
+      if (underWay >= limits.outputBatches) return;
+      underWay++;
+      const taskId = batch.key.id;
+      const line = (lines.get(taskId) ?? Promise.resolve()).then(async () => {
+        await ingest(batch);
+        underWay--;
+        if (lines.get(taskId) === line) lines.delete(taskId);
+      });
+      lines.set(taskId, line);
+    },
+    forget: (taskId) => void sources.delete(taskId),
+  };
+}

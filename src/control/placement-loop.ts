@@ -1,0 +1,69 @@
+/** Gives each task that waits a host and an address, or ends it with the reason why it can't have them. */
+import type { Clock } from '#base/clock.ts';
+import { hexId } from '#base/ids.ts';
+import { limits } from '#base/limits.ts';
+import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
+import { planPlacements } from '#plan/placement.ts';
+import type { Naming, PlacedTask, PlacementSnapshot } from '#plan/placement.ts';
+import type { Store, WriteTx } from '#store/types.ts';
+import { createLease } from './lease.ts';
+import { startLoop } from './loop.ts';
+import type { Loop } from './loop.ts';
+
+/** How often it looks when nothing changes: while tasks wait for room, and while none does. */
+const WAITING_TICK_MS = 1000;
+const IDLE_TICK_MS = 15_000;
+
+export function startPlacementLoop(deps: { store: Store; clock: Clock; random: Random; log: Log }, holder: string): Loop {
+  const { store, clock, random, log } = deps;
+  const lease = createLease(store, clock, 'placement', holder);
+  const watchingSince = clock.now();
+  const naming = randomNames(random);
+  let waiting = false;
+  return startLoop(deps, {
+    name: 'placement',
+    tickMs: () => (waiting ? WAITING_TICK_MS : IDLE_TICK_MS),
+    async run() {
+      const unplaced = await store.read((tx) => tx.tasks.count({ live: true, unplaced: true }));
+      waiting = unplaced > 0;
+      if (!waiting) return;
+      // Snapshot, plan and commit are one transaction: two tasks can't be given one address, however often this runs.
+      const moved = await lease.write(async (tx, fence) => {
+        const snapshot = await readSnapshot(tx, { now: clock.now(), watchingSince, fence });
+        const moves = planPlacements(snapshot, naming);
+        for (const { task, ...move } of moves) {
+          if (move.kind === 'place') await tx.tasks.setPlacement(task.key, move.placement, task.revision);
+          else await tx.tasks.setObserved(task.key, move.observed, task.revision);
+        }
+        return moves.map((move) => ({ taskId: move.task.key.id, kind: move.kind }));
+      });
+      for (const move of moved) log.info('placement', move);
+    },
+  });
+}
+
+async function readSnapshot(tx: WriteTx, at: { now: number; watchingSince: number; fence: number }): Promise<PlacementSnapshot> {
+  const unplaced = await tx.tasks.list({ live: true, unplaced: true, limit: limits.placementBatch });
+  const slots = await tx.tasks.slots();
+  const subnets: PlacementSnapshot['subnets'] = new Map();
+  for (const { key, desired } of unplaced) {
+    const id = desired.network.subnetId;
+    if (subnets.has(id)) continue;
+    const subnet = await tx.subnets.get({ account: key.account, region: key.region, id });
+    if (subnet !== undefined) subnets.set(id, { subnet, lastIp: await tx.tasks.lastAddress(id) });
+  }
+  const placed = slots.flatMap((slot): PlacedTask[] => {
+    const { hostId, ip, placedAt, subnetId, cpuMillis, memoryBytes } = slot;
+    return hostId === null || ip === null || placedAt === null ? [] : [{ hostId, ip, placedAt, subnetId, cpuMillis, memoryBytes }];
+  });
+  return { ...at, patienceMs: limits.placementPatienceMs, unplaced, placed, hosts: await tx.hosts.list({}), subnets };
+}
+
+function randomNames(random: Random): Naming {
+  return {
+    eniId: () => `eni-${hexId(random, 17)}`,
+    // Locally administered, unicast (IEEE 802): the first byte is 02.
+    mac: () => `02:${(hexId(random, 10).match(/../g) ?? []).join(':')}`,
+  };
+}

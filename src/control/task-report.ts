@@ -1,0 +1,48 @@
+/** A host's report on a task, laid over what was known of it. Pure. */
+import { taskStatuses } from '#domain/task.ts';
+import type { ContainerObserved, TaskObserved } from '#domain/task.ts';
+import type { TaskReport } from '#link/protocol.ts';
+
+/** What is known after the report; undefined when it says nothing new. A status never goes back, whatever a host says. */
+export function afterReport(observed: TaskObserved, report: TaskReport): TaskObserved | undefined {
+  if (observed.status === 'STOPPED') return undefined;
+  const back = taskStatuses.indexOf(report.status) < taskStatuses.indexOf(observed.status);
+  const next: TaskObserved = {
+    status: back ? observed.status : report.status,
+    version: observed.version,
+    connectivity: 'CONNECTED',
+    isolation: report.isolation ?? observed.isolation,
+    connectivityAt: observed.connectivityAt ?? report.connectivityAt,
+    pullStartedAt: observed.pullStartedAt ?? report.pullStartedAt,
+    pullStoppedAt: observed.pullStoppedAt ?? report.pullStoppedAt,
+    startedAt: observed.startedAt ?? report.startedAt,
+    stoppingAt: observed.stoppingAt ?? report.stoppingAt,
+    executionStoppedAt: observed.executionStoppedAt ?? report.executionStoppedAt,
+    stoppedAt: observed.stoppedAt ?? report.stoppedAt,
+    stop: observed.stop ?? report.stop,
+    containers: observed.containers.map((known) =>
+      mergeContainer(
+        known,
+        report.containers.find((said) => said.name === known.name),
+      ),
+    ),
+  };
+  if (JSON.stringify(next) === JSON.stringify(observed)) return undefined;
+  return { ...next, version: observed.version + 1 };
+}
+
+const containerOrder: readonly ContainerObserved['status'][] = ['PENDING', 'RUNNING', 'STOPPED'];
+
+function mergeContainer(known: ContainerObserved, said: ContainerObserved | undefined): ContainerObserved {
+  if (said === undefined || containerOrder.indexOf(said.status) < containerOrder.indexOf(known.status)) return known;
+  return {
+    name: known.name,
+    status: said.status,
+    runtimeId: said.runtimeId,
+    imageDigest: said.imageDigest,
+    exitCode: said.exitCode,
+    reason: said.reason,
+    startedAt: said.startedAt,
+    finishedAt: said.finishedAt,
+  };
+}

@@ -1,0 +1,50 @@
+/** What the control loops are built from, and what others may ask of them. */
+import type { Balancer } from '#balancer/types.ts';
+import type { Clock } from '#base/clock.ts';
+import type { Json } from '#base/fault.ts';
+import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
+import type { LogTarget } from '#domain/task-spec.ts';
+import type { LogOpen } from '#link/operations.ts';
+import type { OutputBatch } from '#link/protocol.ts';
+import type { ByteStream, LinkServer } from '#link/types.ts';
+import type { Store } from '#store/types.ts';
+
+export type ControlDeps = {
+  store: Store;
+  linkServer: LinkServer;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  balancer: Balancer;
+  /**
+   * Takes one batch of a task's output; once it resolves the batch is acknowledged and the host frees it, after a throw the host sends
+   * it again. Batches of one task come one after the other. `targets`: where each container's output goes, null for nowhere.
+   */
+  onOutput(batch: OutputBatch, targets: Record<string, LogTarget | null>): Promise<void>;
+  /** Makes a container's log stream before it starts. Throws the Fault that its task ends with. */
+  openLogStream(open: LogOpen): Promise<void>;
+};
+
+export type ControlOptions = {
+  /** Unique for each life of a control plane. */
+  holder: string;
+  /** The caller knows that no other control plane lives on this store (it owns the instance's socket): leases are taken at once. */
+  soleOwner: boolean;
+};
+
+/** Calls to hosts, for the front doors. */
+export type HostCalls = {
+  /** Ids of the hosts that are connected now. */
+  connected(): string[];
+  /** Throws Fault Unavailable when the host is not connected; else as Connection.request. */
+  request(hostId: string, op: string, body: Json, options: { timeoutMs: number; stream?: ByteStream }): Promise<Json>;
+  /** A stream to hand to `request` to the same host. */
+  openStream(hostId: string): ByteStream;
+};
+
+export type Control = {
+  hosts: HostCalls;
+  /** Ends the loops and the sessions; the tasks go on. */
+  stop(): Promise<void>;
+};

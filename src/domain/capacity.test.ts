@@ -46,6 +46,12 @@ test('only connected hosts that run the wished kind are asked', () => {
   assert.deepEqual(pickHost([host('a', 5 * GIB)], [], size, 'gvisor', now), { unavailable: 'isolation' });
 });
 
+test('a task for another architecture fits nowhere', () => {
+  const arm = { ...size, platform: { arch: 'arm64' as const } };
+  assert.deepEqual(pickHost([host('a', 5 * GIB)], [], arm, 'auto', now), { unavailable: 'isolation' });
+  assert.ok('hostId' in pickHost([host('a', 5 * GIB, { arch: 'arm64' })], [], arm, 'auto', now));
+});
+
 test('auto takes the strongest kind that works', () => {
   const both = host('a', GIB, {
     isolation: [

@@ -7,10 +7,11 @@ import type { IsolationKind, IsolationWish } from './task-spec.ts';
 
 /** What a live task asks for, and since when its host has it; `hostId` is null until it is placed. */
 export type LiveTask = { hostId: string | null; cpuMillis: number; memoryBytes: number; placedAt?: number | null };
-export type TaskSize = { cpuMillis: number; memoryBytes: number };
+/** A TaskSpec is one. Without `platform` any host's architecture will do. */
+export type TaskSize = { cpuMillis: number; memoryBytes: number; platform?: { arch: 'amd64' | 'arm64' } };
 
 export type Pick = { hostId: string; isolation: IsolationKind };
-/** `no-host`: none is connected; `isolation`: none runs this kind; else what the best host lacks. */
+/** `no-host`: none is connected; `isolation`: none runs this kind (on this architecture); else what the best host lacks. */
 export type Unavailable = { unavailable: 'memory' | 'cpu' | 'isolation' | 'no-host' };
 
 /** The rooms of all hosts, for placing several tasks in a row: `take` counts what was picked. */
@@ -55,7 +56,10 @@ export function createCapacity(hosts: HostRecord[], tasks: LiveTask[], now: numb
   }
   return {
     pick(size, isolation) {
-      const able = [...rooms.values()].filter((room) => isolationOn(room.host, isolation) !== undefined);
+      const arch = size.platform?.arch;
+      const able = [...rooms.values()].filter(
+        ({ host }) => isolationOn(host, isolation) !== undefined && (arch === undefined || arch === host.info.arch),
+      );
       if (able.length === 0) return { unavailable: rooms.size === 0 ? 'no-host' : 'isolation' };
       const fitting = able.filter((room) => lack(room, size) === null);
       const best = fitting.reduce<Room | undefined>((a, b) => (a === undefined || b.memoryBytes > a.memoryBytes ? b : a), undefined);

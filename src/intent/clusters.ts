@@ -65,7 +65,7 @@ export async function updateCluster(
   change: {
     settings?: ClusterSetting[];
     configuration?: Record<string, unknown>;
-    serviceConnectDefaults?: Record<string, unknown>;
+    serviceConnectDefaults?: Record<string, unknown> | null;
   },
 ): Promise<ClusterRecord> {
   assertClusterSettings(change.settings ?? []);
@@ -73,7 +73,7 @@ export async function updateCluster(
     ...cluster,
     settings: mergeClusterSettings(cluster.settings, change.settings ?? []),
     configuration: change.configuration ?? cluster.configuration,
-    serviceConnectDefaults: change.serviceConnectDefaults ?? cluster.serviceConnectDefaults,
+    serviceConnectDefaults: change.serviceConnectDefaults === undefined ? cluster.serviceConnectDefaults : change.serviceConnectDefaults,
   }));
 }
 

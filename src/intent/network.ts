@@ -30,7 +30,7 @@ export async function resolveNetwork(tx: ReadTx, scope: Scope, wish: NetworkWish
 }
 
 /** The subnet with the fewest tasks among those with a free address, so that tasks spread over zones. */
-export function subnetWithRoom(subnets: readonly SubnetRecord[], slots: readonly TaskSlot[]): SubnetRecord | undefined {
+export function subnetWithRoom(subnets: readonly SubnetRecord[], slots: readonly Pick<TaskSlot, 'subnetId'>[]): SubnetRecord | undefined {
   const taken = new Map(subnets.map((subnet) => [subnet.key.id, 0]));
   for (const slot of slots) {
     const count = taken.get(slot.subnetId);

@@ -80,8 +80,11 @@ type Setting = {
   securityGroupIds: string[];
 };
 
+/** What a live task takes, as far as admission asks. */
+type Slot = Pick<TaskSlot, 'hostId' | 'subnetId' | 'cpuMillis' | 'memoryBytes' | 'placedAt'>;
+
 async function placeAll(tx: WriteTx, deps: IntentDeps, scope: Scope, wish: RunTaskWish, setting: Setting): Promise<RunTaskResult> {
-  const slots: TaskSlot[] = await tx.tasks.slots();
+  const slots: Slot[] = await tx.tasks.slots();
   const capacity = createCapacity(await tx.hosts.list({}), slots, setting.now);
   const result: RunTaskResult = { tasks: [], failures: [] };
   for (let index = 0; index < wish.count; index++) {
@@ -100,7 +103,8 @@ async function placeAll(tx: WriteTx, deps: IntentDeps, scope: Scope, wish: RunTa
     capacity.take(picked.hostId, spec);
     const desired = desiredOf(wish, setting, spec, subnet, setting.providers[index] ?? null);
     result.tasks.push(await tx.tasks.insert({ ...scope, cluster: wish.cluster, id }, desired, newTaskObserved(spec)));
-    slots.push({ id, hostId: null, subnetId: subnet.key.id, ip: null, cpuMillis: spec.cpuMillis, memoryBytes: spec.memoryBytes });
+    const { cpuMillis, memoryBytes } = spec;
+    slots.push({ hostId: null, subnetId: subnet.key.id, cpuMillis, memoryBytes, placedAt: null });
   }
   return result;
 }
@@ -163,7 +167,7 @@ function detailOf(picked: Unavailable, spec: TaskSpec): string {
     case 'no-host':
       return 'No host is connected.';
     case 'isolation':
-      return `No connected host runs tasks with the isolation '${spec.isolation}'.`;
+      return `No connected host runs ${spec.platform.arch} tasks with the isolation '${spec.isolation}'.`;
     case 'cpu':
       return `No host has CPU left for a task of ${asked}.`;
     case 'memory':

@@ -1,0 +1,28 @@
+import type { CreateClusterRequest, CreateClusterResponse } from '@aws-sdk/client-ecs';
+import type { Operation } from '#gateway/types.ts';
+import { createCluster, type IntentDeps } from '#intent/index.ts';
+import { clusterArn } from '#domain/arn.ts';
+import { assertTags } from '#domain/tags.ts';
+import { allFields, describeCluster } from './describe-cluster.ts';
+import { serviceConnectDefaultsOf, settingsOf } from './cluster-input.ts';
+
+/** Idempotent by name: an ACTIVE cluster of that name is returned as it is. */
+export function createClusterOperation(deps: IntentDeps): Operation<CreateClusterRequest, CreateClusterResponse> {
+  return {
+    name: 'CreateCluster',
+    action: 'ecs:CreateCluster',
+    resources: (input, scope) => [clusterArn(scope, input.clusterName ?? 'default')],
+    async handle(input, context) {
+      const cluster = await createCluster(deps, context, context.principal.arn, {
+        name: input.clusterName,
+        tags: assertTags(input.tags ?? []),
+        settings: settingsOf(input.settings),
+        configuration: (input.configuration as Record<string, unknown> | undefined) ?? null,
+        capacityProviders: input.capacityProviders ?? [],
+        defaultStrategy: input.defaultCapacityProviderStrategy ?? [],
+        serviceConnectDefaults: serviceConnectDefaultsOf(input.serviceConnectDefaults),
+      });
+      return { cluster: await deps.store.read((tx) => describeCluster(tx, cluster, allFields)) };
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import type { DescribeTasksRequest, DescribeTasksResponse, Failure } from '@aws-sdk/client-ecs';
+import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import { clusterName, ecsArn, taskArn, taskId } from '#domain/arn.ts';
+import type { TaskRecord } from '#domain/task.ts';
+import type { Operation } from '#gateway/types.ts';
+import { activeCluster, type IntentDeps } from '#intent/index.ts';
+import { describeTask, zonesOf } from './task/describe-task.ts';
+
+/** What isn't there is a failure MISSING (the SDKs' waiters look for that word); a missing cluster is an error. */
+export function describeTasksOperation(deps: IntentDeps): Operation<DescribeTasksRequest, DescribeTasksResponse> {
+  return {
+    name: 'DescribeTasks',
+    action: 'ecs:DescribeTasks',
+    resources: (input, scope) =>
+      (input.tasks ?? []).map((ref) => (ref.startsWith('arn:') ? ref : ecsArn(scope, `task/${clusterName(scope, input.cluster)}/${ref}`))),
+    async handle(input, context) {
+      const { account, region } = context;
+      const cluster = clusterName(context, input.cluster);
+      const refs = [...new Set(input.tasks ?? [])];
+      if (refs.length === 0) throw new Fault('InvalidParameter', 'Tasks cannot be empty.');
+      if (refs.length > limits.describeItems) {
+        throw new Fault('InvalidParameter', `Tasks can have at most ${limits.describeItems} items; there are ${refs.length}.`);
+      }
+      return await deps.store.read(async (tx) => {
+        await activeCluster(tx, context, cluster);
+        const found: TaskRecord[] = [];
+        const failures: Failure[] = [];
+        for (const ref of refs) {
+          const key = { account, region, cluster, id: taskId(context, cluster, ref) };
+          const task = await tx.tasks.get(key);
+          if (task === undefined) failures.push({ arn: taskArn(key), reason: 'MISSING' });
+          else found.push(task);
+        }
+        const zones = await zonesOf(tx, found);
+        return { tasks: found.map((task) => describeTask(task, zones, input.include ?? [])), failures };
+      });
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import type { RunTaskRequest, RunTaskResponse } from '@aws-sdk/client-ecs';
+import { Fault, isFault } from '#base/fault.ts';
+import { clusterName, ecsArn, taskArn, taskDefinitionRef } from '#domain/arn.ts';
+import type { Scope } from '#domain/scope.ts';
+import type { CallContext, Operation } from '#gateway/types.ts';
+import { activeCluster, findTaskDefinition, runTask, type IntentDeps, type RunTaskResult, type RunTaskWish } from '#intent/index.ts';
+import { describeTask, zonesOf } from './task/describe-task.ts';
+import { assertRunTaskInput, goesToFargate, paramsHash } from './task/run-task-input.ts';
+import { wishOf } from './task/run-task-wish.ts';
+
+/** Commits the wish and answers at once: 200 with the tasks that were accepted and the failures of the others. */
+export function runTaskOperation(deps: IntentDeps): Operation<RunTaskRequest, RunTaskResponse> {
+  return {
+    name: 'RunTask',
+    action: 'ecs:RunTask',
+    resources: (input, scope) => [definitionResource(scope, input.taskDefinition ?? '')],
+    async handle(input, context) {
+      assertRunTaskInput(input);
+      const wish = await prepare(deps, input, context);
+      const result = await runOnce(deps, context, wish);
+      const zones = await deps.store.read((tx) => zonesOf(tx, result.tasks));
+      return {
+        tasks: result.tasks.map((task) => describeTask(task, zones, ['TAGS'])),
+        failures: result.failures,
+      };
+    },
+  };
+}
+
+async function prepare(deps: IntentDeps, input: RunTaskRequest, context: CallContext): Promise<RunTaskWish> {
+  const cluster = clusterName(context, input.cluster);
+  const ref = taskDefinitionRef(context, input.taskDefinition ?? '');
+  const { clusterRecord, definition, arch } = await deps.store.read(async (tx) => ({
+    clusterRecord: await activeCluster(tx, context, cluster),
+    definition: await findTaskDefinition(tx, context, ref),
+    arch: (await tx.hosts.list({})).find((host) => host.status === 'CONNECTED')?.info.arch ?? ('amd64' as const),
+  }));
+  if (definition === undefined) throw new Fault('ClientError', 'TaskDefinition not found.');
+  if (definition.status !== 'ACTIVE') throw new Fault('ClientError', 'TaskDefinition is inactive');
+  const { compatibilities } = definition.definition as { compatibilities?: string[] };
+  if (goesToFargate(input, clusterRecord) && compatibilities?.includes('FARGATE') !== true) {
+    throw new Fault('InvalidParameter', 'Task definition does not support launch_type FARGATE.');
+  }
+  const token = input.clientToken === undefined ? null : { token: input.clientToken, paramsHash: paramsHash(input) };
+  return wishOf({ input, cluster, definition, token, region: context.region, arch });
+}
+
+/** A conflict names the tasks of the first call by their ARNs. */
+async function runOnce(deps: IntentDeps, scope: Scope, wish: RunTaskWish): Promise<RunTaskResult> {
+  try {
+    return await runTask(deps, scope, wish);
+  } catch (error) {
+    const ids = isFault(error, 'Conflict') ? error.details['taskIds'] : undefined;
+    if (!isFault(error) || !Array.isArray(ids)) throw error;
+    const { account, region } = scope;
+    const resourceIds = ids.map((id) => taskArn({ account, region, cluster: wish.cluster, id: String(id) }));
+    throw new Fault('Conflict', error.message, {
+      details: { errorName: 'ConflictException', errorMembers: { resourceIds } },
+      cause: error,
+    });
+  }
+}
+
+function definitionResource(scope: Scope, ref: string): string {
+  if (ref.startsWith('arn:')) return ref;
+  return ecsArn(scope, `task-definition/${ref.includes(':') ? ref : `${ref}:*`}`);
+}

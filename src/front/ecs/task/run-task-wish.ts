@@ -1,0 +1,93 @@
+/** A checked RunTask call and its task definition -> the wish that intent commits. */
+import type { RunTaskRequest, TaskDefinition } from '@aws-sdk/client-ecs';
+import { Fault } from '#base/fault.ts';
+import type { TaskDefinitionRecord } from '#domain/records.ts';
+import { assertTags, mergeTags } from '#domain/tags.ts';
+import type { Tag } from '#domain/task.ts';
+import type { RunTaskWish } from '#intent/index.ts';
+import type { TaskFront } from './describe-task.ts';
+import { isolationWish } from './isolation.ts';
+import { PLATFORM_VERSION } from './run-task-input.ts';
+import { taskSize } from './task-size.ts';
+import { toTaskSpec } from './to-task-spec.ts';
+
+type Source = {
+  input: RunTaskRequest;
+  cluster: string;
+  definition: TaskDefinitionRecord;
+  token: RunTaskWish['token'];
+  region: string;
+  arch: 'amd64' | 'arm64';
+};
+
+const EPHEMERAL_GIB = 20;
+
+/** Throws InvalidParameter or ClientError. */
+export function wishOf(source: Source): RunTaskWish {
+  const { input, definition: record, region, arch } = source;
+  const definition = record.definition as TaskDefinition;
+  const overrides = input.overrides ?? {};
+  const callTags = assertTags(input.tags ?? []);
+  const isolation = isolationWish(callTags, record.tags);
+  const version = input.platformVersion ?? 'LATEST';
+  return {
+    cluster: source.cluster,
+    count: input.count ?? 1,
+    family: record.key.family,
+    revision: record.key.taskRevision,
+    spec: (taskId) => toTaskSpec({ definition, overrides, taskId, isolation, region, arch }),
+    network: networkOf(input),
+    launchType: input.launchType ?? null,
+    strategy: input.capacityProviderStrategy ?? [],
+    group: input.group ?? `family:${record.key.family}`,
+    startedBy: input.startedBy ?? null,
+    tags: tagsOf(source, callTags),
+    platformVersion: version === 'LATEST' ? PLATFORM_VERSION : version,
+    enableExec: input.enableExecuteCommand ?? false,
+    front: frontOf(definition, input),
+    token: source.token,
+  };
+}
+
+function networkOf(input: RunTaskRequest): RunTaskWish['network'] {
+  const vpc = input.networkConfiguration?.awsvpcConfiguration;
+  if (vpc === undefined) {
+    throw new Fault('InvalidParameter', "Network Configuration must be provided when networkMode 'awsvpc' is specified.");
+  }
+  return {
+    subnetIds: vpc.subnets ?? [],
+    securityGroupIds: vpc.securityGroups ?? [],
+    publicIp: vpc.assignPublicIp === 'ENABLED',
+  };
+}
+
+/** The call's own go before those of the definition; ECS's managed tag comes on top. */
+function tagsOf(source: Source, callTags: Tag[]): Tag[] {
+  const propagated = source.input.propagateTags === 'TASK_DEFINITION' ? mergeTags(source.definition.tags, callTags) : callTags;
+  return source.input.enableECSManagedTags === true ? [...propagated, { key: 'aws:ecs:clusterName', value: source.cluster }] : propagated;
+}
+
+function frontOf(definition: TaskDefinition, input: RunTaskRequest): Record<string, unknown> {
+  const overrides = input.overrides ?? {};
+  const size = taskSize(definition, overrides);
+  const overrideOf = new Map((overrides.containerOverrides ?? []).map((override) => [override.name, override]));
+  const front: TaskFront = {
+    cpu: String(size.cpu),
+    memory: String(size.memoryMib),
+    overrides,
+    containers: (definition.containerDefinitions ?? []).map((container) => {
+      const override = overrideOf.get(container.name);
+      const memory = override?.memory ?? container.memory;
+      const reservation = override?.memoryReservation ?? container.memoryReservation;
+      return {
+        name: container.name ?? '',
+        image: container.image ?? '',
+        cpu: String(override?.cpu ?? container.cpu ?? 0),
+        ...(memory === undefined ? {} : { memory: String(memory) }),
+        ...(reservation === undefined ? {} : { memoryReservation: String(reservation) }),
+      };
+    }),
+    ephemeralGib: overrides.ephemeralStorage?.sizeInGiB ?? definition.ephemeralStorage?.sizeInGiB ?? EPHEMERAL_GIB,
+  };
+  return { ...front, propagateTags: input.propagateTags ?? null };
+}

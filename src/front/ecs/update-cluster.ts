@@ -1,0 +1,24 @@
+import type { UpdateClusterRequest, UpdateClusterResponse } from '@aws-sdk/client-ecs';
+import type { Operation } from '#gateway/types.ts';
+import { updateCluster, type IntentDeps } from '#intent/index.ts';
+import { clusterArn, clusterName } from '#domain/arn.ts';
+import { serviceConnectDefaultsOf, settingsOf } from './cluster-input.ts';
+import { allFields, describeCluster } from './describe-cluster.ts';
+
+export function updateClusterOperation(deps: IntentDeps): Operation<UpdateClusterRequest, UpdateClusterResponse> {
+  return {
+    name: 'UpdateCluster',
+    action: 'ecs:UpdateCluster',
+    resources: (input, scope) => [clusterArn(scope, clusterName(scope, input.cluster))],
+    async handle(input, context) {
+      const cluster = await updateCluster(deps, context, clusterName(context, input.cluster), {
+        ...(input.settings === undefined ? {} : { settings: settingsOf(input.settings) }),
+        ...(input.configuration === undefined ? {} : { configuration: input.configuration as Record<string, unknown> }),
+        ...(input.serviceConnectDefaults === undefined
+          ? {}
+          : { serviceConnectDefaults: serviceConnectDefaultsOf(input.serviceConnectDefaults) }),
+      });
+      return { cluster: await deps.store.read((tx) => describeCluster(tx, cluster, allFields)) };
+    },
+  };
+}

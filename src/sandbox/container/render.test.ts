@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { isFault } from '#base/fault.ts';
+import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
+import type { ImageRunConfig } from '#image/types.ts';
+import type { SandboxPlan } from '../driver.ts';
+import { bundleFiles, taskBundle } from './bundle.ts';
+import { argsOf, envOf } from './process.ts';
+import { render } from './render.ts';
+import { dockerSeccomp } from './seccomp.ts';
+
+const MIB = 1024 * 1024;
+
+function container(change: Partial<ContainerSpec> = {}): ContainerSpec {
+  return {
+    name: 'app',
+    image: 'example/app:1',
+    entryPoint: null,
+    command: null,
+    workingDirectory: null,
+    user: null,
+    environment: {},
+    essential: true,
+    cpuMillis: 0,
+    memoryBytes: null,
+    memoryReservationBytes: null,
+    ports: [],
+    dependsOn: [],
+    mounts: [],
+    readOnlyRoot: false,
+    capabilities: { add: [], drop: [] },
+    ulimits: [],
+    initProcess: false,
+    tmpfs: [],
+    labels: {},
+    tty: false,
+    stdin: false,
+    startTimeoutMs: null,
+    stopTimeoutMs: 30_000,
+    stopSignal: null,
+    log: null,
+    ...change,
+  };
+}
+
+const image: ImageRunConfig = {
+  entrypoint: ['/entry'],
+  cmd: ['serve'],
+  env: ['PATH=/opt/bin:/bin', 'A=image', 'B=image'],
+  workingDir: '/srv',
+  user: 'nobody',
+  stopSignal: 'SIGQUIT',
+  labels: {},
+  exposedPorts: [],
+};
+
+function plan(containers: ContainerSpec[], change: Partial<TaskSpec> = {}): SandboxPlan {
+  const spec: TaskSpec = {
+    cpuMillis: 500,
+    memoryBytes: 1024 * MIB,
+    ephemeralBytes: 20 * 1024 * MIB,
+    isolation: 'auto',
+    platform: { os: 'linux', arch: 'amd64' },
+    pidMode: 'container',
+    sysctls: { 'net.core.somaxconn': '1024' },
+    volumes: [{ name: 'data', kind: 'scratch' }],
+    containers,
+    ...change,
+  };
+  const prepared = { ref: 'docker.io/example/app:1', digest: 'sha256:0', layers: ['/images/b', '/images/a'], config: image };
+  return {
+    taskId: '0123456789abcdef0123456789abcdef',
+    spec,
+    dir: '/state/host/tasks/0123456789abcdef0123456789abcdef',
+    network: {
+      ip: '172.31.0.4',
+      mac: '02:00:ac:1f:00:04',
+      gatewayIp: '172.31.0.1',
+      gatewayMac: '02:67:ac:1f:00:01',
+      hostname: 'ip-172-31-0-4.ec2.internal',
+      mtu: 1500,
+      routerNetns: '/run/berth/abcdef/ns/vpc-1',
+      routerIf: 't0123456789ab',
+    },
+    images: Object.fromEntries(containers.map((one) => [one.name, prepared])),
+    environment: Object.fromEntries(containers.map((one) => [one.name, { AWS_REGION: 'us-east-1', ...one.environment }])),
+    runtimeIds: Object.fromEntries(containers.map((one, index) => [one.name, `${'0'.repeat(32)}-${String(index).padStart(10, '0')}`])),
+    files: { '/etc/resolv.conf': 'nameserver 169.254.169.253\n', '/etc/hosts': '127.0.0.1 localhost\n' },
+    volumes: { data: '/state/host/tasks/0123456789abcdef0123456789abcdef/volumes/0' },
+  };
+}
+
+const plain = container();
+const full = container({
+  name: 'full',
+  entryPoint: ['/bin/sh', '-c'],
+  command: ['exec sleep 1'],
+  workingDirectory: '/work',
+  user: '1000:1000',
+  environment: { B: 'definition' },
+  cpuMillis: 250,
+  memoryBytes: 256 * MIB,
+  memoryReservationBytes: 128 * MIB,
+  dependsOn: [{ container: 'app', condition: 'START' }],
+  mounts: [
+    { volume: 'data', path: '/var/lib/data/', readOnly: false },
+    { volume: 'data', path: '/ro', readOnly: true },
+  ],
+  readOnlyRoot: true,
+  capabilities: { add: ['SYS_PTRACE'], drop: ['NET_RAW', 'MKNOD'] },
+  ulimits: [{ name: 'nofile', soft: 1024, hard: 4096 }],
+  initProcess: true,
+  tmpfs: [{ path: '/tmp', sizeBytes: 64 * MIB, options: ['mode=1777'] }],
+  labels: { team: 'web' },
+  tty: true,
+  stopTimeoutMs: 5_000,
+  stopSignal: 'SIGINT',
+  startTimeoutMs: 60_000,
+});
+
+function golden(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), 'utf8'));
+}
+const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+test('a plain container renders as its golden file', () => {
+  const paths = { root: '/state/rootfs', files: { '/etc/resolv.conf': '/state/files/0', '/etc/hosts': '/state/files/1' } };
+  assert.deepEqual(asJson(render(plan([plain]), plain, paths)), golden('plain'));
+});
+
+test('a container that sets everything renders as its golden file', () => {
+  assert.deepEqual(asJson(render(plan([plain, full]), full, { root: '/state/rootfs', files: {} })), golden('full'));
+});
+
+test('a task renders as its golden file', () => {
+  const paths = { cgroup: 'berth-abcdef/0123456789abcdef0123456789abcdef', socket: '/run/berth/abcdef/sup/0123.sock' };
+  assert.deepEqual(asJson(taskBundle(plan([plain, full]), paths)), golden('task'));
+});
+
+test('a bundle never takes a path from a name', () => {
+  const odd = container({ name: '../../etc' });
+  const files = bundleFiles(plan([odd]), { cgroup: 'c', socket: 's' });
+  for (const path of [...files.directories, ...files.files.map((file) => file.path)]) assert.ok(!path.includes('..'), path);
+});
+
+test('an entry point in the definition clears the command of the image', () => {
+  assert.deepEqual(argsOf(container(), image), ['/entry', 'serve']);
+  assert.deepEqual(argsOf(container({ command: ['x'] }), image), ['/entry', 'x']);
+  assert.deepEqual(argsOf(container({ entryPoint: ['/bin/sh'] }), image), ['/bin/sh']);
+  assert.deepEqual(argsOf(container({ entryPoint: ['/bin/sh'], command: ['-c', 'x'] }), image), ['/bin/sh', '-c', 'x']);
+});
+
+test('nothing to run is a clear failure', () => {
+  const bare = { ...image, entrypoint: [], cmd: [] };
+  assert.throws(
+    () => argsOf(container(), bare),
+    (error) => isFault(error, 'CannotStartContainer') && /^CannotStartContainerError: no command specified/.test(error.message),
+  );
+});
+
+test('the environment is the image, then the platform, then the definition', () => {
+  const env = envOf(container(), image, 'host', { A: 'platform', C: 'x=y' });
+  assert.deepEqual(env, ['PATH=/opt/bin:/bin', 'HOSTNAME=host', 'A=platform', 'B=image', 'C=x=y']);
+});
+
+test('the seccomp profile follows from the capabilities and the architecture', () => {
+  const allowed = (arch: 'amd64' | 'arm64', capabilities: string[]) =>
+    new Set(
+      dockerSeccomp(arch, capabilities).syscalls.flatMap((rule) =>
+        rule.args === undefined && rule.errnoRet === undefined ? rule.names : [],
+      ),
+    );
+  assert.ok(!allowed('amd64', []).has('mount'));
+  assert.ok(!allowed('amd64', []).has('keyctl'));
+  assert.ok(!allowed('amd64', []).has('io_uring_setup'));
+  assert.ok(allowed('amd64', ['CAP_SYS_ADMIN']).has('mount'));
+  assert.ok(allowed('amd64', ['CAP_SYS_CHROOT']).has('chroot'));
+  assert.ok(allowed('amd64', []).has('arch_prctl'));
+  assert.ok(!allowed('arm64', []).has('arch_prctl'));
+  const clone3 = dockerSeccomp('amd64', []).syscalls.find((rule) => rule.names.includes('clone3'));
+  assert.equal(clone3?.errnoRet, 38);
+});

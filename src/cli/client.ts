@@ -142,9 +142,13 @@ export function apiFault(body: Answer, what: string, status: number): Fault {
   const errorName = String(body?.__type ?? body?.code ?? 'UnknownError').replace(/^.*#/, '');
   const message = String(body?.message ?? body?.Message ?? `${what} failed with HTTP ${status}`);
   const details: Record<string, Json> = { errorName, status };
-  return new Fault(faultCodes[errorName] ?? (status === 403 ? 'AccessDenied' : status >= 500 ? 'Internal' : 'ClientError'), message, {
-    details,
-  });
+  return new Fault(faultCodes[errorName] ?? codeOfStatus(status), message, { details });
+}
+
+function codeOfStatus(status: number): FaultCode {
+  if (status === 403) return 'AccessDenied';
+  if (status === 503) return 'Unavailable';
+  return status >= 500 ? 'Internal' : 'ClientError';
 }
 
 const faultCodes: Record<string, FaultCode> = {

@@ -17,6 +17,8 @@ export type LogStream = {
   storedBytes: number;
 };
 export type LogEvent = { timestamp: number; message: string };
+/** A piece of a task's output; `end` is the spool offset after it, and grows within a batch. */
+export type SourceEvent = LogEvent & { end: number };
 export type StoredLogEvent = LogEvent & { ingestedAt: number; eventId: string; stream: string };
 
 /** Faults: ResourceNotFound, AlreadyExists, InvalidParameter, LimitExceeded, with AWS's texts. */
@@ -45,10 +47,11 @@ export type Logs = {
     events: LogEvent[],
   ): Promise<{ tooOldEnd?: number; tooNewStart?: number; expiredEnd?: number }>;
   /**
-   * The same for the output of tasks: exactly once by (source, from): a batch that begins below what was taken already is cut.
-   * `source` is the task and container, `from`/`to` offsets of its spool.
+   * The same for the output of tasks, exactly once: what ends at or below the offset that was taken before is left out.
+   * `source` is the task and container, `from`/`to` offsets of its spool. Makes the stream when the group has none of that name; times
+   * are not checked.
    */
-  putOnce(scope: Scope, group: string, stream: string, source: string, from: number, to: number, events: LogEvent[]): Promise<void>;
+  putOnce(scope: Scope, group: string, stream: string, source: string, from: number, to: number, events: SourceEvent[]): Promise<void>;
   getEvents(
     scope: Scope,
     group: string,

@@ -1,0 +1,69 @@
+/** Patterns of space-delimited fields: `[ip, user, ..., status = 4* || status = 5*, bytes > 1000]`. */
+import { invalid } from './checks.ts';
+import { matchesWildcard, type Matcher } from './pattern.ts';
+import { compareNumbers, cursorOver, readComparison, tokenize, type Comparison, type Cursor } from './pattern-lexer.ts';
+
+type Test = (value: string) => boolean;
+/** A field, or `...`: any number of fields. */
+type Field = { test: Test } | 'ellipsis';
+
+export function compileFieldPattern(text: string): Matcher {
+  const cursor = cursorOver(tokenize(text));
+  cursor.expect('[');
+  const fields: Field[] = [];
+  do fields.push(readField(cursor));
+  while (cursor.accept(','));
+  cursor.expect(']');
+  if (!cursor.done()) throw invalid('Invalid filter pattern: there is something after its closing bracket');
+  if (fields.filter((field) => field === 'ellipsis').length > 1) throw invalid("Invalid filter pattern: '...' may stand only once");
+  return (message) => matchFields(fields, splitFields(message));
+}
+
+function readField(cursor: Cursor): Field {
+  const name = cursor.next();
+  if (name.kind !== 'word') throw invalid(`Invalid filter pattern: '${name.text}' where a field's name belongs`);
+  if (name.text === '...') return 'ellipsis';
+  const tests: { or: boolean; test: Test }[] = [];
+  let or = false;
+  for (let first = true; first || cursor.peek()?.text === '&&' || cursor.peek()?.text === '||'; first = false) {
+    if (!first) {
+      or = cursor.next().text === '||';
+      const again = cursor.next();
+      if (again.text !== name.text) throw invalid(`Invalid filter pattern: a condition of field '${name.text}' names '${again.text}'`);
+    } else if (cursor.peek()?.text === ',' || cursor.peek()?.text === ']') {
+      break;
+    }
+    tests.push({ or, test: condition(readComparison(cursor), cursor.next().text) });
+  }
+  // && binds tighter: a list of alternatives, each of which must hold whole.
+  const groups = tests.reduce<Test[][]>((all, { or, test }) => {
+    if (or || all.length === 0) all.push([test]);
+    else all.at(-1)?.push(test);
+    return all;
+  }, []);
+  return { test: (value) => groups.length === 0 || groups.some((group) => group.every((test) => test(value))) };
+}
+
+function condition(comparison: Comparison, wanted: string): Test {
+  const number = /^[+-]?\d+(\.\d+)?$/.test(wanted) ? Number(wanted) : undefined;
+  return (value) => {
+    if (number !== undefined && value.trim() !== '' && !Number.isNaN(Number(value)))
+      return compareNumbers(Number(value), comparison, number);
+    const same = matchesWildcard(wanted, value);
+    if (comparison === '=') return same;
+    return comparison === '!=' && !same;
+  };
+}
+
+/** Words; what is in quotes or brackets is one. */
+function splitFields(message: string): string[] {
+  return [...message.matchAll(/"([^"]*)"|\[([^\]]*)\]|(\S+)/g)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
+}
+
+function matchFields(fields: Field[], values: string[]): boolean {
+  const cut = fields.indexOf('ellipsis');
+  const fits = (list: Field[], from: number) => list.every((field, i) => field === 'ellipsis' || field.test(values[from + i] ?? ''));
+  if (cut < 0) return values.length === fields.length && fits(fields, 0);
+  const tail = fields.slice(cut + 1);
+  return values.length >= fields.length - 1 && fits(fields.slice(0, cut), 0) && fits(tail, values.length - tail.length);
+}

@@ -5,17 +5,19 @@
 import type { Clock } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
-import type { Stop } from '#domain/task.ts';
-import { taskStatuses } from '#domain/task.ts';
-import type { Assignment, OutputBatch, TaskReport } from '#link/protocol.ts';
-import type { SandboxState } from '#sandbox/driver.ts';
+import type { Assignment, OutputBatch } from '#link/protocol.ts';
 import type { TaskStats } from '#supervisor/protocol.ts';
 import type { Journal, TaskEntry } from './journal.ts';
-import { bounded, observeContainers, outcomeOf } from './outcome.ts';
+import { bounded } from './outcome.ts';
 import { createTaskOutput } from './output.ts';
+import type { TaskOutput } from './output.ts';
 import type { Hook, TaskRun } from './run.ts';
+import { createSupervision } from './supervision.ts';
+import type { Supervision } from './supervision.ts';
 import type { Tails } from './tails.ts';
-import { createKillSwitch, releaseAll } from './wind-down.ts';
+import { createTaskRecord, hasReached } from './task-record.ts';
+import type { TaskRecord } from './task-record.ts';
+import { releaseAll } from './wind-down.ts';
 
 export type RunnerDeps = {
   clock: Clock;
@@ -44,202 +46,21 @@ export type Runner = {
   stats(): Promise<TaskStats>;
   /** The agent ends; the task goes on. */
   detach(): void;
-  /** Resolves when the task is STOPPED and everything is given back. */
+  /** Resolves when the task is STOPPED and everything is given back, or the runner detached. */
   done: Promise<void>;
 };
 
-export type RunnerMode =
-  /** A new assignment. */
-  | 'start'
-  /** From the journal of a former agent. */
-  | 'recover';
+/** `start`: a new assignment. `recover`: from the journal of a former agent. */
+export type RunnerMode = 'start' | 'recover';
 
-const LOST: Stop = {
-  code: 'InfrastructureHealth',
-  reason: "The task's supervisor is gone: the machine was restarted, or the process was killed.",
-};
-const NEVER_RAN = "Task failed to start: the task's supervisor is gone: the machine was restarted, or the process was killed.";
+/** The parts of one runner. */
+type Parts = { deps: RunnerDeps; log: Log; record: TaskRecord; output: TaskOutput; run: TaskRun; supervision: Supervision };
 
 export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMode): Runner {
-  const { clock, journal, dir } = deps;
-  const taskId = entry.report.taskId;
-  const log = deps.log.with({ taskId });
-  const { spec } = entry.assignment;
+  const { taskId } = entry.report;
   const abort = new AbortController();
-  const over = Promise.withResolvers<'exited' | 'lost'>();
-  let lastState: SandboxState | null = null;
-  let detached = false;
-  let cancelKill = () => {};
-
-  const output = createTaskOutput(
-    { clock, tails: deps.tails, port: { send: (batch) => !detached && deps.sendOutput(batch), ack: (to) => acked(to) } },
-    {
-      key: entry.assignment.key,
-      logged: new Set(spec.containers.filter((container) => container.log !== null).map((container) => container.name)),
-      from: entry.ackedOffset,
-    },
-  );
-  const acked = (to: number) => {
-    entry.ackedOffset = to;
-    run.sandbox?.ack(to);
-  };
-
-  const save = async () => {
-    if (detached) return;
-    await journal.save(entry);
-  };
-  const saveSoon = () => void save().catch((error: unknown) => log.warn('journal.save', { reason: asFault(error).message }));
-
-  const update = (change: Partial<TaskReport>) => {
-    if (detached) return;
-    const { report } = entry;
-    const forward = change.status === undefined || taskStatuses.indexOf(change.status) > taskStatuses.indexOf(report.status);
-    // Grows over a restart too, even if the last entry was never written.
-    Object.assign(report, change, {
-      status: forward ? (change.status ?? report.status) : report.status,
-      seq: Math.max(report.seq + 1, clock.now()),
-    });
-    saveSoon();
-    deps.changed();
-  };
-
-  /** The first reason stays. */
-  const wantStop = (stop: Stop) => {
-    if (entry.report.stop !== null) return;
-    update({ stop });
-    abort.abort();
-    if (run.sandbox !== null) beginStop();
-  };
-
-  const beginStop = () => {
-    update({ status: 'STOPPING', stoppingAt: entry.report.stoppingAt ?? clock.now() });
-    const sandbox = run.sandbox;
-    if (sandbox === null) return;
-    cancelKill();
-    cancelKill = createKillSwitch(clock, spec, {
-      kill: () => sandbox.kill(),
-      giveUp: () => over.resolve('lost'),
-    });
-    try {
-      sandbox.stop();
-    } catch (error) {
-      log.debug('sandbox.stop', { reason: asFault(error).message }); // it is gone, and `lost` says so
-    }
-  };
-
-  const onState = (state: SandboxState) => {
-    if (detached) return;
-    lastState = state;
-    const containers = observeContainers(entry.report.containers, state.containers);
-    const outcome = outcomeOf(spec, state);
-    const starts = outcome.startedAt !== null && entry.report.startedAt === null;
-    if (starts) update({ status: 'RUNNING', startedAt: outcome.startedAt, containers });
-    else if (JSON.stringify(containers) !== JSON.stringify(entry.report.containers)) update({ containers });
-    if (outcome.stop !== null) wantStop(outcome.stop);
-    if (outcome.ended) over.resolve('exited');
-  };
-
-  const onLost = (reason: string) => {
-    if (detached) return;
-    log.warn('sandbox.lost', { reason });
-    wantStop(entry.report.startedAt === null ? { code: 'TaskFailedToStart', reason: NEVER_RAN } : LOST);
-    over.resolve('lost');
-  };
-
-  const run: TaskRun = {
-    taskId,
-    dir,
-    entry,
-    spec,
-    signal: abort.signal,
-    events: { state: onState, lost: onLost, output: (records, from, to) => void (detached || output.records(records, from, to)) },
-    network: null,
-    images: {},
-    volumes: {},
-    files: {},
-    environment: {},
-    driver: null,
-    sandbox: null,
-    update,
-    updateContainer: (name, change) =>
-      update({ containers: entry.report.containers.map((one) => (one.name === name ? { ...one, ...change } : one)) }),
-  };
-
-  const prepare = async () => {
-    await save();
-    for (const stage of deps.stages) {
-      if (abort.signal.aborted) return;
-      // All of a stage are waited for, so that nothing is under way when they are released.
-      const results = await Promise.allSettled(stage.map((hook) => hook.prepare(run)));
-      for (const result of results) if (result.status === 'rejected') throw result.reason;
-    }
-  };
-
-  const recover = async () => {
-    for (const hook of deps.stages.flat()) {
-      try {
-        await hook.recover?.(run);
-      } catch (error) {
-        log.warn('recover', { hook: hook.name, reason: asFault(error).message });
-      }
-    }
-    if (run.sandbox !== null) return run.sandbox.ack(entry.ackedOffset);
-    const ends = entry.report.stop !== null || taskStatuses.indexOf(entry.report.status) >= taskStatuses.indexOf('STOPPING');
-    if (ends) return;
-    const ran = entry.report.startedAt !== null || (await run.driver?.mayHaveRun(taskId, dir)) !== false;
-    if (run.driver !== null && ran) return onLost('nothing of it was alive when the host agent came back');
-    await run.driver?.clean(taskId, dir, run.network);
-    await prepare();
-  };
-
-  const failed = (error: unknown) => {
-    if (abort.signal.aborted && isFault(error, 'Cancelled')) return;
-    const fault = asFault(error);
-    log.info('task.failed-to-start', { code: fault.code, reason: fault.message });
-    wantStop({ code: 'TaskFailedToStart', reason: startFailure(fault) });
-  };
-
-  const live = async () => {
-    try {
-      await (mode === 'recover' ? recover() : prepare());
-    } catch (error) {
-      failed(error);
-    }
-    if (detached) return run.sandbox?.detach();
-    if (run.sandbox !== null) {
-      if (output.ackedOffset() > 0) run.sandbox.ack(output.ackedOffset());
-      if (entry.report.stop !== null) beginStop();
-      await over.promise;
-    }
-    await windDown(run.sandbox === null ? 'exited' : await over.promise);
-  };
-
-  const windDown = async (how: 'exited' | 'lost') => {
-    cancelKill();
-    const now = clock.now();
-    const { report } = entry;
-    update({
-      status: 'DEPROVISIONING',
-      stoppingAt: report.stoppingAt ?? now,
-      executionStoppedAt: report.executionStoppedAt ?? now,
-      containers: report.containers.map((one) => ({ ...one, status: 'STOPPED' })),
-    });
-    // Once anything is released, a new agent must not take the task for one that never ran.
-    await save().catch((error: unknown) => log.warn('journal.save', { reason: asFault(error).message }));
-    if (how === 'exited' && run.sandbox !== null && lastState !== null) {
-      const safe = await output.drained(lastState.spoolEnd);
-      if (!safe && !detached) log.warn('output.dropped', { from: output.ackedOffset(), to: lastState.spoolEnd });
-    }
-    if (how === 'lost') run.sandbox?.detach();
-    if (how === 'lost') run.sandbox = null;
-    if (detached) return;
-    await releaseAll({ clock, log, isOver: () => detached }, deps.stages.flat().toReversed(), run);
-    output.close();
-    deps.tails.ended(taskId);
-    update({ status: 'STOPPED', stoppedAt: clock.now() });
-  };
-
-  const done = entry.report.status === 'STOPPED' ? Promise.resolve() : live();
+  const parts = assemble(deps, entry, abort);
+  const { record, output, run, supervision } = parts;
   return {
     taskId,
     entry,
@@ -247,24 +68,140 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
       if (assignment.fence < entry.assignment.fence) return;
       entry.assignment = { ...assignment, desired: entry.assignment.desired === 'STOPPED' ? 'STOPPED' : assignment.desired };
       if (assignment.desired !== 'STOPPED') return;
-      wantStop(assignment.stop ?? { code: 'UserInitiated', reason: 'Task stopped by user' });
+      supervision.wantStop(assignment.stop ?? { code: 'UserInitiated', reason: 'Task stopped by user' });
     },
-    abandon: () => wantStop({ code: 'InfrastructureHealth', reason: 'The control plane no longer knows this task.' }),
+    abandon: () => supervision.wantStop({ code: 'InfrastructureHealth', reason: 'The control plane no longer knows this task.' }),
     outputAcknowledged: output.acknowledged,
     linkUp: output.linkUp,
-    stats() {
+    async stats() {
       if (run.sandbox === null) throw new Fault('Unavailable', `task ${taskId} does not run (it is ${entry.report.status})`);
       return run.sandbox.stats();
     },
     detach() {
-      detached = true;
-      cancelKill();
+      record.close();
+      supervision.close();
       output.close();
       abort.abort();
       run.sandbox?.detach();
     },
-    done,
+    done: entry.report.status === 'STOPPED' ? Promise.resolve() : live(parts, mode),
   };
+}
+
+function assemble(deps: RunnerDeps, entry: TaskEntry, abort: AbortController): Parts {
+  const { clock, dir } = deps;
+  const { taskId } = entry.report;
+  const { spec, key } = entry.assignment;
+  const log = deps.log.with({ taskId });
+  const record = createTaskRecord({ clock, log, journal: deps.journal, changed: deps.changed }, entry);
+  const port = {
+    send: (batch: OutputBatch) => !record.closed() && deps.sendOutput(batch),
+    ack(to: number) {
+      entry.ackedOffset = to;
+      run.sandbox?.ack(to);
+    },
+  };
+  const logged = new Set(spec.containers.filter((container) => container.log !== null).map((container) => container.name));
+  const output = createTaskOutput({ clock, tails: deps.tails, port }, { key, logged, from: entry.ackedOffset });
+  const supervision = createSupervision({ clock, log, spec, record, sandbox: () => run.sandbox, abort: () => abort.abort() });
+  const run: TaskRun = {
+    taskId,
+    dir,
+    entry,
+    spec,
+    signal: abort.signal,
+    events: {
+      state: supervision.onState,
+      lost: supervision.onLost,
+      output: (records, from, to) => void (record.closed() || output.records(records, from, to)),
+    },
+    network: null,
+    images: {},
+    volumes: {},
+    files: {},
+    environment: {},
+    driver: null,
+    sandbox: null,
+    update: record.update,
+    updateContainer: record.updateContainer,
+  };
+  return { deps, log, record, output, run, supervision };
+}
+
+async function live(parts: Parts, mode: RunnerMode): Promise<void> {
+  const { record, run, supervision } = parts;
+  try {
+    await (mode === 'recover' ? recover(parts) : prepare(parts));
+  } catch (error) {
+    failed(parts, error);
+  }
+  if (record.closed()) return run.sandbox?.detach();
+  if (run.sandbox === null) return windDown(parts, 'exited');
+  run.sandbox.ack(record.entry.ackedOffset);
+  if (record.entry.report.stop !== null) supervision.beginStop();
+  await windDown(parts, await supervision.over);
+}
+
+async function prepare({ deps, record, run }: Parts): Promise<void> {
+  await record.save();
+  for (const stage of deps.stages) {
+    if (run.signal.aborted) return;
+    // All of a stage are waited for, so that nothing is under way when they are released.
+    const results = await Promise.allSettled(stage.map((hook) => hook.prepare(run)));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+}
+
+async function recover(parts: Parts): Promise<void> {
+  const { deps, log, record, run, supervision } = parts;
+  for (const hook of deps.stages.flat()) {
+    try {
+      await hook.recover?.(run);
+    } catch (error) {
+      log.warn('task.recover', { hook: hook.name, reason: asFault(error).message });
+    }
+  }
+  const { report } = record.entry;
+  if (run.sandbox !== null || report.stop !== null || hasReached(report, 'STOPPING')) return;
+  const { driver } = run;
+  const ran = report.startedAt !== null || (driver !== null && (await driver.mayHaveRun(run.taskId, run.dir)));
+  if (ran) return supervision.onLost('nothing of it was alive when the host agent came back');
+  await driver?.clean(run.taskId, run.dir, run.network);
+  await prepare(parts);
+}
+
+function failed({ log, run, supervision }: Parts, error: unknown): void {
+  if (run.signal.aborted && isFault(error, 'Cancelled')) return;
+  const fault = asFault(error);
+  log.info('task.failed-to-start', { code: fault.code, reason: fault.message });
+  supervision.wantStop({ code: 'TaskFailedToStart', reason: startFailure(fault) });
+}
+
+async function windDown({ deps, log, record, output, run, supervision }: Parts, how: 'exited' | 'lost'): Promise<void> {
+  supervision.close();
+  const { clock } = deps;
+  const { report } = record.entry;
+  const now = clock.now();
+  record.update({
+    status: 'DEPROVISIONING',
+    stoppingAt: report.stoppingAt ?? now,
+    executionStoppedAt: report.executionStoppedAt ?? now,
+    containers: report.containers.map((one) => ({ ...one, status: 'STOPPED' })),
+  });
+  // Once anything is released, a new agent must not take the task for one that never ran.
+  await record.trySave();
+  if (how === 'lost') {
+    run.sandbox?.detach();
+    run.sandbox = null;
+  } else if (run.sandbox !== null) {
+    const safe = await output.drained(supervision.spoolEnd());
+    if (!safe && !record.closed()) log.warn('output.dropped', { from: output.ackedOffset(), to: supervision.spoolEnd() });
+  }
+  await releaseAll({ clock, log, isOver: record.closed }, deps.stages.flat().toReversed(), run);
+  if (record.closed()) return;
+  output.close();
+  deps.tails.ended(run.taskId);
+  record.update({ status: 'STOPPED', stoppedAt: clock.now() });
 }
 
 /** AWS's error name comes first: that of the step that failed, or ResourceInitializationError. */

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { virtualClock } from '#base/clock.ts';
+import { limits } from '#base/limits.ts';
+import type { OutputBatch } from '#link/protocol.ts';
+import type { OutputRecord } from '#sandbox/driver.ts';
+import { createTaskOutput } from './output.ts';
+import { splitText } from './output-lines.ts';
+import { createTails } from './tails.ts';
+
+const key = { account: '1', region: 'r', cluster: 'c', id: 't' };
+
+function record(data: string, change: Partial<OutputRecord> = {}): OutputRecord {
+  return { container: 'app', source: 'stdout', timeMs: 1, data: Buffer.from(data), partial: false, gap: false, ...change };
+}
+
+function rig(logged = ['app', 'side']) {
+  const clock = virtualClock();
+  const batches: OutputBatch[] = [];
+  const acks: number[] = [];
+  const tails = createTails();
+  const state = { up: true };
+  const port = { send: (batch: OutputBatch) => (state.up && batches.push(batch), state.up), ack: (to: number) => void acks.push(to) };
+  const output = createTaskOutput({ clock, tails, port }, { key, logged: new Set(logged), from: 0 });
+  return { clock, batches, acks, output, state, tails };
+}
+
+test('one batch at a time is under way, and an acknowledgement frees the spool up to its end', () => {
+  const r = rig();
+  r.output.records([record('one')], 0, 30);
+  r.output.records([record('two')], 30, 60);
+  r.output.records([record('three')], 60, 90);
+  assert.deepEqual(
+    r.batches.map((batch) => [batch.from, batch.to]),
+    [[0, 30]],
+  );
+  r.output.acknowledged(30);
+  assert.deepEqual(r.acks, [30]);
+  assert.deepEqual(
+    r.batches[1]?.events.map((event) => [event.text, event.end]),
+    [
+      ['two', 60],
+      ['three', 90],
+    ],
+  );
+  r.output.acknowledged(90);
+  assert.deepEqual(r.acks, [30, 90]);
+});
+
+test('what came in pieces is one line, and another container is held up by it for a moment only', async () => {
+  const r = rig();
+  r.output.records([record('a', { partial: true })], 0, 10);
+  r.output.records([record('other', { container: 'side' })], 10, 20);
+  assert.equal(r.batches.length, 0);
+  r.output.records([record('b')], 20, 30);
+  assert.deepEqual(
+    r.batches[0]?.events.map((event) => event.text),
+    ['other', 'ab'],
+  );
+  r.output.acknowledged(30);
+  r.output.records([record('pro', { partial: true })], 30, 40);
+  r.output.records([record('next', { container: 'side' })], 40, 50);
+  await r.clock.advance(1500);
+  assert.deepEqual(
+    r.batches[1]?.events.map((event) => [event.text, event.end]),
+    [
+      ['pro', 40],
+      ['next', 50],
+    ],
+  );
+});
+
+test('without a log the output is freed at once and only its last lines are kept', () => {
+  const r = rig([]);
+  for (let n = 0; n < 30; n++) r.output.records([record(`line ${n}`)], n * 10, n * 10 + 10);
+  assert.equal(r.batches.length, 0);
+  assert.equal(r.acks.at(-1), 300);
+  assert.equal(r.tails.get('t', {}).lines.length, limits.tailLines);
+  assert.equal(r.tails.get('t', { lines: 1 }).lines[0]?.text, 'line 29');
+});
+
+test('a batch that is not acknowledged is sent again, the same', async () => {
+  const r = rig();
+  r.output.records([record('one')], 0, 30);
+  await r.clock.advance(6000);
+  assert.equal(r.batches.length, 2);
+  assert.deepEqual(r.batches[0], r.batches[1]);
+});
+
+test('the end waits for the output: as long as the link is down, but not for a control plane that takes nothing', async () => {
+  const r = rig();
+  r.state.up = false;
+  r.output.records([record('one')], 0, 30);
+  let safe: boolean | undefined;
+  void r.output.drained(30).then((value) => (safe = value));
+  await r.clock.advance(300_000);
+  assert.equal(safe, undefined);
+  r.state.up = true;
+  r.output.linkUp();
+  await r.clock.advance(100);
+  r.output.acknowledged(30);
+  await r.clock.advance(100);
+  assert.equal(safe, true);
+  r.output.records([record('two')], 30, 60);
+  void r.output.drained(60).then((value) => (safe = value));
+  await r.clock.advance(61_000);
+  assert.equal(safe, false);
+});
+
+test('no event is larger than the limits, and nothing of a text is lost by the split', () => {
+  const pieces = fc.array(fc.constantFrom('a', '\u0001', 'ü', '😀', '\\', '\n'), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(pieces, fc.integer({ min: 1, max: 120_000 }), (some, count) => {
+      const text = some.join('').repeat(count).slice(0, 400_000);
+      const parts = splitText(text);
+      assert.equal(parts.join(''), text);
+      for (const part of parts) {
+        assert.ok(Buffer.byteLength(part) <= limits.logEventBytes);
+        assert.ok(Buffer.byteLength(JSON.stringify(part)) <= limits.frameBytes / 2);
+        assert.ok(!/^[\udc00-\udfff]/.test(part), 'cut inside a character');
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('whatever is repeated or lost on the way, every line arrives once and in order when cut by its end', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ size: fc.nat(40), side: fc.boolean(), partial: fc.boolean(), act: fc.nat(3) }), { maxLength: 40 }),
+      async (steps) => {
+        const r = rig();
+        const got: Record<string, string> = { app: '', side: '' };
+        const sent: Record<string, string> = { app: '', side: '' };
+        let taken = 0;
+        let read = 0;
+        const deliver = (batch: OutputBatch | undefined) => {
+          if (batch === undefined) return;
+          for (const event of batch.events) if (event.end > taken) got[event.container] += event.text;
+          taken = Math.max(taken, batch.to);
+        };
+        let at = 0;
+        for (const [n, step] of steps.entries()) {
+          const container = step.side ? 'side' : 'app';
+          const text = `${n}:${'x'.repeat(step.size)};`;
+          sent[container] += text;
+          r.output.records([record(text, { container, partial: step.partial })], at, (at += 23 + text.length));
+          if (step.act === 1) deliver(r.batches.at(-1));
+          if (step.act >= 2) for (; read < r.batches.length; read++) deliver(r.batches[read]);
+          if (step.act === 3) r.output.acknowledged(taken);
+          await r.clock.advance(step.size);
+        }
+        for (let n = 0; n < 50 && (r.acks.at(-1) ?? 0) < at; n++) {
+          await r.clock.advance(6000);
+          for (const batch of r.batches) deliver(batch.to > taken ? batch : undefined);
+          r.output.acknowledged(taken);
+        }
+        assert.deepEqual(got, sent);
+        assert.equal(r.acks.at(-1) ?? 0, at);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});

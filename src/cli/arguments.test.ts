@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isFault } from '#base/fault.ts';
 import { nearest, parseArguments, splitWords } from './arguments.ts';
 import { commands } from './commands/index.ts';

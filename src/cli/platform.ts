@@ -36,6 +36,6 @@ export type Platform = {
   checks(): Promise<Check[]>;
   /** Whether Docker Hub can be reached, within two seconds. */
   registryAnswers(): Promise<boolean>;
-  /** Builds nginx from the distribution's own package as an image archive; returns its path, which the caller removes. */
-  buildNginx(progress: (detail: string) => void): Promise<{ path: string; remove(): Promise<void> }>;
+  /** Builds nginx from the distribution's own package as an image archive, once: `ref` is the name to import it by. */
+  buildNginx(progress: (detail: string) => void): Promise<{ path: string; ref: string }>;
 };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { virtualClock } from '#base/clock.ts';
 import { formatAge, formatBytes, formatCpu, formatMemory, formatSeconds, parseDuration } from './format.ts';
 import { parseCpu, parseMemory, smallestSize } from './sizes.ts';

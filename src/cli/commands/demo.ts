@@ -1,3 +1,4 @@
+import { isFault } from '#base/fault.ts';
 import type { Answer, Client } from '../client.ts';
 import { exitCodes } from '../command.ts';
 import type { Command, Context } from '../command.ts';
@@ -11,7 +12,8 @@ import { importStep } from './image.ts';
 
 const NAME = 'demo';
 const REGISTRY_IMAGE = 'docker.io/library/nginx:latest';
-const LOCAL_IMAGE = 'berth.local/nginx:latest';
+/** What berth builds where Docker Hub can't be reached. */
+const LOCAL_IMAGE = 'berth.local/nginx:debian';
 
 export const demo: Command = {
   name: 'demo',
@@ -87,18 +89,20 @@ async function getImage(client: Client, context: Context): Promise<string> {
   }
   const platform = await context.platform();
   if (await platform.registryAnswers()) {
-    await pullImage(client, context, REGISTRY_IMAGE, 'if-missing');
-    return REGISTRY_IMAGE;
+    try {
+      await pullImage(client, context, REGISTRY_IMAGE, 'if-missing');
+      return REGISTRY_IMAGE;
+    } catch (error) {
+      // Docker Hub turns away who pulls too often.
+      if (!isFault(error, 'CannotPullContainer')) throw error;
+      context.terminal.line(context.terminal.style('dim', `  ${error.message}`));
+    }
   }
-  const built = await context.steps.run('Image built from the distribution’s nginx package (Docker Hub is not reachable)', (progress) =>
+  const built = await context.steps.run('Image built from the distribution’s nginx package (no image from Docker Hub)', (progress) =>
     platform.buildNginx(progress),
   );
-  try {
-    await importStep(context, built.path, LOCAL_IMAGE);
-  } finally {
-    await built.remove();
-  }
-  return LOCAL_IMAGE;
+  await importStep(context, built.path, built.ref);
+  return built.ref;
 }
 
 function finish(context: Context, url: string, tookMs: number): void {

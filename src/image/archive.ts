@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { open, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
@@ -12,6 +12,7 @@ import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Compression } from './manifest.ts';
 import { readTar, type TarEntry } from './tar-reader.ts';
+import { walkTree } from './tree-walk.ts';
 
 /** A member of an image archive: a file on disk and the digest of its bytes. */
 export type Member = { path: string; size: number; sha256: string };
@@ -27,9 +28,13 @@ export type Archive = {
 export type Opened = { kind: 'image'; archive: Archive } | { kind: 'rootfs'; compression: Compression };
 
 type StageOptions = { tempPath(): string; onBytes(bytes: number): void };
-/** Names that only an image archive begins with. */
+/** Names that only image archives have. */
 const imageNames =
   /^(?:oci-layout|index\.json|manifest\.json|config\.json|repositories|blobs(?:\/.*)?|(?:sha256:)?[0-9a-z]{32,64}(?:\.json|\.tar|\.tar\.gz|\/.*)?)$/;
+
+const listNames = ['oci-layout', 'index.json', 'manifest.json'];
+const rootNames = /^(?:bin|boot|dev|etc|home|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var)(?:\/|$)/;
+const DECIDING_NAMES = 8;
 
 export function archiveFault(message: string): Fault {
   return new Fault('InvalidParameter', message, { details: { kind: 'archive' } });
@@ -82,19 +87,17 @@ function tarStream(path: string, compression: Compression): AsyncIterable<Buffer
   })();
 }
 
-/** The first names decide: image archives hold nothing else at their top. */
+/** The first names decide: image archives have names of their own, or the list that only they have and nothing of a root directory. */
 async function isImageArchive(path: string, compression: Compression): Promise<boolean> {
-  let seen = 0;
-  let image = true;
+  const names: string[] = [];
   await readTar(tarStream(path, compression), async (entry) => {
     const name = cleanName(entry.name);
-    if (name === '') return true;
-    seen++;
-    image = imageNames.test(name);
-    return image && seen < 8;
+    if (name !== '') names.push(name);
+    return names.length < DECIDING_NAMES;
   });
-  if (seen === 0) throw archiveFault(`${path} is an empty archive`);
-  return image;
+  if (names.length === 0) throw archiveFault(`${path} is an empty archive`);
+  if (names.every((name) => imageNames.test(name))) return true;
+  return names.some((name) => listNames.includes(name)) && !names.some((name) => rootNames.test(name));
 }
 
 function cleanName(name: string): string {
@@ -174,7 +177,11 @@ async function stage(content: AsyncIterable<Buffer>, options: StageOptions): Pro
 /** An OCI layout (or an unpacked docker archive) on disk: read where it lies, links that leave it are refused. */
 async function openDirectory(root: string): Promise<Archive> {
   const base = await realpath(root);
-  const names = new Set((await readdir(base, { recursive: true })).slice(0, limits.archiveEntries));
+  const names = new Set<string>();
+  for await (const name of walkTree(base)) {
+    if (names.size >= limits.archiveEntries) throw archiveFault(`${root} has more than ${limits.archiveEntries} files`);
+    names.add(name);
+  }
   if (!names.has('index.json') && !names.has('manifest.json')) {
     throw archiveFault(
       `${root} is a directory but no OCI layout (it has no index.json) and no docker archive: to import files, pack them as a tar`,

@@ -127,7 +127,8 @@ export async function openLayerStore(deps: LayerStoreDeps): Promise<LayerStore> 
     async collect(used) {
       const gone = [...layers.values()].filter((l) => !used(l.diffId) && !leases.has(l.diffId));
       for (const record of gone) layers.delete(record.diffId);
-      for (const record of gone) await inTurn(record.diffId, () => takeAway(record));
+      // All in line before anything else can be: whoever brings a layer back comes after.
+      await Promise.all(gone.map((record) => inTurn(record.diffId, () => takeAway(record))));
       return { removed: gone.map((l) => l.diffId), freedBytes: gone.reduce((sum, l) => sum + l.bytes, 0) };
     },
     async settle(diffIds) {

@@ -3,10 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { realClock } from '#base/clock.ts';
-import { isFault, type Fault } from '#base/fault.ts';
-import { silentLog } from '#base/log.ts';
-import { tarUnpacker } from '../../test/image/layer-unpacker.ts';
+import { failure, makeImage, makeStore, once } from '../../test/image/fixtures.ts';
 import {
   freePort,
   push,
@@ -18,70 +15,22 @@ import {
   type Proxy,
   type Server,
 } from '../../test/image/registries.ts';
-import { buildImage } from './build.ts';
-import { createImages, type ImagesOptions } from './images.ts';
+import type { ImagesOptions } from './images.ts';
 import { mediaTypes } from './manifest.ts';
 import type { PullProgress } from './types.ts';
 
-const platform = { os: 'linux', arch: 'amd64' } as const;
 const blobPath = /\/blobs\//;
 let dir: string;
 let registry: Server;
 let archive: string;
-let serial = 0;
 
-/** An image of two layers; the second is large enough to be cut in the middle. */
-async function makeImage(
-  name: string,
-  options: { compression?: 'none' | 'gzip' | 'zstd'; arch?: 'amd64' | 'arm64'; megabytes?: number } = {},
-): Promise<string> {
-  const at = join(dir, `src-${serial++}`);
-  const [lower, upper] = [join(at, 'lower'), join(at, 'upper')];
-  await mkdir(join(lower, 'etc'), { recursive: true });
-  await mkdir(upper);
-  await writeFile(join(lower, 'etc', 'name'), name);
-  const noise = Buffer.alloc((options.megabytes ?? 1) * 1024 * 1024);
-  for (let i = 0, x = serial + 1; i < noise.length; i += 4) noise.writeUInt32LE((x = (Math.imul(x, 1664525) + 1013904223) >>> 0), i);
-  await writeFile(join(upper, 'noise'), noise);
-  const out = join(at, 'image.tar');
-  const config = {
-    Entrypoint: ['/bin/x'],
-    Cmd: ['a'],
-    Env: ['A=1'],
-    User: '7',
-    WorkingDir: '/etc',
-    StopSignal: 'SIGQUIT',
-    ExposedPorts: { '80/tcp': {} },
-  };
-  await buildImage({
-    directories: [lower, upper],
-    config,
-    platform: { os: 'linux', arch: options.arch ?? 'amd64' },
-    out,
-    name: 'latest',
-    compression: options.compression ?? 'gzip',
-  });
-  return out;
-}
+const store = async (options: Partial<ImagesOptions> = {}) => {
+  const made = await makeStore(dir, options);
+  after(() => made.images.close());
+  return made;
+};
+const make = async (name: string, options: Parameters<typeof makeImage>[2] = {}) => (await makeImage(dir, name, options)).path;
 
-async function store(options: Partial<ImagesOptions> = {}) {
-  const at = await mkdtemp(join(dir, 'store-'));
-  const unpacker = tarUnpacker();
-  const open = () => createImages({ dir: at, unpacker, clock: realClock(), log: silentLog, platform, ...options });
-  const images = open();
-  after(() => images.close());
-  return { images, at, unpacker, open };
-}
-
-const once = { taskId: null, check: 'if-missing' } as const;
-const failure = (promise: Promise<unknown>): Promise<Fault> =>
-  promise.then(
-    () => assert.fail('it did not fail'),
-    (error: unknown) => {
-      assert.ok(isFault(error), String(error));
-      return error;
-    },
-  );
 async function throughProxy(test: (proxy: Proxy) => Promise<void>): Promise<void> {
   const proxy = await startProxy(registry.host);
   try {
@@ -94,7 +43,7 @@ async function throughProxy(test: (proxy: Proxy) => Promise<void>): Promise<void
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'berth-pull-'));
   registry = await startRegistry(dir);
-  archive = await makeImage('plain');
+  archive = await make('plain');
   await push(archive, `${registry.host}/team/app:v1`);
 });
 after(async () => {
@@ -105,7 +54,7 @@ after(async () => {
 describe('a pull from a registry', () => {
   for (const compression of ['none', 'gzip', 'zstd'] as const) {
     it(`unpacks layers packed with ${compression}`, async () => {
-      await push(await makeImage(compression, { compression }), `${registry.host}/packed/${compression}:latest`);
+      await push(await make(compression, { compression }), `${registry.host}/packed/${compression}:latest`);
       const { images } = await store();
       const image = await images.prepare(`${registry.host}/packed/${compression}`, once);
       assert.equal(image.ref, `${registry.host}/packed/${compression}:latest`);
@@ -146,17 +95,17 @@ describe('a pull from a registry', () => {
         proxy.seen.slice(seen).map((r) => r.method),
         ['HEAD'],
       );
-      await push(await makeImage('moved'), `${registry.host}/team/app:moving`);
+      await push(await make('moved'), `${registry.host}/team/app:moving`);
       assert.equal(unpacker.unpacked.length, 2);
     });
   });
 
   it('follows a tag that moved, and keeps the old image for the task that uses it', async () => {
     const ref = `${registry.host}/team/moving:latest`;
-    await push(await makeImage('one'), ref);
+    await push(await make('one'), ref);
     const { images } = await store();
     const old = await images.prepare(ref, { taskId: 't1', check: 'always' });
-    await push(await makeImage('two'), ref);
+    await push(await make('two'), ref);
     const now = await images.prepare(ref, { taskId: 't2', check: 'always' });
     assert.notEqual(now.digest, old.digest);
     assert.deepEqual((await images.prune({ all: false })).removed, []);
@@ -202,7 +151,7 @@ describe('a pull from a registry', () => {
   });
 
   it("chooses the platform from an index, and says in AWS's words when there is none", async () => {
-    const arm = await makeImage('arm', { arch: 'arm64' });
+    const arm = await make('arm', { arch: 'arm64' });
     await push(arm, `${registry.host}/multi:arm`);
     await push(archive, `${registry.host}/multi:amd`);
     const describeTag = async (tag: string, arch: string) => {

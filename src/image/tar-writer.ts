@@ -1,7 +1,8 @@
 /** Writes tar archives that come out the same for the same input: sorted, with fixed times. Pax headers where ustar's fields are too short. */
 import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { lstat, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { walkTree } from './tree-walk.ts';
 
 export type TarItem = {
   name: string;
@@ -90,7 +91,7 @@ export type TreeOptions = {
 /** A directory's contents in a fixed order: files, directories, symbolic and hard links. Other kinds of file are left out. */
 export async function* directoryItems(root: string, options: TreeOptions): AsyncGenerator<TarItem> {
   const byInode = new Map<number, string>();
-  for (const name of (await readdir(root, { recursive: true })).sort()) {
+  for await (const name of walkTree(root)) {
     const path = join(root, name);
     const info = await lstat(path);
     const owner = options.owner?.(name) ?? { uid: info.uid, gid: info.gid };

@@ -37,7 +37,7 @@ export function tarUnpacker(): CountingUnpacker {
         tar.stdin,
       ).catch((error: unknown) => error as Error);
       const [code] = (await exited) as [number];
-      if (/No space left/.test(said)) throw new Fault('LimitExceeded', said.trim(), { details: { worker: 'no-space' } });
+      if (/No space left|Wrote only/.test(said)) throw new Fault('LimitExceeded', said.trim(), { details: { worker: 'no-space' } });
       if (failure instanceof Error || code !== 0)
         throw new Fault('InvalidParameter', `tar: ${said.trim()} ${failure instanceof Error ? failure.message : ''}`, {
           details: { worker: 'invalid' },

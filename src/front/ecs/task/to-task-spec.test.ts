@@ -1,0 +1,306 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import type { ContainerDefinition, RegisterTaskDefinitionRequest, TaskDefinition, TaskOverride } from '@aws-sdk/client-ecs';
+import { Fault, isFault } from '#base/fault.ts';
+import type { TaskSpec } from '#domain/task-spec.ts';
+import { fillDefaults } from '../definition/defaults.ts';
+import { validateDefinition } from '../definition/validate.ts';
+import { isolationWish } from './isolation.ts';
+import { toTaskSpec } from './to-task-spec.ts';
+
+const MIB = 1024 ** 2;
+const taskId = '0123456789abcdef0123456789abcdef';
+
+function definition(containers: ContainerDefinition[], fields: Partial<RegisterTaskDefinitionRequest> = {}): TaskDefinition {
+  const request: RegisterTaskDefinitionRequest = {
+    family: 'web',
+    requiresCompatibilities: ['FARGATE'],
+    networkMode: 'awsvpc',
+    cpu: '256',
+    memory: '512',
+    executionRoleArn: 'arn:aws:iam::123456789012:role/execution',
+    containerDefinitions: containers,
+    ...fields,
+  };
+  return fillDefaults(request, validateDefinition(request));
+}
+function spec(of: TaskDefinition, overrides: TaskOverride = {}): TaskSpec {
+  return toTaskSpec({ definition: of, overrides, taskId, isolation: 'auto', region: 'eu-west-1', arch: 'amd64' });
+}
+const web: ContainerDefinition = { name: 'web', image: 'nginx' };
+
+describe('a definition becomes what to run', () => {
+  it('with the defaults of Fargate', () => {
+    const { containers, ...task } = spec(definition([web]));
+    assert.deepEqual(task, {
+      cpuMillis: 250,
+      memoryBytes: 512 * MIB,
+      ephemeralBytes: 20 * 1024 ** 3,
+      isolation: 'auto',
+      platform: { os: 'linux', arch: 'amd64' },
+      pidMode: 'container',
+      sysctls: {},
+      volumes: [],
+    });
+    assert.deepEqual(containers, [
+      {
+        name: 'web',
+        image: 'nginx',
+        entryPoint: null,
+        command: null,
+        workingDirectory: null,
+        user: null,
+        environment: {},
+        essential: true,
+        cpuMillis: 0,
+        memoryBytes: null,
+        memoryReservationBytes: null,
+        ports: [],
+        dependsOn: [],
+        mounts: [],
+        readOnlyRoot: false,
+        capabilities: { add: [], drop: [] },
+        ulimits: [{ name: 'nofile', soft: 65_535, hard: 65_535 }],
+        initProcess: false,
+        tmpfs: [],
+        labels: {},
+        tty: false,
+        stdin: false,
+        startTimeoutMs: null,
+        stopTimeoutMs: 30_000,
+        stopSignal: null,
+        log: null,
+      },
+    ]);
+  });
+
+  it('the call overrides the definition', () => {
+    const of = definition([
+      {
+        ...web,
+        command: ['a'],
+        environment: [
+          { name: 'A', value: '1' },
+          { name: 'B', value: '2' },
+        ],
+        memory: 100,
+      },
+    ]);
+    const [container] = spec(of, {
+      cpu: '1 vCPU',
+      memory: '2GB',
+      containerOverrides: [
+        { name: 'web', command: ['b', 'c'], environment: [{ name: 'B', value: '3' }], memory: 200, memoryReservation: 50, cpu: 512 },
+      ],
+    }).containers;
+    assert.deepEqual(container?.command, ['b', 'c']);
+    assert.deepEqual(container?.environment, { A: '1', B: '3' });
+    assert.equal(container?.memoryBytes, 200 * MIB);
+    assert.equal(container?.memoryReservationBytes, 50 * MIB);
+    assert.equal(container?.cpuMillis, 500);
+    assert.equal(spec(of, { cpu: '1 vCPU', memory: '2GB' }).memoryBytes, 2048 * MIB);
+    assert.equal(spec(of, { ephemeralStorage: { sizeInGiB: 30 } }).ephemeralBytes, 30 * 1024 ** 3);
+  });
+
+  it('the log stream is prefix/container/task', () => {
+    const options = { 'awslogs-group': '/g', 'awslogs-region': 'us-west-2', 'awslogs-stream-prefix': 'p', 'awslogs-create-group': 'true' };
+    const [container] = spec(definition([{ ...web, logConfiguration: { logDriver: 'awslogs', options } }])).containers;
+    assert.deepEqual(container?.log, {
+      driver: 'awslogs',
+      region: 'us-west-2',
+      group: '/g',
+      stream: `p/web/${taskId}`,
+      createGroup: true,
+    });
+  });
+
+  it('bind volumes become scratch, and volumesFrom lends mounts', () => {
+    const of = definition(
+      [
+        { ...web, mountPoints: [{ sourceVolume: 'v', containerPath: '/data' }] },
+        { name: 'side', image: 'busybox', essential: false, volumesFrom: [{ sourceContainer: 'web', readOnly: true }] },
+      ],
+      { volumes: [{ name: 'v' }] },
+    );
+    const { volumes, containers } = spec(of);
+    assert.deepEqual(volumes, [{ name: 'v', kind: 'scratch' }]);
+    assert.deepEqual(containers[0]?.mounts, [{ volume: 'v', path: '/data', readOnly: false }]);
+    assert.deepEqual(containers[1]?.mounts, [{ volume: 'v', path: '/data', readOnly: true }]);
+  });
+
+  it('ports, ranges and kernel parameters', () => {
+    const of = definition([
+      {
+        ...web,
+        portMappings: [
+          { containerPort: 80, name: 'http' },
+          { containerPortRange: '9000-9001', protocol: 'udp' },
+        ],
+        systemControls: [{ namespace: 'net.core.somaxconn', value: '1024' }],
+      },
+    ]);
+    assert.deepEqual(spec(of).containers[0]?.ports, [
+      { containerPort: 80, protocol: 'tcp', name: 'http' },
+      { containerPort: 9000, protocol: 'udp', name: null },
+      { containerPort: 9001, protocol: 'udp', name: null },
+    ]);
+    assert.deepEqual(spec(of).sysctls, { 'net.core.somaxconn': '1024' });
+  });
+});
+
+describe('what a call is refused', () => {
+  const cases: [string, () => unknown, string][] = [
+    [
+      'an override of no container',
+      () => spec(definition([web]), { containerOverrides: [{ name: 'x' }] }),
+      'Override for container named x is not a container in the TaskDefinition.',
+    ],
+    [
+      'a size Fargate lacks',
+      () => spec(definition([web]), { cpu: '512' }),
+      'No Fargate configuration exists for given values: 512 CPU, 512 memory. See the Amazon ECS documentation for the valid values.',
+    ],
+    [
+      'a container larger than its task',
+      () => spec(definition([web]), { containerOverrides: [{ name: 'web', memory: 513 }] }),
+      "The 'memory' setting for container is greater than for the task.",
+    ],
+    [
+      'a volume kind that can not be run yet',
+      () => spec(definition([web], { volumes: [{ name: 'v', efsVolumeConfiguration: { fileSystemId: 'fs-1' } }] })),
+      "This task definition can't be run here yet, because of efsVolumeConfiguration (volume 'v'): berth has bind mounts on the task's own storage.",
+    ],
+    [
+      'secrets',
+      () => spec(definition([{ ...web, secrets: [{ name: 'A', valueFrom: 'a' }] }])),
+      "This task definition can't be run here yet, because of secrets (container 'web').",
+    ],
+    [
+      'an isolation that nobody has',
+      () => isolationWish([{ key: 'berth:isolation', value: 'vm' }], []),
+      "'vm' is not a value of the tag berth:isolation: use one of auto, container, gvisor, microvm.",
+    ],
+  ];
+  for (const [name, call, text] of cases) {
+    it(name, () => {
+      assert.throws(call, (error) => {
+        assert.ok(isFault(error));
+        assert.equal(error.message, text);
+        return true;
+      });
+    });
+  }
+
+  it("the call's isolation goes before the definition's", () => {
+    assert.equal(isolationWish([{ key: 'berth:isolation', value: 'gvisor' }], [{ key: 'berth:isolation', value: 'microvm' }]), 'gvisor');
+    assert.equal(isolationWish([], [{ key: 'berth:isolation', value: 'microvm' }]), 'microvm');
+    assert.equal(isolationWish([], []), 'auto');
+  });
+});
+
+const text = fc.oneof(fc.constantFrom('', 'web', 'side', 'v', '256', '512', '1 vCPU', '2GB', '/data', 'A'), fc.string({ maxLength: 8 }));
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+const list = <T>(arbitrary: fc.Arbitrary<T>) => maybe(fc.array(arbitrary, { maxLength: 3 }));
+const integer = fc.oneof(fc.integer({ min: -2, max: 3000 }), fc.integer());
+const pair = fc.record({ name: maybe(text), value: maybe(text) });
+const anyContainer = fc.record({
+  name: maybe(text),
+  image: maybe(text),
+  cpu: maybe(integer),
+  memory: maybe(integer),
+  memoryReservation: maybe(integer),
+  essential: maybe(fc.boolean()),
+  command: list(text),
+  entryPoint: list(text),
+  environment: list(pair),
+  secrets: list(fc.record({ name: text, valueFrom: text })),
+  mountPoints: list(fc.record({ sourceVolume: maybe(text), containerPath: maybe(text), readOnly: maybe(fc.boolean()) })),
+  volumesFrom: list(fc.record({ sourceContainer: maybe(text), readOnly: maybe(fc.boolean()) })),
+  dependsOn: list(fc.record({ containerName: text, condition: fc.constantFrom('START', 'COMPLETE', 'SUCCESS', 'HEALTHY', 'NEVER') })),
+  portMappings: list(
+    fc.record({
+      containerPort: maybe(integer),
+      hostPort: maybe(integer),
+      protocol: maybe(text),
+      containerPortRange: maybe(text),
+      name: maybe(text),
+    }),
+  ),
+  ulimits: list(fc.record({ name: text, softLimit: integer, hardLimit: integer })),
+  linuxParameters: maybe(
+    fc.record({ capabilities: maybe(fc.record({ add: list(text), drop: list(text) })), initProcessEnabled: maybe(fc.boolean()) }),
+  ),
+  logConfiguration: maybe(fc.record({ logDriver: text, options: maybe(fc.dictionary(text, text)) })),
+  healthCheck: maybe(fc.record({ command: list(text), interval: maybe(integer) })),
+  systemControls: list(fc.record({ namespace: maybe(text), value: maybe(text) })),
+  stopTimeout: maybe(integer),
+  startTimeout: maybe(integer),
+});
+const anyDefinition = fc.record({
+  family: text,
+  cpu: maybe(text),
+  memory: maybe(text),
+  networkMode: maybe(fc.constantFrom('awsvpc', 'bridge', 'x')),
+  requiresCompatibilities: list(fc.constantFrom('FARGATE', 'EC2')),
+  volumes: list(fc.record({ name: maybe(text), configuredAtLaunch: maybe(fc.boolean()) })),
+  containerDefinitions: maybe(fc.array(anyContainer, { maxLength: 3 })),
+  pidMode: maybe(text),
+});
+const anyOverride = fc.record({
+  cpu: maybe(text),
+  memory: maybe(text),
+  containerOverrides: list(
+    fc.record({
+      name: maybe(text),
+      command: list(text),
+      environment: list(pair),
+      cpu: maybe(integer),
+      memory: maybe(integer),
+      memoryReservation: maybe(integer),
+    }),
+  ),
+  ephemeralStorage: maybe(fc.record({ sizeInGiB: integer })),
+});
+
+describe('whatever is sent', () => {
+  it('registering throws nothing but Faults', () => {
+    fc.assert(
+      fc.property(anyDefinition, (request) => onlyFaults(() => validateDefinition(request as unknown as RegisterTaskDefinitionRequest))),
+      { numRuns: 300 },
+    );
+  });
+
+  it('running throws nothing but Faults', () => {
+    fc.assert(
+      fc.property(anyDefinition, anyOverride, (of, overrides) =>
+        onlyFaults(() => spec(of as unknown as TaskDefinition, overrides as unknown as TaskOverride)),
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('what could be registered is run with sizes that are sizes', () => {
+    const runnable = fc.record({
+      essential: fc.constant(true),
+      cpu: fc.integer({ min: 0, max: 128 }),
+      memory: maybe(fc.integer({ min: 4, max: 512 })),
+    });
+    fc.assert(
+      fc.property(fc.array(runnable, { minLength: 1, maxLength: 2 }), (containers) => {
+        const task = spec(definition(containers.map((container, index) => ({ ...container, name: `c${index}`, image: 'x' }))));
+        return task.containers.every((c) => Number.isInteger(c.cpuMillis) && (c.memoryBytes === null || c.memoryBytes <= task.memoryBytes));
+      }),
+    );
+  });
+});
+
+function onlyFaults(fn: () => unknown): boolean {
+  try {
+    fn();
+    return true;
+  } catch (error) {
+    if (error instanceof Fault) return true;
+    throw error;
+  }
+}

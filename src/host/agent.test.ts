@@ -16,7 +16,8 @@ import type { LogTarget } from '#domain/task-spec.ts';
 import { createHostAgent } from './agent.ts';
 import type { HostAgent } from './agent.ts';
 import { createMemoryJournal } from './journal.ts';
-import { assignmentOf, containerSpec, createFakeImages, createFakeNetwork, fakeHostInfo, taskSpec } from './testing.ts';
+import { containerSpec, taskSpec } from '#domain/samples.ts';
+import { assignmentOf, createFakeImages, createFakeNetwork, fakeHostInfo } from './testing.ts';
 
 const ID = '0123456789abcdef0123456789abcdef';
 const awslogs: LogTarget = { driver: 'awslogs', region: 'us-east-1', group: 'g', stream: 's', createGroup: false };

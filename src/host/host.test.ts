@@ -9,7 +9,7 @@ import { createApiForward } from './api-forward.ts';
 import { memoryOf, readHostInfo, readHostUsage, reserveOf } from './info.ts';
 import { outcomeOf } from './outcome.ts';
 import { createSlots } from './slots.ts';
-import { containerSpec, taskSpec } from './testing.ts';
+import { containerSpec, taskSpec } from '#domain/samples.ts';
 
 test('slots let so many in, in order, and those who wait may leave', async () => {
   const slots = createSlots(2);

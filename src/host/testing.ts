@@ -1,11 +1,13 @@
 /** For tests and simulations: the parts around a host agent that need no machine, and assignments to give it. */
 import { join } from 'node:path';
 import { Fault } from '#base/fault.ts';
-import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
+import { containerSpec, taskSpec } from '#domain/samples.ts';
 import type { HostInfo } from '#domain/records.ts';
 import type { Images, PreparedImage } from '#image/types.ts';
 import type { Assignment } from '#link/protocol.ts';
 import type { Network } from '#network/types.ts';
+
+export { containerSpec, taskSpec };
 
 /** Images that are always here; a ref that begins with `missing` is not. Pins are really kept, so that a test can ask. */
 export function createFakeImages(): Images & { pins(): ReadonlyMap<string, string[]> } {
@@ -78,53 +80,6 @@ export function fakeHostInfo(change: Partial<HostInfo> = {}): HostInfo {
     strictCapacity: false,
     occupiedCidrs: [],
     cidrSeed: 1,
-    ...change,
-  };
-}
-
-export function containerSpec(change: Partial<ContainerSpec> = {}): ContainerSpec {
-  return {
-    name: 'app',
-    image: 'app:1',
-    entryPoint: null,
-    command: null,
-    workingDirectory: null,
-    user: null,
-    environment: {},
-    essential: true,
-    cpuMillis: 0,
-    memoryBytes: null,
-    memoryReservationBytes: null,
-    ports: [],
-    dependsOn: [],
-    mounts: [],
-    readOnlyRoot: false,
-    capabilities: { add: [], drop: [] },
-    ulimits: [],
-    initProcess: false,
-    tmpfs: [],
-    labels: {},
-    tty: false,
-    stdin: false,
-    startTimeoutMs: null,
-    stopTimeoutMs: 30_000,
-    stopSignal: null,
-    log: null,
-    ...change,
-  };
-}
-
-export function taskSpec(change: Partial<TaskSpec> = {}): TaskSpec {
-  return {
-    cpuMillis: 250,
-    memoryBytes: 512 * 1024 ** 2,
-    ephemeralBytes: 20 * 1024 ** 3,
-    isolation: 'auto',
-    platform: { os: 'linux', arch: 'amd64' },
-    pidMode: 'container',
-    sysctls: {},
-    volumes: [],
-    containers: [containerSpec()],
     ...change,
   };
 }

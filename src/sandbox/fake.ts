@@ -86,8 +86,7 @@ export function createFakeWorld(options: FakeWorldOptions): FakeWorld {
       const task = tasks.get(taskId);
       tasks.delete(taskId);
       began.delete(taskId);
-      task?.detach();
-      task?.die('removed');
+      task?.die('it was removed');
     },
   };
 }
@@ -131,6 +130,7 @@ function sandboxOf(world: FakeWorld, taskId: string, task: FakeTask): Sandbox {
     stats: async () => alive(() => task.stats()),
     async release() {
       if (task.running()) throw new Fault('Conflict', `containers of task ${taskId} still run`);
+      task.detach();
       world.remove(taskId);
     },
     detach: () => task.detach(),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isFault } from '#base/fault.ts';
+import { containerSpec } from '#domain/samples.ts';
 import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
 import type { ImageRunConfig } from '#image/types.ts';
 import type { SandboxPlan } from '../driver.ts';
@@ -12,37 +13,7 @@ import { dockerSeccomp } from './seccomp.ts';
 
 const MIB = 1024 * 1024;
 
-function container(change: Partial<ContainerSpec> = {}): ContainerSpec {
-  return {
-    name: 'app',
-    image: 'example/app:1',
-    entryPoint: null,
-    command: null,
-    workingDirectory: null,
-    user: null,
-    environment: {},
-    essential: true,
-    cpuMillis: 0,
-    memoryBytes: null,
-    memoryReservationBytes: null,
-    ports: [],
-    dependsOn: [],
-    mounts: [],
-    readOnlyRoot: false,
-    capabilities: { add: [], drop: [] },
-    ulimits: [],
-    initProcess: false,
-    tmpfs: [],
-    labels: {},
-    tty: false,
-    stdin: false,
-    startTimeoutMs: null,
-    stopTimeoutMs: 30_000,
-    stopSignal: null,
-    log: null,
-    ...change,
-  };
-}
+const container = (change: Partial<ContainerSpec> = {}) => containerSpec({ image: 'example/app:1', ...change });
 
 const image: ImageRunConfig = {
   entrypoint: ['/entry'],
@@ -155,7 +126,7 @@ test('nothing to run is a clear failure', () => {
   const bare = { ...image, entrypoint: [], cmd: [] };
   assert.throws(
     () => argsOf(container(), bare),
-    (error) => isFault(error, 'CannotStartContainer') && /^CannotStartContainerError: no command specified/.test(error.message),
+    (error) => isFault(error, 'CannotStartContainer') && error.message.startsWith('CannotStartContainerError: no command specified'),
   );
 });
 

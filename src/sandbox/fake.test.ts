@@ -1,0 +1,41 @@
+import { realClock } from '#base/clock.ts';
+import { hexId } from '#base/ids.ts';
+import { realRandom } from '#base/random.ts';
+import type { ContainerSpec } from '#domain/task-spec.ts';
+import { containerSpec, taskSpec } from '#domain/samples.ts';
+import { sandboxConformance } from '../../test/conformance/sandbox.ts';
+import type { Life } from '../../test/conformance/sandbox.ts';
+import { createFakeDriver, createFakeWorld } from './fake.ts';
+
+function container(life: Life, change: Partial<ContainerSpec> = {}): ContainerSpec {
+  const command = (life.prints ?? []).map((line) => `print=${line}`);
+  if (life.exits !== undefined) command.push('run-ms=5', `exit=${life.exits}`);
+  if (life.deaf) command.push('stop-ms=600000');
+  if (life.broken) command.push('fail-start=exec: no such file or directory');
+  return containerSpec({ command, ...change });
+}
+
+sandboxConformance('fake', async () => {
+  const clock = realClock();
+  const random = realRandom();
+  const world = createFakeWorld({ clock });
+  return {
+    driver: createFakeDriver(world, { clock }),
+    container,
+    script: null,
+    async plan(containers, change = {}) {
+      return {
+        taskId: hexId(random),
+        spec: taskSpec({ containers, ...change }),
+        dir: '/nowhere',
+        network: { ip: '', mac: '', gatewayIp: '', gatewayMac: '', hostname: 'h', mtu: 1500, routerNetns: '', routerIf: '' },
+        images: {},
+        environment: {},
+        runtimeIds: {},
+        files: {},
+        volumes: {},
+      };
+    },
+    close: async () => {},
+  };
+});

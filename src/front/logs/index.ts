@@ -1,0 +1,51 @@
+/** Amazon CloudWatch Logs, as far as it is served. Reference: CloudWatch Logs API reference, version 2014-03-28. */
+import type { ApiSpec } from '#gateway/types.ts';
+import type { Logs } from '#logs/types.ts';
+import { createLogGroupOperation } from './create-log-group.ts';
+import { createLogStreamOperation } from './create-log-stream.ts';
+import { deleteLogGroupOperation } from './delete-log-group.ts';
+import { deleteLogStreamOperation } from './delete-log-stream.ts';
+import { deleteRetentionPolicyOperation } from './delete-retention-policy.ts';
+import { describeLogGroupsOperation } from './describe-log-groups.ts';
+import { describeLogStreamsOperation } from './describe-log-streams.ts';
+import { filterLogEventsOperation } from './filter-log-events.ts';
+import { getLogEventsOperation } from './get-log-events.ts';
+import { listTagsForResourceOperation } from './list-tags-for-resource.ts';
+import { listTagsLogGroupOperation } from './list-tags-log-group.ts';
+import { putLogEventsOperation } from './put-log-events.ts';
+import { putRetentionPolicyOperation } from './put-retention-policy.ts';
+import { tagLogGroupOperation } from './tag-log-group.ts';
+import { tagResourceOperation } from './tag-resource.ts';
+import { untagLogGroupOperation } from './untag-log-group.ts';
+import { untagResourceOperation } from './untag-resource.ts';
+import { logsErrors } from './errors.ts';
+
+export function createLogsApi(deps: { logs: Logs }): ApiSpec {
+  const make = [
+    createLogGroupOperation,
+    createLogStreamOperation,
+    deleteLogGroupOperation,
+    deleteLogStreamOperation,
+    deleteRetentionPolicyOperation,
+    describeLogGroupsOperation,
+    describeLogStreamsOperation,
+    filterLogEventsOperation,
+    getLogEventsOperation,
+    listTagsForResourceOperation,
+    listTagsLogGroupOperation,
+    putLogEventsOperation,
+    putRetentionPolicyOperation,
+    tagLogGroupOperation,
+    tagResourceOperation,
+    untagLogGroupOperation,
+    untagResourceOperation,
+  ];
+  return {
+    service: 'logs',
+    protocol: 'json-1.1',
+    target: 'Logs_20140328',
+    schemaPackage: '@aws-sdk/client-cloudwatch-logs',
+    errors: logsErrors,
+    operations: make.map((operation) => operation(deps.logs)),
+  };
+}

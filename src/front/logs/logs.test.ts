@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, it } from 'node:test';
+import { CloudWatchLogs, paginateDescribeLogGroups, paginateFilterLogEvents, type FilteredLogEvent } from '@aws-sdk/client-cloudwatch-logs';
+import { realClock } from '#base/clock.ts';
+import { silentLog } from '#base/log.ts';
+import { realRandom } from '#base/random.ts';
+import { authorizeRoot, createGateway, openKeys, type Gateway } from '#gateway/index.ts';
+import { createLogs, type Logs } from '#logs/index.ts';
+import { createLogsApi } from './index.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'berth-front-logs-'));
+const deps = { clock: realClock(), random: realRandom(), log: silentLog };
+const keys = openKeys(deps, { path: join(folder, 'keys.json'), account: '123456789012' });
+let gateway: Gateway;
+let logs: Logs;
+let client: CloudWatchLogs;
+
+before(async () => {
+  logs = createLogs({ ...deps, dir: join(folder, 'logs') });
+  gateway = createGateway({ ...deps, apis: [createLogsApi({ logs })], keys, authorize: authorizeRoot, version: 'test' });
+  const port = await gateway.listen({ host: '127.0.0.1', port: 0 });
+  client = new CloudWatchLogs({ endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', maxAttempts: 1, credentials: keys.root });
+});
+
+after(async () => {
+  client.destroy();
+  await gateway.close();
+  await logs.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('makes, shows, tags and deletes log groups', async () => {
+  const logGroupName = '/ecs/web';
+  await client.createLogGroup({ logGroupName, tags: { team: 'a' } });
+  await assert.rejects(client.createLogGroup({ logGroupName }), {
+    name: 'ResourceAlreadyExistsException',
+    message: 'The specified log group already exists',
+  });
+  await assert.rejects(client.createLogGroup({ logGroupName: 'a b' }), { name: 'InvalidParameterException' });
+  await assert.rejects(client.createLogGroup({ logGroupName: 'k', kmsKeyId: 'arn' }), { name: 'InvalidOperationException' });
+  await client.putRetentionPolicy({ logGroupName, retentionInDays: 14 });
+  const { logGroups } = await client.describeLogGroups({ logGroupNamePrefix: '/ecs' });
+  const { creationTime, ...group } = logGroups![0]!;
+  assert.ok(Math.abs(creationTime! - Date.now()) < 10_000);
+  assert.deepEqual(group, {
+    logGroupName,
+    retentionInDays: 14,
+    metricFilterCount: 0,
+    arn: 'arn:aws:logs:us-east-1:123456789012:log-group:/ecs/web:*',
+    logGroupArn: 'arn:aws:logs:us-east-1:123456789012:log-group:/ecs/web',
+    storedBytes: 0,
+    logGroupClass: 'STANDARD',
+    deletionProtectionEnabled: false,
+  });
+  await client.deleteRetentionPolicy({ logGroupName });
+  const identified = await client.describeLogGroups({ logGroupIdentifiers: [group.logGroupArn!, 'none'] });
+  assert.equal(identified.logGroups?.[0]?.retentionInDays, undefined);
+  assert.equal(identified.logGroups?.length, 1);
+  const resourceArn = group.logGroupArn!;
+  await client.tagResource({ resourceArn, tags: { b: '2' } });
+  await client.tagLogGroup({ logGroupName, tags: { c: '3' } });
+  await client.untagResource({ resourceArn: `${resourceArn}:*`, tagKeys: ['team'] });
+  await client.untagLogGroup({ logGroupName, tags: ['c'] });
+  assert.deepEqual((await client.listTagsForResource({ resourceArn })).tags, { b: '2' });
+  assert.deepEqual((await client.listTagsLogGroup({ logGroupName })).tags, { b: '2' });
+  const elsewhere = resourceArn.replace('us-east-1', 'eu-west-1');
+  await assert.rejects(client.listTagsForResource({ resourceArn: elsewhere }), { name: 'ResourceNotFoundException' });
+  for (let i = 0; i < 7; i++) await client.createLogGroup({ logGroupName: `page-${i}` });
+  const names: string[] = [];
+  for await (const page of paginateDescribeLogGroups({ client, pageSize: 3 }, { logGroupNamePrefix: 'page' })) {
+    names.push(...page.logGroups!.map((one) => one.logGroupName!));
+  }
+  assert.deepEqual(
+    names,
+    [0, 1, 2, 3, 4, 5, 6].map((i) => `page-${i}`),
+  );
+  await assert.rejects(client.describeLogGroups({ limit: 51 }), { message: /Value '51' at 'limit'.*less than or equal to 50/ });
+  await assert.rejects(client.describeLogGroups({ nextToken: 'x' }), { message: /nextToken is invalid/ });
+  await client.deleteLogGroup({ logGroupName });
+  await assert.rejects(client.deleteLogGroup({ logGroupName }), {
+    name: 'ResourceNotFoundException',
+    message: 'The specified log group does not exist.',
+  });
+});
+
+it('puts, gets and filters events, and describes their streams', async () => {
+  const logGroupName = 'app';
+  const logStreamName = 'web/nginx/0123';
+  await client.createLogGroup({ logGroupName });
+  await client.createLogStream({ logGroupName, logStreamName });
+  await assert.rejects(client.createLogStream({ logGroupName, logStreamName }), { name: 'ResourceAlreadyExistsException' });
+  const now = Date.now();
+  const logEvents = Array.from({ length: 25 }, (_, i) => ({ timestamp: now + i, message: `line ${i} ü` }));
+  assert.equal((await client.putLogEvents({ logGroupName, logStreamName, logEvents })).rejectedLogEventsInfo, undefined);
+  const late = await client.putLogEvents({
+    logGroupName,
+    logStreamName,
+    logEvents: [{ timestamp: now - 20 * 24 * 3600_000, message: 'old' }],
+  });
+  assert.deepEqual(late.rejectedLogEventsInfo, { tooOldLogEventEndIndex: 1 });
+  await assert.rejects(client.putLogEvents({ logGroupName, logStreamName: 'none', logEvents }), {
+    name: 'ResourceNotFoundException',
+    message: 'The specified log stream does not exist.',
+  });
+  const tail = await client.getLogEvents({ logGroupName, logStreamName, limit: 2 });
+  assert.deepEqual(
+    tail.events?.map((event) => event.message),
+    ['line 23 ü', 'line 24 ü'],
+  );
+  assert.match(tail.nextForwardToken!, /^f\/\d{56}\/s$/);
+  const same = await client.getLogEvents({ logGroupName, logStreamName, nextToken: tail.nextForwardToken! });
+  assert.deepEqual([same.events, same.nextForwardToken], [[], tail.nextForwardToken]);
+  const found: FilteredLogEvent[] = [];
+  for await (const page of paginateFilterLogEvents({ client, pageSize: 4 }, { logGroupName, filterPattern: '"line 1"' }))
+    found.push(...page.events!);
+  assert.equal(found.length, 11);
+  assert.equal(new Set(found.map((event) => event.eventId)).size, 11);
+  assert.equal(found[0]?.logStreamName, logStreamName);
+  const { logStreams } = await client.describeLogStreams({ logGroupIdentifier: 'app', orderBy: 'LastEventTime', descending: true });
+  assert.equal(logStreams?.[0]?.lastEventTimestamp, now + 24);
+  assert.equal(logStreams?.[0]?.firstEventTimestamp, now);
+  assert.equal(logStreams?.[0]?.arn, `arn:aws:logs:us-east-1:123456789012:log-group:app:log-stream:${logStreamName}`);
+  await assert.rejects(client.describeLogStreams({ logGroupName, orderBy: 'LastEventTime', logStreamNamePrefix: 'w' }), {
+    message: /^Cannot order by LastEventTime/,
+  });
+  await assert.rejects(client.describeLogStreams({}), { message: /Exactly one of/ });
+  await client.deleteLogStream({ logGroupName, logStreamName });
+  await assert.rejects(client.getLogEvents({ logGroupName, logStreamName }), { name: 'ResourceNotFoundException' });
+});

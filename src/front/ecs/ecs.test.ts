@@ -1,0 +1,417 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import {
+  CreateClusterCommand,
+  CreateServiceCommand,
+  DeleteAccountSettingCommand,
+  DeleteClusterCommand,
+  DeleteTaskDefinitionsCommand,
+  DeregisterTaskDefinitionCommand,
+  DescribeCapacityProvidersCommand,
+  DescribeClustersCommand,
+  DescribeContainerInstancesCommand,
+  DescribeServicesCommand,
+  DescribeTaskDefinitionCommand,
+  DescribeTasksCommand,
+  ECSClient,
+  ListAccountSettingsCommand,
+  ListAttributesCommand,
+  ListContainerInstancesCommand,
+  ListServicesCommand,
+  ListTagsForResourceCommand,
+  ListTaskDefinitionFamiliesCommand,
+  ListTasksCommand,
+  paginateListTaskDefinitions,
+  PutAccountSettingCommand,
+  PutAttributesCommand,
+  PutClusterCapacityProvidersCommand,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
+  UpdateClusterSettingsCommand,
+  waitUntilTasksStopped,
+  type RunTaskCommandInput,
+  type Task,
+} from '@aws-sdk/client-ecs';
+import { realClock } from '#base/clock.ts';
+import { silentLog } from '#base/log.ts';
+import { realRandom } from '#base/random.ts';
+import type { HostRecord } from '#domain/records.ts';
+import type { TaskObserved, TaskRecord } from '#domain/task.ts';
+import { authorizeRoot, createGateway, openKeys, type Gateway } from '#gateway/index.ts';
+import { ensureRegion } from '#intent/index.ts';
+import { createSqliteStore } from '#store/index.ts';
+import type { Store } from '#store/types.ts';
+import { createEcsApi } from './index.ts';
+
+const GIB = 1024 ** 3;
+const region = 'us-west-2';
+const account = '123456789012';
+const arn = (resource: string) => `arn:aws:ecs:${region}:${account}:${resource}`;
+const folder = mkdtempSync(join(tmpdir(), 'berth-ecs-'));
+const deps = { clock: realClock(), random: realRandom(), log: silentLog };
+const keys = openKeys(deps, { path: join(folder, 'keys.json'), account });
+let store: Store;
+let gateway: Gateway;
+let ecs: ECSClient;
+let subnets: string[];
+
+before(async () => {
+  store = await createSqliteStore({ path: ':memory:' });
+  await store.write((tx) => tx.hosts.put(host, 0));
+  const intent = { ...deps, store };
+  gateway = createGateway({
+    ...deps,
+    apis: [createEcsApi(intent)],
+    keys,
+    authorize: authorizeRoot,
+    beforeCall: (context) => ensureRegion(intent, context),
+    version: 'test',
+  });
+  const port = await gateway.listen({ host: '127.0.0.1', port: 0 });
+  ecs = new ECSClient({ endpoint: `http://127.0.0.1:${port}`, region, maxAttempts: 1, credentials: keys.root });
+  await ecs.send(new DescribeClustersCommand({}));
+  subnets = (await store.read((tx) => tx.subnets.list({ account, region }))).map((subnet) => subnet.key.id);
+  await ecs.send(new RegisterTaskDefinitionCommand(web));
+});
+
+after(async () => {
+  ecs.destroy();
+  await gateway.close();
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const host: Omit<HostRecord, 'revision'> = {
+  key: { hostId: 'host-1' },
+  status: 'CONNECTED',
+  seenAt: 0,
+  usage: { freeMemoryBytes: 20 * GIB, freeDiskBytes: GIB, loadPercent: 0, tasks: 0 },
+  info: {
+    hostname: 'one',
+    arch: 'amd64',
+    cpuMillis: 2000,
+    memoryBytes: 24 * GIB,
+    reserveBytes: GIB,
+    isolation: [{ kind: 'container', works: true, reason: '' }],
+    strictCapacity: false,
+    occupiedCidrs: [],
+    cidrSeed: 3,
+  },
+};
+const web = {
+  family: 'web',
+  requiresCompatibilities: ['FARGATE' as const],
+  networkMode: 'awsvpc' as const,
+  cpu: '256',
+  memory: '512',
+  containerDefinitions: [{ name: 'web', image: 'nginx', portMappings: [{ containerPort: 80 }] }],
+  tags: [{ key: 'team', value: 'a' }],
+};
+const run = (fields: Partial<RunTaskCommandInput> = {}) =>
+  ecs.send(
+    new RunTaskCommand({
+      taskDefinition: 'web',
+      launchType: 'FARGATE',
+      networkConfiguration: { awsvpcConfiguration: { subnets } },
+      ...fields,
+    }),
+  );
+const refused = (name: string, text?: string | RegExp) => (error: unknown) => {
+  assert.ok(error instanceof Error);
+  assert.equal(error.name, name, error.message);
+  if (typeof text === 'string') assert.equal(error.message, text);
+  else if (text !== undefined) assert.match(error.message, text);
+  return true;
+};
+const idOf = (task: Task | undefined) => task?.taskArn?.split('/').at(-1) ?? '';
+
+/** What a host would report. */
+async function observe(id: string, fields: Partial<TaskObserved>): Promise<void> {
+  await store.write(async (tx) => {
+    const task = (await tx.tasks.byId(id)) as TaskRecord;
+    await tx.tasks.setObserved(task.key, { ...task.observed, ...fields }, task.revision);
+  });
+}
+
+describe('clusters', () => {
+  it('default is there, with its providers', async () => {
+    const { clusters } = await ecs.send(new DescribeClustersCommand({ include: ['SETTINGS', 'STATISTICS', 'TAGS', 'CONFIGURATIONS'] }));
+    const [cluster] = clusters ?? [];
+    assert.equal(cluster?.clusterArn, arn('cluster/default'));
+    assert.deepEqual(cluster?.capacityProviders, ['FARGATE', 'FARGATE_SPOT']);
+    assert.deepEqual(cluster?.settings, [{ name: 'containerInsights', value: 'disabled' }]);
+    assert.equal(cluster?.statistics?.length, 12);
+  });
+
+  it('are made, changed and deleted; names and ARNs serve alike', async () => {
+    const made = await ecs.send(new CreateClusterCommand({ clusterName: 'blue', tags: [{ key: 'a', value: 'b' }] }));
+    assert.deepEqual(made.cluster?.tags, [{ key: 'a', value: 'b' }]);
+    const name = arn('cluster/blue');
+    await ecs.send(new UpdateClusterSettingsCommand({ cluster: name, settings: [{ name: 'containerInsights', value: 'enabled' }] }));
+    const strategy = [{ capacityProvider: 'FARGATE_SPOT', weight: 1, base: 0 }];
+    const put = await ecs.send(
+      new PutClusterCapacityProvidersCommand({
+        cluster: 'blue',
+        capacityProviders: ['FARGATE_SPOT'],
+        defaultCapacityProviderStrategy: strategy,
+      }),
+    );
+    assert.deepEqual(put.cluster?.defaultCapacityProviderStrategy, strategy);
+    assert.deepEqual(put.cluster?.settings, [{ name: 'containerInsights', value: 'enabled' }]);
+    const { tasks } = await run({ cluster: name, launchType: undefined });
+    assert.equal(tasks?.[0]?.capacityProviderName, 'FARGATE_SPOT');
+    await assert.rejects(ecs.send(new DeleteClusterCommand({ cluster: 'blue' })), refused('ClusterContainsTasksException'));
+    await observe(idOf(tasks?.[0]), { status: 'STOPPED' });
+    assert.equal((await ecs.send(new DeleteClusterCommand({ cluster: 'blue' }))).cluster?.status, 'INACTIVE');
+    const { clusters, failures } = await ecs.send(new DescribeClustersCommand({ clusters: ['blue', 'nope', arn('cluster/default')] }));
+    assert.deepEqual(
+      clusters?.map((cluster) => cluster.status),
+      ['INACTIVE', 'ACTIVE'],
+    );
+    assert.deepEqual(failures, [{ arn: arn('cluster/nope'), reason: 'MISSING' }]);
+    await assert.rejects(run({ cluster: 'blue' }), refused('ClusterNotFoundException', 'Cluster not found.'));
+  });
+
+  it('have capacity providers, and neither services nor container instances', async () => {
+    const { capacityProviders, failures } = await ecs.send(new DescribeCapacityProvidersCommand({ capacityProviders: ['FARGATE', 'x'] }));
+    assert.equal(capacityProviders?.[0]?.capacityProviderArn, arn('capacity-provider/FARGATE'));
+    assert.deepEqual(failures, [{ arn: arn('capacity-provider/x'), reason: 'MISSING' }]);
+    assert.deepEqual((await ecs.send(new ListServicesCommand({}))).serviceArns, []);
+    assert.deepEqual((await ecs.send(new ListContainerInstancesCommand({}))).containerInstanceArns, []);
+    const services = await ecs.send(new DescribeServicesCommand({ services: ['s'] }));
+    assert.deepEqual(services.failures, [{ arn: arn('service/default/s'), reason: 'MISSING' }]);
+    const instances = await ecs.send(new DescribeContainerInstancesCommand({ containerInstances: ['i'] }));
+    assert.equal(instances.failures?.[0]?.reason, 'MISSING');
+    const service = new CreateServiceCommand({ serviceName: 's', taskDefinition: 'web' });
+    await assert.rejects(ecs.send(service), (error: unknown) => error instanceof Error && /CreateService/.test(error.message));
+  });
+});
+
+describe('task definitions', () => {
+  it('live: registered, described, listed, deregistered, deleted', async () => {
+    for (let i = 0; i < 3; i++) await ecs.send(new RegisterTaskDefinitionCommand({ ...web, family: 'life' }));
+    const { taskDefinition, tags } = await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: 'life', include: ['TAGS'] }));
+    assert.equal(taskDefinition?.taskDefinitionArn, arn('task-definition/life:3'));
+    assert.ok(taskDefinition?.registeredAt instanceof Date);
+    assert.equal(taskDefinition?.registeredBy, `arn:aws:iam::${account}:root`);
+    assert.deepEqual(tags, web.tags);
+    const listed: string[] = [];
+    for await (const page of paginateListTaskDefinitions({ client: ecs, pageSize: 2 }, { familyPrefix: 'life', sort: 'DESC' })) {
+      listed.push(...(page.taskDefinitionArns ?? []));
+    }
+    assert.deepEqual(
+      listed,
+      [3, 2, 1].map((revision) => arn(`task-definition/life:${revision}`)),
+    );
+    await ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: arn('task-definition/life:3') }));
+    await assert.rejects(run({ taskDefinition: 'life:3' }), refused('ClientException', 'TaskDefinition is inactive'));
+    const { taskDefinitions, failures } = await ecs.send(new DeleteTaskDefinitionsCommand({ taskDefinitions: ['life:3', 'life:2'] }));
+    assert.equal(taskDefinitions?.[0]?.status, 'DELETE_IN_PROGRESS');
+    assert.equal(failures?.[0]?.arn, arn('task-definition/life:2'));
+    const { families } = await ecs.send(new ListTaskDefinitionFamiliesCommand({ familyPrefix: 'li', status: 'ACTIVE' }));
+    assert.deepEqual(families, ['life']);
+  });
+
+  it('that are wrong or absent get AWS’s texts', async () => {
+    const wrong = new RegisterTaskDefinitionCommand({ ...web, memory: undefined });
+    await assert.rejects(ecs.send(wrong), refused('ClientException', "Fargate requires that 'memory' be defined at the task level."));
+    const absent = new DescribeTaskDefinitionCommand({ taskDefinition: 'nope' });
+    await assert.rejects(ecs.send(absent), refused('ClientException', 'Unable to describe task definition.'));
+  });
+});
+
+describe('a task', () => {
+  it('is answered at once as AWS answers', async () => {
+    const { tasks, failures } = await run({ tags: [{ key: 'a', value: 'b' }], propagateTags: 'TASK_DEFINITION', startedBy: 'me' });
+    assert.deepEqual(failures, []);
+    const [task] = tasks ?? [];
+    assert.match(task?.taskArn ?? '', new RegExp(`^${arn('task/default/')}[0-9a-f]{32}$`));
+    assert.equal(task?.lastStatus, 'PROVISIONING');
+    assert.equal(task?.desiredStatus, 'RUNNING');
+    assert.equal(task?.group, 'family:web');
+    assert.equal(task?.cpu, '256');
+    assert.equal(task?.memory, '512');
+    assert.equal(task?.launchType, 'FARGATE');
+    assert.equal(task?.platformVersion, '1.4.0');
+    assert.match(task?.availabilityZone ?? '', /^us-west-2[abc]$/);
+    assert.deepEqual(task?.attributes, [{ name: 'ecs.cpu-architecture', value: 'x86_64' }]);
+    assert.deepEqual(task?.overrides, { containerOverrides: [{ name: 'web' }], inferenceAcceleratorOverrides: [] });
+    assert.deepEqual(task?.tags, [
+      { key: 'team', value: 'a' },
+      { key: 'a', value: 'b' },
+    ]);
+    const [attachment] = task?.attachments ?? [];
+    assert.equal(attachment?.type, 'ElasticNetworkInterface');
+    assert.equal(attachment?.status, 'PRECREATED');
+    assert.deepEqual(
+      attachment?.details?.map((detail) => detail.name),
+      ['subnetId'],
+    );
+    assert.equal(task?.containers?.[0]?.lastStatus, 'PENDING');
+    const listed = await ecs.send(new ListTasksCommand({ startedBy: 'me' }));
+    assert.deepEqual(listed.taskArns, [task?.taskArn]);
+  });
+
+  it('is described from what is wished, where it is and what is seen', async () => {
+    const { tasks } = await run({ overrides: { containerOverrides: [{ name: 'web', command: ['x'] }] } });
+    const id = idOf(tasks?.[0]);
+    await store.write(async (tx) => {
+      const task = (await tx.tasks.byId(id)) as TaskRecord;
+      const attachmentId = tasks?.[0]?.attachments?.[0]?.id ?? '';
+      const placement = { hostId: 'host-1', fence: 1, eniId: 'eni-1', attachmentId, ip: '10.1.0.4', mac: '02:00:00:00:00:01', at: 1 };
+      await tx.tasks.setPlacement(task.key, placement, task.revision);
+    });
+    const container = { name: 'web', status: 'STOPPED' as const, runtimeId: `${id}-1`, imageDigest: 'sha256:1', exitCode: 137 };
+    await observe(id, {
+      status: 'STOPPED',
+      isolation: 'container',
+      startedAt: 1_700_000_000_000,
+      stoppedAt: 1_700_000_001_500,
+      stop: { code: 'EssentialContainerExited', reason: 'Essential container in task exited' },
+      containers: [{ ...container, reason: 'OutOfMemoryError: killed', startedAt: null, finishedAt: null }],
+    });
+    const described = await ecs.send(new DescribeTasksCommand({ tasks: [id, 'f'.repeat(32)] }));
+    const [task] = described.tasks ?? [];
+    assert.deepEqual(described.failures, [{ arn: arn(`task/default/${'f'.repeat(32)}`), reason: 'MISSING' }]);
+    assert.equal(task?.desiredStatus, 'STOPPED');
+    assert.equal(task?.stopCode, 'EssentialContainerExited');
+    assert.equal(task?.stoppedReason, 'Essential container in task exited');
+    assert.equal(task?.stoppedAt?.getTime(), 1_700_000_001_500);
+    assert.equal(task?.attachments?.[0]?.status, 'DELETED');
+    assert.equal(task?.attachments?.[0]?.id, tasks?.[0]?.attachments?.[0]?.id);
+    const details = Object.fromEntries(task?.attachments?.[0]?.details?.map((detail) => [detail.name, detail.value]) ?? []);
+    assert.equal(details['networkInterfaceId'], 'eni-1');
+    assert.equal(details['privateIPv4Address'], '10.1.0.4');
+    assert.equal(details['privateDnsName'], 'ip-10-1-0-4.us-west-2.compute.internal');
+    assert.ok(task?.attributes?.some((attribute) => attribute.name === 'berth.isolation' && attribute.value === 'container'));
+    assert.equal(task?.containers?.[0]?.exitCode, 137);
+    assert.equal(task?.containers?.[0]?.reason, 'OutOfMemoryError: killed');
+    assert.deepEqual(
+      task?.containers?.[0]?.networkInterfaces?.map((one) => one.privateIpv4Address),
+      ['10.1.0.4'],
+    );
+    assert.deepEqual(task?.overrides?.containerOverrides, [{ name: 'web', command: ['x'] }]);
+    assert.deepEqual(task?.tags, []);
+    await waitUntilTasksStopped({ client: ecs, maxWaitTime: 20 }, { tasks: [id] });
+  });
+
+  it('is stopped once, with the caller’s reason', async () => {
+    const { tasks } = await run();
+    const { task } = await ecs.send(new StopTaskCommand({ task: tasks?.[0]?.taskArn, reason: 'enough' }));
+    assert.equal(task?.desiredStatus, 'STOPPED');
+    assert.equal(task?.stopCode, 'UserInitiated');
+    assert.equal(task?.stoppedReason, 'enough');
+    const { taskArns } = await ecs.send(new ListTasksCommand({ desiredStatus: 'STOPPED', family: 'web' }));
+    assert.ok(taskArns?.includes(task?.taskArn ?? ''));
+    const absent = new StopTaskCommand({ task: 'f'.repeat(32) });
+    await assert.rejects(ecs.send(absent), refused('InvalidParameterException', 'The referenced task was not found.'));
+  });
+
+  it('is listed page by page', async () => {
+    const { tasks } = await run({ count: 5, group: 'pages', startedBy: 'pages' });
+    const seen: string[] = [];
+    let nextToken: string | undefined;
+    do {
+      const page = await ecs.send(new ListTasksCommand({ startedBy: 'pages', maxResults: 2, nextToken }));
+      assert.ok((page.taskArns?.length ?? 0) <= 2);
+      seen.push(...(page.taskArns ?? []));
+      nextToken = page.nextToken;
+    } while (nextToken !== undefined);
+    assert.deepEqual(seen.toSorted(), tasks?.map((task) => task.taskArn).toSorted());
+    assert.deepEqual((await ecs.send(new ListTasksCommand({ desiredStatus: 'PENDING' }))).taskArns, []);
+  });
+
+  it('is refused in AWS’s words', async () => {
+    const cases: [Partial<RunTaskCommandInput>, string, string | RegExp][] = [
+      [
+        { networkConfiguration: undefined },
+        'InvalidParameterException',
+        "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+      ],
+      [{ taskDefinition: 'nope' }, 'ClientException', 'TaskDefinition not found.'],
+      [{ cluster: 'nope' }, 'ClusterNotFoundException', 'Cluster not found.'],
+      [{ count: 11 }, 'InvalidParameterException', /count must be between 1 and 10/],
+      [{ platformVersion: '9' }, 'PlatformUnknownException', /'9' does not exist/],
+      [{ propagateTags: 'SERVICE' }, 'InvalidParameterException', /propagateTags/],
+      [{ tags: [{ key: 'aws:x', value: '' }] }, 'InvalidParameterException', /reserved/],
+      [{ tags: [{ key: 'berth:isolation', value: 'vm' }] }, 'InvalidParameterException', /auto, container, gvisor, microvm/],
+      [{ startedBy: 'x'.repeat(129) }, 'InvalidParameterException', /128/],
+      [{ overrides: { containerOverrides: [{ name: 'web', command: ['x'.repeat(9000)] }] } }, 'InvalidParameterException', /8192/],
+      [{ launchType: 'EC2' }, 'InvalidParameterException', 'No Container Instances were found in your cluster.'],
+    ];
+    for (const [fields, name, text] of cases) await assert.rejects(run(fields), refused(name, text));
+    const filters = new ListTasksCommand({ startedBy: 'a', family: 'b' });
+    await assert.rejects(ecs.send(filters), refused('InvalidParameterException', /only filter/));
+  });
+
+  it('is made once a token; other parameters conflict', async () => {
+    const first = await run({ clientToken: 'token-1', count: 2 });
+    const again = await run({ clientToken: 'token-1', count: 2 });
+    assert.deepEqual(
+      again.tasks?.map((task) => task.taskArn),
+      first.tasks?.map((task) => task.taskArn),
+    );
+    await assert.rejects(run({ clientToken: 'token-1', count: 1 }), (error: unknown) => {
+      assert.ok(refused('ConflictException')(error));
+      assert.deepEqual(
+        (error as { resourceIds?: string[] }).resourceIds,
+        first.tasks?.map((task) => task.taskArn),
+      );
+      return true;
+    });
+  });
+
+  it('that no host has room for is a failure, not an error', async () => {
+    const isolation = [{ key: 'berth:isolation', value: 'microvm' }];
+    const { tasks, failures } = await run({ tags: isolation });
+    assert.deepEqual(tasks, []);
+    assert.match(failures?.[0]?.reason ?? '', /^Capacity is unavailable at this time\./);
+    assert.match(failures?.[0]?.detail ?? '', /microvm/);
+  });
+});
+
+describe('the rest', () => {
+  it('tags of a task', async () => {
+    const { tasks } = await run();
+    const resourceArn = tasks?.[0]?.taskArn;
+    await ecs.send(
+      new TagResourceCommand({
+        resourceArn,
+        tags: [
+          { key: 'a', value: '1' },
+          { key: 'b', value: '2' },
+        ],
+      }),
+    );
+    await ecs.send(new UntagResourceCommand({ resourceArn, tagKeys: ['a'] }));
+    assert.deepEqual((await ecs.send(new ListTagsForResourceCommand({ resourceArn }))).tags, [{ key: 'b', value: '2' }]);
+    const gone = new ListTagsForResourceCommand({ resourceArn: arn('task/default/x') });
+    await assert.rejects(ecs.send(gone), refused('ResourceNotFoundException'));
+    await assert.rejects(ecs.send(new ListTagsForResourceCommand({ resourceArn: 'x' })), refused('InvalidParameterException'));
+  });
+
+  it('account settings', async () => {
+    const { setting } = await ecs.send(new PutAccountSettingCommand({ name: 'containerInsights', value: 'enabled' }));
+    assert.equal(setting?.principalArn, `arn:aws:iam::${account}:root`);
+    const { settings, nextToken } = await ecs.send(new ListAccountSettingsCommand({ effectiveSettings: true, maxResults: 10 }));
+    assert.ok(settings?.length === 10 && nextToken !== undefined);
+    const own = await ecs.send(new ListAccountSettingsCommand({}));
+    assert.deepEqual(
+      own.settings?.map((one) => [one.name, one.value]),
+      [['containerInsights', 'enabled']],
+    );
+    assert.equal((await ecs.send(new DeleteAccountSettingCommand({ name: 'containerInsights' }))).setting?.value, 'disabled');
+  });
+
+  it('attributes have no targets on Fargate', async () => {
+    const put = new PutAttributesCommand({ attributes: [{ name: 'a', targetId: 'i', targetType: 'container-instance' }] });
+    await assert.rejects(ecs.send(put), refused('TargetNotFoundException'));
+    assert.deepEqual((await ecs.send(new ListAttributesCommand({ targetType: 'container-instance' }))).attributes, []);
+  });
+});

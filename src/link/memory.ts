@@ -118,7 +118,7 @@ function channelPair(
   };
   const carryClose = (fn: () => void) => {
     if (trouble === undefined) setImmediate(fn);
-    else clock.after(trouble.faults().delayMaxMs, fn);
+    else clock.after(Math.ceil(trouble.faults().delayMaxMs), fn);
   };
   const cut = (reason: string) => {
     shut(ends[0], reason);
@@ -135,7 +135,7 @@ function troubled(clock: Clock, trouble: { random: Random; faults(): LinkFaults 
     const faults = trouble.faults();
     const kind = kindOf(bytes);
     if (kind !== 'stream' && random.fraction() < faults.lose) return;
-    const delay = () => faults.delayMinMs + random.fraction() * (faults.delayMaxMs - faults.delayMinMs);
+    const delay = () => Math.round(faults.delayMinMs + random.fraction() * (faults.delayMaxMs - faults.delayMinMs));
     if (kind === 'level') {
       clock.after(delay(), () => deliver(bytes));
       if (random.fraction() < faults.repeat) clock.after(delay(), () => deliver(bytes));

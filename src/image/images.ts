@@ -50,8 +50,9 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
   const credentials = createCredentials(clock, options.dockerConfigPath ?? null);
   const registry = createRegistry({ transport, credentials, clock, insecure: options.insecureRegistries ?? [] });
   const temp = join(options.dir, 'tmp');
+  const start = clock.now().toString(36);
   let serial = 0;
-  const tempPath = (): string => join(temp, `${process.pid}-${serial++}`);
+  const tempPath = (): string => join(temp, `${start}-${serial++}`);
   const pulls = createSharedWork<ImageRecord, PullProgress>();
   const normalised = createReferenceCache();
   let opening: Promise<Opened> | null = null;

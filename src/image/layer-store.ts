@@ -74,7 +74,6 @@ export async function openLayerStore(deps: LayerStoreDeps): Promise<LayerStore> 
   async function unpack(packed: PackedLayer, diffId: string | null): Promise<LayerRecord> {
     const into = deps.tempPath();
     try {
-      await mkdir(into, { mode: 0o755 });
       const done = await unpacker.unpack({ blob: packed.blob, compression: packed.compression, into, diffId });
       const record = { ...done, bootId: boot, synced: false };
       await inTurn(done.diffId, () => install(record, into));

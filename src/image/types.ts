@@ -77,6 +77,7 @@ export type Images = {
 
 /** What `images` needs from the kernel worker. */
 export type LayerUnpacker = {
+  /** Makes the directory `into`, which must not be there yet; when anything fails it is gone again. */
   unpack(request: {
     blob: string;
     compression: 'none' | 'gzip' | 'zstd';

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
@@ -17,6 +17,7 @@ export function tarUnpacker(): CountingUnpacker {
   return {
     unpacked,
     async unpack({ blob, compression, into, diffId }) {
+      await mkdir(into, { mode: 0o755 });
       const tar = spawn('tar', ['-x', '--numeric-owner', '-C', into, '-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
       let said = '';
       tar.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));

@@ -243,7 +243,7 @@ describe('control', () => {
     const host = await joinHost(world);
     await insert(world, 'a');
     await insert(world, 'b');
-    await say(host, report('a', 1), report('b', 1));
+    await say(host, report('a', 1, { startedAt: 1 }), report('b', 1));
     await settle(world, 2 * limits.hostSilenceMs + 2 * limits.heartbeatMs);
     assert.equal((await world.store.read((tx) => tx.hosts.get({ hostId: 'h1' })))?.status, 'DISCONNECTED');
     assert.equal((await read(world, 'a')).observed.connectivity, 'DISCONNECTED');

@@ -1,8 +1,15 @@
 /** What becomes of a host's tasks when the host goes silent, comes back, or comes back without them. Pure. */
-import type { TaskObserved, TaskRecord } from '#domain/task.ts';
+import type { Stop, TaskObserved, TaskRecord } from '#domain/task.ts';
 
-/** Said of a task that ran when its host went down; AWS's closest stop code. */
+/** Said of a task whose host came back without it; AWS's closest stop codes. */
 export const LOST_REASON = 'The host was restarted while the task ran.';
+export const LOST_START_REASON = 'Task failed to start: the host was restarted before the task ran.';
+
+function loss(observed: TaskObserved): Stop {
+  return observed.startedAt === null
+    ? { code: 'TaskFailedToStart', reason: LOST_START_REASON }
+    : { code: 'InfrastructureHealth', reason: LOST_REASON };
+}
 
 /**
  * A host's live tasks when it says hello: those it had taken on and no longer knows ended with it, the others are connected again.
@@ -20,7 +27,7 @@ export function afterHello(task: TaskRecord, known: ReadonlySet<string>, now: nu
       stoppingAt: observed.stoppingAt ?? now,
       executionStoppedAt: observed.executionStoppedAt ?? now,
       stoppedAt: now,
-      stop: observed.stop ?? (task.desired.stop === null ? { code: 'InfrastructureHealth', reason: LOST_REASON } : null),
+      stop: observed.stop ?? (task.desired.stop === null ? loss(observed) : null),
       containers: observed.containers.map((container) => ({ ...container, status: 'STOPPED', finishedAt: container.finishedAt ?? now })),
     };
   }

@@ -189,11 +189,12 @@ describe('endpoints', () => {
 
 describe('hosts that come and go', () => {
   test('a task that the host had and no longer knows ended with it', () => {
-    const lost = afterHello(task('a', {}, { status: 'RUNNING', version: 4 }, true), new Set(), 9);
+    const lost = afterHello(task('a', {}, { status: 'RUNNING', startedAt: 1, version: 4 }, true), new Set(), 9);
     assert.deepEqual(
       [lost?.status, lost?.stop, lost?.stoppedAt, lost?.version],
       ['STOPPED', { code: 'InfrastructureHealth', reason: LOST_REASON }, 9, 5],
     );
+    assert.equal(afterHello(task('a', {}, { status: 'PENDING' }, true), new Set(), 9)?.stop?.code, 'TaskFailedToStart');
     assert.equal(afterHello(task('a', {}, { status: 'RUNNING' }, true), new Set(['a']), 9), undefined);
     assert.equal(afterHello(task('a', {}, {}, true), new Set(), 9), undefined);
   });

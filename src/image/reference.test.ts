@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isFault } from '#base/fault.ts';
 import { formatReference, parseReference, registryUrl } from './reference.ts';
 
@@ -63,7 +63,7 @@ describe('a reference', () => {
         try {
           const name = formatReference(parseReference(text));
           assert.equal(formatReference(parseReference(name)), name);
-          assert.doesNotMatch(name, /\.\.|\s|[?#%]/);
+          assert.doesNotMatch(name, /(?:^|\/)\.\.?(?:\/|$)|\s|[?#%]/);
         } catch (error) {
           assert.ok(isFault(error, 'InvalidParameter'), String(error));
         }

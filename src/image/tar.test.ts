@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isFault } from '#base/fault.ts';
 import { readTar, type TarEntry } from './tar-reader.ts';
 import { directoryItems, writeTar, type TarItem } from './tar-writer.ts';

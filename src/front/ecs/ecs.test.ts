@@ -338,6 +338,11 @@ describe('a task', () => {
       [{ cluster: 'nope' }, 'ClusterNotFoundException', 'Cluster not found.'],
       [{ count: 11 }, 'InvalidParameterException', /count must be between 1 and 10/],
       [{ platformVersion: '9' }, 'PlatformUnknownException', /'9' does not exist/],
+      [
+        { platformVersion: '1.3.0', overrides: { cpu: '8192', memory: '16384' } },
+        'PlatformTaskDefinitionIncompatibilityException',
+        /does not support tasks with 8192 CPU/,
+      ],
       [{ propagateTags: 'SERVICE' }, 'InvalidParameterException', /propagateTags/],
       [{ tags: [{ key: 'aws:x', value: '' }] }, 'InvalidParameterException', /reserved/],
       [{ tags: [{ key: 'berth:isolation', value: 'vm' }] }, 'InvalidParameterException', /auto, container, gvisor, microvm/],

@@ -1,6 +1,7 @@
 /** A checked RunTask call and its task definition -> the wish that intent commits. */
-import type { RunTaskRequest, TaskDefinition } from '@aws-sdk/client-ecs';
+import type { RunTaskRequest, TaskDefinition, TaskOverride } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
+import { LARGE_TASK_CPU } from '#domain/fargate-sizes.ts';
 import type { TaskDefinitionRecord } from '#domain/records.ts';
 import { assertTags, mergeTags } from '#domain/tags.ts';
 import type { Tag } from '#domain/task.ts';
@@ -30,6 +31,7 @@ export function wishOf(source: Source): RunTaskWish {
   const callTags = assertTags(input.tags ?? []);
   const isolation = isolationWish(callTags, record.tags);
   const version = input.platformVersion ?? 'LATEST';
+  assertPlatform(version, definition, overrides);
   return {
     cluster: source.cluster,
     count: input.count ?? 1,
@@ -47,6 +49,22 @@ export function wishOf(source: Source): RunTaskWish {
     front: frontOf(definition, input),
     token: source.token,
   };
+}
+
+/** Large tasks and chosen storage came with platform version 1.4.0 (ECS developer guide, "Fargate platform versions"). */
+function assertPlatform(version: string, definition: TaskDefinition, overrides: TaskOverride): void {
+  if (version === 'LATEST' || version === PLATFORM_VERSION) return;
+  const large = taskSize(definition, overrides).cpu >= LARGE_TASK_CPU;
+  const storage = overrides.ephemeralStorage ?? definition.ephemeralStorage;
+  if (!large && storage === undefined) return;
+  const what = large ? `${LARGE_TASK_CPU} CPU or more` : 'ephemeralStorage';
+  throw new Fault(
+    'ClientError',
+    `The specified platform version '${version}' does not support tasks with ${what}: use ${PLATFORM_VERSION}.`,
+    {
+      details: { errorName: 'PlatformTaskDefinitionIncompatibilityException' },
+    },
+  );
 }
 
 function networkOf(input: RunTaskRequest): RunTaskWish['network'] {

@@ -2,12 +2,19 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(clippy::undocumented_unsafe_blocks, clippy::unwrap_used)]
 
+pub mod cgroup;
+pub mod container;
 pub mod frames;
 pub mod keep;
 pub mod launch;
+pub mod mount;
 pub mod net;
 pub mod probe;
 pub mod protocol;
 pub mod seccomp;
 pub mod serve;
+pub mod signals;
+pub mod spool;
+pub mod sys;
+pub mod task;
 pub mod unpack;

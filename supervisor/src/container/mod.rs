@@ -1,0 +1,251 @@
+//! Starts one container from its OCI bundle.
+//!
+//! The container's first process is cloned straight from the supervisor and builds everything around itself: it joins its cgroups,
+//! mounts its root in a mount namespace of its own (which dies with it, so nothing is left to unmount), gives up its privileges and
+//! becomes the command. What goes wrong comes back through a pipe that closes when exec succeeds.
+mod command;
+mod config;
+mod init;
+mod mounts;
+mod privileges;
+mod rootfs;
+mod terminal;
+mod user;
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use crate::cgroup::Cgroups;
+use crate::protocol::{ContainerFailure, ContainerStage, PidMode, TaskBundle, TEXT_BYTES};
+use crate::{seccomp, sys};
+use config::{Config, USER_ANNOTATION};
+use user::Identity;
+
+/// Why a container doesn't run, told apart as ECS does: it could not be created, or its command could not be started.
+#[derive(Debug)]
+pub enum Error {
+    Create(String),
+    Start(String),
+}
+
+impl From<Error> for ContainerFailure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Create(message) => ContainerFailure { stage: ContainerStage::Create, message },
+            Error::Start(message) => ContainerFailure { stage: ContainerStage::Start, message },
+        }
+    }
+}
+
+/// A container under way.
+pub struct Spawned {
+    pub pid: i32,
+    pub pidfd: OwnedFd,
+    pub stdout: OwnedFd,
+    /// None with a terminal: both streams are one there.
+    pub stderr: Option<OwnedFd>,
+    /// Ends without a word once the command runs; else `parse_report` reads what it says.
+    pub status: OwnedFd,
+    /// Lines end with CR LF.
+    pub terminal: bool,
+}
+
+/// What a container needs from its task.
+pub struct Setting<'a> {
+    pub task: &'a TaskBundle,
+    pub cgroups: &'a Cgroups,
+    /// The PID namespace that the task's containers share, when they do.
+    pub pid_namespace: Option<BorrowedFd<'a>>,
+    /// The command is not started before this reads end of file; the second is its other end.
+    pub gate: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
+}
+
+/// Path of a container's group.
+pub fn group(task: &TaskBundle, index: usize) -> String {
+    format!("{}/{}", task.cgroup.path, task.containers[index].name)
+}
+
+struct Stdio {
+    input: OwnedFd,
+    output: OwnedFd,
+    error: OwnedFd,
+    is_terminal: bool,
+}
+
+/// Clones the container's first process, which goes on alone from there.
+pub fn spawn(setting: &Setting, index: usize) -> Result<Spawned, Error> {
+    let task = setting.task;
+    let bundle = &task.containers[index];
+    let failed = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));
+    let group = group(task, index);
+    let cgroups = setting.cgroups;
+    cgroups.create_container(&group, &bundle.cgroup).map_err(|e| Error::Create(e.to_string()))?;
+    let birthplace = cgroups.birthplace(&group).map_err(|e| Error::Create(e.to_string()))?;
+
+    let (stdout, stderr, stdio, is_terminal);
+    if config::wants_terminal(Path::new(&bundle.bundle))? {
+        let (master, slave) = terminal::open().map_err(failed("make a terminal"))?;
+        let copy = || slave.try_clone().map_err(failed("make a terminal"));
+        (stdio, stdout, stderr) = (Stdio { input: copy()?, output: copy()?, error: copy()?, is_terminal: true }, master, None);
+        is_terminal = true;
+    } else {
+        let pipe = || sys::pipe().map_err(failed("make a pipe"));
+        let ((out_read, output), (err_read, error)) = (pipe()?, pipe()?);
+        let input = File::open("/dev/null").map_err(failed("open /dev/null"))?.into();
+        (stdio, stdout, stderr) = (Stdio { input, output, error, is_terminal: false }, out_read, Some(err_read));
+        is_terminal = false;
+    }
+    let (status, status_write) = sys::pipe().map_err(failed("make a pipe"))?;
+    for fd in [Some(&stdout), stderr.as_ref(), Some(&status)].into_iter().flatten() {
+        sys::set_nonblocking(fd.as_fd()).map_err(failed("prepare a pipe"))?;
+    }
+
+    let mut flags = libc::CLONE_NEWNS | libc::CLONE_NEWIPC;
+    let own_pids = match (task.pid_mode, setting.pid_namespace) {
+        (PidMode::Task, Some(shared)) => {
+            let own = File::open("/proc/self/ns/pid").map_err(failed("open the PID namespace"))?;
+            sys::set_namespace(shared, libc::CLONE_NEWPID).map_err(failed("join the task's PID namespace"))?;
+            Some(own)
+        }
+        _ => {
+            flags |= libc::CLONE_NEWPID;
+            None
+        }
+    };
+    let cloned = sys::clone3(flags as u64, birthplace.as_ref().map(AsFd::as_fd));
+    if matches!(cloned, Ok(None)) {
+        let Err(error) = become_container(setting, index, &group, &stdio, status_write.as_fd());
+        report(status_write.as_fd(), &error);
+        sys::exit_now(127)
+    }
+    if let Some(own) = own_pids {
+        sys::set_namespace(own.as_fd(), libc::CLONE_NEWPID).map_err(failed("return to the PID namespace"))?;
+    }
+    let Some((pid, pidfd)) = cloned.map_err(failed("clone the container's process"))? else { sys::exit_now(127) };
+    Ok(Spawned { pid, pidfd, stdout, stderr, status, terminal: is_terminal })
+}
+
+/// Everything between the clone and the command. Runs in the container's first process.
+fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio, status: BorrowedFd) -> Result<Infallible, Error> {
+    let failed = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));
+    prepare_process(setting, stdio, status).map_err(failed("prepare the process"))?;
+    // One block for standard input, output and error, then nothing else of the supervisor is needed.
+    let bundle = &setting.task.containers[index];
+    setting.cgroups.join(group).map_err(|e| Error::Create(e.to_string()))?;
+    sys::unshare(libc::CLONE_NEWCGROUP).map_err(failed("make a cgroup namespace"))?;
+    let bundle_dir = Path::new(&bundle.bundle);
+    let config = Config::load(bundle_dir)?;
+    let oom_score = config.process.oom_score_adj.unwrap_or(0);
+    std::fs::write("/proc/self/oom_score_adj", oom_score.to_string()).map_err(failed("set the OOM score"))?;
+    set_ipc_sysctls(setting.task)?;
+    let filter = config.linux.seccomp.as_ref().map(seccomp::compile).transpose().map_err(|e| Error::Create(e.to_string()))?;
+
+    crate::mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(failed("detach the mount namespace"))?;
+    let writable = Path::new(&setting.task.dir).join("layers").join(&bundle.name);
+    let target = rootfs::root_path(bundle_dir, &config.root.path);
+    let root = rootfs::mount_overlay(&bundle.layers, &writable, &target)?;
+    let identity = identity(&config, root.as_fd())?;
+    mounts::make_all(root.as_fd(), &config.mounts, setting.cgroups, group)?;
+    mounts::make_devices(root.as_fd(), stdio.is_terminal.then(|| stdio.input.as_fd()))?;
+    mounts::make_readonly(root.as_fd(), &config.linux.readonly_paths)?;
+    mounts::mask(root.as_fd(), &config.linux.masked_paths)?;
+    let cwd = Path::new(&config.process.cwd);
+    // Docker makes a working directory that the image lacks.
+    rootfs::directory_in(root.as_fd(), cwd.strip_prefix("/").unwrap_or(cwd)).map_err(failed("make the working directory"))?;
+    rootfs::pivot(root.as_fd())?;
+    drop(root);
+    if config.root.readonly {
+        rootfs::make_readonly()?;
+    }
+    if let Some((gate, _)) = setting.gate {
+        // The network may still be in the making.
+        sys::read(gate, &mut [0]).map_err(failed("wait for the task's network"))?;
+    }
+    privileges::drop_to(&config.process, &identity, filter.as_ref())?;
+    std::env::set_current_dir(cwd)
+        .map_err(|e| Error::Start(format!("chdir to cwd ({:?}) set in config.json failed: {}", cwd, sys::reason(&e))))?;
+    let command = command::find(&config.process, identity.home.as_deref())?;
+    sys::reset_signals();
+    if bundle.init_process {
+        return Err(init::run(&command, status, stdio.is_terminal));
+    }
+    command.exec()
+}
+
+/// The process's own affairs: its life is tied to the supervisor's, its standard streams, its session, its secrets.
+fn prepare_process(setting: &Setting, stdio: &Stdio, status: BorrowedFd) -> io::Result<()> {
+    sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0)?;
+    // The supervisor may have died before that: then nobody reads the status any more.
+    let mut reader = [sys::poll_entry(status, 0)];
+    sys::poll(&mut reader, 0)?;
+    if reader[0].revents & libc::POLLERR != 0 {
+        sys::exit_now(127);
+    }
+    // Nobody in the container may look into this program's memory or binary.
+    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
+    if let Some((_, other_end)) = setting.gate {
+        // SAFETY: this copy of the descriptor is used by nobody else in this process.
+        unsafe { libc::close(other_end.as_raw_fd()) };
+    }
+    for (number, fd) in [(0, &stdio.input), (1, &stdio.output), (2, &stdio.error)] {
+        sys::dup_to(fd.as_fd(), number)?;
+    }
+    // SAFETY: no pointers. A keyring of its own, as runc gives: a kernel without keys answers ENOSYS, which is as good.
+    unsafe {
+        libc::setsid();
+        if stdio.is_terminal {
+            libc::ioctl(0, libc::TIOCSCTTY, 0);
+        }
+        const JOIN_SESSION_KEYRING: libc::c_int = 1;
+        libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>());
+    }
+    Ok(())
+}
+
+/// Sysctls that belong to the IPC namespace; those of the network are set once for the task.
+fn set_ipc_sysctls(task: &TaskBundle) -> Result<(), Error> {
+    for (name, value) in task.sysctls.iter().filter(|(name, _)| !name.starts_with("net.")) {
+        set_sysctl(name, value).map_err(|e| Error::Create(format!("cannot set sysctl {name}: {}", sys::reason(&e))))?;
+    }
+    Ok(())
+}
+
+/// Writes one sysctl of the calling process's namespaces. Only names that a namespace keeps to itself are taken.
+pub fn set_sysctl(name: &str, value: &str) -> io::Result<()> {
+    const OWN: [&str; 3] = ["net.", "kernel.msg", "kernel.shm"];
+    let own = OWN.iter().any(|p| name.starts_with(p)) || name == "kernel.sem" || name.starts_with("fs.mqueue.");
+    if !own || name.contains('/') || name.contains("..") {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not kept apart by a namespace"));
+    }
+    std::fs::write(Path::new("/proc/sys").join(name.replace('.', "/")), value)
+}
+
+fn identity(config: &Config, root: BorrowedFd) -> Result<Identity, Error> {
+    let process = &config.process.user;
+    let wanted = config.annotations.get(USER_ANNOTATION).cloned().unwrap_or_else(|| format!("{}:{}", process.uid, process.gid));
+    let mut identity = user::resolve_in(root, &wanted)?;
+    identity.groups.extend(&process.additional_gids);
+    Ok(identity)
+}
+
+/// Writes why it failed: one byte for the stage, then the text.
+fn report(status: BorrowedFd, error: &Error) {
+    let (stage, message) = match error {
+        Error::Create(message) => (b'c', message),
+        Error::Start(message) => (b's', message),
+    };
+    let mut text = vec![stage];
+    text.extend(message.bytes().take(TEXT_BYTES - 1));
+    // If the supervisor is gone nobody wants to know.
+    let _ = sys::write_all(status, &text);
+}
+
+/// Reads what `report` wrote; None when there is nothing: the command was started.
+pub fn parse_report(text: &[u8]) -> Option<Error> {
+    let (stage, message) = text.split_first()?;
+    let message = String::from_utf8_lossy(message).into_owned();
+    Some(if *stage == b's' { Error::Start(message) } else { Error::Create(message) })
+}

@@ -1,0 +1,311 @@
+//! A task's output on disk until the host has it safe elsewhere.
+//!
+//! `DIR/spool` holds records one behind the other: u32 length of what follows, the 19 bytes of head of `protocol.ts`, the text. All
+//! integers are big-endian. A record's place in the file is its offset for good: what was acknowledged is punched out of the file, so
+//! the blocks are free while offsets go on growing. `DIR/spool.base` holds the acknowledged offset in decimal.
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+pub const HEAD_BYTES: usize = 19;
+const LENGTH_BYTES: usize = 4;
+/// Longest text of one record; a longer line goes on in the next.
+pub const TEXT_BYTES: usize = 16 * 1024;
+/// The line goes on in the next record.
+pub const CONTINUES: u8 = 1;
+/// Bytes were dropped before this record.
+pub const DROPPED: u8 = 2;
+
+const BLOCK: u64 = 4096;
+
+#[derive(Debug)]
+pub enum Error {
+    Io {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// No record begins at this offset.
+    Offset(u64),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Error::Io { what, path, source } => write!(f, "cannot {what} {}: {source}", path.display()),
+            Error::Offset(at) => write!(f, "no record of the spool begins at {at}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Where a record comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    pub container: u8,
+    /// 1 stdout, 2 stderr.
+    pub stream: u8,
+}
+
+/// Records to be written in one go.
+#[derive(Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    text_bytes: u64,
+    first_flags: Option<usize>,
+}
+
+impl Batch {
+    /// Adds one record; its offset is filled in when the batch is written.
+    pub fn add(&mut self, source: Source, time_ns: u64, continues: bool, text: &[&[u8]]) {
+        let length: usize = text.iter().map(|t| t.len()).sum();
+        self.text_bytes += length as u64;
+        self.bytes.reserve(LENGTH_BYTES + HEAD_BYTES + length);
+        self.bytes.extend_from_slice(&((HEAD_BYTES + length) as u32).to_be_bytes());
+        self.bytes.extend_from_slice(&[0; 8]);
+        self.bytes.extend_from_slice(&time_ns.to_be_bytes());
+        self.bytes.extend_from_slice(&[source.container, source.stream]);
+        self.first_flags.get_or_insert(self.bytes.len());
+        self.bytes.push(if continues { CONTINUES } else { 0 });
+        for part in text {
+            self.bytes.extend_from_slice(part);
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+pub struct Spool {
+    file: File,
+    path: PathBuf,
+    base: u64,
+    end: u64,
+    capacity: u64,
+    dropped_bytes: u64,
+}
+
+impl Spool {
+    /// Makes an empty spool in `dir`; a former one is thrown away.
+    pub fn create(dir: &Path, capacity: u64) -> Result<Spool, Error> {
+        let path = dir.join("spool");
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let file = opened.map_err(|source| Error::Io { what: "make", path: path.clone(), source })?;
+        let spool = Spool { file, path, base: 0, end: 0, capacity, dropped_bytes: 0 };
+        spool.write_base()?;
+        Ok(spool)
+    }
+
+    /// First offset that is not acknowledged.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Offset of the next record to come.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub fn dropped_bytes(&self) -> u64 {
+        self.dropped_bytes
+    }
+
+    /// Writes a batch of one source whole, or drops it whole (and counts it) when there is no room, here or on the disk. `gap` says
+    /// that something of this source was dropped before; it is kept up to date.
+    pub fn append(&mut self, mut batch: Batch, gap: &mut bool) {
+        if batch.is_empty() {
+            return;
+        }
+        let length = batch.bytes.len() as u64;
+        if self.end - self.base + length > self.capacity {
+            return self.drop_batch(&batch, gap);
+        }
+        let mut at = 0;
+        while at < batch.bytes.len() {
+            let offset = self.end + at as u64;
+            let length = be32(&batch.bytes[at..]) as usize;
+            batch.bytes[at + LENGTH_BYTES..at + LENGTH_BYTES + 8].copy_from_slice(&offset.to_be_bytes());
+            at += LENGTH_BYTES + length;
+        }
+        if let Some(flags) = batch.first_flags.filter(|_| *gap) {
+            batch.bytes[flags] |= DROPPED;
+        }
+        if self.file.write_all_at(&batch.bytes, self.end).is_err() {
+            // What was written lies behind the end and is written over next time.
+            return self.drop_batch(&batch, gap);
+        }
+        *gap = false;
+        self.end += length;
+    }
+
+    fn drop_batch(&mut self, batch: &Batch, gap: &mut bool) {
+        self.dropped_bytes += batch.text_bytes;
+        *gap = true;
+    }
+
+    /// Frees everything below `to`.
+    pub fn acknowledge(&mut self, to: u64) -> Result<(), Error> {
+        let to = to.min(self.end);
+        if to <= self.base {
+            return Ok(());
+        }
+        let from = self.base / BLOCK * BLOCK;
+        self.base = to;
+        self.write_base()?;
+        if to == self.end {
+            // Nothing is left: works on file systems that can't punch holes, too.
+            let emptied = self.file.set_len(0).and_then(|()| self.file.set_len(self.end));
+            return emptied.map_err(|source| Error::Io { what: "free", path: self.path.clone(), source });
+        }
+        let until = to / BLOCK * BLOCK;
+        if until > from {
+            let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+            // SAFETY: plain numbers on a live descriptor. A file system that can't do it frees when all is acknowledged.
+            unsafe { libc::fallocate(self.file.as_raw_fd(), mode, from as libc::off_t, (until - from) as libc::off_t) };
+        }
+        Ok(())
+    }
+
+    fn write_base(&self) -> Result<(), Error> {
+        let path = self.path.with_extension("base");
+        std::fs::write(&path, self.base.to_string()).map_err(|source| Error::Io { what: "write", path, source })
+    }
+
+    /// Whole records from `at` on, about `most` bytes of them but one at least: each one's head and text go to `each`. Gives the
+    /// offset behind the last.
+    pub fn read(&self, at: u64, most: usize, mut each: impl FnMut(&[u8])) -> Result<u64, Error> {
+        let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
+        let mut buffer = vec![0; left.min(most.max(LENGTH_BYTES + HEAD_BYTES + TEXT_BYTES))];
+        let read = self.file.read_exact_at(&mut buffer, at);
+        read.map_err(|source| Error::Io { what: "read", path: self.path.clone(), source })?;
+        let mut next = at;
+        let mut rest = buffer.as_slice();
+        while rest.len() > LENGTH_BYTES + HEAD_BYTES - 1 {
+            let length = be32(rest) as usize;
+            if !(HEAD_BYTES..=HEAD_BYTES + TEXT_BYTES).contains(&length) || rest[LENGTH_BYTES..LENGTH_BYTES + 8] != next.to_be_bytes() {
+                return Err(Error::Offset(next));
+            }
+            let Some(record) = rest.get(LENGTH_BYTES..LENGTH_BYTES + length) else { break };
+            each(record);
+            next += (LENGTH_BYTES + length) as u64;
+            rest = &rest[LENGTH_BYTES + length..];
+        }
+        Ok(next)
+    }
+}
+
+fn be32(bytes: &[u8]) -> u32 {
+    bytes.get(..4).map_or(0, |b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    struct Dir(PathBuf);
+
+    impl Dir {
+        fn new(name: &str) -> Dir {
+            let path = std::env::temp_dir().join(format!("berth-spool-{}-{name}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Dir(path)
+        }
+    }
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    const OUT: Source = Source { container: 3, stream: 1 };
+
+    fn one(text: &[u8], continues: bool) -> Batch {
+        let mut batch = Batch::default();
+        batch.add(OUT, 42, continues, &[text]);
+        batch
+    }
+
+    fn texts(spool: &Spool, mut at: u64) -> Vec<(u8, Vec<u8>)> {
+        let mut found = Vec::new();
+        while at < spool.end() {
+            at = spool.read(at, 100, |r| found.push((r[18], r[HEAD_BYTES..].to_vec()))).unwrap();
+        }
+        found
+    }
+
+    #[test]
+    fn heads_are_as_the_protocol_says() {
+        let dir = Dir::new("head");
+        let mut spool = Spool::create(&dir.0, 1 << 20).unwrap();
+        spool.append(one(b"first", false), &mut false);
+        spool.append(one(b"second", true), &mut false);
+        assert_eq!(spool.end(), 5 + 6 + 2 * 23);
+        let mut heads = Vec::new();
+        spool.read(0, 1000, |r| heads.push(r.to_vec())).unwrap();
+        let expected = [&28u64.to_be_bytes()[..], &42u64.to_be_bytes()[..], &[3, 1, CONTINUES], b"second"].concat();
+        assert_eq!(heads[1], expected);
+        assert!(matches!(spool.read(5, 1000, |_| ()), Err(Error::Offset(5))));
+    }
+
+    #[test]
+    fn full_drops_counts_and_marks() {
+        let dir = Dir::new("full");
+        let mut spool = Spool::create(&dir.0, 100).unwrap();
+        let mut gap = false;
+        spool.append(one(&[b'a'; 60], false), &mut gap);
+        spool.append(one(&[b'b'; 60], false), &mut gap);
+        assert!(gap);
+        assert_eq!((spool.dropped_bytes(), spool.end()), (60, 83));
+        spool.acknowledge(83).unwrap();
+        spool.append(one(b"c", false), &mut gap);
+        assert!(!gap);
+        assert_eq!(texts(&spool, 83), vec![(DROPPED, b"c".to_vec())]);
+    }
+
+    /// Any order of appends, acknowledgements and reads gives every record back once, in order, at steady offsets.
+    #[test]
+    fn nothing_is_lost_or_moved() {
+        for seed in 1..=40u64 {
+            let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut random = |below: u64| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                state % below
+            };
+            let dir = Dir::new(&format!("property-{seed}"));
+            let mut spool = Spool::create(&dir.0, 200_000).unwrap();
+            let (mut written, mut seen, mut at, mut gap) = (Vec::new(), Vec::new(), 0, false);
+            for step in 0..120 {
+                if random(3) > 0 {
+                    let text = vec![step as u8; random(TEXT_BYTES as u64 + 1) as usize];
+                    let before = spool.end();
+                    spool.append(one(&text, false), &mut gap);
+                    if spool.end() > before {
+                        written.push(text);
+                    }
+                } else if at < spool.end() {
+                    at = spool.read(at, random(50_000) as usize, |r| seen.push(r[HEAD_BYTES..].to_vec())).unwrap();
+                    if random(2) == 0 {
+                        spool.acknowledge(at).unwrap();
+                        assert_eq!(std::fs::read_to_string(dir.0.join("spool.base")).unwrap(), at.to_string());
+                    }
+                }
+                assert!(spool.end() - spool.base() <= 200_000);
+            }
+            while at < spool.end() {
+                at = spool.read(at, 1, |r| seen.push(r[HEAD_BYTES..].to_vec())).unwrap();
+            }
+            assert_eq!(seen, written, "seed {seed}");
+            spool.acknowledge(at).unwrap();
+            assert_eq!(std::fs::metadata(dir.0.join("spool")).unwrap().blocks(), 0, "seed {seed}");
+        }
+    }
+}

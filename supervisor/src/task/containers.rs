@@ -1,0 +1,263 @@
+//! One container of a task from the supervisor's side: its life from waiting to exited.
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::order::View;
+use super::output::Stream;
+use crate::cgroup::Cgroups;
+use crate::container::{self, Setting};
+use crate::protocol::{
+    ContainerBundle, ContainerFailure, ContainerStage, ContainerState, ContainerStatus, PidMode, TaskBundle, TEXT_BYTES,
+};
+use crate::spool::{Source, Spool};
+use crate::{signals, sys};
+
+/// Output taken from one pipe before others get their turn.
+const TURN_BYTES: usize = 256 * 1024;
+/// More than a pipe can hold: what a dead container left is read to its end.
+const REST_BYTES: usize = 2 * 1024 * 1024;
+
+/// How far the stopping of a container is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    Not,
+    /// Signalled; killed at this time of the monotonic clock.
+    Until(u64),
+    Killed,
+}
+
+/// The process and its pipes.
+struct Process {
+    pid: i32,
+    pidfd: OwnedFd,
+    /// Open until the command was started.
+    status: Option<OwnedFd>,
+    report: Vec<u8>,
+    streams: Vec<Stream>,
+}
+
+pub struct Container {
+    name: String,
+    status: ContainerStatus,
+    process: Option<Process>,
+    started_at_ms: Option<u64>,
+    started_monotonic_ms: u64,
+    finished_at_ms: Option<u64>,
+    exit_code: Option<i32>,
+    oom_killed: bool,
+    failure: Option<ContainerFailure>,
+    stopping: Stopping,
+}
+
+fn now_ms() -> u64 {
+    sys::realtime_ns() / 1_000_000
+}
+
+pub fn monotonic_ms() -> u64 {
+    sys::monotonic_ns() / 1_000_000
+}
+
+impl Container {
+    pub fn new(bundle: &ContainerBundle) -> Container {
+        Container {
+            name: bundle.name.clone(),
+            status: ContainerStatus::Waiting,
+            process: None,
+            started_at_ms: None,
+            started_monotonic_ms: 0,
+            finished_at_ms: None,
+            exit_code: None,
+            oom_killed: false,
+            failure: None,
+            stopping: Stopping::Not,
+        }
+    }
+
+    pub fn state(&self) -> ContainerState {
+        ContainerState {
+            name: self.name.clone(),
+            status: self.status,
+            pid: self.process.as_ref().map(|p| p.pid),
+            started_at_ms: self.started_at_ms,
+            finished_at_ms: self.finished_at_ms,
+            exit_code: self.exit_code,
+            oom_killed: self.oom_killed,
+            failure: self.failure.clone(),
+        }
+    }
+
+    pub fn view(&self) -> View {
+        View {
+            // One that is being made counts as running for what depends on its end.
+            status: if self.process.is_some() { ContainerStatus::Running } else { self.status },
+            started: self.started_at_ms.is_some(),
+            exit_code: self.exit_code,
+            age_ms: monotonic_ms().saturating_sub(self.started_monotonic_ms),
+        }
+    }
+
+    /// Waits for its turn: nothing was done yet.
+    pub fn is_waiting(&self) -> bool {
+        self.status == ContainerStatus::Waiting && self.process.is_none()
+    }
+
+    /// A process of it lives, or its end was not seen yet.
+    pub fn is_alive(&self) -> bool {
+        self.process.is_some()
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    pub fn failed_by_dependency(&self) -> bool {
+        self.failure.as_ref().is_some_and(|f| f.stage == ContainerStage::Dependency)
+    }
+
+    pub fn pid(&self) -> Option<i32> {
+        self.process.as_ref().map(|p| p.pid)
+    }
+
+    pub fn spawn(&mut self, setting: &Setting, index: usize) {
+        match container::spawn(setting, index) {
+            Ok(spawned) => {
+                let source = |stream| Source { container: index as u8, stream };
+                let mut streams = vec![Stream::new(spawned.stdout, source(1), spawned.terminal)];
+                streams.extend(spawned.stderr.map(|fd| Stream::new(fd, source(2), false)));
+                let (pid, pidfd) = (spawned.pid, spawned.pidfd);
+                self.process = Some(Process { pid, pidfd, status: Some(spawned.status), report: Vec::new(), streams });
+            }
+            Err(error) => self.fail(error.into()),
+        }
+    }
+
+    /// It will never run.
+    pub fn fail(&mut self, failure: ContainerFailure) {
+        self.failure = Some(failure);
+        self.end();
+    }
+
+    /// It is not needed any more and never was started.
+    pub fn give_up(&mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.status = ContainerStatus::Exited;
+        self.finished_at_ms = Some(now_ms());
+    }
+
+    /// The descriptors to wait on, each with what to do when it is ready.
+    pub fn sources(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Ready)> {
+        let status = self.process.iter().filter_map(|p| p.status.as_ref()).map(|fd| (fd.as_fd(), Ready::Status));
+        let streams = self.process.iter().flat_map(|p| p.streams.iter().enumerate());
+        status.chain(streams.filter_map(|(at, stream)| stream.fd().map(|fd| (fd, Ready::Output(at)))))
+    }
+
+    /// Takes what a descriptor has. True when the state changed.
+    pub fn ready(&mut self, what: Ready, spool: &mut Spool) -> bool {
+        match (what, &mut self.process) {
+            (Ready::Output(at), Some(process)) => {
+                if let Some(stream) = process.streams.get_mut(at) {
+                    stream.read(spool, TURN_BYTES);
+                }
+                false
+            }
+            (Ready::Status, Some(_)) => self.read_status(),
+            (_, None) => false,
+        }
+    }
+
+    fn read_status(&mut self) -> bool {
+        let Some(process) = &mut self.process else { return false };
+        let Some(fd) = &process.status else { return false };
+        let mut buffer = [0; 512];
+        loop {
+            match sys::read(fd.as_fd(), &mut buffer) {
+                Ok(None) => return false,
+                Ok(Some(n)) if n > 0 && process.report.len() < TEXT_BYTES => process.report.extend_from_slice(&buffer[..n]),
+                _ => break,
+            }
+        }
+        process.status = None;
+        if process.report.is_empty() {
+            self.status = ContainerStatus::Running;
+            self.started_at_ms = Some(now_ms());
+            self.started_monotonic_ms = monotonic_ms();
+        }
+        true
+    }
+
+    /// Its first process has ended.
+    pub fn exited(&mut self, wait_status: i32, setting: &Setting, index: usize, spool: &mut Spool) {
+        let killed_before_start = self.stopping == Stopping::Killed && libc::WIFSIGNALED(wait_status);
+        let in_making = self.process.as_ref().is_some_and(|p| p.status.is_some());
+        if in_making && killed_before_start {
+            // Its silence doesn't mean that the command was started.
+            if let Some(process) = &mut self.process {
+                process.status = None;
+            }
+        }
+        self.read_status();
+        let group = container::group(setting.task, index);
+        if setting.task.pid_mode == PidMode::Task {
+            // No PID namespace died with it.
+            let _ = setting.cgroups.kill(&group);
+        }
+        let Some(mut process) = self.process.take() else { return };
+        for stream in &mut process.streams {
+            stream.read(spool, REST_BYTES);
+            stream.close(spool);
+        }
+        self.failure = container::parse_report(&process.report).map(ContainerFailure::from);
+        if self.started_at_ms.is_some() {
+            let code = sys::exit_code(wait_status);
+            self.exit_code = Some(code);
+            self.oom_killed = code == 128 + libc::SIGKILL && setting.cgroups.oom_kills(&group) > 0;
+        }
+        self.end();
+    }
+
+    /// Goes on with stopping; `now` and the answer, when to look again, are of the monotonic clock. Stopping twice is fine.
+    pub fn stop(&mut self, bundle: &ContainerBundle, now: u64) -> Option<u64> {
+        match self.stopping {
+            // Until exec the signal would be lost on a process that can't act on it.
+            Stopping::Not if self.process.as_ref().is_some_and(|p| p.status.is_none()) => {
+                let signal = signals::number(&bundle.stop_signal).unwrap_or(libc::SIGTERM);
+                self.signal(signal);
+                let until = now.saturating_add(bundle.stop_timeout_ms);
+                self.stopping = Stopping::Until(until);
+                Some(until)
+            }
+            Stopping::Until(until) if now >= until => {
+                self.kill();
+                None
+            }
+            Stopping::Until(until) => Some(until),
+            Stopping::Not | Stopping::Killed => None,
+        }
+    }
+
+    pub fn kill(&mut self) {
+        self.stopping = Stopping::Killed;
+        self.signal(libc::SIGKILL);
+    }
+
+    /// Sends a signal to its first process; gone is fine.
+    pub fn signal(&self, signal: i32) {
+        if let Some(process) = &self.process {
+            let _ = sys::signal_by_pidfd(process.pidfd.as_fd(), signal);
+        }
+    }
+}
+
+/// Which of a container's descriptors is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    Status,
+    Output(usize),
+}
+
+/// The whole group at once, for what a signal to the first process doesn't reach.
+pub fn kill_groups(task: &TaskBundle, cgroups: &Cgroups) {
+    let _ = cgroups.kill(&task.cgroup.path);
+}

@@ -1,0 +1,330 @@
+//! The supervisor of one task: a process of its own, forked from the worker, that outlives everything but the machine.
+//!
+//! It has one thread and one loop. Every turn looks at the whole task and does what can be done now (`advance`), sends the host what
+//! there is to send, and waits for the next event. Nothing in it waits for the host.
+mod clean;
+mod containers;
+mod host;
+mod order;
+mod output;
+mod pause;
+mod setup;
+mod stats;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use clean::clean;
+pub use setup::start;
+
+use crate::cgroup::Cgroups;
+use crate::container::Setting;
+use crate::protocol::{ContainerFailure, ContainerStage, FromSupervisor, SupervisorState, TaskBundle, TaskFailure, ToSupervisor};
+use crate::spool::Spool;
+use crate::{net, signals, sys};
+use containers::{kill_groups, monotonic_ms, Container, Ready};
+use host::Host;
+use order::Decision;
+
+/// How long a removal of cgroups may wait for processes that are on their way out.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
+/// Growing losses of output are told at most this often.
+const LOSS_EVERY_MS: u64 = 1000;
+/// Quiet for so long: freed memory goes back to the kernel.
+const QUIET_MS: u64 = 200;
+
+pub struct Task {
+    bundle: TaskBundle,
+    cgroups: Cgroups,
+    containers: Vec<Container>,
+    spool: Spool,
+    listener: UnixListener,
+    signal_fd: OwnedFd,
+    host: Option<Host>,
+    failure: Option<TaskFailure>,
+    stopping: bool,
+    /// PID 1 of the namespace that the containers share.
+    shared_pids: Option<pause::Pause>,
+    /// Read and write end: the first containers' commands wait for its end of file while the network is being made.
+    gate: Option<(OwnedFd, OwnedFd)>,
+    seq: u64,
+    state_is_due: bool,
+    dropped_told: u64,
+    dropped_told_at_ms: u64,
+    is_tidy: bool,
+    /// Held locked as long as this process lives.
+    lock: std::fs::File,
+}
+
+/// What a descriptor in the poll set is.
+#[derive(Clone, Copy)]
+enum Event {
+    Signal,
+    Connection,
+    Host,
+    Container(usize, Ready),
+}
+
+impl Task {
+    fn run(mut self) -> ! {
+        let mut fds = Vec::new();
+        let mut events = Vec::new();
+        loop {
+            let next = self.advance();
+            self.tell_host();
+            self.collect(&mut fds, &mut events);
+            if self.wait(&mut fds, next).is_err() {
+                // poll fails only for want of memory; the loop looks at everything anyway.
+                std::thread::sleep(Duration::from_millis(10));
+                continue;
+            }
+            for (fd, event) in fds.iter().zip(&events) {
+                if fd.revents != 0 {
+                    self.handle(*event);
+                }
+            }
+        }
+    }
+
+    fn collect(&self, fds: &mut Vec<libc::pollfd>, events: &mut Vec<Event>) {
+        fds.clear();
+        events.clear();
+        let mut add = |fd, flags, event| {
+            fds.push(sys::poll_entry(fd, flags));
+            events.push(event);
+        };
+        add(self.signal_fd.as_fd(), libc::POLLIN, Event::Signal);
+        add(self.listener.as_fd(), libc::POLLIN, Event::Connection);
+        if let Some(host) = &self.host {
+            let out = if host.is_blocked() { libc::POLLOUT } else { 0 };
+            add(host.fd(), libc::POLLIN | out, Event::Host);
+        }
+        for (index, container) in self.containers.iter().enumerate() {
+            for (fd, ready) in container.sources() {
+                add(fd, libc::POLLIN, Event::Container(index, ready));
+            }
+        }
+    }
+
+    /// Waits until something is ready, or until `next` of the monotonic clock.
+    fn wait(&mut self, fds: &mut [libc::pollfd], next: Option<u64>) -> std::io::Result<()> {
+        let left = next.map(|at| i32::try_from(at.saturating_sub(monotonic_ms())).unwrap_or(i32::MAX));
+        let quiet = QUIET_MS as i32;
+        if self.is_tidy || left.is_some_and(|left| left <= quiet) {
+            self.is_tidy = false;
+            return sys::poll(fds, left.unwrap_or(-1));
+        }
+        sys::poll(fds, quiet)?;
+        if fds.iter().all(|fd| fd.revents == 0) {
+            sys::trim_memory();
+            self.is_tidy = true;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Signal => self.on_signals(),
+            Event::Connection => {
+                if let Ok((stream, _)) = self.listener.accept() {
+                    // The newest is the host that lives; an older one is of an agent that was replaced.
+                    self.host = Host::new(stream).ok();
+                }
+            }
+            Event::Host => self.on_host(),
+            Event::Container(index, ready) => {
+                let changed = self.containers[index].ready(ready, &mut self.spool);
+                self.state_is_due |= changed;
+            }
+        }
+    }
+
+    fn on_signals(&mut self) {
+        for signal in sys::read_signals(self.signal_fd.as_fd()) {
+            if signal != libc::SIGCHLD {
+                self.stopping = true;
+            }
+        }
+        while let Some((pid, status)) = sys::reap() {
+            if let Some(index) = self.containers.iter().position(|c| c.pid() == Some(pid)) {
+                let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace: None, gate: None };
+                self.containers[index].exited(status, &setting, index, &mut self.spool);
+                self.state_is_due = true;
+            }
+        }
+    }
+
+    fn on_host(&mut self) {
+        let Some(host) = &mut self.host else { return };
+        match host.receive() {
+            Ok(messages) => messages.into_iter().for_each(|message| self.on_message(message)),
+            Err(_) => self.host = None,
+        }
+    }
+
+    fn on_message(&mut self, message: ToSupervisor) {
+        match message {
+            ToSupervisor::Attach { from } => {
+                let from = from.clamp(self.spool.base(), self.spool.end());
+                if let Some(host) = &mut self.host {
+                    host.attach(from);
+                }
+                self.state_is_due = true;
+            }
+            ToSupervisor::Ack { to } => {
+                if let Err(e) = self.spool.acknowledge(to) {
+                    self.complain("ack", e.to_string());
+                }
+            }
+            ToSupervisor::Stop => self.stopping = true,
+            ToSupervisor::Kill => self.kill(),
+            ToSupervisor::Signal { container, signal } => self.signal(&container, &signal),
+            ToSupervisor::Stats { id } => {
+                let stats = stats::read(&self.bundle, &self.cgroups);
+                self.send(&FromSupervisor::Stats { id, stats });
+            }
+            ToSupervisor::Release => self.release(),
+        }
+    }
+
+    fn signal(&mut self, container: &str, signal: &str) {
+        let found = self.containers.iter().zip(&self.bundle.containers).find(|(_, bundle)| bundle.name == container);
+        match (found, signals::number(signal)) {
+            (Some((container, _)), Some(number)) => container.signal(number),
+            (None, _) => self.complain("signal", format!("the task has no container {container:?}")),
+            (_, None) => self.complain("signal", format!("{signal:?} is not a signal")),
+        }
+    }
+
+    fn kill(&mut self) {
+        self.stopping = true;
+        self.containers.iter_mut().filter(|c| c.is_alive()).for_each(Container::kill);
+        kill_groups(&self.bundle, &self.cgroups);
+    }
+
+    /// Does all that can be done now. Gives the time of the monotonic clock when to look again without an event.
+    fn advance(&mut self) -> Option<u64> {
+        loop {
+            let next = if self.stopping { self.advance_stop() } else { self.advance_start() };
+            // What failed or ended on the way may be the reason to stop.
+            if !self.stopping && self.must_stop() {
+                self.stopping = true;
+                continue;
+            }
+            return next;
+        }
+    }
+
+    /// An essential container has ended, or one waits for something that will never be.
+    fn must_stop(&self) -> bool {
+        let ended = |c: &Container| !c.is_alive() && !c.is_waiting();
+        let pairs = self.containers.iter().zip(&self.bundle.containers);
+        let all_ended = self.containers.iter().all(ended);
+        all_ended || pairs.into_iter().any(|(c, b)| b.essential && ended(c) || c.failed_by_dependency())
+    }
+
+    fn advance_start(&mut self) -> Option<u64> {
+        let mut soonest: Option<u64> = None;
+        let now = monotonic_ms();
+        for index in 0..self.containers.len() {
+            if !self.containers[index].is_waiting() {
+                continue;
+            }
+            let views: Vec<_> = self.containers.iter().map(Container::view).collect();
+            match order::may_start(&self.bundle.containers, &views, index) {
+                Decision::Start => {
+                    let gate = self.gate.as_ref().map(|(read, write)| (read.as_fd(), write.as_fd()));
+                    let pid_namespace = self.shared_pids.as_ref().map(pause::Pause::namespace);
+                    let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace, gate };
+                    self.containers[index].spawn(&setting, index);
+                    self.state_is_due |= self.containers[index].has_failed();
+                }
+                Decision::Fail(message) => {
+                    self.containers[index].fail(ContainerFailure { stage: ContainerStage::Dependency, message });
+                    self.state_is_due = true;
+                }
+                Decision::Wait(Some(left)) => soonest = Some(soonest.unwrap_or(u64::MAX).min(now + left)),
+                Decision::Wait(None) => {}
+            }
+        }
+        soonest
+    }
+
+    fn advance_stop(&mut self) -> Option<u64> {
+        let now = monotonic_ms();
+        let mut soonest = None;
+        for container in self.containers.iter_mut().filter(|c| c.is_waiting()) {
+            container.give_up();
+            self.state_is_due = true;
+        }
+        let views: Vec<_> = self.containers.iter().map(Container::view).collect();
+        for (index, container) in self.containers.iter_mut().enumerate() {
+            if container.is_alive() && order::may_stop(&self.bundle.containers, &views, index) {
+                let again = container.stop(&self.bundle.containers[index], now);
+                soonest = [soonest, again].into_iter().flatten().min();
+            }
+        }
+        soonest
+    }
+
+    fn state(&self) -> SupervisorState {
+        SupervisorState {
+            task_id: self.bundle.task_id.clone(),
+            pid: std::process::id() as i32,
+            failure: self.failure.clone(),
+            containers: self.containers.iter().map(Container::state).collect(),
+            dropped_bytes: self.spool.dropped_bytes(),
+            spool_end: self.spool.end(),
+        }
+    }
+
+    fn tell_host(&mut self) {
+        let now = monotonic_ms();
+        if self.spool.dropped_bytes() != self.dropped_told && now >= self.dropped_told_at_ms + LOSS_EVERY_MS {
+            self.state_is_due = true;
+        }
+        if self.state_is_due && self.host.as_ref().is_some_and(|h| h.is_attached() && !h.is_blocked()) {
+            self.seq += 1;
+            self.state_is_due = false;
+            (self.dropped_told, self.dropped_told_at_ms) = (self.spool.dropped_bytes(), now);
+            self.send(&FromSupervisor::State { seq: self.seq, state: self.state() });
+        }
+        if self.host.as_mut().is_some_and(|host| host.flush(&self.spool).is_err()) {
+            self.host = None;
+        }
+    }
+
+    fn send(&mut self, message: &FromSupervisor) {
+        if self.host.as_mut().is_some_and(|host| host.send(message).is_err()) {
+            self.host = None;
+        }
+    }
+
+    fn complain(&mut self, about: &str, message: String) {
+        self.send(&FromSupervisor::Error { about: about.to_string(), message });
+    }
+
+    /// Gives everything back and ends this process; refused while a container lives.
+    fn release(&mut self) {
+        if self.containers.iter().any(Container::is_alive) || !self.stopping && self.containers.iter().any(Container::is_waiting) {
+            return self.complain("release", "a container of the task still runs".to_string());
+        }
+        self.shared_pids = None;
+        if let Err(e) = self.cgroups.remove(&self.bundle.cgroup.path, RELEASE_PATIENCE) {
+            return self.complain("release", e.to_string());
+        }
+        if let Some(network) = &self.bundle.network {
+            if let Err(e) = net::task_down(&PathBuf::from(&network.router_netns), &network.router_if) {
+                return self.complain("release", e.message);
+            }
+        }
+        let _ = std::fs::remove_file(&self.bundle.socket);
+        let _ = self.lock.set_len(0);
+        if let Some(host) = self.host.take() {
+            host.finish(&FromSupervisor::Released);
+        }
+        sys::exit_now(0)
+    }
+}

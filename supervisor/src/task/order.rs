@@ -1,0 +1,167 @@
+//! In which order a task's containers start and stop. Pure.
+use crate::protocol::{Condition, ContainerBundle, ContainerStatus};
+
+/// What the order depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    pub status: ContainerStatus,
+    /// Its command was started; stays true when it has ended.
+    pub started: bool,
+    pub exit_code: Option<i32>,
+    /// Milliseconds since it was started.
+    pub age_ms: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decision {
+    Start,
+    /// Look again at the latest after so many milliseconds, when there is a limit.
+    Wait(Option<u64>),
+    /// It can never start.
+    Fail(String),
+}
+
+/// Whether container `index`, which waits, may start.
+pub fn may_start(bundles: &[ContainerBundle], views: &[View], index: usize) -> Decision {
+    let mut waits = false;
+    let mut soonest: Option<u64> = None;
+    for dependency in &bundles[index].depends_on {
+        let Some(at) = bundles.iter().position(|b| b.name == dependency.container) else {
+            return Decision::Fail(format!("it depends on container {:?}, which the task doesn't have", dependency.container));
+        };
+        match one(&bundles[at], views[at], dependency.condition) {
+            Decision::Start => {}
+            Decision::Fail(why) => return Decision::Fail(why),
+            Decision::Wait(left) => {
+                waits = true;
+                soonest = [soonest, left].into_iter().flatten().min();
+            }
+        }
+    }
+    if waits {
+        Decision::Wait(soonest)
+    } else {
+        Decision::Start
+    }
+}
+
+fn one(bundle: &ContainerBundle, view: View, condition: Condition) -> Decision {
+    let name = &bundle.name;
+    let ended = view.status == ContainerStatus::Exited;
+    if ended && !view.started {
+        return Decision::Fail(format!("container {name:?}, which it depends on, could not be started"));
+    }
+    match condition {
+        Condition::Healthy => {
+            Decision::Fail(format!("container {name:?} has to be HEALTHY first, but health checks are not carried out yet"))
+        }
+        Condition::Start if view.started => Decision::Start,
+        Condition::Complete if ended => Decision::Start,
+        Condition::Success if ended => match view.exit_code {
+            Some(0) => Decision::Start,
+            code => Decision::Fail(format!(
+                "container {name:?} has to end with SUCCESS first, but ended with exit code {}",
+                code.map_or("unknown".to_string(), |c| c.to_string())
+            )),
+        },
+        _ => match bundle.start_timeout_ms.filter(|_| view.started) {
+            Some(limit) if view.age_ms >= limit => {
+                Decision::Fail(format!("container {name:?} did not reach {condition:?} within its start timeout of {limit} ms"))
+            }
+            limit => Decision::Wait(limit.map(|limit| limit - view.age_ms)),
+        },
+    }
+}
+
+/// Whether container `index` may be stopped: everything that depends on it has ended.
+pub fn may_stop(bundles: &[ContainerBundle], views: &[View], index: usize) -> bool {
+    let name = &bundles[index].name;
+    let depends = |bundle: &ContainerBundle| bundle.depends_on.iter().any(|d| d.container == *name);
+    !bundles.iter().zip(views).any(|(bundle, view)| view.status == ContainerStatus::Running && depends(bundle))
+}
+
+/// The names of containers that wait for each other in a circle; such a task would never start.
+pub fn circle(bundles: &[ContainerBundle]) -> Option<Vec<String>> {
+    let mut left: Vec<&ContainerBundle> = bundles.iter().collect();
+    loop {
+        let waits = |b: &&ContainerBundle| b.depends_on.iter().any(|d| left.iter().any(|l| l.name == d.container));
+        let next: Vec<&ContainerBundle> = left.iter().copied().filter(|b| waits(b)).collect();
+        if next.is_empty() {
+            return None;
+        }
+        if next.len() == left.len() {
+            return Some(left.iter().map(|b| b.name.clone()).collect());
+        }
+        left = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{CgroupLimits, Dependency};
+
+    fn bundle(name: &str, depends_on: &[(&str, Condition)]) -> ContainerBundle {
+        ContainerBundle {
+            name: name.to_string(),
+            runtime_id: String::new(),
+            bundle: String::new(),
+            layers: Vec::new(),
+            essential: true,
+            depends_on: depends_on.iter().map(|(c, condition)| Dependency { container: c.to_string(), condition: *condition }).collect(),
+            stop_signal: "SIGTERM".to_string(),
+            stop_timeout_ms: 1000,
+            start_timeout_ms: Some(500),
+            init_process: false,
+            cgroup: CgroupLimits::default(),
+        }
+    }
+
+    const WAITING: View = View { status: ContainerStatus::Waiting, started: false, exit_code: None, age_ms: 0 };
+    const RUNNING: View = View { status: ContainerStatus::Running, started: true, exit_code: None, age_ms: 100 };
+    const FAILED: View = View { status: ContainerStatus::Exited, started: false, exit_code: None, age_ms: 0 };
+
+    fn ended(code: i32) -> View {
+        View { status: ContainerStatus::Exited, started: true, exit_code: Some(code), age_ms: 100 }
+    }
+
+    #[test]
+    fn starts_when_every_condition_holds() {
+        let decide = |condition, view| {
+            let bundles = [bundle("a", &[]), bundle("b", &[("a", condition)])];
+            may_start(&bundles, &[view, WAITING], 1)
+        };
+        assert_eq!(decide(Condition::Start, WAITING), Decision::Wait(None));
+        assert_eq!(decide(Condition::Start, RUNNING), Decision::Start);
+        assert_eq!(decide(Condition::Start, ended(1)), Decision::Start);
+        assert_eq!(decide(Condition::Complete, RUNNING), Decision::Wait(Some(400)));
+        assert_eq!(decide(Condition::Complete, ended(1)), Decision::Start);
+        assert_eq!(decide(Condition::Success, ended(0)), Decision::Start);
+        let late = View { age_ms: 500, ..RUNNING };
+        for failing in [
+            decide(Condition::Success, ended(1)),
+            decide(Condition::Success, late),
+            decide(Condition::Complete, FAILED),
+            decide(Condition::Start, FAILED),
+            decide(Condition::Healthy, RUNNING),
+        ] {
+            assert!(matches!(failing, Decision::Fail(_)), "{failing:?}");
+        }
+    }
+
+    #[test]
+    fn stops_in_reverse() {
+        let bundles = [bundle("a", &[]), bundle("b", &[("a", Condition::Start)])];
+        assert!(!may_stop(&bundles, &[RUNNING, RUNNING], 0));
+        assert!(may_stop(&bundles, &[RUNNING, RUNNING], 1));
+        assert!(may_stop(&bundles, &[RUNNING, ended(0)], 0));
+    }
+
+    #[test]
+    fn finds_circles() {
+        let start = Condition::Start;
+        assert_eq!(circle(&[bundle("a", &[]), bundle("b", &[("a", start)]), bundle("c", &[("b", start)])]), None);
+        let round = [bundle("a", &[]), bundle("b", &[("c", start)]), bundle("c", &[("b", start)])];
+        assert_eq!(circle(&round), Some(vec!["b".to_string(), "c".to_string()]));
+    }
+}

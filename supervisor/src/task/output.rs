@@ -1,0 +1,139 @@
+//! A container's output: read from its pipe, cut into lines, spooled with the time of reading.
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::spool::{Batch, Source, Spool, TEXT_BYTES};
+use crate::sys;
+
+const READ_BYTES: usize = 32 * 1024;
+
+pub struct Stream {
+    fd: Option<OwnedFd>,
+    source: Source,
+    /// The beginning of a line whose end has not come yet.
+    pending: Vec<u8>,
+    /// Something was dropped since the last record.
+    gap: bool,
+    /// Lines end with CR LF.
+    terminal: bool,
+}
+
+impl Stream {
+    pub fn new(fd: OwnedFd, source: Source, terminal: bool) -> Stream {
+        Stream { fd: Some(fd), source, pending: Vec::new(), gap: false, terminal }
+    }
+
+    /// The pipe while it is open.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Reads what is there, about `most` bytes of it. At the end of the pipe the last line is written even without its newline.
+    pub fn read(&mut self, spool: &mut Spool, most: usize) {
+        let Some(fd) = &self.fd else { return };
+        let mut buffer = vec![0; READ_BYTES];
+        let mut total = 0;
+        let mut ended = false;
+        while total < most && !ended {
+            match sys::read(fd.as_fd(), &mut buffer) {
+                Ok(None) => break,
+                // A terminal whose other end is closed gives EIO.
+                Ok(Some(0)) | Err(_) => ended = true,
+                Ok(Some(n)) => {
+                    total += n;
+                    let mut batch = Batch::default();
+                    let time_ns = sys::realtime_ns();
+                    let (source, terminal) = (self.source, self.terminal);
+                    cut(&mut self.pending, &buffer[..n], terminal, &mut |parts, continues| {
+                        batch.add(source, time_ns, continues, parts);
+                    });
+                    spool.append(batch, &mut self.gap);
+                }
+            }
+        }
+        if ended {
+            self.close(spool);
+        }
+    }
+
+    /// Writes the line that was begun, and lets go of the pipe.
+    pub fn close(&mut self, spool: &mut Spool) {
+        self.fd = None;
+        let last = std::mem::take(&mut self.pending);
+        if !last.is_empty() {
+            let mut batch = Batch::default();
+            batch.add(self.source, sys::realtime_ns(), false, &[without_cr(&last, self.terminal)]);
+            spool.append(batch, &mut self.gap);
+        }
+    }
+}
+
+fn without_cr(line: &[u8], terminal: bool) -> &[u8] {
+    line.strip_suffix(b"\r").filter(|_| terminal).unwrap_or(line)
+}
+
+/// Cuts `chunk`, which goes on from `pending`, into lines of at most `TEXT_BYTES`; a longer line is given in pieces, all but the last
+/// with `continues`. What has no end yet stays in `pending`.
+fn cut(pending: &mut Vec<u8>, mut chunk: &[u8], terminal: bool, emit: &mut dyn FnMut(&[&[u8]], bool)) {
+    while !chunk.is_empty() {
+        let newline = chunk.iter().position(|b| *b == b'\n');
+        let room = TEXT_BYTES - pending.len();
+        let line = newline.unwrap_or(chunk.len());
+        if line > room {
+            // The line is known to go on, so the piece can be full.
+            emit(&[pending, &chunk[..room]], true);
+            *pending = Vec::new();
+            chunk = &chunk[room..];
+        } else if newline.is_some() {
+            let whole = without_cr(&chunk[..line], terminal);
+            let begun = if line == 0 { without_cr(pending, terminal) } else { pending.as_slice() };
+            emit(&[begun, whole], false);
+            *pending = Vec::new();
+            chunk = &chunk[line + 1..];
+        } else {
+            pending.extend_from_slice(chunk);
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(chunks: &[&[u8]], terminal: bool) -> (Vec<(Vec<u8>, bool)>, Vec<u8>) {
+        let (mut pending, mut found) = (Vec::new(), Vec::new());
+        for chunk in chunks {
+            cut(&mut pending, chunk, terminal, &mut |parts, continues| found.push((parts.concat(), continues)));
+        }
+        (found, pending)
+    }
+
+    #[test]
+    fn cuts_lines_wherever_the_chunks_end() {
+        let text = b"one\n\ntwo words\nrest";
+        for cut_at in 0..text.len() {
+            let (found, pending) = lines(&[&text[..cut_at], &text[cut_at..]], false);
+            let expected: Vec<(Vec<u8>, bool)> = ["one", "", "two words"].map(|l| (l.as_bytes().to_vec(), false)).to_vec();
+            assert_eq!((found, pending.as_slice()), (expected, &b"rest"[..]), "cut at {cut_at}");
+        }
+    }
+
+    #[test]
+    fn long_lines_go_on() {
+        let long = vec![b'x'; 2 * TEXT_BYTES + 5];
+        let text = [&long[..], b"\n", &long[..TEXT_BYTES], b"\n"].concat();
+        for size in [1000, TEXT_BYTES, TEXT_BYTES + 1, text.len()] {
+            let chunks: Vec<&[u8]> = text.chunks(size).collect();
+            let (found, pending) = lines(&chunks, false);
+            let shape: Vec<(usize, bool)> = found.iter().map(|(line, continues)| (line.len(), *continues)).collect();
+            assert_eq!(shape, [(TEXT_BYTES, true), (TEXT_BYTES, true), (5, false), (TEXT_BYTES, false)], "chunks of {size}");
+            assert!(pending.is_empty());
+        }
+    }
+
+    #[test]
+    fn terminals_end_lines_with_cr_lf() {
+        let expected = vec![(b"a".to_vec(), false), (b"b\rc".to_vec(), false)];
+        assert_eq!(lines(&[b"a\r\nb\rc\r", b"\n"], true).0, expected);
+    }
+}

@@ -1,0 +1,161 @@
+//! How a supervisor comes to be: in a child of the worker, from `task.json` to its loop.
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use super::containers::Container;
+use super::{order, pause, Task};
+use crate::cgroup::{self, Cgroups};
+use crate::container::set_sysctl;
+use crate::protocol::{ErrorCode, PidMode, TaskBundle, TaskFailure, TaskStage, WorkerError};
+use crate::spool::Spool;
+use crate::{net, sys};
+
+/// Containers of one task: ECS allows 10; what poll and the spool's marks are sized for.
+const CONTAINERS: usize = 32;
+
+fn failed(what: &str, e: impl std::fmt::Display) -> WorkerError {
+    WorkerError::new(ErrorCode::Failed, format!("cannot {what}: {e}"))
+}
+
+/// Runs the supervisor in the calling, freshly forked process. `answer` is called once, when its socket listens or when that failed.
+pub fn start(bundle: &str, answer: impl FnOnce(Result<serde_json::Value, WorkerError>)) -> ! {
+    match prepare(Path::new(bundle)) {
+        Err(e) => {
+            answer(Err(e));
+            sys::exit_now(1)
+        }
+        Ok(mut task) => {
+            answer(Ok(serde_json::json!({ "pid": std::process::id() })));
+            if let Err(failure) = bring_up(&mut task) {
+                task.failure = Some(failure);
+                task.kill();
+            }
+            task.gate = None;
+            task.run()
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<TaskBundle, WorkerError> {
+    let invalid = |e: String| WorkerError::new(ErrorCode::Invalid, format!("{}: {e}", path.display()));
+    let text = std::fs::read(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => WorkerError::new(ErrorCode::NotFound, format!("{} doesn't exist", path.display())),
+        _ => failed(&format!("read {}", path.display()), e),
+    })?;
+    let bundle: TaskBundle = serde_json::from_slice(&text).map_err(|e| invalid(e.to_string()))?;
+    cgroup::check_path(&bundle.cgroup.path).map_err(|e| invalid(e.to_string()))?;
+    if bundle.containers.is_empty() || bundle.containers.len() > CONTAINERS {
+        return Err(invalid(format!("a task has 1 to {CONTAINERS} containers, not {}", bundle.containers.len())));
+    }
+    for (index, container) in bundle.containers.iter().enumerate() {
+        let name = &container.name;
+        if name.contains('/') || cgroup::check_path(name).is_err() {
+            return Err(invalid(format!("{name:?} is not a container's name")));
+        }
+        if bundle.containers[..index].iter().any(|c| c.name == *name) {
+            return Err(invalid(format!("two containers are named {name:?}")));
+        }
+    }
+    if let Some(names) = order::circle(&bundle.containers) {
+        return Err(invalid(format!("the containers {} wait for each other in a circle", names.join(", "))));
+    }
+    Ok(bundle)
+}
+
+/// Takes the task's directory for this process: nobody else can be its supervisor while this one lives.
+fn lock(dir: &Path) -> Result<File, WorkerError> {
+    let path = dir.join("sup.pid");
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let mut file = opened.map_err(|e| failed(&format!("open {}", path.display()), e))?;
+    // SAFETY: no pointers.
+    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
+        return Err(WorkerError::new(ErrorCode::Exists, format!("a supervisor holds {} already", path.display())));
+    }
+    let written = file.set_len(0).and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
+    written.map_err(|e| failed(&format!("write {}", path.display()), e))?;
+    Ok(file)
+}
+
+fn prepare(path: &Path) -> Result<Task, WorkerError> {
+    let bundle = load(path)?;
+    let dir = Path::new(&bundle.dir);
+    let lock = lock(dir)?;
+    become_supervisor().map_err(|e| failed("set up the supervisor's process", e))?;
+    let cgroups = Cgroups::detect().map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
+    let spool = Spool::create(dir, bundle.spool_bytes).map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
+    let signal_fd = sys::signal_fd(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT]).map_err(|e| failed("wait for signals", e))?;
+    let _ = std::fs::remove_file(&bundle.socket);
+    let listener = UnixListener::bind(&bundle.socket).map_err(|e| failed(&format!("listen on {}", bundle.socket), e))?;
+    let private = std::fs::set_permissions(&bundle.socket, Permissions::from_mode(0o600));
+    private.and_then(|()| listener.set_nonblocking(true)).map_err(|e| failed("prepare the socket", e))?;
+    Ok(Task {
+        containers: bundle.containers.iter().map(Container::new).collect(),
+        bundle,
+        cgroups,
+        spool,
+        listener,
+        signal_fd,
+        host: None,
+        failure: None,
+        stopping: false,
+        shared_pids: None,
+        gate: None,
+        seq: 0,
+        state_is_due: false,
+        dropped_told: 0,
+        dropped_told_at_ms: 0,
+        is_tidy: false,
+        lock,
+    })
+}
+
+/// Out of the worker's session, under its own name, and the last that the kernel takes when memory runs out.
+fn become_supervisor() -> io::Result<()> {
+    sys::set_name(c"berth-task");
+    // SAFETY: no pointers.
+    unsafe {
+        libc::setsid();
+        libc::umask(0o022);
+    }
+    // Containers' processes are forks of this one: none may look into it.
+    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
+    std::env::set_current_dir("/")?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    for number in 0..3 {
+        sys::dup_to(null.as_fd(), number)?;
+    }
+    // Refused where somebody may not raise themselves above others; then the task just has less protection.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "-1000");
+    Ok(())
+}
+
+/// Namespaces, cgroup, network and the first containers. The containers build their file systems while the network is being made.
+fn bring_up(task: &mut Task) -> Result<(), TaskFailure> {
+    let setup = |what: &'static str| {
+        move |e: io::Error| TaskFailure { stage: TaskStage::Setup, message: format!("cannot {what}: {}", sys::reason(&e)) }
+    };
+    sys::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWUTS).map_err(setup("make the task's namespaces"))?;
+    sys::set_hostname(&task.bundle.hostname).map_err(setup("set the task's host name"))?;
+    let limits = &task.bundle.cgroup.limits;
+    let created = task.cgroups.create_task(&task.bundle.cgroup.path, limits);
+    created.map_err(|e| TaskFailure { stage: TaskStage::Cgroup, message: e.to_string() })?;
+    if task.bundle.pid_mode == PidMode::Task {
+        task.shared_pids = Some(pause::Pause::start().map_err(setup("make the task's PID namespace"))?);
+    }
+    if task.bundle.network.is_some() || !task.bundle.sysctls.is_empty() {
+        task.gate = Some(sys::pipe().map_err(setup("make a pipe"))?);
+    }
+    task.advance();
+    if let Some(network) = &task.bundle.network {
+        net::task_up(network).map_err(|e| TaskFailure { stage: TaskStage::Network, message: e.message })?;
+    }
+    for (name, value) in task.bundle.sysctls.iter().filter(|(name, _)| name.starts_with("net.")) {
+        set_sysctl(name, value)
+            .map_err(|e| TaskFailure { stage: TaskStage::Network, message: format!("cannot set sysctl {name}: {}", sys::reason(&e)) })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! What a task uses right now.
+use std::path::Path;
+
+use crate::cgroup::Cgroups;
+use crate::protocol::{ContainerStats, NetworkStats, TaskBundle, TaskStats};
+use crate::{container, sys};
+
+pub fn read(task: &TaskBundle, cgroups: &Cgroups) -> TaskStats {
+    let machine = || machine_memory_bytes(&std::fs::read_to_string("/proc/meminfo").unwrap_or_default());
+    let containers = task.containers.iter().enumerate().map(|(index, bundle)| {
+        let group = container::group(task, index);
+        let used = cgroups.stats(&group);
+        ContainerStats {
+            name: bundle.name.clone(),
+            cpu_ns: used.cpu_ns,
+            memory_bytes: used.memory_bytes,
+            memory_limit_bytes: bundle.cgroup.memory_bytes.or(task.cgroup.limits.memory_bytes).unwrap_or_else(machine),
+            pids: used.pids,
+            oom_kills: cgroups.oom_kills(&group),
+        }
+    });
+    TaskStats {
+        read_at_ms: sys::realtime_ns() / 1_000_000,
+        containers: containers.collect(),
+        task: cgroups.stats(&task.cgroup.path),
+        // This process is in the task's network namespace.
+        network: task.network.as_ref().and_then(|_| interface(&read_text("/proc/self/net/dev"), "eth0")),
+    }
+}
+
+fn read_text(path: &str) -> String {
+    std::fs::read_to_string(Path::new(path)).unwrap_or_default()
+}
+
+fn machine_memory_bytes(meminfo: &str) -> u64 {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    line.and_then(|l| l.trim().strip_suffix(" kB")?.parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
+}
+
+/// The counters of one interface in /proc/net/dev: bytes and packets lead both halves of its line.
+fn interface(text: &str, name: &str) -> Option<NetworkStats> {
+    let counters = text.lines().find_map(|line| line.trim_start().strip_prefix(name)?.strip_prefix(':'))?;
+    let numbers: Vec<u64> = counters.split_whitespace().map_while(|n| n.parse().ok()).collect();
+    let at = |index: usize| numbers.get(index).copied();
+    Some(NetworkStats { rx_bytes: at(0)?, rx_packets: at(1)?, tx_bytes: at(8)?, tx_packets: at(9)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_kernels_tables() {
+        let dev = "Inter-| Receive | Transmit\n face |bytes packets\n    lo: 1 2 0 0 0 0 0 0 3 4 0 0 0 0 0 0\n  eth0: 100 7 0 0 0 0 0 0 200 9 0 0 0 0 0 0\n";
+        let expected = NetworkStats { rx_bytes: 100, tx_bytes: 200, rx_packets: 7, tx_packets: 9 };
+        assert_eq!(interface(dev, "eth0"), Some(expected));
+        assert_eq!(interface(dev, "eth1"), None);
+        assert_eq!(machine_memory_bytes("MemTotal:       2048 kB\nMemFree: 1 kB\n"), 2_097_152);
+    }
+}

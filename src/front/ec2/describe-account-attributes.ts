@@ -1,0 +1,29 @@
+import type { DescribeAccountAttributesRequest, DescribeAccountAttributesResult } from '@aws-sdk/client-ec2';
+import type { Operation } from '#gateway/types.ts';
+import type { Store } from '#store/types.ts';
+import { assertNotDryRun } from './errors.ts';
+
+export function describeAccountAttributesOperation(
+  store: Store,
+): Operation<DescribeAccountAttributesRequest, DescribeAccountAttributesResult> {
+  return {
+    name: 'DescribeAccountAttributes',
+    action: 'ec2:DescribeAccountAttributes',
+    resources: () => ['*'],
+    async handle(input, { account, region }) {
+      assertNotDryRun(input);
+      const vpcs = await store.read((tx) => tx.vpcs.list({ account, region }));
+      const values: Record<string, string> = {
+        'supported-platforms': 'VPC',
+        'default-vpc': vpcs.find((vpc) => vpc.isDefault)?.key.id ?? 'none',
+        'vpc-max-security-groups-per-interface': '5',
+      };
+      const wanted: string[] = input.AttributeNames ?? Object.keys(values);
+      return {
+        AccountAttributes: wanted
+          .filter((name) => Object.hasOwn(values, name))
+          .map((name) => ({ AttributeName: name, AttributeValues: [{ AttributeValue: values[name] ?? '' }] })),
+      };
+    },
+  };
+}

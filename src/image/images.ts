@@ -1,7 +1,7 @@
 /** The images of one host: the contract of types.ts over catalog, layer store, blob store and registry client. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '#base/clock.ts';
+import type { Clock, Timer } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
@@ -41,6 +41,7 @@ export type ImagesOptions = {
 export const LOCAL_REGISTRY = 'berth.local';
 
 const PULLS_AGAIN = 5;
+const SETTLE_AFTER_MS = 5000;
 
 type Opened = { catalog: Catalog; layers: LayerStore; blobs: BlobStore };
 
@@ -57,6 +58,7 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
   const normalised = createReferenceCache();
   let opening: Promise<Opened> | null = null;
   let opened: Opened | null = null;
+  let settling: Timer | null = null;
 
   async function open(): Promise<Opened> {
     await mkdir(temp, { recursive: true, mode: 0o700 });
@@ -73,6 +75,16 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
       opening = null;
       throw plainFault(error, 'the image store could not be opened');
     }));
+
+  /** A power cut before it costs a pull; a sync right away would hold up the start that the pull was for. */
+  function settleLater(): void {
+    settling ??= clock.after(SETTLE_AFTER_MS, () => {
+      settling = null;
+      if (opened === null) return;
+      const layers = [...opened.catalog.images.values()].flatMap((image) => image.layers);
+      opened.layers.settle(layers).catch((error: unknown) => log.warn('image.not-synced', { why: asFault(error).message }));
+    });
+  }
 
   /** The image by what is known here alone. */
   function lookup({ catalog }: Opened, ref: Reference, name: string): { image: ImageRecord; ref: RefRecord | null } | null {
@@ -96,7 +108,7 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
     const auth = wish.auth ?? null;
     const waiter = { signal: wish.signal, onProgress: wish.onProgress };
     return pulls.run(`${name} ${authKey('', '', auth)}`, waiter, (signal, report) =>
-      pullImage({ ...store, registry, clock, log, platform, tempPath }, { ref, auth, signal, report }),
+      pullImage({ ...store, registry, clock, platform, tempPath, settleLater }, { ref, auth, signal, report }),
     );
   }
 
@@ -164,11 +176,10 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
       await dropBroken(store, log);
       await collect(store);
       await store.catalog.compact();
-      store.layers.settle([...store.catalog.images.values()].flatMap((image) => image.layers)).catch((error: unknown) => {
-        log.warn('image.not-synced', { why: asFault(error).message });
-      });
+      settleLater();
     },
     async close() {
+      settling?.cancel();
       if (opening !== null) await (await opening).catalog.close();
       if (options.transport === undefined) transport.close();
     },

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { failure, makeImage, makeStore, once } from '../../test/image/fixtures.ts';
+import { promisify } from 'node:util';
+import { failure, makeImage, makeStore, once, until } from '../../test/image/fixtures.ts';
 import {
   freePort,
   push,
@@ -326,6 +328,21 @@ describe('a bad line or a bad registry', () => {
       const fault = await failure((await store()).images.prepare(`${proxy.host}/team/app:v1`, once));
       assert.match(fault.message, /429 - Server message: toomanyrequests: slow down$/);
     });
+  });
+
+  it('says so when the disk is full, and leaves nothing', async () => {
+    const mount = await mkdtemp(join(dir, 'small-'));
+    await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=900k', 'tmpfs', mount]);
+    const { images, at } = await makeStore(mount);
+    try {
+      const fault = await failure(images.prepare(`${registry.host}/team/app:v1`, once));
+      assert.match(fault.message, /^CannotPullContainerError: .*: no space left on device/);
+      assert.deepEqual(await images.list(), []);
+      await until('nothing is left of it', async () => (await readdir(join(at, 'tmp'))).length === 0);
+    } finally {
+      await images.close();
+      await promisify(execFile)('umount', [mount]);
+    }
   });
 
   it('says what AWS says when there is no such image, no such host, nobody there', async () => {

@@ -1,9 +1,8 @@
 /** From a reference to unpacked layers: resolve, choose the platform, fetch and verify, unpack, commit. */
 import { rm } from 'node:fs/promises';
 import type { Clock } from '#base/clock.ts';
-import { asFault, Fault } from '#base/fault.ts';
+import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import type { Log } from '#base/log.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { Catalog, ImageRecord, RefRecord } from './catalog.ts';
 import { downloadBlob, type BlobSource } from './download.ts';
@@ -24,9 +23,10 @@ export type PullDeps = {
   blobs: BlobStore;
   catalog: Catalog;
   clock: Clock;
-  log: Log;
   platform: Platform;
   tempPath(): string;
+  /** The image serves at once; that it survives a power cut may come later. */
+  settleLater(image: ImageRecord): void;
 };
 export type PullWish = { ref: Reference; auth: RegistryAuth | null; signal: AbortSignal; report(progress: PullProgress): void };
 
@@ -109,7 +109,7 @@ async function fetchImage(deps: PullDeps, wish: PullWish, found: Found, ref: Ref
     const image = imageRecord(deps, found, config);
     await deps.catalog.add(image, ref);
     wish.report({ stage: 'done', layer: null, bytes: image.sizeBytes, totalBytes: image.sizeBytes });
-    settleLater(deps, image);
+    deps.settleLater(image);
     return image;
   } finally {
     releases.forEach((release) => release());
@@ -134,13 +134,6 @@ function imageRecord(deps: PullDeps, found: Found, config: manifests.ImageConfig
 /** A layer that stands twice only counts where it lies topmost: overlayfs refuses the same directory twice. */
 export function eachOnce(diffIds: string[]): string[] {
   return diffIds.filter((diffId, i) => diffIds.lastIndexOf(diffId) === i);
-}
-
-/** The image serves at once; that it survives a power cut may take as long as the disk needs. */
-function settleLater(deps: PullDeps, image: ImageRecord): void {
-  deps.layers
-    .settle(image.layers)
-    .catch((error: unknown) => deps.log.warn('image.not-synced', { digest: image.digest, why: asFault(error).message }));
 }
 
 async function fetchSmall(deps: PullDeps, ref: Reference, descriptor: Descriptor, call: RegistryCall): Promise<Buffer> {

@@ -21,6 +21,14 @@ const types: Record<string, TarEntry['type']> = { '0': 'file', '\0': 'file', '7'
 /** Throws InvalidParameter when the stream is no tar archive or ends in the middle. */
 export async function readTar(source: AsyncIterable<Buffer>, visit: TarVisitor): Promise<void> {
   const input = createInput(source);
+  try {
+    await readEntries(input, visit);
+  } finally {
+    await input.close();
+  }
+}
+
+async function readEntries(input: Input, visit: TarVisitor): Promise<void> {
   let long: { name?: string; linkName?: string; size?: number } = {};
   for (;;) {
     const block = await input.take(BLOCK);
@@ -114,7 +122,12 @@ function readLong(flag: string, body: Buffer): { name?: string; linkName?: strin
   return found;
 }
 
-type Input = { take(bytes: number): Promise<Buffer | null>; body(bytes: number): AsyncIterable<Buffer>; position(): number };
+type Input = {
+  take(bytes: number): Promise<Buffer | null>;
+  body(bytes: number): AsyncIterable<Buffer>;
+  position(): number;
+  close(): Promise<unknown>;
+};
 
 function createInput(source: AsyncIterable<Buffer>): Input {
   const iterator = source[Symbol.asyncIterator]();
@@ -128,6 +141,8 @@ function createInput(source: AsyncIterable<Buffer>): Input {
   };
   return {
     position: () => position,
+    /** Lets go of the source when it was not read to its end. */
+    close: async () => iterator.return?.(),
     /** null at the end of the stream; throws when it ends within. */
     async take(bytes) {
       const parts: Buffer[] = [];

@@ -71,3 +71,12 @@ export function failure(promise: Promise<unknown>): Promise<Fault> {
     },
   );
 }
+
+/** Waits until a condition holds; what was given up is cleared away a moment after it was said. */
+export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (await condition()) return;
+    await realClock().sleep(10);
+  }
+  assert.fail(`not within 5 s: ${what}`);
+}

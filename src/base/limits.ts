@@ -181,4 +181,11 @@ export const limits = {
   imageTransferMs: 2 * 3600_000,
   /** Connections of all tasks to the API at the same time, counted at both ends. */
   forwardSockets: 8192,
+  /** Questions that one host's resolver has under way at its upstreams, in all and for one task; past it the answer is SERVFAIL. */
+  dnsQueries: 1024,
+  dnsQueriesPerTask: 128,
+  /** TCP connections to one host's resolver; past it the oldest idle one makes room. */
+  dnsConnections: 256,
+  /** Addresses in one DNS answer: it must fit 512 bytes (RFC 1035, section 4.2.1). */
+  dnsAnswers: 8,
 } as const;

@@ -46,10 +46,10 @@ export function createNetwork(deps: NetworkDeps, options: NetworkOptions): Netwo
     deps.log.info('vpc.up', { vpcId, cidr, hostIf: handle.hostIf, hostIp: handle.hostIp });
     return handle;
   };
-  const ensureVpc = (vpcId: string, cidr: string): Promise<VpcHandle> => {
+  const ensureVpc = async (vpcId: string, cidr: string): Promise<VpcHandle> => {
     checkVpcId(vpcId);
     const known = standing.get(vpcId);
-    if (known !== undefined) return known.then((handle) => assertRange(handle, cidr));
+    if (known !== undefined) return assertRange(await known, cidr);
     const made = bringUp(vpcId, cidr);
     standing.set(vpcId, made);
     made.catch(() => standing.delete(vpcId));

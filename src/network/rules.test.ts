@@ -31,7 +31,11 @@ test('services without a port get no rule', () => {
 });
 
 test('nft accepts the rules, twice over', () => {
-  for (const rules of [renderRouterRules(spec), renderHostRules(spec), renderRouterRules({ ...spec, ports: { dns: null, metadata: null, api: null } })]) {
+  for (const rules of [
+    renderRouterRules(spec),
+    renderHostRules(spec),
+    renderRouterRules({ ...spec, ports: { dns: null, metadata: null, api: null } }),
+  ]) {
     execFileSync('unshare', ['--net', 'nft', '-f', '-'], { input: rules + rules, timeout: 10_000 });
   }
 });

@@ -85,7 +85,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (isStream) return await serveStream(req, res, call, credential, key);
       const body = await readBody(req, deps.clock);
       verify(call.signed, credential, key, payloadHashOf(call.signed, body));
-      const parameters = isForm ? formParameters(req, call.signed, body) : new URLSearchParams();
+      const parameters = isForm ? formParameters(call.signed, body) : new URLSearchParams();
       const route = router.resolve(target, parameters, credential.service);
       name(route.api);
       call.operation = route.operation;
@@ -142,8 +142,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return;
     }
     // The rest of a body is read to its end before the connection serves again: of a large one, rather have a new connection.
-    const rest = Number(req.headers['content-length'] ?? Infinity);
-    if (!req.complete && !(rest <= limits.requestBodyBytes)) res.setHeader('connection', 'close');
+    const rest = req.headers['transfer-encoding'] === undefined ? Number(req.headers['content-length'] ?? 0) : Infinity;
+    if (!req.complete && rest > limits.requestBodyBytes) res.setHeader('connection', 'close');
     send(res, error.status, call, protocols[call.protocol].error(error, call.requestId));
   }
 
@@ -182,8 +182,9 @@ function signingServiceHint(signed: SignedRequest): string | undefined {
   return /[^/\s]+\/\d{8}\/[^/]*\/([a-z0-9-]+)\/aws4_request/.exec(text)?.[1];
 }
 
-function formParameters(req: IncomingMessage, signed: SignedRequest, body: Buffer): URLSearchParams {
-  return new URLSearchParams(req.method === 'GET' || req.method === 'HEAD' ? signed.query : body.toString('utf8'));
+/** Of the query string and of the body: a presigned POST has all of them in its query. */
+function formParameters(signed: SignedRequest, body: Buffer): URLSearchParams {
+  return new URLSearchParams([signed.query, body.toString('utf8')].filter((part) => part !== '').join('&'));
 }
 
 function contextOf(req: IncomingMessage, call: Call, credential: Credential, key: AccessKey): CallContext {

@@ -128,7 +128,11 @@ function progressTo(stream: ByteStream | null, clock: Clock) {
         .catch(() => {})
         .then(() => void (busy = false));
     },
-    end: () => writing,
+    /** Everything told is written, and the reader knows that no more comes. */
+    async end() {
+      await writing;
+      stream?.end();
+    },
   };
 }
 

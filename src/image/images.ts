@@ -147,7 +147,8 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
     },
     async importArchive(path, text, onProgress) {
       const store = await ready();
-      const { ref } = normalised(text);
+      const ref = parseReference(text);
+      if (ref.digest !== null) throw new Fault('InvalidParameter', `${text} names a digest: an import needs a tag`);
       const deps = { ...store, clock, platform, tempPath };
       const image = await importImage(deps, path, ref, onProgress ?? (() => undefined)).catch((error: unknown) => {
         throw plainFault(error, `${path} could not be imported`);

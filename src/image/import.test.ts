@@ -160,6 +160,14 @@ describe('an import refuses', () => {
     await nothingKept(await tar([file('index.json', '{}')]), /is no image manifest/);
   });
 
+  it('a name that is none', async () => {
+    await withStore(async ({ images }) => {
+      for (const name of ['Not A Name', `x@sha256:${'a'.repeat(64)}`]) {
+        assert.equal((await failure(images.importArchive(image.path, name))).code, 'InvalidParameter');
+      }
+    });
+  });
+
   it("an image for another architecture, in AWS's words", async () => {
     const arm = await makeImage(dir, 'arm', { arch: 'arm64' });
     await nothingKept(arm.path, /^image Manifest does not contain descriptor matching platform 'linux\/amd64'$/);

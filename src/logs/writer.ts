@@ -80,6 +80,8 @@ export function createWriter(parts: {
       for (const waiting of batch) states.drop(waiting.stream);
       const fault = new Fault('Unavailable', `log events can't be stored: ${asFault(error).message}`, { cause: error });
       for (const waiting of batch) waiting.reject(fault);
+      // On a full disk the redo log's own space may be what is needed to delete something.
+      if (redo.size() > 0) await emptyRedo();
     } finally {
       before.clear();
     }
@@ -105,8 +107,12 @@ export function createWriter(parts: {
   }
 
   async function checkpointNow(): Promise<void> {
+    await states.saveStats().catch((error: unknown) => log.error('log-statistics-failed', {}, error));
+    await emptyRedo();
+  }
+
+  async function emptyRedo(): Promise<void> {
     try {
-      await states.saveStats();
       await files.sync();
       redo.clear();
     } catch (error) {

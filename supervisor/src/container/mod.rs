@@ -132,7 +132,6 @@ pub fn spawn(setting: &Setting, index: usize) -> Result<Spawned, Error> {
 fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio, status: BorrowedFd) -> Result<Infallible, Error> {
     let failed = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));
     prepare_process(setting, stdio, status).map_err(failed("prepare the process"))?;
-    // One block for standard input, output and error, then nothing else of the supervisor is needed.
     let bundle = &setting.task.containers[index];
     setting.cgroups.join(group).map_err(|e| Error::Create(e.to_string()))?;
     sys::unshare(libc::CLONE_NEWCGROUP).map_err(failed("make a cgroup namespace"))?;
@@ -149,7 +148,7 @@ fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio,
     let root = rootfs::mount_overlay(&bundle.layers, &writable, &target)?;
     let identity = identity(&config, root.as_fd())?;
     mounts::make_all(root.as_fd(), &config.mounts, setting.cgroups, group)?;
-    mounts::make_devices(root.as_fd(), stdio.is_terminal.then(|| stdio.input.as_fd()))?;
+    mounts::make_devices(root.as_fd(), stdio.is_terminal)?;
     mounts::make_readonly(root.as_fd(), &config.linux.readonly_paths)?;
     mounts::mask(root.as_fd(), &config.linux.masked_paths)?;
     let cwd = Path::new(&config.process.cwd);

@@ -124,11 +124,11 @@ const LINKS: [(&str, &str); 5] = [
     ("ptmx", "pts/ptmx"),
 ];
 
-/// The device nodes and links that the runtime specification wants in /dev. `terminal` becomes /dev/console.
+/// The device nodes and links that the runtime specification wants in /dev; with `terminal` standard input is /dev/console, too.
 ///
 /// They are bound from the machine's own, and everything else is mounted nodev: a node that a container makes never opens, and no
 /// device control group has to say so.
-pub fn make_devices(root: BorrowedFd, terminal: Option<BorrowedFd>) -> Result<(), Error> {
+pub fn make_devices(root: BorrowedFd, terminal: bool) -> Result<(), Error> {
     let dev = directory_in(root, Path::new("dev")).map_err(failed("make", "/dev"))?;
     let give = |name: &str, source: BorrowedFd| {
         let target = file_in(root, &Path::new("dev").join(name))?;
@@ -140,8 +140,10 @@ pub fn make_devices(root: BorrowedFd, terminal: Option<BorrowedFd>) -> Result<()
         let path = format!("/dev/{name}");
         open_path(Path::new(&path)).and_then(|source| give(name, source.as_fd())).map_err(failed("bind", &path))?;
     }
-    if let Some(terminal) = terminal {
-        give("console", terminal).map_err(failed("bind", "/dev/console"))?;
+    if terminal {
+        // By its path: the descriptor's own mount belongs to another namespace.
+        let path = std::fs::read_link("/proc/self/fd/0").map_err(failed("find", "the terminal"))?;
+        open_path(&path).and_then(|source| give("console", source.as_fd())).map_err(failed("bind", "/dev/console"))?;
     }
     for (name, to) in LINKS {
         let (name, to) = (c_string(name.as_bytes()), c_string(to.as_bytes()));

@@ -133,14 +133,28 @@ fn set_rlimit(rlimit: &Rlimit) -> Result<(), Error> {
     let short = rlimit.kind.strip_prefix("RLIMIT_").unwrap_or(&rlimit.kind);
     let found = RLIMITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(short));
     let Some((_, resource)) = found else { return Err(Error::Create(format!("{:?} is not a resource limit", rlimit.kind))) };
-    let value = libc::rlimit64 { rlim_cur: rlimit.soft, rlim_max: rlimit.hard };
-    let none = std::ptr::null_mut::<libc::rlimit64>();
-    // SAFETY: `value` is read only; the old value is not asked for.
-    let done = unsafe { libc::syscall(libc::SYS_prlimit64, 0, *resource, &value, none) };
-    check(done).map(drop).map_err(|e| {
+    let failed = |e: io::Error| {
         let Rlimit { soft, hard, .. } = rlimit;
         Error::Create(format!("cannot set {} to {soft} (hard {hard}): {}", rlimit.kind, sys::reason(&e)))
-    })
+    };
+    let wanted = libc::rlimit64 { rlim_cur: rlimit.soft, rlim_max: rlimit.hard };
+    match prlimit(*resource, Some(&wanted)) {
+        // Without CAP_SYS_RESOURCE (berth itself in a container) nobody gets over our own limit: as much as can be had.
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
+            let most = prlimit(*resource, None).map_err(failed)?.rlim_max;
+            let less = libc::rlimit64 { rlim_cur: rlimit.soft.min(most), rlim_max: rlimit.hard.min(most) };
+            prlimit(*resource, Some(&less)).map(drop).map_err(failed)
+        }
+        other => other.map(drop).map_err(failed),
+    }
+}
+
+/// Sets a limit of this process, if one is given, and tells what it was.
+fn prlimit(resource: u32, new: Option<&libc::rlimit64>) -> io::Result<libc::rlimit64> {
+    let mut old = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: `new` is null or readable, `old` is writable.
+    check(unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource, new, &mut old) }).map(|_| old)
 }
 
 /// By number, as in linux/resource.h (the same on x86-64 and arm64).

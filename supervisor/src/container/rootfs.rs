@@ -1,7 +1,9 @@
 //! A container's root file system: its layers stacked by overlayfs, in a mount namespace that dies with it.
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -47,7 +49,7 @@ pub fn pivot(root: BorrowedFd) -> Result<(), Error> {
     let error = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));
     // SAFETY: no pointers but two C strings.
     unsafe {
-        sys::check(libc::syscall(libc::SYS_fchdir, std::os::fd::AsRawFd::as_raw_fd(&root))).map_err(error("enter the root"))?;
+        sys::check(libc::syscall(libc::SYS_fchdir, root.as_raw_fd())).map_err(error("enter the root"))?;
         // The old root then lies over the new one at ".".
         sys::check(libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr())).map_err(error("change the root"))?;
     }
@@ -61,43 +63,71 @@ pub fn make_readonly() -> Result<(), Error> {
     mount::set_attributes(root.as_fd(), mount::RDONLY, 0, false).map_err(failed("make read-only", Path::new("/")))
 }
 
+/// Links that lead nowhere yet are followed so often, as the kernel follows links.
+const LINKS: u32 = 40;
+
 /// Opens the directory `path` inside `root`, and makes what is missing of it. Links lead nowhere outside.
 pub fn directory_in(root: BorrowedFd, path: &Path) -> io::Result<OwnedFd> {
-    const FLAGS: libc::c_int = libc::O_PATH | libc::O_DIRECTORY;
-    match open_in_root(root, path, FLAGS, 0) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        other => return other,
-    }
-    let Some(name) = path.file_name() else { return Err(io::Error::from_raw_os_error(libc::EINVAL)) };
-    let parent = directory_in(root, path.parent().unwrap_or(Path::new("")))?;
-    let name_c = c_path(Path::new(name))?;
-    // SAFETY: `name_c` ends with NUL.
-    let made = unsafe { libc::mkdirat(std::os::fd::AsRawFd::as_raw_fd(&parent), name_c.as_ptr(), 0o755) };
-    match sys::check(libc::c_long::from(made)) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
-        _ => open_in_root(root, path, FLAGS, 0),
-    }
+    place_in(root, path, Place::Directory, LINKS)
 }
 
 /// Opens the file `path` inside `root` for its place only, and makes an empty one where nothing is.
 pub fn file_in(root: BorrowedFd, path: &Path) -> io::Result<OwnedFd> {
-    match open_in_root(root, path, libc::O_PATH, 0) {
+    place_in(root, path, Place::File, LINKS)
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    File,
+    Directory,
+}
+
+fn place_in(root: BorrowedFd, path: &Path, kind: Place, links: u32) -> io::Result<OwnedFd> {
+    let flags = match kind {
+        Place::File => libc::O_PATH,
+        Place::Directory => libc::O_PATH | libc::O_DIRECTORY,
+    };
+    match open_in_root(root, path, flags, 0) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         other => return other,
     }
     let Some(name) = path.file_name() else { return Err(io::Error::from_raw_os_error(libc::EINVAL)) };
-    let parent = directory_in(root, path.parent().unwrap_or(Path::new("")))?;
-    let name = c_path(Path::new(name))?;
-    let parent_fd = std::os::fd::AsRawFd::as_raw_fd(&parent);
-    // A link that leads nowhere gives way: this changes the writable layer only.
-    // SAFETY: `name` ends with NUL, in both calls.
-    unsafe {
-        libc::unlinkat(parent_fd, name.as_ptr(), 0);
-        let flags = libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_WRONLY | libc::O_CLOEXEC;
-        let made = sys::check(libc::c_long::from(libc::openat(parent_fd, name.as_ptr(), flags, 0o644)))?;
-        libc::close(made as libc::c_int);
+    let above = path.parent().unwrap_or(Path::new(""));
+    let parent = place_in(root, above, Place::Directory, links)?;
+    match make(parent.as_fd(), name, kind) {
+        Ok(()) => open_in_root(root, path, flags, 0),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && links > 0 => {
+            // It exists and doesn't: a link to something that is missing. Inside the root its target begins at the root, too.
+            let target = read_link(parent.as_fd(), name)?;
+            let target = target.strip_prefix("/").map_or_else(|_| above.join(&target), Path::to_path_buf);
+            place_in(root, &target, kind, links - 1)
+        }
+        Err(e) => Err(e),
     }
-    open_in_root(root, path, libc::O_PATH, 0)
+}
+
+fn make(parent: BorrowedFd, name: &OsStr, kind: Place) -> io::Result<()> {
+    let name = c_path(Path::new(name))?;
+    match kind {
+        Place::Directory => {
+            // SAFETY: `name` ends with NUL.
+            sys::check(libc::c_long::from(unsafe { libc::mkdirat(parent.as_raw_fd(), name.as_ptr(), 0o755) })).map(drop)
+        }
+        Place::File => {
+            let mode = libc::S_IFREG | 0o644;
+            // SAFETY: as above.
+            sys::check(libc::c_long::from(unsafe { libc::mknodat(parent.as_raw_fd(), name.as_ptr(), mode, 0) })).map(drop)
+        }
+    }
+}
+
+fn read_link(parent: BorrowedFd, name: &OsStr) -> io::Result<PathBuf> {
+    let name = c_path(Path::new(name))?;
+    let mut buffer = vec![0u8; libc::PATH_MAX as usize];
+    // SAFETY: `name` ends with NUL and `buffer` is writable for its length.
+    let read = unsafe { libc::readlinkat(parent.as_raw_fd(), name.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    buffer.truncate(sys::check(read as libc::c_long)? as usize);
+    Ok(PathBuf::from(OsString::from_vec(buffer)))
 }
 
 /// Where `root.path` of a bundle lies.

@@ -129,6 +129,8 @@ impl Task {
             Event::Signal => self.on_signals(),
             Event::Connection => {
                 if let Ok((stream, _)) = self.listener.accept() {
+                    // What the former one said before still counts.
+                    self.on_host();
                     // The newest is the host that lives; an older one is of an agent that was replaced.
                     self.host = Host::new(stream).ok();
                 }

@@ -1,0 +1,5 @@
+//! Real tasks on this machine, through the worker's socket. Needs root and /bin/busybox (static).
+mod harness;
+mod isolation;
+mod lifecycle;
+mod survival;

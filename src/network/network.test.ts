@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -72,7 +72,7 @@ test('a VPC is made once, also when many tasks ask at the same time', async (t) 
 });
 
 test('a new host agent finds the uplinks of the former one', async (t) => {
-  const { worker, start } = setUp(t);
+  const { runDir, worker, start } = setUp(t);
   const first = start();
   const a = await first.ensureVpc('vpc-1', '10.64.0.0/16');
   const b = await first.ensureVpc('vpc-2', '10.65.0.0/16');
@@ -83,6 +83,7 @@ test('a new host agent finds the uplinks of the former one', async (t) => {
   await second.down();
   assert.equal(worker.standing.size, 0);
   assert.deepEqual(start().vpcs(), []);
+  assert.deepEqual(readdirSync(join(runDir, 'ns')), []);
 });
 
 test('a VPC that could not be made is tried again', async (t) => {

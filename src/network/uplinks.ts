@@ -1,5 +1,5 @@
 /** Which uplink (number, interface name, /30) belongs to which VPC of an instance; kept in a file so that a new host agent finds them again. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '#base/fault.ts';
 import { containsAddress, formatAddress, nthAddress, overlaps, parseAddress, parseCidr } from './cidr.ts';
@@ -30,13 +30,14 @@ export type UplinkTable = {
 };
 
 /**
- * `dir`/uplinks.json, replaced whole. `occupied` lists the IPv4 ranges of the machine's interfaces and routes, asked when a new uplink
+ * `dir`/uplinks.json, replaced whole, gone with the last VPC. `occupied` lists the IPv4 ranges of the machine's interfaces and routes, asked when a new uplink
  * is needed: link-local ones among them are avoided.
  */
 export function openUplinks(dir: string, instance: string, occupied: () => string[]): UplinkTable {
   const path = join(dir, 'uplinks.json');
   const table = new Map(readTable(path).map((uplink) => [uplink.vpcId, uplink]));
   const save = () => {
+    if (table.size === 0) return rmSync(path, { force: true });
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     writeFileSync(`${path}.new`, `${JSON.stringify([...table.values()])}\n`, { mode: 0o600 });
     renameSync(`${path}.new`, path);

@@ -11,6 +11,14 @@ const LOOPBACK: i32 = 1;
 /// Chosen by us, so that everything in the task's namespace goes to the kernel in one batch.
 const ETH0: i32 = 16;
 
+/// Tasks have IPv4 addresses only, while ::1 on the loopback stays. The other two are what Docker gives every container: images that run
+/// as an ordinary user expect to listen on port 80 and to ping.
+const TASK_SYSCTLS: [(&str, &str); 3] = [
+    ("net/ipv6/conf/default/disable_ipv6", "1"),
+    ("net/ipv4/ip_unprivileged_port_start", "0"),
+    ("net/ipv4/ping_group_range", "0 2147483647"),
+];
+
 /// Called inside the task's fresh network namespace: makes the veth pair with its far end in the router, sets addresses and routes.
 pub fn task_up(network: &NetworkBundle) -> Result<(), WorkerError> {
     let ip = parse_address(&network.ip)?;
@@ -23,8 +31,7 @@ pub fn task_up(network: &NetworkBundle) -> Result<(), WorkerError> {
         WorkerError::new(ErrorCode::NotFound, format!("there is no router namespace at {}: bring the VPC up first", network.router_netns))
     })?;
 
-    // Tasks have IPv4 addresses only; ::1 on the loopback stays.
-    write_sysctl("net/ipv6/conf/default/disable_ipv6", "1")?;
+    TASK_SYSCTLS.iter().try_for_each(|(name, value)| write_sysctl(name, value))?;
     let mut batch = Batch::default();
     batch.add_veth(
         &VethEnd { name: "eth0", index: ETH0, mac: Some(mac), mtu: network.mtu },

@@ -139,6 +139,8 @@ fn tasks_reach_each_other_the_machine_and_the_outside() {
         assert_eq!(talk(&one, "10.64.0.5:80", &web_two), ip("10.64.0.4"));
         assert_eq!(talk(&two, "10.64.0.4:80", &web_one), ip("10.64.0.5"));
         assert_eq!(talk(&one, "127.0.0.1:80", &web_one), ip("127.0.0.1"));
+        let lowest = one.within(|| read_sysctl("net/ipv4/ip_unprivileged_port_start")).unwrap().unwrap();
+        assert_eq!(lowest, "0", "an image that runs as an ordinary user may listen on port 80");
         assert_eq!(talk(&own, "10.64.0.4:80", &web_one), ip(HOST_IP));
 
         let there = listen(outside, "198.18.0.2:80");

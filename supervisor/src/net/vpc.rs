@@ -113,6 +113,7 @@ impl Vpc<'_> {
         let far = VethEnd { name: UPLINK, index: 0, mac: None, mtu: self.bundle.mtu };
         batch.add_veth(&near, &far, router.fd());
         machine.run(batch)?;
+        write_sysctl(&format!("net/ipv6/conf/{}/disable_ipv6", self.host_if), "1")?;
         let mut batch = Batch::default();
         batch.set_alias(index_of(machine, self.host_if)?, &format!("{ALIAS}{former}"));
         machine.run(batch)

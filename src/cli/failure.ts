@@ -26,6 +26,12 @@ export async function showFailure(context: Context, client: Client, message: str
   await showLastLines(context, client, ended);
 }
 
+/** What a job printed that has ended well. */
+export async function showOutput(context: Context, client: Client, tasks: TaskRow[]): Promise<void> {
+  const lines = await tailLines(client, await logSources(client, tasks.slice(0, 3)), { limit: LAST_LINES });
+  for (const line of lines) context.terminal.line(`  ${context.terminal.style('dim', '│')} ${printable(line.text)}`);
+}
+
 async function showLastLines(context: Context, client: Client, tasks: TaskRow[]): Promise<void> {
   const { terminal } = context;
   try {

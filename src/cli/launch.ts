@@ -40,6 +40,7 @@ export type Launched = {
 };
 
 const POLL_MS = 100;
+const STAYS_UP_MS = 1000;
 
 export async function pullImage(client: Client, context: Context, image: string, check: string): Promise<PulledImage> {
   const title = `Image ${image}`;
@@ -193,11 +194,16 @@ async function waitRunning(
   progress: (detail: string) => void,
 ): Promise<TaskRow[]> {
   const arns = begun.map((task) => task.arn);
+  let runningSince: number | undefined;
   for (;;) {
     const tasks = await describeTasks(client, plan.cluster, arns);
     const failed = tasks.find((task) => task.status === 'STOPPED' && !completed(task));
     if (failed !== undefined) throw new TaskFailure(`task ${failed.id} did not stay up`, tasks);
-    if (tasks.every((task) => task.status === 'RUNNING' || completed(task))) return tasks;
+    if (tasks.every((task) => task.status === 'RUNNING' || completed(task))) {
+      runningSince ??= context.clock.now();
+      // With a port its answer proves that the task is well; without one it has to stay up for a moment.
+      if (plan.port !== null || tasks.every(completed) || context.clock.now() - runningSince >= STAYS_UP_MS) return tasks;
+    }
     progress([...new Set(tasks.map((task) => task.status.toLowerCase()))].join(', '));
     await pause(context, POLL_MS);
   }

@@ -9,6 +9,8 @@ export type Column<Row> = {
   style?(row: Row): Style;
   /** Least width it may shrink to; without it the column keeps its width. */
   shrinkTo?: number;
+  /** Left out, lowest first, when shrinking is not enough. */
+  drop?: number;
   /** Left out when no row has a value. */
   optional?: boolean;
 };
@@ -17,8 +19,11 @@ const GAP = 2;
 
 /** Lines of a table, heading first, cut to `width` columns (Infinity: never cut). */
 export function renderTable<Row>(columns: Column<Row>[], rows: Row[], width: number, style: Terminal['style']): string[] {
-  const shown = columns.filter((column) => column.optional !== true || rows.some((row) => column.value(row) !== ''));
-  const widths = fit(shown, rows, width);
+  const { shown, widths } = choose(
+    columns.filter((column) => column.optional !== true || rows.some((row) => column.value(row) !== '')),
+    rows,
+    width,
+  );
   const last = shown.length - 1;
   const cell = (text: string, index: number, look: Style): string => {
     const column = shown[index];
@@ -36,17 +41,39 @@ export function renderTable<Row>(columns: Column<Row>[], rows: Row[], width: num
   ];
 }
 
-/** Natural widths, then the widest column that may shrink gives way until the line fits. */
-function fit<Row>(columns: Column<Row>[], rows: Row[], width: number): number[] {
-  const widths = columns.map((column) =>
-    rows.reduce((most, row) => Math.max(most, [...printable(column.value(row))].length), [...column.title].length),
-  );
-  const total = () => widths.reduce((sum, w) => sum + w, 0) + GAP * Math.max(0, widths.length - 1);
-  while (total() > width) {
+/** The columns that fit: all of them shrunk, else without those that may be dropped, else shrunk without mercy. */
+function choose<Row>(columns: Column<Row>[], rows: Row[], width: number): { shown: Column<Row>[]; widths: number[] } {
+  let shown = columns;
+  for (;;) {
+    const natural = shown.map((column) => naturalWidth(column, rows));
+    const widths = shrink(
+      natural,
+      shown.map((column) => column.shrinkTo ?? Infinity),
+      width,
+    );
+    if (total(widths) <= width) return { shown, widths };
+    const next = shown.filter((column) => column.drop !== undefined).sort((a, b) => (a.drop ?? 0) - (b.drop ?? 0))[0];
+    if (next === undefined) {
+      const least = shown.map(() => 1);
+      return { shown, widths: shrink(widths, least, width) };
+    }
+    shown = shown.filter((column) => column !== next);
+  }
+}
+
+function naturalWidth<Row>(column: Column<Row>, rows: Row[]): number {
+  return rows.reduce((most, row) => Math.max(most, [...printable(column.value(row))].length), [...column.title].length);
+}
+
+const total = (widths: number[]) => widths.reduce((sum, w) => sum + w, 0) + GAP * Math.max(0, widths.length - 1);
+
+/** The widest that is above its least width gives way, until the line fits or none can. */
+function shrink(natural: number[], least: number[], width: number): number[] {
+  const widths = [...natural];
+  while (total(widths) > width) {
     let widest = -1;
-    columns.forEach((column, index) => {
-      const may = column.shrinkTo !== undefined && (widths[index] ?? 0) > column.shrinkTo;
-      if (may && (widest < 0 || (widths[index] ?? 0) > (widths[widest] ?? 0))) widest = index;
+    widths.forEach((w, index) => {
+      if (w > (least[index] ?? Infinity) && w > (widths[widest] ?? 0)) widest = index;
     });
     if (widest < 0) break;
     widths[widest] = (widths[widest] ?? 1) - 1;

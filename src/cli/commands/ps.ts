@@ -55,14 +55,14 @@ function columns(now: number, url: (task: TaskRow) => string): Column<TaskRow>[]
   return [
     { title: 'NAME', value: (task) => task.name, style: () => 'bold', shrinkTo: 12 },
     { title: 'TASK', value: (task) => task.id.slice(0, 8) },
-    { title: 'IMAGE', value: (task) => task.containers.map((container) => container.image).join(','), shrinkTo: 8 },
+    { title: 'IMAGE', value: (task) => task.containers.map((container) => container.image).join(','), shrinkTo: 16, drop: 3 },
     { title: 'STATUS', value: (task) => task.status, style: statusStyle },
-    { title: 'SIZE', value: (task) => `${formatCpu(task.cpu)} ${formatMemory(task.memory)}`, shrinkTo: 4 },
-    { title: 'ISOLATION', value: (task) => task.isolation, optional: true, shrinkTo: 4 },
+    { title: 'SIZE', value: (task) => `${formatCpu(task.cpu)} ${formatMemory(task.memory)}`, drop: 1 },
+    { title: 'ISOLATION', value: (task) => task.isolation, optional: true, drop: 2 },
     { title: 'ADDRESS', value: (task) => task.address },
     { title: 'AGE', value: (task) => formatAge(now - task.createdAt), align: 'right' },
     { title: 'URL', value: url, optional: true, style: () => 'cyan' },
-    { title: 'ENDED', value: (task) => (task.status === 'STOPPED' ? endReason(task) : ''), optional: true, shrinkTo: 10 },
+    { title: 'ENDED', value: (task) => (task.status === 'STOPPED' ? endReason(task) : ''), optional: true, shrinkTo: 24 },
   ];
 }
 

@@ -8,7 +8,7 @@ import { exposedTcpPort, launch, pullImage, TaskFailure } from '../launch.ts';
 import type { Launch, Launched, PulledImage } from '../launch.ts';
 import { parseCpu, parseMemory, smallestSize } from '../sizes.ts';
 import { formatCpu, formatMemory } from '../format.ts';
-import { showFailure } from '../failure.ts';
+import { showFailure, showOutput } from '../failure.ts';
 import { Fault } from '#base/fault.ts';
 
 const DEFAULT_CPU = 256;
@@ -59,6 +59,7 @@ export const run: Command = {
       if (!args.has('json')) explain(args, context, plan, image);
       const launched = await launch(client, quiet, plan, platform);
       report(args, context, plan, launched);
+      if (launched.finished && !args.has('json')) await showOutput(context, client, launched.tasks);
       return exitCodes.ok;
     } catch (error) {
       if (error instanceof TaskFailure) return await failed(context, client, error, args.has('json'));
@@ -146,6 +147,6 @@ function report(args: Arguments, context: Context, plan: Launch, launched: Launc
   }
   terminal.line();
   if (launched.url !== null) terminal.line(`${terminal.style('bold', launched.url)}  answers`);
-  else if (launched.finished) terminal.line(`${plan.name} ran and ended with exit code 0; its output: berth logs ${plan.name}`);
+  else if (launched.finished) terminal.line(`${plan.name} ran and ended with exit code 0`);
   else terminal.line(`${plan.name} runs at ${launched.tasks.map((task) => task.address).join(', ')}`);
 }

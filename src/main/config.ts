@@ -1,0 +1,80 @@
+/** STATE/config.json: what `berth up` was told, remembered for the next time and read by every process of the instance. */
+import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { Fault } from '#base/fault.ts';
+import { DEFAULT_ACCOUNT } from '#domain/scope.ts';
+import type { IsolationWish } from '#domain/task-spec.ts';
+import { DEFAULT_STATE, instanceId } from './paths.ts';
+
+export type InstanceConfig = {
+  version: 1;
+  /** Where API and endpoints listen. */
+  listen: string;
+  apiPort: number;
+  endpointPort: number;
+  strictCapacity: boolean;
+  /** What a task gets that asks for `auto`. */
+  isolation: IsolationWish;
+  account: string;
+  /** Decides which address ranges are tried first: 0 for the default state directory, else by the instance's id. */
+  cidrSeed: number;
+};
+
+export function defaultConfig(state: string): InstanceConfig {
+  return {
+    version: 1,
+    listen: '127.0.0.1',
+    apiPort: 4566,
+    endpointPort: 8080,
+    strictCapacity: false,
+    isolation: 'auto',
+    account: DEFAULT_ACCOUNT,
+    cidrSeed: state === DEFAULT_STATE ? 0 : Number.parseInt(instanceId(state), 16) || 1,
+  };
+}
+
+/** The real path of a state directory, also of one that is still to be made (its parents' links are followed). */
+export function realState(path: string): string {
+  const absolute = resolve(path);
+  try {
+    return realpathSync(absolute);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || absolute === '/') throw unreadable(absolute, error);
+    return join(realState(dirname(absolute)), absolute.slice(dirname(absolute).length).replace(/^\//, ''));
+  }
+}
+
+/** undefined when the instance was never started. Throws Fault when the file can't be read or isn't a configuration. */
+export function readConfig(path: string): InstanceConfig | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw unreadable(path, error);
+  }
+  try {
+    const config = JSON.parse(text) as InstanceConfig;
+    if (config.version !== 1) throw new Fault('Internal', `version ${String(config.version)}`);
+    return { ...defaultConfig(dirname(path)), ...config };
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new Fault(
+      'InvalidParameter',
+      `${path} is no configuration of this version of berth (${why}); move it away to start with the defaults`,
+      { cause: error },
+    );
+  }
+}
+
+/** Replaces the file whole. */
+export function writeConfig(path: string, config: InstanceConfig): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  writeFileSync(`${path}.new`, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o644 });
+  renameSync(`${path}.new`, path);
+}
+
+function unreadable(path: string, error: unknown): Fault {
+  return new Fault('InvalidParameter', `${path} can't be read: ${(error as Error).message}`, { cause: error });
+}

@@ -1,0 +1,103 @@
+/** The control plane: gateway, front doors, store, loops, logs, balancer in one unprivileged process. Started by the keeper. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createActivator } from '#balancer/activator.ts';
+import { createBalancer } from '#balancer/balancer.ts';
+import type { Balancer } from '#balancer/types.ts';
+import { realClock } from '#base/clock.ts';
+import { uuid } from '#base/ids.ts';
+import { createLog } from '#base/log.ts';
+import { realRandom } from '#base/random.ts';
+import { startControl } from '#control/index.ts';
+import { createBerthApi, createBerthStreams } from '#front/berth/index.ts';
+import type { PlatformFacts } from '#front/berth/index.ts';
+import { createEc2Api } from '#front/ec2/index.ts';
+import { createEcsApi } from '#front/ecs/index.ts';
+import { createLogsApi } from '#front/logs/index.ts';
+import { createStsApi } from '#front/sts/index.ts';
+import { authorizeRoot, createGateway, openKeys } from '#gateway/index.ts';
+import { ensureRegion } from '#intent/index.ts';
+import { listenUnix } from '#link/unix.ts';
+import { createLogs } from '#logs/index.ts';
+import { createSqliteStore } from '#store/index.ts';
+import { readConfig } from './config.ts';
+import type { InstanceConfig } from './config.ts';
+import { haproxyAddresses } from './haproxy-addresses.ts';
+import { reachable } from './machine/reachable.ts';
+import { home, instancePaths } from './paths.ts';
+import { required, runService } from './service.ts';
+import { createTaskOutput } from './task-output.ts';
+
+const paths = instancePaths(required(process.env, 'BERTH_STATE'));
+const config = readConfig(paths.config);
+
+const clock = realClock();
+const random = realRandom();
+const log = createLog(clock, (line) => void process.stdout.write(line), 'info', { process: 'control' });
+
+await runService(log, clock, async () => {
+  if (config === undefined) throw new Error(`${paths.config} is missing: start with 'berth up'`);
+  return start(config);
+});
+
+/** Builds the parts, from the store outwards; the door to the outside opens last. */
+async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
+  const linkServer = await listenUnix(paths.linkSocket, clock, { mode: 0o600 });
+  const store = await createSqliteStore({ path: paths.database });
+  const logs = createLogs({ clock, log, dir: paths.logs });
+  const keys = openKeys({ clock, random }, { path: paths.keys, account: settings.account });
+  const balancer = await startBalancer(settings);
+  const control = await startControl(
+    { store, linkServer, clock, random, log, balancer, ...createTaskOutput(logs, log) },
+    // Whoever listens on the instance's socket is its only control plane.
+    { holder: uuid(random), soleOwner: true },
+  );
+  const intent = { store, clock, random };
+  const berth = { store, clock, hosts: control.hosts, facts: facts(settings) };
+  const gateway = createGateway({
+    apis: [createEcsApi(intent), createLogsApi({ logs }), createStsApi(), createEc2Api({ store }), createBerthApi(berth, intent)],
+    streamRoutes: createBerthStreams(berth),
+    keys,
+    authorize: authorizeRoot,
+    clock,
+    random,
+    log,
+    version: facts(settings).version,
+    beforeCall: (context) => ensureRegion(intent, { account: context.account, region: context.region }),
+  });
+  await gateway.listen({ host: settings.listen, port: settings.apiPort });
+  log.info('ready', { listen: settings.listen, port: settings.apiPort });
+  return async () => {
+    await gateway.close();
+    await control.stop();
+    await linkServer.close();
+    await logs.close();
+    await store.close();
+  };
+}
+
+async function startBalancer(settings: InstanceConfig): Promise<Balancer> {
+  const addresses = haproxyAddresses(paths, settings);
+  const activator = createActivator();
+  await activator.listen(addresses.activatorSocket);
+  const options = { ...addresses, configPath: paths.haproxyConfig, masterSocket: join(paths.haproxyRun, 'master.sock') };
+  const balancer = createBalancer({ clock, log }, options);
+  return {
+    async apply(endpoints) {
+      activator.show(endpoints);
+      await balancer.apply(endpoints);
+    },
+  };
+}
+
+function facts(settings: InstanceConfig): PlatformFacts {
+  const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string };
+  return {
+    version,
+    instance: paths.instance,
+    endpointUrl: `http://${reachable(settings.listen)}:${settings.apiPort}`,
+    endpoint: { listen: settings.listen, port: settings.endpointPort },
+    strictCapacity: settings.strictCapacity,
+    isolation: settings.isolation,
+  };
+}

@@ -1,0 +1,100 @@
+/** The host agent: runs as root, takes assignments over the link and carries them out. Started by the keeper, it starts the kernel worker. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { realClock } from '#base/clock.ts';
+import { createLog } from '#base/log.ts';
+import { realRandom } from '#base/random.ts';
+import { createHostAgent } from '#host/agent.ts';
+import { createApiForward } from '#host/api-forward.ts';
+import { createFileJournal } from '#host/file-journal.ts';
+import { readHostInfo, readHostUsage } from '#host/info.ts';
+import { createImages } from '#image/images.ts';
+import { unixDialer } from '#link/unix.ts';
+import { readMtu, readOccupiedRanges } from '#network/machine.ts';
+import { createNetwork } from '#network/network.ts';
+import { createResolver } from '#network/resolver.ts';
+import { createContainerDriver } from '#sandbox/container/driver.ts';
+import { createWorkerClient } from '#supervisor/worker-client.ts';
+import { createScratchVolumes } from '#volume/scratch.ts';
+import { readConfig } from './config.ts';
+import type { InstanceConfig } from './config.ts';
+import { reachable } from './machine/reachable.ts';
+import { instancePaths } from './paths.ts';
+import { required, runService } from './service.ts';
+import { startWorker } from './worker.ts';
+
+const paths = instancePaths(required(process.env, 'BERTH_STATE'));
+const supervisor = required(process.env, 'BERTH_SUPERVISOR');
+const config = readConfig(paths.config);
+
+/** On each uplink's own address; high, so that what listens on all addresses of the machine is hardly ever in the way. */
+const SERVICE_PORTS = { dns: 47_053, metadata: null, api: 47_080 };
+
+const clock = realClock();
+const random = realRandom();
+const log = createLog(clock, (line) => void process.stdout.write(line), 'info', { process: 'host' });
+
+await runService(log, clock, async () => {
+  if (config === undefined) throw new Error(`${paths.config} is missing: start with 'berth up'`);
+  return start(config);
+});
+
+async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
+  for (const dir of [paths.host, paths.tasks, paths.images, join(paths.host, 'uploads')]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const workerProcess = startWorker({ supervisor, socket: paths.workerSocket }, clock, log);
+  const worker = createWorkerClient({ path: paths.workerSocket, clock });
+  await worker.ping();
+  const images = createImages({
+    dir: paths.images,
+    unpacker: worker,
+    clock,
+    log,
+    platform: { os: 'linux', arch: process.arch === 'arm64' ? 'arm64' : 'amd64' },
+    dockerConfigPath: join(process.env['DOCKER_CONFIG'] ?? '/root/.docker', 'config.json'),
+    proxyEnv: process.env,
+  });
+  const network = createNetwork(
+    { worker, log, occupied: () => readOccupiedRanges(paths.instance) },
+    { instance: paths.instance, runDir: paths.run, ports: SERVICE_PORTS, mtu: readMtu() },
+  );
+  const forward = createApiForward(
+    { log },
+    { port: SERVICE_PORTS.api, target: { host: reachable(settings.listen), port: settings.apiPort } },
+  );
+  const resolver = createResolver({ clock, random, log }, { port: SERVICE_PORTS.dns });
+  const agent = createHostAgent(
+    {
+      dialer: unixDialer(paths.linkSocket, clock),
+      drivers: [createContainerDriver({ worker, clock, log }, { instance: paths.instance, runDir: paths.run })],
+      images,
+      network,
+      volumes: createScratchVolumes(),
+      journal: createFileJournal(paths.host),
+      clock,
+      random,
+      log,
+      info: async (isolation) => ({
+        ...(await readHostInfo({
+          isolation,
+          strictCapacity: settings.strictCapacity,
+          occupiedCidrs: readOccupiedRanges(paths.instance),
+          instance: paths.instance,
+        })),
+        cidrSeed: settings.cidrSeed,
+      }),
+      usage: () => readHostUsage(paths.host),
+      async serveVpc(vpc) {
+        await Promise.all([resolver.listen(vpc.hostIp), forward.listen(vpc.hostIp)]);
+      },
+      setNames: (_revision, names) => resolver.setNames(names),
+    },
+    { hostId: `host-${paths.instance}`, dir: paths.host },
+  );
+  await agent.start();
+  return async () => {
+    await agent.stop();
+    await Promise.all([forward.close(), resolver.close(), images.close()]);
+    worker.close();
+    await workerProcess.stop();
+  };
+}

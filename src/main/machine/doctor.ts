@@ -1,0 +1,207 @@
+/** `berth doctor`: looks, changes nothing, and says for each thing that is missing how to get it. */
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
+import { freemem, totalmem, release } from 'node:os';
+import { dirname } from 'node:path';
+import type { Clock } from '#base/clock.ts';
+import { runChild } from '#base/child.ts';
+import type { Check } from '#cli/platform.ts';
+import { formatBytes } from '#cli/format.ts';
+import { readConfig, defaultConfig } from '../config.ts';
+import { supervisorBinary, USER } from '../paths.ts';
+import type { InstancePaths } from '../paths.ts';
+import { keeperPid } from './keeper.ts';
+import { portProblem, readOr } from './ports.ts';
+import { reachable } from './reachable.ts';
+import { partIsThere } from './setup.ts';
+
+const GIB = 1024 ** 3;
+const LOW_DISK_BYTES = 2 * GIB;
+const LOW_MEMORY_BYTES = GIB;
+
+type Deps = { clock: Clock; paths: InstancePaths; self: string };
+
+export async function runChecks(deps: Deps): Promise<Check[]> {
+  const checks = await Promise.all([
+    checkRoot(),
+    checkNode(),
+    checkKernel(),
+    checkCgroups(),
+    checkNamespaces(),
+    checkFilesystems(deps),
+    checkKvm(),
+    checkProgram(deps, 'HAProxy', 'haproxy', ['-v'], 'haproxy'),
+    checkProgram(deps, 'nftables', 'nft', ['--version'], 'nftables'),
+    checkSupervisor(deps),
+    checkUser(deps),
+    checkDisk(deps.paths),
+    checkMemory(),
+    checkForwardPolicy(deps),
+    ...checkInstance(deps),
+  ]);
+  return checks.flat();
+}
+
+const ok = (name: string, detail: string): Check => ({ name, status: 'ok', detail });
+const warn = (name: string, detail: string, fix?: string): Check => ({
+  name,
+  status: 'warn',
+  detail,
+  ...(fix === undefined ? {} : { fix }),
+});
+const missing = (name: string, detail: string, fix: string): Check => ({ name, status: 'missing', detail, fix });
+
+const isRoot = () => process.getuid?.() === 0;
+
+function checkRoot(): Check {
+  return isRoot() ? ok('root', 'running as root') : warn('root', 'not root: up, down and demo need it', 'sudo ./berth doctor sees more');
+}
+
+function checkNode(): Check {
+  return ok('Node', `${process.version} at ${process.execPath}`);
+}
+
+function checkKernel(): Check {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  const text = `Linux ${release()}`;
+  // Overlay mounts of unpacked layers, clone3 into a cgroup, mount_setattr and pidfds: all there from 5.12 on.
+  if (major > 5 || (major === 5 && minor >= 12)) return ok('kernel', text);
+  return missing('kernel', `${text} is too old`, 'Linux 5.12 or newer (Debian 12 has 6.1)');
+}
+
+function checkCgroups(): Check {
+  if (existsSync('/sys/fs/cgroup/cgroup.controllers')) {
+    const controllers = readOr('/sys/fs/cgroup/cgroup.controllers').trim().split(' ');
+    const absent = ['cpu', 'memory', 'pids'].filter((name) => !controllers.includes(name));
+    if (absent.length === 0) return ok('cgroups', `v2 (${controllers.join(' ')})`);
+    return missing('cgroups', `v2 without ${absent.join(', ')}`, `boot with those controllers (cgroup_enable=${absent[0]})`);
+  }
+  const mounted = ['cpu', 'memory', 'pids', 'freezer'].filter((name) => existsSync(`/sys/fs/cgroup/${name}`));
+  if (mounted.length === 4) return ok('cgroups', 'v1 (hybrid): cpu, memory, pids, freezer');
+  return missing(
+    'cgroups',
+    `v1 with only ${mounted.join(', ') || 'nothing'}`,
+    'mount the cpu, memory, pids and freezer hierarchies, or boot with cgroup v2',
+  );
+}
+
+function checkNamespaces(): Check {
+  const wanted = ['mnt', 'pid', 'net', 'ipc', 'uts', 'user', 'cgroup'];
+  const absent = wanted.filter((name) => !existsSync(`/proc/self/ns/${name}`));
+  if (absent.length === 0) return ok('namespaces', wanted.join(', '));
+  return missing('namespaces', `this kernel lacks ${absent.join(', ')}`, 'a kernel with CONFIG_NAMESPACES and all of its kinds');
+}
+
+async function checkFilesystems({ clock }: Deps): Promise<Check[]> {
+  const known = readOr('/proc/filesystems');
+  const overlay = known.includes('overlay') || (await succeeds(clock, 'modprobe', ['-n', 'overlay']));
+  const erofs = /\berofs\b/.test(known) || (await succeeds(clock, 'modprobe', ['-n', 'erofs']));
+  return [
+    overlay
+      ? ok('overlayfs', 'there')
+      : missing('overlayfs', 'this kernel has none', 'a kernel with CONFIG_OVERLAY_FS (every Debian kernel)'),
+    erofs ? ok('EROFS', 'there (used by microVMs)') : warn('EROFS', 'not there: only microVMs will want it'),
+  ];
+}
+
+function checkKvm(): Check {
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+    return ok('KVM', '/dev/kvm opens; whether a guest boots is only known by booting one');
+  } catch {
+    return warn('KVM', 'no usable /dev/kvm: tasks run in containers', 'a machine (or a VM with nested virtualization) that offers it');
+  }
+}
+
+async function checkProgram({ clock, self }: Deps, name: string, command: string, args: string[], pack: string): Promise<Check> {
+  try {
+    const { stdout } = await runChild(clock, findProgram(command), args, { timeoutMs: 5000 });
+    return ok(name, stdout.split('\n')[0]?.trim() ?? 'there');
+  } catch {
+    return missing(name, 'not installed', `sudo ${self} setup (apt-get install ${pack})`);
+  }
+}
+
+/** A user's PATH often lacks the sbin directories. */
+export function findProgram(command: string): string {
+  return (
+    ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin'].map((dir) => `${dir}/${command}`).find((path) => existsSync(path)) ?? command
+  );
+}
+
+async function checkSupervisor({ self }: Deps): Promise<Check> {
+  if (await partIsThere('supervisor')) return ok('supervisor', supervisorBinary);
+  const state = existsSync(supervisorBinary) ? 'older than its sources' : 'not built';
+  return missing('supervisor', state, `sudo ${self} setup (needs a Rust compiler, which it installs)`);
+}
+
+async function checkUser({ clock, self }: Deps): Promise<Check> {
+  if (await succeeds(clock, 'getent', ['passwd', USER])) return ok('user', `system user ${USER}`);
+  return missing('user', `no system user ${USER}`, `sudo ${self} setup makes it`);
+}
+
+function checkDisk(paths: InstancePaths): Check {
+  let place = paths.state;
+  while (!existsSync(place)) place = dirname(place);
+  const { bavail, bsize } = statfsSync(place);
+  const free = bavail * bsize;
+  const text = `${formatBytes(free)} free at ${place}`;
+  return free >= LOW_DISK_BYTES ? ok('disk', text) : warn('disk', text, 'images need room: free some, or use --state on another disk');
+}
+
+function checkMemory(): Check {
+  const available = Number(/^MemAvailable:\s+(\d+) kB/m.exec(readOr('/proc/meminfo'))?.[1] ?? freemem() / 1024) * 1024;
+  const text = `${formatBytes(available)} available of ${formatBytes(totalmem())}`;
+  return available >= LOW_MEMORY_BYTES
+    ? ok('memory', text)
+    : warn('memory', text, 'tasks are refused once free memory is down to the reserve');
+}
+
+/** Docker sets iptables' FORWARD policy to DROP: routed tasks then can't get out unless their traffic is let through there too. */
+async function checkForwardPolicy({ clock }: Deps): Promise<Check[]> {
+  if (!isRoot()) return [];
+  try {
+    const { stdout } = await runChild(clock, findProgram('nft'), ['list', 'chain', 'ip', 'filter', 'FORWARD'], { timeoutMs: 5000 });
+    if (!/policy drop/.test(stdout)) return [ok('forwarding', 'no rule of another program drops forwarded packets')];
+    return [
+      warn(
+        'forwarding',
+        'iptables’ FORWARD policy is DROP (Docker sets it): tasks may not reach the outside',
+        'iptables -I DOCKER-USER -i br+ -j ACCEPT; iptables -I DOCKER-USER -o br+ -j ACCEPT',
+      ),
+    ];
+  } catch {
+    return []; // no nft, said above
+  }
+}
+
+/** What only makes sense to ask of this instance: its ports while it is down, its health while it is up. */
+function checkInstance({ paths, self }: Deps): Promise<Check>[] {
+  const config = readConfig(paths.config) ?? defaultConfig(paths.state);
+  if (keeperPid(paths) !== null) return [checkHealth(paths, config.listen, config.apiPort)];
+  const port = async (name: string, number: number, option: string): Promise<Check> => {
+    const problem = await portProblem(config.listen, number);
+    return problem === null ? ok(name, `${number} is free`) : missing(name, problem, `end it, or sudo ${self} up ${option} N`);
+  };
+  return [port('API port', config.apiPort, '--port'), port('URL port', config.endpointPort, '--endpoint-port')];
+}
+
+async function checkHealth(paths: InstancePaths, listen: string, port: number): Promise<Check> {
+  const name = 'instance';
+  try {
+    const answer = await fetch(`http://${reachable(listen)}:${port}/_berth/health`, {
+      signal: AbortSignal.timeout(2000),
+    });
+    if (answer.ok) return ok(name, `runs at ${listen}:${port} (${paths.state})`);
+    return warn(name, `runs, but its API answers ${answer.status}`, `look into ${paths.log}/control.log`);
+  } catch {
+    return warn(name, 'runs, but its API does not answer', `look into ${paths.log}/control.log`);
+  }
+}
+
+async function succeeds(clock: Clock, command: string, args: string[]): Promise<boolean> {
+  try {
+    return (await runChild(clock, findProgram(command), args, { timeoutMs: 5000 })).code === 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,83 @@
+/** What the keeper is told (supervisor/src/keep/spec.rs): which processes to run, as whom, and where their output goes. Pure. */
+import { join } from 'node:path';
+import { home, supervisorBinary } from '../paths.ts';
+import type { InstancePaths } from '../paths.ts';
+
+export type KeeperSpec = {
+  /** Holds the keeper's process id, locked while it lives. */
+  pidFile: string;
+  /** In the order of starting; stopped in reverse. */
+  processes: {
+    name: string;
+    argv: string[];
+    /** The whole environment. */
+    env: Record<string, string>;
+    /** null: root. */
+    user: { uid: number; gid: number } | null;
+    cwd: string;
+    logFile: string;
+    startAfterFile: string | null;
+    stopTimeoutMs: number;
+    /** What the user must be able to read although directories above it are closed. */
+    reachable: string[];
+  }[];
+};
+
+export type KeeperInput = {
+  paths: InstancePaths;
+  node: string;
+  haproxy: string;
+  user: { uid: number; gid: number };
+  /** Passed on to the host agent: proxies and the Docker configuration of whoever started berth. */
+  env: Record<string, string>;
+};
+
+const STOP_MS = 10_000;
+const HAPROXY_STOP_MS = 3000;
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export function keeperSpec({ paths, node, haproxy, user, env }: KeeperInput): KeeperSpec {
+  const program = (file: string) => [node, '--disable-warning=ExperimentalWarning', join(home, 'src/main', file)];
+  const common = { cwd: '/', startAfterFile: null, reachable: [] as string[] };
+  const nodeEnv = (cache: string) => ({
+    PATH,
+    BERTH_STATE: paths.state,
+    BERTH_SUPERVISOR: supervisorBinary,
+    NODE_COMPILE_CACHE: join(cache, 'compile-cache'),
+  });
+  return {
+    pidFile: paths.keeperPid,
+    processes: [
+      {
+        ...common,
+        name: 'control',
+        argv: program('control.ts'),
+        env: nodeEnv(paths.control),
+        user,
+        logFile: join(paths.log, 'control.log'),
+        stopTimeoutMs: STOP_MS,
+        reachable: [home, node, paths.config, paths.control, paths.haproxy],
+      },
+      {
+        ...common,
+        name: 'host',
+        argv: program('host.ts'),
+        env: { ...nodeEnv(paths.host), ...env },
+        user: null,
+        logFile: join(paths.log, 'host.log'),
+        stopTimeoutMs: STOP_MS,
+      },
+      {
+        ...common,
+        name: 'haproxy',
+        // Master and worker (-W), and the master's socket, by which the control plane asks for a reload.
+        argv: [haproxy, '-W', '-S', join(paths.haproxyRun, 'master.sock'), '-f', paths.haproxyConfig],
+        env: { PATH },
+        user,
+        logFile: join(paths.log, 'haproxy.log'),
+        stopTimeoutMs: HAPROXY_STOP_MS,
+        reachable: [paths.haproxy],
+      },
+    ],
+  };
+}

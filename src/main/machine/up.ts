@@ -1,0 +1,159 @@
+/** Starts an instance: directories, configuration, keeper; then waits until a task could run. */
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { renderHaproxy } from '#balancer/render.ts';
+import { runChild } from '#base/child.ts';
+import { Fault, isFault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { UpOptions, UpResult } from '#cli/platform.ts';
+import type { Steps } from '#cli/steps.ts';
+import type { IsolationWish } from '#domain/task-spec.ts';
+import { defaultConfig, readConfig, writeConfig } from '../config.ts';
+import type { InstanceConfig } from '../config.ts';
+import { supervisorBinary } from '../paths.ts';
+import type { InstancePaths } from '../paths.ts';
+import { findProgram } from './doctor.ts';
+import { stopKeeper } from './down.ts';
+import { haproxyAddresses } from '../haproxy-addresses.ts';
+import { look, waitReady } from './health.ts';
+import { keeperPid } from './keeper.ts';
+import { keeperSpec } from './keeper-spec.ts';
+import type { PlatformDeps } from './platform.ts';
+import { reachable } from './reachable.ts';
+import { portProblem } from './ports.ts';
+import { userIds } from './user.ts';
+
+const KEEPER_START_MS = 45_000;
+
+export async function bringUp(deps: PlatformDeps, options: UpOptions, steps: Steps): Promise<UpResult> {
+  const { paths, clock, signal } = deps;
+  const before = readConfig(paths.config) ?? defaultConfig(paths.state);
+  const config = withOptions(before, options);
+  const result = (already: boolean): UpResult => ({
+    endpoint: `http://${reachable(config.listen)}:${config.apiPort}`,
+    endpointPort: config.endpointPort,
+    state: paths.state,
+    already,
+    notes: notes(config),
+  });
+  if (keeperPid(paths) !== null) {
+    refuseChange(deps, before, config);
+    if ((await look({ paths, config, clock })) === 'ready') {
+      steps.already('Platform', 'runs already');
+      return result(true);
+    }
+  } else {
+    await steps.run(
+      'Ports free',
+      () => checkPorts(deps, config),
+      () => `${config.apiPort}, ${config.endpointPort}`,
+    );
+    await prepare(paths, config);
+  }
+  try {
+    await steps.run('Platform started', async (progress) => {
+      if (keeperPid(paths) === null) await startKeeper(deps);
+      await waitReady({ paths, config, clock, signal }, progress);
+    });
+  } catch (error) {
+    // A start that failed or was interrupted leaves nothing running.
+    await stopKeeper(deps);
+    throw error;
+  }
+  return result(false);
+}
+
+function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig {
+  return {
+    ...config,
+    apiPort: options.port ?? config.apiPort,
+    listen: options.listen ?? config.listen,
+    endpointPort: options.endpointPort ?? config.endpointPort,
+    strictCapacity: options.strictCapacity ?? config.strictCapacity,
+    isolation: (options.isolation as IsolationWish | undefined) ?? config.isolation,
+  };
+}
+
+function refuseChange({ self }: PlatformDeps, before: InstanceConfig, wanted: InstanceConfig): void {
+  const changed = (Object.keys(wanted) as (keyof InstanceConfig)[]).filter((name) => wanted[name] !== before[name]);
+  if (changed.length === 0) return;
+  const what = changed.map((name) => `${name} ${String(before[name])} -> ${String(wanted[name])}`).join(', ');
+  throw new Fault('Conflict', `berth runs already; to change ${what}: sudo ${self} down --keep-tasks, then up again with these options`);
+}
+
+async function checkPorts({ self }: PlatformDeps, config: InstanceConfig): Promise<void> {
+  if (config.apiPort === config.endpointPort) {
+    throw new Fault('InvalidParameter', `--port and --endpoint-port are both ${config.apiPort}: they need two different ports`);
+  }
+  for (const [port, option] of [
+    [config.apiPort, '--port'],
+    [config.endpointPort, '--endpoint-port'],
+  ] as const) {
+    if (port < unprivilegedFrom()) {
+      throw new Fault(
+        'InvalidParameter',
+        `${option} ${port}: berth listens as the user berth, which may use ports from ${unprivilegedFrom()} on; choose a higher one, or: sysctl net.ipv4.ip_unprivileged_port_start=${port}`,
+      );
+    }
+    const problem = await portProblem(config.listen, port);
+    if (problem !== null) throw new Fault('Conflict', `${problem}: end it, or choose another one: sudo ${self} up ${option} N`);
+  }
+}
+
+function unprivilegedFrom(): number {
+  return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+}
+
+/** Directories with their owners, the configuration, and an empty HAProxy configuration to begin with. */
+async function prepare(paths: InstancePaths, config: InstanceConfig): Promise<void> {
+  const berth = userIds();
+  const own = (path: string, mode: number, ids: { uid: number; gid: number }) => {
+    mkdirSync(path, { recursive: true, mode });
+    chownSync(path, ids.uid, ids.gid);
+    chmodSync(path, mode);
+  };
+  const root = { uid: 0, gid: 0 };
+  try {
+    own(paths.state, 0o755, root);
+    own(paths.control, 0o700, berth);
+    own(paths.host, 0o700, root);
+    own(paths.haproxy, 0o700, berth);
+    own(paths.log, 0o755, root);
+    mkdirSync('/run/berth', { recursive: true, mode: 0o755 });
+    own(paths.run, 0o755, root);
+    own(join(paths.run, 'link'), 0o700, berth);
+    own(paths.haproxyRun, 0o700, berth);
+    writeConfig(paths.config, config);
+    writeInitialHaproxy(paths, config, berth);
+  } catch (error) {
+    if (isFault(error)) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    const why = code === 'ENOSPC' ? 'the disk is full; free some room, or use --state on another disk' : (error as Error).message;
+    throw new Fault('Unavailable', `the state directory ${paths.state} can't be prepared: ${why}`, { cause: error });
+  }
+}
+
+function writeInitialHaproxy(paths: InstancePaths, config: InstanceConfig, berth: { uid: number; gid: number }): void {
+  const spec = { ...haproxyAddresses(paths, config), maxConnections: limits.endpointConnections, backends: [] };
+  writeFileSync(paths.haproxyConfig, renderHaproxy(spec), { mode: 0o600 });
+  chownSync(paths.haproxyConfig, berth.uid, berth.gid);
+}
+
+/** What the host agent takes over from the environment of whoever starts berth: the way to registries. */
+const passedOn = ['HOME', 'DOCKER_CONFIG', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
+
+/** Returns once every process is started; they run in a session of their own, and outlive this terminal. */
+async function startKeeper({ paths, clock }: PlatformDeps): Promise<void> {
+  const env = Object.fromEntries(passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  const spec = keeperSpec({ paths, node: process.execPath, haproxy: findProgram('haproxy'), user: userIds(), env });
+  writeFileSync(paths.keeperSpec, `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o600 });
+  const { code, stderr } = await runChild(clock, supervisorBinary, ['keep', '--spec', paths.keeperSpec, '--daemon'], {
+    timeoutMs: KEEPER_START_MS,
+  });
+  if (code !== 0) throw new Fault('Unavailable', `the keeper could not start berth: ${stderr.replace(/^berth-supervisor: /, '').trim()}`);
+}
+
+function notes(config: InstanceConfig): string[] {
+  if (config.listen === '127.0.0.1' || config.listen === '::1') return [];
+  return [`Note: ${config.listen} is open to other machines; requests are signed, but not encrypted.`];
+}

@@ -1,0 +1,53 @@
+/** Where an instance keeps what (ARCHITECTURE.md, "State"). Everything follows from the real path of its state directory. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The clone or installation that this code runs from. */
+export const home = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+/** The supervisor's binary, as tools/setup.sh builds it. */
+export const supervisorBinary = join(home, '.berth/bin/berth-supervisor');
+
+export const DEFAULT_STATE = '/var/lib/berth';
+/** The system user of control plane and HAProxy. */
+export const USER = 'berth';
+
+export type InstancePaths = ReturnType<typeof instancePaths>;
+
+/** `state` must be the real path. */
+export function instancePaths(state: string) {
+  const instance = instanceId(state);
+  const run = join('/run/berth', instance);
+  return {
+    state,
+    instance,
+    config: join(state, 'config.json'),
+    control: join(state, 'control'),
+    database: join(state, 'control/berth.db'),
+    keys: join(state, 'control/keys.json'),
+    logs: join(state, 'control/logs'),
+    host: join(state, 'host'),
+    tasks: join(state, 'host/tasks'),
+    images: join(state, 'host/images'),
+    haproxy: join(state, 'haproxy'),
+    haproxyConfig: join(state, 'haproxy/haproxy.cfg'),
+    /** The processes' own logs. */
+    log: join(state, 'log'),
+    keeperSpec: join(state, 'keeper.json'),
+    run,
+    /** Sockets between control plane and HAProxy: owned by the user berth. */
+    haproxyRun: join(run, 'haproxy'),
+    linkSocket: join(run, 'link/link.sock'),
+    apiSocket: join(run, 'link/api.sock'),
+    workerSocket: join(run, 'worker.sock'),
+    keeperPid: join(run, 'keeper.pid'),
+    /** Parent of every task's cgroups, below the root of each hierarchy. */
+    cgroup: `berth-${instance}`,
+  };
+}
+
+/** First six hex digits of the SHA-256 of the state directory's real path. */
+export function instanceId(state: string): string {
+  return createHash('sha256').update(state).digest('hex').slice(0, 6);
+}

@@ -53,6 +53,10 @@ export type Session = {
   detach(): void;
 };
 
+/** Acknowledgements go out when they free so much, or after so long: not one for each line. */
+const ACK_BYTES = 64 * 1024;
+const ACK_MS = 100;
+
 /** Connections in a row that may end before the supervisor said its state. */
 const CONNECTIONS = 5;
 
@@ -73,6 +77,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   let socket: FramedSocket | undefined;
   let next = options.from;
   let acked = options.from;
+  let ackSent = options.from;
+  let ackTimer: Timer | undefined;
   let flow: 'open' | 'paused' | 'dropping' = 'open';
   let stall: Timer | undefined;
   let statsId = 1;
@@ -86,9 +92,18 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     socket?.send(message);
   };
 
+  const sendAck = () => {
+    ackTimer?.cancel();
+    ackTimer = undefined;
+    if (acked <= ackSent || phase === 'over') return;
+    ackSent = acked;
+    send({ t: 'ack', to: acked });
+  };
+
   const finish = () => {
     phase = 'over';
     stall?.cancel();
+    ackTimer?.cancel();
     socket?.close();
     socket = undefined;
     for (const call of stats.values()) call.reject(new Fault('Unavailable', `the supervisor of task ${taskId} is gone`));
@@ -218,7 +233,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     ack(to) {
       if (to <= acked || phase === 'over') return;
       acked = to;
-      send({ t: 'ack', to });
+      if (acked - ackSent >= ACK_BYTES) sendAck();
+      else ackTimer ??= clock.after(ACK_MS, sendAck);
       if (next - acked > window / 2 || flow === 'open') return;
       if (flow === 'paused') return setFlow('open');
       socket?.close();
@@ -250,6 +266,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
           reject: (fault) => (timer.cancel(), reject(fault)),
         };
         phase = 'releasing';
+        sendAck();
         send({ t: 'release' });
       });
     },

@@ -43,7 +43,7 @@ export type Witness = {
   ended(): Promise<SandboxState>;
 };
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 10_000;
 
 export function witness(): Witness {
   let last: SandboxState = { containers: [], failure: null, droppedBytes: 0, spoolEnd: 0 };
@@ -214,9 +214,11 @@ function lives(rig: Rig): void {
 function stops(rig: Rig): void {
   test('a stop is orderly: in reverse of the order of dependency, and what heeds has its own exit code', async () => {
     const { container, plan } = rig.sandbox();
-    const db = container({}, { name: 'db', essential: false });
-    const { sandbox, w } = await rig.run(await plan([container({}, { dependsOn: [{ container: 'db', condition: 'START' }] }), db]));
-    await w.until('both run', () => runs(w, 'app') && runs(w, 'db'));
+    // They print once they heed signals.
+    const life = { prints: ['up'] };
+    const db = container(life, { name: 'db', essential: false });
+    const { sandbox, w } = await rig.run(await plan([container(life, { dependsOn: [{ container: 'db', condition: 'START' }] }), db]));
+    await w.until('both run', () => w.text('app') === 'up\n' && w.text('db') === 'up\n');
     await assert.rejects(sandbox.release(), (error) => isFault(error, 'Conflict'));
     sandbox.stop();
     await w.ended();
@@ -232,8 +234,8 @@ function stops(rig: Rig): void {
 
   test('what heeds no signal is killed when its time is over; kill does not wait', async () => {
     const { container, plan } = rig.sandbox();
-    const deaf = await rig.run(await plan([container({ deaf: true }, { stopTimeoutMs: 2_000 })]));
-    await deaf.w.until('it runs', () => runs(deaf.w, 'app'));
+    const deaf = await rig.run(await plan([container({ deaf: true, prints: ['up'] }, { stopTimeoutMs: 2_000 })]));
+    await deaf.w.until('it runs', () => deaf.w.text('app') === 'up\n');
     deaf.sandbox.stop();
     await deaf.w.ended();
     const { exitCode } = stateOf(deaf.w, 'app');

@@ -6,10 +6,12 @@ import type { ContainerBundle, TaskBundle } from '#supervisor/protocol.ts';
 import type { SandboxPlan } from '../driver.ts';
 import { cpuSharesOf, imageOf, render } from './render.ts';
 
-export type BundlePaths = {
+export type BundleContext = {
   /** Below each cgroup hierarchy's root: `berth-INSTANCE/TASKID`. */
   cgroup: string;
   socket: string;
+  /** Open files of a container that doesn't set its own limit. */
+  nofile: number;
 };
 
 /** One file to write: `path` below the task's directory. */
@@ -36,15 +38,15 @@ function containerBundle(plan: SandboxPlan, container: ContainerSpec, index: num
   };
 }
 
-export function taskBundle(plan: SandboxPlan, paths: BundlePaths): TaskBundle {
+export function taskBundle(plan: SandboxPlan, context: BundleContext): TaskBundle {
   const { ip, mac, gatewayIp, gatewayMac, mtu, routerNetns, routerIf } = plan.network;
   return {
     taskId: plan.taskId,
     dir: plan.dir,
-    socket: paths.socket,
+    socket: context.socket,
     hostname: plan.network.hostname,
     cgroup: {
-      path: paths.cgroup,
+      path: context.cgroup,
       cpuMillis: plan.spec.cpuMillis,
       cpuShares: cpuSharesOf(plan.spec.cpuMillis),
       memoryBytes: plan.spec.memoryBytes,
@@ -59,15 +61,18 @@ export function taskBundle(plan: SandboxPlan, paths: BundlePaths): TaskBundle {
 }
 
 /** Directories (parents first) and files to write. Throws CannotStartContainer or CannotCreateContainer for what can't be rendered. */
-export function bundleFiles(plan: SandboxPlan, paths: BundlePaths): { directories: string[]; files: BundleFile[] } {
+export function bundleFiles(plan: SandboxPlan, context: BundleContext): { directories: string[]; files: BundleFile[] } {
   const places = Object.fromEntries(Object.keys(plan.files).map((path, index) => [path, join(plan.dir, fileAt(index))]));
   const configs = plan.spec.containers.map((container, index): BundleFile => {
     const root = join(plan.dir, containerDir(index), 'rootfs');
-    return { path: join(containerDir(index), 'config.json'), contents: JSON.stringify(render(plan, container, { root, files: places })) };
+    return {
+      path: join(containerDir(index), 'config.json'),
+      contents: JSON.stringify(render(plan, container, { root, files: places, nofile: context.nofile })),
+    };
   });
   const projected = Object.values(plan.files).map((contents, index): BundleFile => ({ path: fileAt(index), contents }));
   return {
     directories: ['files', ...plan.spec.containers.map((_, index) => join(containerDir(index), 'rootfs'))],
-    files: [...projected, ...configs, { path: 'task.json', contents: JSON.stringify(taskBundle(plan, paths)) }],
+    files: [...projected, ...configs, { path: 'task.json', contents: JSON.stringify(taskBundle(plan, context)) }],
   };
 }

@@ -1,4 +1,5 @@
 /** The `container` sandbox: our own runtime in the task's supervisor, started through the kernel worker. */
+import { readFileSync } from 'node:fs';
 import { access, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '#base/clock.ts';
@@ -10,7 +11,8 @@ import type { Session, SessionEvents } from '#supervisor/session.ts';
 import type { WorkerClient } from '#supervisor/worker-client.ts';
 import type { OutputRecord, Sandbox, SandboxDriver, SandboxEvents, SandboxPlan } from '../driver.ts';
 import { bundleFiles } from './bundle.ts';
-import type { BundlePaths } from './bundle.ts';
+import type { BundleContext } from './bundle.ts';
+import { nofileOf } from './nofile.ts';
 
 export type ContainerDriverDeps = { worker: WorkerClient; clock: Clock; log: Log };
 
@@ -27,9 +29,11 @@ const supervisorFiles = ['sup.pid', 'state.json', 'spool'];
 export function createContainerDriver(deps: ContainerDriverDeps, options: ContainerDriverOptions): SandboxDriver {
   const { worker, clock, log } = deps;
   const socketDir = join(options.runDir, 'sup');
-  const pathsOf = (taskId: string): BundlePaths => ({
+  const nofile = nofileOf(readFileSync('/proc/self/limits', 'utf8'), readFileSync('/proc/self/status', 'utf8'));
+  const pathsOf = (taskId: string): BundleContext => ({
     cgroup: `berth-${options.instance}/${taskId}`,
     socket: join(socketDir, `${taskId}.sock`),
+    nofile,
   });
 
   const attach = async (taskId: string, dir: string, containers: string[], from: number, events: SandboxEvents): Promise<Sandbox> => {
@@ -88,7 +92,7 @@ export function createContainerDriver(deps: ContainerDriverDeps, options: Contai
   };
 }
 
-async function writeBundle(plan: SandboxPlan, paths: BundlePaths, socketDir: string): Promise<void> {
+async function writeBundle(plan: SandboxPlan, paths: BundleContext, socketDir: string): Promise<void> {
   const bundle = bundleFiles(plan, paths);
   try {
     await Promise.all([mkdir(socketDir, { recursive: true, mode: 0o700 }), mkdir(plan.dir, { recursive: true, mode: 0o700 })]);

@@ -5,7 +5,6 @@ import type { ImageRunConfig } from '#image/types.ts';
 import type { OciProcess } from './oci.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const NOFILE = 65_535;
 
 /** Docker's default set (moby/oci/caps/defaults.go). */
 const defaultCapabilities = [
@@ -64,8 +63,8 @@ export function envOf(container: ContainerSpec, image: ImageRunConfig, hostname:
   return [...env].map(([name, value]) => `${name}=${value}`);
 }
 
-function rlimitsOf(container: ContainerSpec): OciProcess['rlimits'] {
-  const wanted = new Map([['nofile', { soft: NOFILE, hard: NOFILE }]]);
+function rlimitsOf(container: ContainerSpec, nofile: number): OciProcess['rlimits'] {
+  const wanted = new Map([['nofile', { soft: nofile, hard: nofile }]]);
   for (const limit of container.ulimits) wanted.set(limit.name.toLowerCase(), { soft: limit.soft, hard: limit.hard });
   return [...wanted].map(([name, { soft, hard }]) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard }));
 }
@@ -78,7 +77,7 @@ export function userOf(container: ContainerSpec, image: ImageRunConfig): string 
 export function processOf(
   container: ContainerSpec,
   image: ImageRunConfig,
-  context: { hostname: string; environment: Record<string, string> },
+  context: { hostname: string; environment: Record<string, string>; nofile: number },
 ): OciProcess {
   const capabilities = capabilitiesOf(container);
   return {
@@ -88,7 +87,7 @@ export function processOf(
     env: envOf(container, image, context.hostname, context.environment),
     cwd: container.workingDirectory || image.workingDir || '/',
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities, inheritable: [], ambient: [] },
-    rlimits: rlimitsOf(container),
+    rlimits: rlimitsOf(container, context.nofile),
     noNewPrivileges: true,
   };
 }

@@ -8,6 +8,7 @@ import type { ImageRunConfig } from '#image/types.ts';
 import type { SandboxPlan } from '../driver.ts';
 import { bundleFiles, taskBundle } from './bundle.ts';
 import { argsOf, envOf } from './process.ts';
+import { nofileOf } from './nofile.ts';
 import { render } from './render.ts';
 import { dockerSeccomp } from './seccomp.ts';
 
@@ -96,22 +97,22 @@ function golden(name: string): unknown {
 const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 test('a plain container renders as its golden file', () => {
-  const paths = { root: '/state/rootfs', files: { '/etc/resolv.conf': '/state/files/0', '/etc/hosts': '/state/files/1' } };
+  const paths = { root: '/state/rootfs', files: { '/etc/resolv.conf': '/state/files/0', '/etc/hosts': '/state/files/1' }, nofile: 65_535 };
   assert.deepEqual(asJson(render(plan([plain]), plain, paths)), golden('plain'));
 });
 
 test('a container that sets everything renders as its golden file', () => {
-  assert.deepEqual(asJson(render(plan([plain, full]), full, { root: '/state/rootfs', files: {} })), golden('full'));
+  assert.deepEqual(asJson(render(plan([plain, full]), full, { root: '/state/rootfs', files: {}, nofile: 65_535 })), golden('full'));
 });
 
 test('a task renders as its golden file', () => {
-  const paths = { cgroup: 'berth-abcdef/0123456789abcdef0123456789abcdef', socket: '/run/berth/abcdef/sup/0123.sock' };
+  const paths = { cgroup: 'berth-abcdef/0123456789abcdef0123456789abcdef', socket: '/run/berth/abcdef/sup/0123.sock', nofile: 65_535 };
   assert.deepEqual(asJson(taskBundle(plan([plain, full]), paths)), golden('task'));
 });
 
 test('a bundle never takes a path from a name', () => {
   const odd = container({ name: '../../etc' });
-  const files = bundleFiles(plan([odd]), { cgroup: 'c', socket: 's' });
+  const files = bundleFiles(plan([odd]), { cgroup: 'c', socket: 's', nofile: 1024 });
   for (const path of [...files.directories, ...files.files.map((file) => file.path)]) assert.ok(!path.includes('..'), path);
 });
 
@@ -151,4 +152,10 @@ test('the seccomp profile follows from the capabilities and the architecture', (
   assert.ok(!allowed('arm64', []).has('arch_prctl'));
   const clone3 = dockerSeccomp('amd64', []).syscalls.find((rule) => rule.names.includes('clone3'));
   assert.equal(clone3?.errnoRet, 38);
+});
+
+test('the default of open files is Fargate’s, or what a machine allows that we may not change', () => {
+  const limits = 'Max processes  1  1  processes\nMax open files            20000                20000                files\n';
+  assert.equal(nofileOf(limits, 'CapEff:\t000001ffffffffff\n'), 65_535);
+  assert.equal(nofileOf(limits, 'CapEff:\t000001fffeffffff\n'), 20_000);
 });

@@ -32,12 +32,14 @@ const devices: OciDeviceRule[] = [
   { allow: true, type: 'c', major: 136, access: 'rwm' },
 ];
 
-/** Where a plan's containers find what the driver wrote for them. */
-export type RenderPaths = {
+/** What a plan doesn't say: where its containers find what the driver wrote for them, and what the machine allows. */
+export type RenderContext = {
   /** Mount point of the container's root. */
   root: string;
   /** Path in the container -> file on the host. */
   files: Record<string, string>;
+  /** Open files of a container that doesn't set its own limit. */
+  nofile: number;
 };
 
 /** Relative weight of a container among those of its task; `cpuMillis` 0 is Docker's least weight. */
@@ -51,15 +53,15 @@ export function imageOf(plan: SandboxPlan, container: ContainerSpec): PreparedIm
   return image;
 }
 
-export function render(plan: SandboxPlan, container: ContainerSpec, paths: RenderPaths): OciConfig {
+export function render(plan: SandboxPlan, container: ContainerSpec, context: RenderContext): OciConfig {
   const image = imageOf(plan, container).config;
   const environment = plan.environment[container.name] ?? {};
   return {
     ociVersion: '1.1.0',
-    process: processOf(container, image, { hostname: plan.network.hostname, environment }),
-    root: { path: paths.root, readonly: container.readOnlyRoot },
+    process: processOf(container, image, { hostname: plan.network.hostname, environment, nofile: context.nofile }),
+    root: { path: context.root, readonly: container.readOnlyRoot },
     hostname: plan.network.hostname,
-    mounts: mountsOf(container, { volumes: plan.volumes, files: paths.files }),
+    mounts: mountsOf(container, { volumes: plan.volumes, files: context.files }),
     annotations: { ...container.labels, 'berth.user': userOf(container, image) },
     linux: {
       namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),

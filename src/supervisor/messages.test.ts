@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import type { Check } from './check.ts';
+import { checkFromSupervisor, checkTaskBundle, checkToSupervisor, checkWorkerRequest, checkWorkerResponse } from './messages.ts';
+
+const golden = new URL('../../test/golden/supervisor/', import.meta.url);
+
+/** By the beginning of a file's name; the Rust half reads and writes the same files. */
+const checks: [string, Check<unknown>][] = [
+  ['bundle', checkTaskBundle],
+  ['from-supervisor', checkFromSupervisor],
+  ['to-supervisor', checkToSupervisor],
+  ['worker-request', checkWorkerRequest],
+  ['worker-response', checkWorkerResponse],
+];
+
+test('both halves of the protocol mean the same: every golden message passes whole', () => {
+  const names = readdirSync(golden).filter((name) => name.endsWith('.json'));
+  for (const [prefix] of checks)
+    assert.ok(
+      names.some((name) => name.startsWith(prefix)),
+      `no golden message of kind ${prefix}`,
+    );
+  for (const name of names) {
+    const check = checks.find(([prefix]) => name.startsWith(prefix))?.[1];
+    assert.ok(check, `${name} is of no known kind`);
+    const message: unknown = JSON.parse(readFileSync(new URL(name, golden), 'utf8'));
+    assert.deepEqual(check(message, ''), message, name);
+  }
+});
+
+test('every kind of message has a golden file', () => {
+  const text = readdirSync(golden)
+    .map((name) => readFileSync(new URL(name, golden), 'utf8'))
+    .join();
+  const kinds = ['state', 'stats', 'error', 'released', 'attach', 'ack', 'stop', 'kill', 'signal', 'release'];
+  const ops = ['ping', 'task-start', 'task-clean', 'vpc-up', 'vpc-down', 'unpack', 'remove-tree', 'cgroup-clean'];
+  for (const kind of kinds) assert.match(text, new RegExp(`"t":\\s*"${kind}"`));
+  for (const op of ops) assert.match(text, new RegExp(`"op":\\s*"${op}"`));
+});

@@ -1,0 +1,158 @@
+/** A machine of a test's own: the real kernel worker, a VPC, and a root file system of busybox. Needs root. */
+import { spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFile, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { realClock } from '#base/clock.ts';
+import { hexId } from '#base/ids.ts';
+import { silentLog } from '#base/log.ts';
+import { realRandom } from '#base/random.ts';
+import { containerSpec, taskSpec } from '#domain/samples.ts';
+import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
+import { projectedFiles } from '#host/hooks/environment.ts';
+import type { PreparedImage } from '#image/types.ts';
+import { readOccupiedRanges } from '#network/machine.ts';
+import { createNetwork } from '#network/network.ts';
+import type { Network } from '#network/types.ts';
+import { createContainerDriver } from '#sandbox/container/driver.ts';
+import type { SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
+import { createWorkerClient } from '#supervisor/worker-client.ts';
+import type { WorkerClient } from '#supervisor/worker-client.ts';
+import { createScratchVolumes } from '#volume/scratch.ts';
+
+const home = fileURLToPath(new URL('../..', import.meta.url));
+const binaries = ['.berth/bin/berth-supervisor', 'supervisor/target/x86_64-unknown-linux-gnu/release/berth-supervisor'];
+export const VPC = { id: 'vpc-0123456789abcdef0', cidr: '10.213.0.0/16', gatewayIp: '10.213.0.1' };
+
+export type RealHost = {
+  dir: string;
+  instance: string;
+  runDir: string;
+  worker: WorkerClient;
+  network: Network;
+  driver: SandboxDriver;
+  image: PreparedImage;
+  plan(containers: ContainerSpec[], change?: Partial<TaskSpec>): Promise<SandboxPlan>;
+  /** What a task left on the machine: mounts, cgroups, processes' sockets, files. */
+  leftovers(taskId: string): Promise<string[]>;
+  close(): Promise<void>;
+};
+
+export function supervisorBinary(): string {
+  const found = binaries.map((path) => join(home, path)).find((path) => existsSync(path));
+  if (found === undefined)
+    throw new Error(`the supervisor isn't built: none of ${binaries.join(', ')} is there; run tools/setup.sh supervisor`);
+  return found;
+}
+
+export async function createRealHost(): Promise<RealHost> {
+  const clock = realClock();
+  const random = realRandom();
+  const instance = hexId(random, 6);
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'berth-host-')));
+  const runDir = join('/run/berth', instance);
+  mkdirSync(runDir, { recursive: true, mode: 0o755 });
+  const socket = join(runDir, 'worker.sock');
+  const child = spawn(supervisorBinary(), ['serve', '--socket', socket], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const worker = createWorkerClient({ path: socket, clock });
+  await worker.ping();
+  const occupied = () => readOccupiedRanges(instance);
+  const network = createNetwork(
+    { worker, log: silentLog, occupied },
+    { instance, runDir, ports: { dns: null, metadata: null, api: null }, mtu: 1500 },
+  );
+  const driver = createContainerDriver({ worker, clock, log: silentLog }, { instance, runDir });
+  const image = busybox(join(dir, 'layer'));
+  let address = 10;
+  return {
+    dir,
+    instance,
+    runDir,
+    worker,
+    network,
+    driver,
+    image,
+    async plan(containers, change = {}) {
+      const taskId = hexId(random);
+      const spec = taskSpec({ containers, ...change });
+      const taskDir = join(dir, 'tasks', taskId);
+      const n = address++;
+      const ip = `10.213.0.${n}`;
+      const mac = `02:00:0a:d5:00:${n.toString(16).padStart(2, '0')}`;
+      const joined = { vpcId: VPC.id, vpcCidr: VPC.cidr, gatewayIp: VPC.gatewayIp, ip, mac, hostname: `ip-10-213-0-${n}` };
+      return {
+        taskId,
+        spec,
+        dir: taskDir,
+        network: await network.taskNetwork(taskId, joined),
+        images: Object.fromEntries(containers.map((one) => [one.name, image])),
+        environment: Object.fromEntries(containers.map((one) => [one.name, { ...one.environment }])),
+        runtimeIds: Object.fromEntries(containers.map((one) => [one.name, `${hexId(random)}-0000000001`])),
+        files: projectedFiles(joined.hostname, ip),
+        volumes: await createScratchVolumes().prepare(taskDir, spec.volumes),
+      };
+    },
+    leftovers: (taskId) => leftovers(taskId, dir, runDir),
+    async close() {
+      await network.down();
+      await worker.cgroupClean(`berth-${instance}`);
+      worker.close();
+      child.kill('SIGTERM');
+      await ended;
+      for (const path of [dir, runDir]) rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
+
+async function leftovers(taskId: string, dir: string, runDir: string): Promise<string[]> {
+  const found: string[] = [];
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  for (const line of mounts.split('\n')) if (line.includes(taskId)) found.push(`mount ${line.split(' ')[4] ?? ''}`);
+  const groups = (await readFile('/proc/self/mountinfo', 'utf8'))
+    .split('\n')
+    .filter((line) => / - cgroup2? /.test(line))
+    .map((line) => line.split(' ')[4] ?? '');
+  for (const root of groups) {
+    for (const name of await readdir(root)) {
+      if (name.startsWith('berth-') && existsSync(join(root, name, taskId))) found.push(`cgroup ${join(root, name, taskId)}`);
+    }
+  }
+  for (const path of [join(dir, 'tasks', taskId), join(runDir, 'sup', `${taskId}.sock`)]) if (existsSync(path)) found.push(`file ${path}`);
+  return found;
+}
+
+/** One layer: a static busybox with its names, and the files that a user is looked up in. */
+function busybox(layer: string): PreparedImage {
+  for (const path of ['bin', 'etc', 'tmp', 'root', 'home/web']) mkdirSync(join(layer, path), { recursive: true });
+  copyFileSync('/bin/busybox', join(layer, 'bin/busybox'));
+  chmodSync(join(layer, 'bin/busybox'), 0o755);
+  chmodSync(join(layer, 'tmp'), 0o1777);
+  const names =
+    'sh cat echo sleep id ls grep head tail touch mount umount nc ping dd wc stat env pwd hostname mknod chroot unshare kill ps true false ip tr seq yes';
+  for (const name of names.split(' ')) symlinkSync('busybox', join(layer, 'bin', name));
+  writeFileSync(join(layer, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nweb:x:1001:1002::/home/web:/bin/sh\n');
+  writeFileSync(join(layer, 'etc/group'), 'root:x:0:\nweb:x:1002:\nstaff:x:1003:web\n');
+  return {
+    ref: 'docker.io/library/busybox:latest',
+    digest: `sha256:${'0'.repeat(64)}`,
+    layers: [layer],
+    config: {
+      entrypoint: [],
+      cmd: ['/bin/sh', '-c', 'echo from the image'],
+      env: ['PATH=/bin', 'FROM=image'],
+      workingDir: '',
+      user: '',
+      stopSignal: null,
+      labels: {},
+      exposedPorts: [],
+    },
+  };
+}
+
+/** A container that runs a shell script. */
+export function scripted(text: string, change: Partial<ContainerSpec> = {}): ContainerSpec {
+  return containerSpec({ entryPoint: ['/bin/sh', '-c'], command: [text], ...change });
+}

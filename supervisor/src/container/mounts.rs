@@ -43,7 +43,11 @@ fn options(list: &[String]) -> Options {
             "private" | "rprivate" => o.propagation = libc::MS_PRIVATE,
             "slave" | "rslave" => o.propagation = libc::MS_SLAVE,
             "shared" | "rshared" => o.propagation = libc::MS_SHARED,
-            "rw" | "defaults" | "suid" | "dev" | "exec" | "async" | "diratime" => {}
+            // The last word counts.
+            "rw" => (o.flags, o.attributes) = (o.flags & !libc::MS_RDONLY, o.attributes & !mount::RDONLY),
+            "suid" => (o.flags, o.attributes) = (o.flags & !libc::MS_NOSUID, o.attributes & !mount::NOSUID),
+            "exec" => (o.flags, o.attributes) = (o.flags & !libc::MS_NOEXEC, o.attributes & !mount::NOEXEC),
+            "defaults" | "dev" | "async" | "diratime" => {}
             other => o.data.push(other.to_string()),
         }
     }

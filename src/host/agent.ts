@@ -15,6 +15,7 @@ import type { SandboxDriver } from '#sandbox/driver.ts';
 import type { Volumes } from '#volume/scratch.ts';
 import { environmentHook } from './hooks/environment.ts';
 import { imagesHook } from './hooks/images.ts';
+import { journalHook } from './hooks/journal.ts';
 import { logStreamsHook } from './hooks/log-streams.ts';
 import { networkHook } from './hooks/network.ts';
 import { createDrivers, sandboxHook } from './hooks/sandbox.ts';
@@ -79,7 +80,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   let stopped = false;
 
   const stages: Hook[][] = [
-    [networkHook({ network: deps.network, slots, clock, serveVpc: deps.serveVpc }), environmentHook()],
+    [networkHook({ network: deps.network, slots, clock, serveVpc: deps.serveVpc }), environmentHook(), journalHook()],
     [logStreamsHook({ uplink, clock }), imagesHook({ images: deps.images, clock }), volumesHook(deps.volumes)],
     [sandboxHook({ drivers: { choose: (run) => drivers.choose(run), any: () => drivers.any() }, slots, log })],
   ];
@@ -203,8 +204,8 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       beat?.cancel();
       resend?.cancel();
       uplink.set(null);
-      for (const runner of tasks.all()) runner.detach();
       link?.stop();
+      await Promise.all([...tasks.all()].map((runner) => runner.detach()));
     },
   };
 }

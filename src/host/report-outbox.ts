@@ -9,6 +9,8 @@ const FIRST_RESEND_MS = 2_000;
 const LAST_RESEND_MS = 300_000;
 /** A STOPPED report waits to be acknowledged, so it is never sent too rarely. */
 const LAST_RESEND_STOPPED_MS = 15_000;
+/** A task's start changes its report several times within a few milliseconds: they go out as one. */
+const GATHER_MS = 4;
 /** Reports in one message: some 10 KiB each at most, so well below a frame. */
 const REPORTS_PER_MESSAGE = 50;
 
@@ -43,11 +45,10 @@ export function createReportOutbox(deps: { clock: Clock; source: ReportSource; s
     }
   };
 
-  /** Changes of one turn go out together. */
   const schedule = () => {
     if (scheduled) return;
     scheduled = true;
-    queueMicrotask(flush);
+    clock.after(GATHER_MS, flush);
   };
 
   return {

@@ -25,6 +25,8 @@ export type TaskRun = {
   sandbox: Sandbox | null;
   /** Changes the report, which then goes out; a status that would go back is left as it is. */
   update(change: Partial<TaskReport>): void;
+  /** Resolves once the entry is in the journal. */
+  save(): Promise<void>;
   /** Changes what is said of one container. */
   updateContainer(name: string, change: Partial<TaskReport['containers'][number]>): void;
 };

@@ -44,8 +44,8 @@ export type Runner = {
   linkUp(): void;
   /** Throws Fault Unavailable unless it runs. */
   stats(): Promise<TaskStats>;
-  /** The agent ends; the task goes on. */
-  detach(): void;
+  /** The agent ends; the task goes on. Resolves once the journal has all. */
+  detach(): Promise<void>;
   /** Resolves when the task is STOPPED and everything is given back, or the runner detached. */
   done: Promise<void>;
 };
@@ -77,12 +77,13 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
       if (run.sandbox === null) throw new Fault('Unavailable', `task ${taskId} does not run (it is ${entry.report.status})`);
       return run.sandbox.stats();
     },
-    detach() {
-      record.close();
+    async detach() {
+      const closed = record.close();
       supervision.close();
       output.close();
       abort.abort();
       run.sandbox?.detach();
+      await closed;
     },
     done: entry.report.status === 'STOPPED' ? Promise.resolve() : live(parts, mode),
   };
@@ -123,6 +124,7 @@ function assemble(deps: RunnerDeps, entry: TaskEntry, abort: AbortController): P
     driver: null,
     sandbox: null,
     update: record.update,
+    save: record.save,
     updateContainer: record.updateContainer,
   };
   return { deps, log, record, output, run, supervision };
@@ -142,8 +144,7 @@ async function live(parts: Parts, mode: RunnerMode): Promise<void> {
   await windDown(parts, await supervision.over);
 }
 
-async function prepare({ deps, record, run }: Parts): Promise<void> {
-  await record.save();
+async function prepare({ deps, run }: Parts): Promise<void> {
   for (const stage of deps.stages) {
     if (run.signal.aborted) return;
     // All of a stage are waited for, so that nothing is under way when they are released.

@@ -95,8 +95,8 @@ export function createContainerDriver(deps: ContainerDriverDeps, options: Contai
 async function writeBundle(plan: SandboxPlan, paths: BundleContext, socketDir: string): Promise<void> {
   const bundle = bundleFiles(plan, paths);
   try {
-    await Promise.all([mkdir(socketDir, { recursive: true, mode: 0o700 }), mkdir(plan.dir, { recursive: true, mode: 0o700 })]);
-    await Promise.all(bundle.directories.map((path) => mkdir(join(plan.dir, path), { recursive: true, mode: 0o755 })));
+    const directories = [socketDir, ...bundle.directories.map((path) => join(plan.dir, path))];
+    await Promise.all(directories.map((path) => mkdir(path, { recursive: true, mode: 0o755 })));
     await Promise.all(bundle.files.map((file) => writeFile(join(plan.dir, file.path), file.contents, { mode: 0o644 })));
   } catch (error) {
     throw createError(error);

@@ -46,6 +46,8 @@ export type Context = {
   /** How to call berth again from where the user stands, for hints. */
   self: string;
   connect(): Promise<Client>;
+  /** The same, but its calls go through although Ctrl-C was pressed: for cleaning up. */
+  connectForCleanUp(): Promise<Client>;
   /** Variables that point the AWS tools here. Throws when this instance has no keys yet, or the user may not read them. */
   environment(region: string | undefined): Promise<Record<string, string>>;
   /** This machine's side: setting up, starting, stopping, looking. Loaded when first asked for. */

@@ -30,6 +30,7 @@ function printing(): { context: Context; out: () => string; err: () => string } 
     state: '/nowhere',
     self: './berth',
     connect: never,
+    connectForCleanUp: never,
     environment: never,
     platform: never,
     signal: new AbortController().signal,

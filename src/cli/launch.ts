@@ -39,7 +39,10 @@ export type Launched = {
   finished: boolean;
 };
 
-const POLL_MS = 100;
+/** How often a wait looks: often at first, since a task with its image here starts in a blink. */
+const POLL_MIN_MS = 20;
+const POLL_MAX_MS = 200;
+const nextPoll = (ms: number) => Math.min(POLL_MAX_MS, ms * 1.3);
 const STAYS_UP_MS = 1000;
 
 export async function pullImage(client: Client, context: Context, image: string, check: string): Promise<PulledImage> {
@@ -80,7 +83,7 @@ export function exposedTcpPort(exposedPorts: string[]): number | null {
 
 /** Registers, runs, waits and checks; undoes what it began when it is interrupted before the end. */
 export async function launch(client: Client, context: Context, plan: Launch, platform: Answer): Promise<Launched> {
-  const begun: Begun = { definitionArn: null, tasks: [] };
+  const begun: Begun = { definitionArn: null, tasks: [], replaced: false };
   try {
     return await launchSteps(client, context, plan, platform, begun);
   } catch (error) {
@@ -89,7 +92,8 @@ export async function launch(client: Client, context: Context, plan: Launch, pla
   }
 }
 
-type Begun = { definitionArn: string | null; tasks: TaskRow[] };
+/** `replaced`: the tasks of a former run are gone, so the new ones are all there is. */
+type Begun = { definitionArn: string | null; tasks: TaskRow[]; replaced: boolean };
 
 async function launchSteps(client: Client, context: Context, plan: Launch, platform: Answer, begun: Begun): Promise<Launched> {
   const before = await listTasks(client, plan.cluster, { stopped: false, family: plan.name });
@@ -108,8 +112,10 @@ async function launchSteps(client: Client, context: Context, plan: Launch, platf
     (tasks) => tasks.map((task) => `${task.id.slice(0, 8)} ${task.address}`.trim()).join(', '),
   );
   const launched = { tasks: running, port: plan.port, url: null, httpStatus: null, definitionArn, finished: running.every(completed) };
-  if (before.length > 0)
+  if (before.length > 0) {
+    begun.replaced = true;
     await context.steps.run('Former tasks stopped', () => stopAll(client, plan.cluster, before, 'replaced by a newer berth run'));
+  }
   if (plan.port === null || launched.finished) return launched;
   const address = { name: plan.name, listen: platform.endpoint.listen, port: platform.endpoint.port };
   const httpStatus = await context.steps.run(
@@ -195,7 +201,7 @@ async function waitRunning(
 ): Promise<TaskRow[]> {
   const arns = begun.map((task) => task.arn);
   let runningSince: number | undefined;
-  for (;;) {
+  for (let waitMs = POLL_MIN_MS; ; waitMs = nextPoll(waitMs)) {
     const tasks = await describeTasks(client, plan.cluster, arns);
     const failed = tasks.find((task) => task.status === 'STOPPED' && !completed(task));
     if (failed !== undefined) throw new TaskFailure(`task ${failed.id} did not stay up`, tasks);
@@ -205,7 +211,7 @@ async function waitRunning(
       if (plan.port !== null || tasks.every(completed) || context.clock.now() - runningSince >= STAYS_UP_MS) return tasks;
     }
     progress([...new Set(tasks.map((task) => task.status.toLowerCase()))].join(', '));
-    await pause(context, POLL_MS);
+    await pause(context, waitMs);
   }
 }
 
@@ -232,12 +238,12 @@ export async function waitStopped(
   progress: (detail: string) => void,
 ): Promise<TaskRow[]> {
   const arns = tasks.map((task) => task.arn);
-  for (;;) {
+  for (let waitMs = POLL_MIN_MS; ; waitMs = nextPoll(waitMs)) {
     const now = await describeTasks(client, cluster, arns);
     const left = now.filter((task) => task.status !== 'STOPPED').length;
     if (left === 0) return now;
     progress(`${left} of ${arns.length} left`);
-    await pause(context, POLL_MS);
+    await pause(context, waitMs);
   }
 }
 
@@ -249,10 +255,14 @@ export async function pause(context: Context, ms: number): Promise<void> {
 
 async function undo(context: Context, plan: Launch, begun: Begun): Promise<void> {
   if (begun.definitionArn === null) return;
-  const client = await context.connect();
+  if (begun.replaced) {
+    context.terminal.note(`${plan.name} was replaced already, and its new tasks go on in the background: ${context.self} ps`);
+    return;
+  }
+  const client = await context.connectForCleanUp();
   await stopAll(client, plan.cluster, begun.tasks, 'berth run was interrupted');
   await client.call('ecs', 'DeregisterTaskDefinition', { taskDefinition: begun.definitionArn });
   context.terminal.note(
-    `Interrupted: what this run began is being stopped (${begun.tasks.map((task) => task.id.slice(0, 8)).join(', ') || 'no task'}).`,
+    `What this run began is being stopped (${begun.tasks.map((task) => task.id.slice(0, 8)).join(', ') || 'no task'}).`,
   );
 }

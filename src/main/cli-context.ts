@@ -48,6 +48,10 @@ export function createContext({ state, env, signal, cwd }: ContextInput): Contex
       client ??= createClient({ endpoint, credentials, region: regionOf(env), signal }, clock);
       return client;
     },
+    async connectForCleanUp() {
+      const { endpoint, credentials } = findAccess(paths, env);
+      return createClient({ endpoint, credentials, region: regionOf(env) }, clock);
+    },
     async environment(region) {
       const { endpoint, credentials } = findAccess(paths, env);
       return {

@@ -4,7 +4,6 @@ import type { Command, Context } from '../command.ts';
 import type { Arguments } from '../arguments.ts';
 import type { Client } from '../client.ts';
 import { parseDuration } from '../format.ts';
-import { pause } from '../launch.ts';
 import { follow, logSources, tailLines } from '../log-lines.ts';
 import type { LogLine, LogSource } from '../log-lines.ts';
 import { findTasks } from '../tasks.ts';
@@ -79,7 +78,9 @@ async function followAll(client: Client, context: Context, args: Arguments, firs
       followed.size > 1,
     );
     if (!alive && lines.length === 0) return exitCodes.ok;
-    await pause(context, FOLLOW_MS);
+    // Ctrl-C is how a follow ends.
+    if (!context.signal.aborted) await context.clock.sleep(FOLLOW_MS);
+    if (context.signal.aborted) return exitCodes.interrupted;
     if (round % ROUNDS_PER_LOOK === 0) alive = await look({ limit: 10_000 });
   }
 }

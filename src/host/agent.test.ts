@@ -142,7 +142,7 @@ test('a task goes through its states, and ends when its essential container does
   assert.equal(r.images.pins().size, 0);
   assert.deepEqual(r.journal.ids(), [ID]);
   r.send({ t: 'forget', taskIds: [ID] });
-  await r.clock.advance(10);
+  await r.clock.advance(1000);
   assert.deepEqual(r.journal.ids(), []);
   await r.crash();
 });

@@ -46,6 +46,8 @@ export type Runner = {
   stats(): Promise<TaskStats>;
   /** The agent ends; the task goes on. Resolves once the journal has all. */
   detach(): Promise<void>;
+  /** The task is STOPPED and its entry goes away: nothing is written any more. */
+  forget(): void;
   /** Resolves when the task is STOPPED and everything is given back, or the runner detached. */
   done: Promise<void>;
 };
@@ -85,6 +87,7 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
       run.sandbox?.detach();
       await closed;
     },
+    forget: record.discard,
     done: entry.report.status === 'STOPPED' ? Promise.resolve() : live(parts, mode),
   };
 }

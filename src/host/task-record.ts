@@ -24,6 +24,8 @@ export type TaskRecord = {
   trySave(): Promise<void>;
   /** Writes what is left to write; then nothing is written or told any more: the agent ends, and the next one owns the entry. */
   close(): Promise<void>;
+  /** The same without writing: the entry goes away. */
+  discard(): void;
   closed(): boolean;
 };
 
@@ -60,6 +62,10 @@ export function createTaskRecord(deps: { clock: Clock; log: Log; journal: Journa
       const saved = trySave();
       closed = true;
       await saved;
+    },
+    discard() {
+      soon?.cancel();
+      closed = true;
     },
     closed: () => closed,
   };

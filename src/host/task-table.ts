@@ -60,6 +60,7 @@ export function createTaskTable(deps: TaskTableDeps): TaskTable {
   const bury = (taskId: string) => {
     const runner = runners.get(taskId);
     if (runner === undefined || runner.entry.report.status !== 'STOPPED') return;
+    runner.forget();
     runners.delete(taskId);
     unlistedAt.delete(taskId);
     tombstones.set(taskId, runner.entry.report);

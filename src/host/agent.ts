@@ -5,6 +5,7 @@ import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import type { HostInfo, HostUsage } from '#domain/records.ts';
+import type { IsolationWish } from '#domain/task-spec.ts';
 import type { Images } from '#image/types.ts';
 import { keepConnected } from '#link/client.ts';
 import type { LinkClient } from '#link/client.ts';
@@ -55,6 +56,8 @@ export type HostAgentOptions = {
   hostId: string;
   /** Absolute path without links: DIR/tasks/TASKID, DIR/uploads. */
   dir: string;
+  /** What this host takes the wish `auto` for; default: the strongest kind that works. */
+  auto?: IsolationWish;
 };
 
 export type HostAgent = {
@@ -186,7 +189,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   return {
     async start() {
       const probes = await Promise.all(deps.drivers.map(async (driver) => [driver, await driver.probe()] as const));
-      drivers = createDrivers(deps.drivers, new Map(probes));
+      drivers = createDrivers(deps.drivers, new Map(probes), options.auto);
       info = await deps.info(isolationInfo(probes));
       const { entries, broken, strays } = await journal.load();
       await cleanStrays(deps, `${options.dir}/tasks`, [...strays, ...broken]);

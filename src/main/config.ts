@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Fault } from '#base/fault.ts';
+import { formatCidr, vpcCandidates } from '#domain/cidr.ts';
 import { DEFAULT_ACCOUNT } from '#domain/scope.ts';
 import type { IsolationWish } from '#domain/task-spec.ts';
 import { DEFAULT_STATE, instanceId } from './paths.ts';
@@ -16,9 +17,12 @@ export type InstanceConfig = {
   /** What a task gets that asks for `auto`. */
   isolation: IsolationWish;
   account: string;
-  /** Decides which address ranges are tried first: 0 for the default state directory, else by the instance's id. */
+  /** Where the search for a VPC's address range begins (domain/cidr.ts, vpcCandidates). */
   cidrSeed: number;
 };
+
+/** Place of 172.31.0.0/16 among the candidates: AWS's own default VPC, so that the usual instance looks as in AWS. */
+const AWS_DEFAULT_VPC = vpcCandidates.findIndex((range) => formatCidr(range) === '172.31.0.0/16');
 
 export function defaultConfig(state: string): InstanceConfig {
   return {
@@ -29,7 +33,7 @@ export function defaultConfig(state: string): InstanceConfig {
     strictCapacity: false,
     isolation: 'auto',
     account: DEFAULT_ACCOUNT,
-    cidrSeed: state === DEFAULT_STATE ? 0 : Number.parseInt(instanceId(state), 16) || 1,
+    cidrSeed: state === DEFAULT_STATE ? AWS_DEFAULT_VPC : Number.parseInt(instanceId(state), 16),
   };
 }
 

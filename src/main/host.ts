@@ -88,7 +88,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       },
       setNames: (_revision, names) => resolver.setNames(names),
     },
-    { hostId: `host-${paths.instance}`, dir: paths.host },
+    { hostId: `host-${paths.instance}`, dir: paths.host, auto: settings.isolation },
   );
   await agent.start();
   return async () => {

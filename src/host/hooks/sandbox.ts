@@ -1,7 +1,7 @@
 /** The sandbox with the task's containers. */
 import type { Log } from '#base/log.ts';
 import { asFault, Fault, invariant } from '#base/fault.ts';
-import type { IsolationKind } from '#domain/task-spec.ts';
+import type { IsolationKind, IsolationWish } from '#domain/task-spec.ts';
 import type { SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
 import type { Hook, TaskRun } from '../run.ts';
 import type { Slots } from '../slots.ts';
@@ -67,12 +67,17 @@ function planOf(run: TaskRun): SandboxPlan {
 const strongestFirst: IsolationKind[] = ['microvm', 'gvisor', 'container'];
 
 /** `works`: what each driver's probe said. */
-export function createDrivers(drivers: SandboxDriver[], works: ReadonlyMap<SandboxDriver, { works: boolean; reason: string }>): Drivers {
+export function createDrivers(
+  drivers: SandboxDriver[],
+  works: ReadonlyMap<SandboxDriver, { works: boolean; reason: string }>,
+  /** What this host takes `auto` for. */
+  auto: IsolationWish = 'auto',
+): Drivers {
   return {
     any: () => drivers[0],
     choose(run) {
       const before = run.entry.report.isolation;
-      const wish = before ?? run.spec.isolation;
+      const wish = before ?? (run.spec.isolation === 'auto' ? auto : run.spec.isolation);
       const kinds = wish === 'auto' ? strongestFirst : [wish];
       for (const kind of kinds) {
         const driver = drivers.find((one) => one.kind === kind || one.kind === 'fake');

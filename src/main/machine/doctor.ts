@@ -180,7 +180,7 @@ function checkInstance({ paths, self }: Deps): Promise<Check>[] {
   if (keeperPid(paths) !== null) return [checkHealth(paths, config.listen, config.apiPort)];
   const port = async (name: string, number: number, option: string): Promise<Check> => {
     const problem = await portProblem(config.listen, number);
-    return problem === null ? ok(name, `${number} is free`) : missing(name, problem, `end it, or sudo ${self} up ${option} N`);
+    return problem === null ? ok(name, `${number} is free`) : missing(name, problem.text, `end it, or sudo ${self} up ${option} N`);
   };
   return [port('API port', config.apiPort, '--port'), port('URL port', config.endpointPort, '--endpoint-port')];
 }

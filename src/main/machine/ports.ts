@@ -2,13 +2,16 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 
+export type PortProblem = { text: string; fix: 'port' | 'address' };
+
 /** null when `port` can be listened on; else why not. */
-export function portProblem(host: string, port: number): Promise<string | null> {
+export function portProblem(host: string, port: number): Promise<PortProblem | null> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      resolve(error.code === 'EADDRINUSE' ? inUse(port) : `${host}:${port} can't be used: ${error.message}`),
-    );
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve({ text: inUse(port), fix: 'port' });
+      else resolve({ text: `nobody can listen on ${host} here (${error.code ?? error.message})`, fix: 'address' });
+    });
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)));
   });
 }

@@ -96,7 +96,12 @@ async function checkPorts({ self }: PlatformDeps, config: InstanceConfig): Promi
       );
     }
     const problem = await portProblem(config.listen, port);
-    if (problem !== null) throw new Fault('Conflict', `${problem}: end it, or choose another one: sudo ${self} up ${option} N`);
+    if (problem === null) continue;
+    const fix =
+      problem.fix === 'port'
+        ? `end it, or choose another one: sudo ${self} up ${option} N`
+        : `choose an address of this machine: sudo ${self} up --listen ADDRESS`;
+    throw new Fault('Conflict', `${problem.text}: ${fix}`);
   }
 }
 

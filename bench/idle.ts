@@ -17,13 +17,12 @@ export async function idle(bed: Bed): Promise<boolean> {
   const taskMib = (emptyKib - (await settledAvailable())) / 1024 / TASKS;
 
   const state = bed.berth.state;
-  const processes = (part: string) => pidsWith(part, state);
-  const platform = [...processes('main/control.ts'), ...processes('main/host.ts')];
+  const platform = [...pidsOf(state, runs('main/control.ts')), ...pidsOf(state, runs('main/host.ts'))];
   const [ticks, began] = [cpuTicks(platform), Date.now()];
   await new Promise((resolve) => setTimeout(resolve, WATCH_S * 1000));
   const percent = ((cpuTicks(platform) - ticks) / 100 / ((Date.now() - began) / 1000)) * 100;
   const platformMib = sum(platform.map(pssKib)) / 1024;
-  const supervisors = supervisorPids(bed.berth.instance);
+  const supervisors = pidsOf(state, isSupervisor);
   const supervisorMib = sum(supervisors.map(pssKib)) / 1024 / Math.max(1, supervisors.length);
   await bed.stopTasks(arns);
   return [
@@ -60,30 +59,19 @@ async function settledAvailable(): Promise<number> {
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
 const pids = () => readdirSync('/proc').filter((p) => /^\d+$/.test(p));
 
-function pidsWith(part: string, state: string): string[] {
+/** The instance's processes of this kind, told by the environment that all of them inherit. */
+function pidsOf(state: string, isKind: (pid: string) => boolean): string[] {
   return pids().filter((pid) => {
     try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      return command.includes(part) && command.includes(state) && !command.includes('berth-supervisor');
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`BERTH_STATE=${state}`) && isKind(pid);
     } catch {
       return false; // it ended while we looked
     }
   });
 }
-
-/** Supervisors are forked without exec: they are told by the cgroup they keep for themselves, or by their name. */
-function supervisorPids(instance: string): string[] {
-  return pids().filter((pid) => {
-    try {
-      return (
-        readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('berth-sup') &&
-        readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`berth-${instance}/`)
-      );
-    } catch {
-      return false; // it ended while we looked
-    }
-  });
-}
+const runs = (part: string) => (pid: string) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(part);
+/** Supervisors are forked without exec: they are told by the name they give themselves. */
+const isSupervisor = (pid: string) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'berth-task';
 
 function pssKib(pid: string): number {
   return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);

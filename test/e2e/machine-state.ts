@@ -48,6 +48,8 @@ const pids = () => readdirSync('/proc').filter((p) => /^\d+$/.test(p));
 function processes(): string[] {
   return pids().flatMap((pid) => {
     try {
+      // A process that has ended but that its parent hasn't looked at holds nothing.
+      if (/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) return [];
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
       const cgroup = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
       const ours = /berth-[0-9a-f]{6}/.exec(cgroup)?.[0] ?? '';

@@ -40,8 +40,19 @@ do_node() {
   say 'installing Node 26 and packages (npm ci) ...'
   (cd "$home" && npm ci --no-audit --no-fund --loglevel=error) || die 'npm ci failed; its message stands above'
   node_works || die "npm ci brought no Node for $(uname -m): is 'omit=optional' set in your npm configuration?"
+  bring_node_library
   cp "$home/package-lock.json" "$home/node_modules/.berth-lock.json"
   touch "$home/node_modules/.package-lock.json"
+}
+
+# Node 26 links to libatomic, which a bare Debian 12 has no reason to hold.
+bring_node_library() {
+  "$home/node_modules/node-linux-$arch/bin/node" --version >/dev/null 2>&1 && return 0
+  have apt-get || die "Node 26 doesn't start here: $("$home/node_modules/node-linux-$arch/bin/node" --version 2>&1 || true)"
+  need_root 'installing libatomic1, which Node 26 needs,'
+  say 'installing libatomic1, which Node 26 needs ...'
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get install -y -qq libatomic1 >/dev/null 2>&1 || { apt-get update -qq >&2 && apt-get install -y -qq libatomic1 >&2; } || die 'apt-get could not install libatomic1'
 }
 
 # ---- packages ----

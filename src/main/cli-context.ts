@@ -25,7 +25,7 @@ export type ContextInput = {
 type Access = { endpoint: string; credentials: Credentials };
 
 export function createContext({ state, env, signal, cwd }: ContextInput): Context {
-  const paths = instancePaths(realState(state ?? env['BERTH_STATE'] ?? DEFAULT_STATE));
+  const paths = instancePaths(realState(state ?? (env['BERTH_STATE'] || DEFAULT_STATE)));
   const clock = realClock();
   const interactive = process.stdout.isTTY && env['TERM'] !== 'dumb';
   const terminal = createTerminal({
@@ -41,7 +41,7 @@ export function createContext({ state, env, signal, cwd }: ContextInput): Contex
     clock,
     steps: createSteps(terminal, clock),
     state: paths.state,
-    self: selfCommand(cwd, paths.state, state ?? env['BERTH_STATE']),
+    self: selfCommand(cwd, paths.state, state ?? (env['BERTH_STATE'] || undefined)),
     signal,
     async connect() {
       const { endpoint, credentials } = findAccess(paths, env);
@@ -64,13 +64,13 @@ export function createContext({ state, env, signal, cwd }: ContextInput): Contex
     },
     async platform() {
       const { createPlatform } = await import('./machine/platform.ts');
-      return createPlatform({ paths, clock, signal, self: selfCommand(cwd, paths.state, state ?? env['BERTH_STATE']) });
+      return createPlatform({ paths, clock, signal, self: selfCommand(cwd, paths.state, state ?? (env['BERTH_STATE'] || undefined)) });
     },
   };
 }
 
 function regionOf(env: NodeJS.ProcessEnv): string {
-  return env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? DEFAULT_REGION;
+  return env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || DEFAULT_REGION;
 }
 
 /** The instance's own address and root key; for a user who may not read them, what `berth env` exported. */
@@ -80,12 +80,12 @@ function findAccess(paths: InstancePaths, env: NodeJS.ProcessEnv): Access {
   if (config !== undefined && typeof secret !== 'string') {
     return { endpoint: `http://${reachable(config.listen)}:${config.apiPort}`, credentials: secret };
   }
-  const {
-    AWS_ENDPOINT_URL: endpoint,
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
-  } = env;
+  // A variable that is set to nothing counts as not set.
+  const variable = (name: string) => env[name] || undefined;
+  const endpoint = variable('AWS_ENDPOINT_URL');
+  const accessKeyId = variable('AWS_ACCESS_KEY_ID');
+  const secretAccessKey = variable('AWS_SECRET_ACCESS_KEY');
+  const sessionToken = variable('AWS_SESSION_TOKEN');
   if (endpoint !== undefined && accessKeyId !== undefined && secretAccessKey !== undefined) {
     return { endpoint, credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) } };
   }

@@ -7,7 +7,7 @@
 /** What a supervisor is given to start a task: written by the host as `task.json` in the task's directory. Paths are absolute. */
 export type TaskBundle = {
   taskId: string;
-  /** The task's directory: the supervisor keeps `spool`, `sup.pid`, `state.json` and the containers' writable layers here. */
+  /** The task's directory: the supervisor keeps `spool`, `spool.base`, `sup.pid` and the containers' writable layers here. */
   dir: string;
   /** Path of the Unix socket that the supervisor listens on. */
   socket: string;

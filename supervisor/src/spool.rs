@@ -2,7 +2,8 @@
 //!
 //! `DIR/spool` holds records one behind the other: u32 length of what follows, the 19 bytes of head of `protocol.ts`, the text. All
 //! integers are big-endian. A record's place in the file is its offset for good: what was acknowledged is punched out of the file, so
-//! the blocks are free while offsets go on growing. `DIR/spool.base` holds the acknowledged offset in decimal.
+//! the blocks are free while offsets go on growing. `DIR/spool.base` holds the acknowledged offset in decimal. Neither is there before
+//! there is something to write in it: a task's start waits for no file that it may never need.
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -81,7 +82,8 @@ impl Batch {
 }
 
 pub struct Spool {
-    file: File,
+    /// None before the first record.
+    file: Option<File>,
     path: PathBuf,
     base: u64,
     end: u64,
@@ -90,14 +92,26 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Makes an empty spool in `dir`; a former one is thrown away.
+    /// An empty spool in `dir`; a former one is thrown away.
     pub fn create(dir: &Path, capacity: u64) -> Result<Spool, Error> {
         let path = dir.join("spool");
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
-        let file = opened.map_err(|source| Error::Io { what: "make", path: path.clone(), source })?;
-        let spool = Spool { file, path, base: 0, end: 0, capacity, dropped_bytes: 0 };
-        spool.write_base()?;
-        Ok(spool)
+        for former in [&path, &path.with_extension("base")] {
+            match std::fs::remove_file(former) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::Io { what: "remove", path: former.clone(), source });
+                }
+                _ => {}
+            }
+        }
+        Ok(Spool { file: None, path, base: 0, end: 0, capacity, dropped_bytes: 0 })
+    }
+
+    fn open(&mut self) -> io::Result<&File> {
+        if self.file.is_none() {
+            let mut options = OpenOptions::new();
+            self.file = Some(options.read(true).write(true).create_new(true).mode(0o600).open(&self.path)?);
+        }
+        self.file.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// First offset that is not acknowledged.
@@ -134,7 +148,8 @@ impl Spool {
         if let Some(flags) = batch.first_flags.filter(|_| *gap) {
             batch.bytes[flags] |= DROPPED;
         }
-        if self.file.write_all_at(&batch.bytes, self.end).is_err() {
+        let end = self.end;
+        if self.open().and_then(|file| file.write_all_at(&batch.bytes, end)).is_err() {
             // What was written lies behind the end and is written over next time.
             return self.drop_batch(&batch, gap);
         }
@@ -150,22 +165,20 @@ impl Spool {
     /// Frees everything below `to`.
     pub fn acknowledge(&mut self, to: u64) -> Result<(), Error> {
         let to = to.min(self.end);
-        if to <= self.base {
-            return Ok(());
-        }
+        let Some(file) = self.file.as_ref().filter(|_| to > self.base) else { return Ok(()) };
         let from = self.base / BLOCK * BLOCK;
         self.base = to;
         self.write_base()?;
         if to == self.end {
             // Nothing is left: works on file systems that can't punch holes, too.
-            let emptied = self.file.set_len(0).and_then(|()| self.file.set_len(self.end));
+            let emptied = file.set_len(0).and_then(|()| file.set_len(self.end));
             return emptied.map_err(|source| Error::Io { what: "free", path: self.path.clone(), source });
         }
         let until = to / BLOCK * BLOCK;
         if until > from {
             let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
             // SAFETY: plain numbers on a live descriptor. A file system that can't do it frees when all is acknowledged.
-            unsafe { libc::fallocate(self.file.as_raw_fd(), mode, from as libc::off_t, (until - from) as libc::off_t) };
+            unsafe { libc::fallocate(file.as_raw_fd(), mode, from as libc::off_t, (until - from) as libc::off_t) };
         }
         Ok(())
     }
@@ -178,9 +191,10 @@ impl Spool {
     /// Whole records from `at` on, about `most` bytes of them but one at least: each one's head and text go to `each`. Gives the
     /// offset behind the last.
     pub fn read(&self, at: u64, most: usize, mut each: impl FnMut(&[u8])) -> Result<u64, Error> {
+        let Some(file) = &self.file else { return Ok(at) };
         let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
         let mut buffer = vec![0; left.min(most.max(LENGTH_BYTES + HEAD_BYTES + TEXT_BYTES))];
-        let read = self.file.read_exact_at(&mut buffer, at);
+        let read = file.read_exact_at(&mut buffer, at);
         read.map_err(|source| Error::Io { what: "read", path: self.path.clone(), source })?;
         let mut next = at;
         let mut rest = buffer.as_slice();

@@ -72,7 +72,6 @@ pub struct Rlimit {
 
 #[derive(Debug, Deserialize)]
 pub struct Root {
-    pub path: String,
     #[serde(default)]
     pub readonly: bool,
 }

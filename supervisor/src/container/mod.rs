@@ -143,9 +143,9 @@ fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio,
     let filter = config.linux.seccomp.as_ref().map(seccomp::compile).transpose().map_err(|e| Error::Create(e.to_string()))?;
 
     crate::mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(failed("detach the mount namespace"))?;
-    let writable = Path::new(&setting.task.dir).join("layers").join(&bundle.name);
-    let target = rootfs::root_path(bundle_dir, &config.root.path);
-    let root = rootfs::mount_overlay(&bundle.layers, &writable, &target)?;
+    // Over the bundle itself, which was read: no directory has to be made only to be covered, and nobody else sees this mount.
+    let writable = (Path::new(&setting.task.dir), bundle.name.as_str());
+    let root = rootfs::mount_overlay(&bundle.layers, writable, bundle_dir)?;
     let identity = identity(&config, root.as_fd())?;
     mounts::make_all(root.as_fd(), &config.mounts, setting.cgroups, group)?;
     mounts::make_devices(root.as_fd(), stdio.is_terminal)?;

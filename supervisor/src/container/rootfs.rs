@@ -10,19 +10,22 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use crate::mount::{self, open_in_root, open_path, path_of};
 use crate::sys::{self, c_path};
+use crate::unpack;
 
 fn failed<'a>(what: &'a str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + 'a {
     move |e| Error::Create(format!("cannot {what} {}: {}", path.display(), sys::reason(&e)))
 }
 
-/// Stacks `layers` (topmost first) with a fresh writable layer in `writable`, mounts them on `target`, and opens the result.
+/// Stacks `layers` (topmost first) with a fresh writable layer, mounts them on `target`, and opens the result. The writable layer is
+/// DIR/upper-NAME and DIR/work-NAME, `writable` being (DIR, NAME).
 ///
 /// Layers are named by descriptor, so that 127 of them fit in the one page that mount options may fill.
-pub fn mount_overlay(layers: &[String], writable: &Path, target: &Path) -> Result<OwnedFd, Error> {
+pub fn mount_overlay(layers: &[String], writable: (&Path, &str), target: &Path) -> Result<OwnedFd, Error> {
     let Some(topmost) = layers.first() else { return Err(Error::Create("the image has no layers".to_string())) };
-    let [upper, work] = [writable.join("upper"), writable.join("work")];
-    for dir in [&upper, &work, &target.to_path_buf()] {
-        fs::create_dir_all(dir).map_err(failed("make", dir))?;
+    let (dir, name) = writable;
+    let [upper, work] = ["upper", "work"].map(|part| dir.join(format!("{part}-{name}")));
+    for dir in [&upper, &work] {
+        fresh(dir, writable.0)?;
     }
     like(&upper, Path::new(topmost))?;
     let open = |path: &Path| open_path(path).map_err(failed("open", path));
@@ -30,11 +33,23 @@ pub fn mount_overlay(layers: &[String], writable: &Path, target: &Path) -> Resul
     let (upper, work) = (open(&upper)?, open(&work)?);
     let names: Vec<String> = lower.iter().map(|fd| path_of(fd.as_fd())).collect();
     // volatile: the layer is thrown away with the task, so nothing of it need reach the disk, least of all at unmount.
-    let options = format!("lowerdir={},upperdir={},workdir={},volatile", names.join(":"), path_of(upper.as_fd()), path_of(work.as_fd()));
+    let options =
+        format!("lowerdir={},upperdir={},workdir={},index=off,volatile", names.join(":"), path_of(upper.as_fd()), path_of(work.as_fd()));
     let place = target.to_string_lossy();
     // No device node of an image or made by a container works; those in /dev are bound in one by one.
     mount::mount("overlay", &place, "overlay", libc::MS_NODEV, &options).map_err(failed("mount the layers on", target))?;
     open(target)
+}
+
+/// An empty directory; what a former try at the same task left in its place goes.
+fn fresh(dir: &Path, below: &Path) -> Result<(), Error> {
+    match fs::create_dir(dir) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            unpack::remove_tree(dir, below).map_err(|e| Error::Create(e.message))?;
+            fs::create_dir(dir).map_err(failed("make", dir))
+        }
+        other => other.map_err(failed("make", dir)),
+    }
 }
 
 /// The root of the merged tree takes the writable layer's attributes: give it those of the image's root.
@@ -128,9 +143,4 @@ fn read_link(parent: BorrowedFd, name: &OsStr) -> io::Result<PathBuf> {
     let read = unsafe { libc::readlinkat(parent.as_raw_fd(), name.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
     buffer.truncate(sys::check(read as libc::c_long)? as usize);
     Ok(PathBuf::from(OsString::from_vec(buffer)))
-}
-
-/// Where `root.path` of a bundle lies.
-pub fn root_path(bundle: &Path, root: &str) -> PathBuf {
-    bundle.join(root)
 }

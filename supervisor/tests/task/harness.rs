@@ -26,7 +26,7 @@ impl World {
         let id = format!("berth-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(&id);
         std::fs::create_dir_all(dir.join("layer/bin")).unwrap();
-        for sub in ["etc", "tmp", "var/www", "data"] {
+        for sub in ["etc", "tmp", "var/www", "data", "proc", "sys", "dev"] {
             std::fs::create_dir_all(dir.join("layer").join(sub)).unwrap();
         }
         std::fs::copy("/bin/busybox", dir.join("layer/bin/busybox")).unwrap();

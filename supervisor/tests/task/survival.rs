@@ -83,7 +83,6 @@ fn cleaning_kills_what_still_runs() {
     assert!(!is_alive(supervisor) && !is_alive(pid));
     assert_nothing_left(&world, &bundle);
     // The same task can be started anew in the same place.
-    std::fs::remove_dir_all(Path::new(&bundle.dir).join("layers")).unwrap();
     world.start(&bundle);
     let mut session = Session::attach(&bundle, 0);
     session.until_running("main");

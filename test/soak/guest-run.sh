@@ -1,0 +1,30 @@
+#!/bin/sh
+# Runs inside the virtual machine, as a new user would: the demo on a stock Debian 12, then what a container may not do, then down.
+# Every line that begins with SOAK is read by debian-vm.test.ts.
+cd /opt/berth || exit 1
+export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+dhclient >/dev/null 2>&1
+echo "SOAK kernel $(uname -r)"
+echo "SOAK cgroup $(stat -fc %T /sys/fs/cgroup)"
+step() {
+  name=$1
+  shift
+  begun=$(cut -d' ' -f1 /proc/uptime)
+  "$@" >/tmp/out 2>&1
+  code=$?
+  cat /tmp/out
+  echo "SOAK step $name $code $begun $(cut -d' ' -f1 /proc/uptime)"
+}
+step setup ./berth setup
+step doctor ./berth doctor
+step demo ./berth demo
+step again ./berth demo
+step ps ./berth ps --json
+name=$(./berth ps --json | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' | head -n 1)
+step page curl -fsS --max-time 20 -H "Host: $name.localhost" http://127.0.0.1:8080/
+# More memory than the task has: it must end with 137 and say why.
+step memory ./berth run hog --image "$(./berth image ls --json | sed -n 's/.*"\(berth.local[^"]*\)".*/\1/p' | head -n 1)" --memory 512 --command 'sh,-c,x=x; while :; do x=$x$x; done'
+step down ./berth down
+echo "SOAK left $(ip -o link | grep -c ': br[0-9a-f]\{6\}') links $(find /sys/fs/cgroup -maxdepth 1 -name 'berth-*' | wc -l) cgroups $(grep -c berth /proc/self/mountinfo) mounts $(nft list tables | grep -c berth) tables"
+echo 'SOAK end'
+systemctl poweroff --force --force

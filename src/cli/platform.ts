@@ -27,6 +27,8 @@ export type Check = {
 export type ProcessStatus = { name: string; pid: number | null; alive: boolean };
 
 export type Platform = {
+  /** Throws Fault('AccessDenied') with what to do when this user isn't root; for a command that would otherwise do half of its work. */
+  requireRoot(command: string): void;
   /** Installs packages, builds the supervisor, makes the system user. Says nothing in steps that have nothing to do when `quiet`. */
   setUp(steps: Steps, options: { quiet: boolean }): Promise<void>;
   up(options: UpOptions, steps: Steps): Promise<UpResult>;

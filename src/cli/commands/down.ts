@@ -17,6 +17,7 @@ export const down: Command = {
   ],
   async run(args, context) {
     const platform = await context.platform();
+    platform.requireRoot('down');
     const json = args.has('json');
     const steps = json
       ? { run: <T>(_title: string, fn: (p: () => void) => Promise<T>) => fn(() => undefined), already: () => undefined }

@@ -12,6 +12,7 @@ export type PlatformDeps = { paths: InstancePaths; clock: Clock; signal: AbortSi
 
 export function createPlatform(deps: PlatformDeps): Platform {
   return {
+    requireRoot: (command) => requireRoot(deps, command),
     setUp: (steps, options) => setUp(steps, { ...options, signal: deps.signal, self: deps.self }),
     async up(options, steps) {
       requireRoot(deps, 'up');

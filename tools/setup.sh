@@ -22,37 +22,41 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # ---- node ----
 
-node_works() {
-  case $(uname -m) in x86_64) arch=x64 ;; *) arch=arm64 ;; esac
-  [ -x "$home/node_modules/node-linux-$arch/bin/node" ]
+case $(uname -m) in x86_64) arch=x64 ;; *) arch=arm64 ;; esac
+node=$home/node_modules/node-linux-$arch/bin/node
+# A copy of the lock file that was installed, written once Node was seen to run: `berth` compares its date only.
+stamp=$home/node_modules/.berth-lock.json
+
+node_runs() { [ -x "$node" ] && "$node" --version >/dev/null 2>&1; }
+
+# npm writes its hidden lock file last; a newer date on an unchanged lock file (a fresh checkout over an old tree) needs no installation.
+node_modules_current() {
+  [ -x "$node" ] || return 1
+  [ "$home/node_modules/.package-lock.json" -nt "$home/package-lock.json" ] || cmp -s "$home/package-lock.json" "$stamp"
 }
 
-check_node() {
-  node_works || return 1
-  [ "$home/node_modules/.package-lock.json" -nt "$home/package-lock.json" ] && return 0
-  # A newer date on an unchanged lock file (a fresh checkout over an old tree) needs no installation.
-  cmp -s "$home/package-lock.json" "$home/node_modules/.berth-lock.json" && { touch "$home/node_modules/.package-lock.json" 2>/dev/null || true; }
-}
+check_node() { node_modules_current && node_runs; }
 
 do_node() {
-  check_node && return 0
-  have npm || die "npm is missing, which brings Node 26: apt-get install npm (or Node 18 or newer from anywhere)"
-  say 'installing Node 26 and packages (npm ci) ...'
-  (cd "$home" && npm ci --no-audit --no-fund --loglevel=error) || die 'npm ci failed; its message stands above'
-  node_works || die "npm ci brought no Node for $(uname -m): is 'omit=optional' set in your npm configuration?"
-  bring_node_library
-  cp "$home/package-lock.json" "$home/node_modules/.berth-lock.json"
-  touch "$home/node_modules/.package-lock.json"
+  if ! node_modules_current; then
+    have npm || die "npm is missing, which brings Node 26: apt-get install npm (or Node 18 or newer from anywhere)"
+    say 'installing Node 26 and packages (npm ci) ...'
+    (cd "$home" && npm ci --no-audit --no-fund --loglevel=error) || die 'npm ci failed; its message stands above'
+    [ -x "$node" ] || die "npm ci brought no Node for $(uname -m): is 'omit=optional' set in your npm configuration?"
+  fi
+  node_runs || bring_node_library
+  # Somebody else's tree may be read-only to us: then this is asked again next time, which costs a blink.
+  cp "$home/package-lock.json" "$stamp" 2>/dev/null || true
 }
 
 # Node 26 links to libatomic, which a bare Debian 12 has no reason to hold.
 bring_node_library() {
-  "$home/node_modules/node-linux-$arch/bin/node" --version >/dev/null 2>&1 && return 0
-  have apt-get || die "Node 26 doesn't start here: $("$home/node_modules/node-linux-$arch/bin/node" --version 2>&1 || true)"
+  have apt-get || die "Node 26 doesn't start here: $("$node" --version 2>&1 || true)"
   need_root 'installing libatomic1, which Node 26 needs,'
   say 'installing libatomic1, which Node 26 needs ...'
   export DEBIAN_FRONTEND=noninteractive
   apt-get install -y -qq libatomic1 >/dev/null 2>&1 || { apt-get update -qq >&2 && apt-get install -y -qq libatomic1 >&2; } || die 'apt-get could not install libatomic1'
+  node_runs || die "Node 26 doesn't start here: $("$node" --version 2>&1 || true)"
 }
 
 # ---- packages ----

@@ -177,20 +177,21 @@ pub fn mask(root: BorrowedFd, paths: &[String]) -> Result<(), Error> {
     for path in paths {
         let Some(place) = existing(root, path)? else { continue };
         let error = || failed("mask", path);
-        let cover = if Path::new(&path_of(place.as_fd())).is_dir() {
-            let attributes = mount::RDONLY | mount::NODEV | mount::NOSUID | mount::NOEXEC;
-            let made = match empty.take() {
-                Some(made) => made,
-                None => mount::new_detached(c"tmpfs", &["mode=755", "size=0k"], attributes).map_err(error())?,
-            };
-            let cover = clone_tree(made.as_fd(), false).map_err(error())?;
-            empty = Some(made);
-            cover
-        } else {
-            let null = open_path(Path::new("/dev/null")).map_err(error())?;
-            clone_tree(null.as_fd(), false).map_err(error())?
+        let is_dir = Path::new(&path_of(place.as_fd())).is_dir();
+        let cover = match (&empty, is_dir) {
+            (Some(first), true) => clone_tree(first.as_fd(), false),
+            (None, true) => {
+                let attributes = mount::RDONLY | mount::NODEV | mount::NOSUID | mount::NOEXEC;
+                mount::new_detached(c"tmpfs", &["mode=755"], attributes)
+            }
+            (_, false) => open_path(Path::new("/dev/null")).and_then(|null| clone_tree(null.as_fd(), false)),
         };
+        let cover = cover.map_err(error())?;
         attach(cover.as_fd(), place.as_fd()).map_err(error())?;
+        if is_dir && empty.is_none() {
+            // One file system covers all. Before Linux 6.15 only a mount that is attached can be cloned.
+            empty = existing(root, path)?;
+        }
     }
     Ok(())
 }

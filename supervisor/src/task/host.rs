@@ -43,9 +43,8 @@ impl Host {
         self.next = Some(from);
     }
 
-    /// Messages that have come; an error when the connection is over or broken.
-    pub fn receive(&mut self) -> io::Result<Vec<ToSupervisor>> {
-        let invalid = |e: &dyn std::fmt::Display| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
+    /// Messages that have come, or why one can't be read (a newer host may know more); an error when the connection is over or broken.
+    pub fn receive(&mut self) -> io::Result<Vec<Result<ToSupervisor, String>>> {
         let mut messages = Vec::new();
         let mut buffer = [0; 4096];
         loop {
@@ -53,9 +52,8 @@ impl Host {
                 Ok(0) if messages.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(0) => return Ok(messages),
                 Ok(n) => {
-                    for payload in self.reader.push(&buffer[..n]).map_err(|e| invalid(&e))? {
-                        messages.push(serde_json::from_slice(&payload).map_err(|e| invalid(&e))?);
-                    }
+                    let payloads = self.reader.push(&buffer[..n]).map_err(io::Error::other)?;
+                    messages.extend(payloads.iter().map(|payload| serde_json::from_slice(payload).map_err(|e| e.to_string())));
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(messages),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

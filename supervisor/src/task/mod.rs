@@ -161,7 +161,10 @@ impl Task {
     fn on_host(&mut self) {
         let Some(host) = &mut self.host else { return };
         match host.receive() {
-            Ok(messages) => messages.into_iter().for_each(|message| self.on_message(message)),
+            Ok(messages) => messages.into_iter().for_each(|message| match message {
+                Ok(message) => self.on_message(message),
+                Err(why) => self.complain("message", why),
+            }),
             Err(_) => self.host = None,
         }
     }

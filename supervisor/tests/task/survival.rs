@@ -96,7 +96,9 @@ fn assert_nothing_left(world: &World, bundle: &TaskBundle) {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(&bundle.dir), "{mounts}");
     let name = bundle.cgroup.path.rsplit('/').next().unwrap();
-    for hierarchy in std::fs::read_dir("/sys/fs/cgroup").unwrap() {
+    let root = Path::new("/sys/fs/cgroup");
+    assert!(!root.join(&world.group).join(name).exists());
+    for hierarchy in std::fs::read_dir(root).unwrap() {
         assert!(!hierarchy.unwrap().path().join(&world.group).join(name).exists());
     }
 }
@@ -114,4 +116,30 @@ fn refuses_what_is_no_task() {
     assert_eq!(refused.unwrap_err().code, ErrorCode::Invalid);
     let outside = json!({ "id": 1, "op": "task-clean", "dir": "/tmp/x", "cgroupPath": "../x", "routerNetns": null, "routerIf": null });
     assert_eq!(world.call(outside).unwrap_err().code, ErrorCode::Invalid);
+}
+
+#[test]
+fn a_network_that_fails_is_told_and_nothing_runs() {
+    let mut world = World::new();
+    let bundle = world.bundle("t", vec![shell("echo never"), shell("echo never").named("b").after("main", Condition::Start)], |b| {
+        b.network = Some(NetworkBundle {
+            router_netns: format!("{}/no-router", b.dir),
+            router_if: "t0".to_string(),
+            ip: "10.64.0.2".to_string(),
+            mac: "02:00:00:00:00:02".to_string(),
+            gateway_ip: "10.64.0.1".to_string(),
+            gateway_mac: "02:00:00:00:00:01".to_string(),
+            mtu: 1500,
+        });
+    });
+    world.start(&bundle);
+    let mut session = Session::attach(&bundle, 0);
+    session.until_ended();
+    let state = session.seen.state();
+    assert_eq!(state.failure.as_ref().map(|f| f.stage), Some(TaskStage::Network), "{state:?}");
+    assert!(state.containers.iter().all(|c| c.exit_code.is_none() && c.started_at_ms.is_none()), "{state:?}");
+    assert!(session.seen.records.is_empty());
+    session.peer.send(&json!({ "t": "from the future" }));
+    session.until("an error", |s| s.seen.errors.iter().any(|e| e.starts_with("message: ")));
+    session.release();
 }

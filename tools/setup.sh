@@ -55,7 +55,8 @@ bring_node_library() {
   need_root 'installing libatomic1, which Node 26 needs,'
   say 'installing libatomic1, which Node 26 needs ...'
   export DEBIAN_FRONTEND=noninteractive
-  apt-get install -y -qq libatomic1 >/dev/null 2>&1 || { apt-get update -qq >&2 && apt-get install -y -qq libatomic1 >&2; } || die 'apt-get could not install libatomic1'
+  said=$(apt-get install -y -qq libatomic1 2>&1) || said=$(apt-get update -qq 2>&1 && apt-get install -y -qq libatomic1 2>&1) ||
+    die "apt-get could not install libatomic1: $said"
   node_runs || die "Node 26 doesn't start here: $("$node" --version 2>&1 || true)"
 }
 

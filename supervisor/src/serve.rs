@@ -65,6 +65,8 @@ struct Worker {
     jobs: Vec<Job>,
     waiting: VecDeque<(u64, WorkerRequest)>,
     last_connection: u64,
+    /// Found out once for all supervisors, which get it by the fork.
+    cgroups: Option<Cgroups>,
 }
 
 #[derive(Clone, Copy)]
@@ -97,6 +99,7 @@ impl Worker {
             jobs: Vec::new(),
             waiting: VecDeque::new(),
             last_connection: 0,
+            cgroups: Cgroups::detect().ok(),
         })
     }
 
@@ -212,7 +215,7 @@ impl Worker {
             sys::close_all_but(write_fd);
             // SAFETY: the one descriptor that is left open, owned by nobody else since into_raw_fd.
             let write = unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(write_fd) };
-            in_child(request, write);
+            in_child(request, self.cgroups.take(), write);
         }
         sys::set_nonblocking(answer.as_fd())?;
         self.jobs.push(Job { connection, request: request.id, answer, text: Vec::new() });
@@ -283,7 +286,7 @@ fn parse(payload: &[u8]) -> Result<WorkerRequest, WorkerResponse> {
     })
 }
 
-fn in_child(request: &WorkerRequest, answer: OwnedFd) -> ! {
+fn in_child(request: &WorkerRequest, cgroups: Option<Cgroups>, answer: OwnedFd) -> ! {
     let id = request.id;
     let reply = move |outcome: Result<serde_json::Value, WorkerError>| {
         let text = serde_json::to_vec(&WorkerResponse::new(id, outcome)).unwrap_or_default();
@@ -291,7 +294,7 @@ fn in_child(request: &WorkerRequest, answer: OwnedFd) -> ! {
         let _ = sys::write_all(answer.as_fd(), &text);
     };
     if let WorkerOp::TaskStart { bundle } = &request.op {
-        task::start(bundle, reply)
+        task::start(bundle, cgroups, reply)
     }
     let _ = sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0);
     reply(carry_out(&request.op));

@@ -64,7 +64,7 @@ impl Cgroups {
         let text = std::fs::read_to_string(path).map_err(io_error("read", path))?;
         let layout = Layout::from_mountinfo(&text)?;
         let kills = layout.unified("x").is_some() && has_cgroup_kill();
-        Ok(Cgroups { layout: if kills { layout.without_freezer() } else { layout } })
+        Ok(Cgroups { layout: if kills { layout.lean() } else { layout } })
     }
 
     pub fn layout(&self) -> &Layout {
@@ -149,7 +149,10 @@ impl Cgroups {
         let read_key = |file: Option<PathBuf>, key| file.map_or(0, |f| keyed(&f, key));
         let (cpu_ns, used, inactive) = match self.layout {
             Layout::V1 { .. } => (
-                read(at(Controller::Cpuacct, "cpuacct.usage")),
+                match at(Controller::Cpuacct, "cpuacct.usage") {
+                    Some(file) => number(&file),
+                    None => read_key(self.layout.unified(path).map(|dir| dir.join("cpu.stat")), "usage_usec") * 1000,
+                },
                 read(at(Controller::Memory, "memory.usage_in_bytes")),
                 read_key(at(Controller::Memory, "memory.stat"), "total_inactive_file"),
             ),

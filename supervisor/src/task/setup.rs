@@ -21,9 +21,9 @@ fn failed(what: &str, e: impl std::fmt::Display) -> WorkerError {
     WorkerError::new(ErrorCode::Failed, format!("cannot {what}: {e}"))
 }
 
-/// Runs the supervisor in the calling, freshly forked process. `answer` is called once, when its socket listens or when that failed.
-pub fn start(bundle: &str, answer: impl FnOnce(Result<serde_json::Value, WorkerError>)) -> ! {
-    match prepare(Path::new(bundle)) {
+/// Runs the supervisor in the calling, freshly forked process. `cgroups`: this machine's, if known already. `answer` is called once, when its socket listens or when that failed.
+pub fn start(bundle: &str, cgroups: Option<Cgroups>, answer: impl FnOnce(Result<serde_json::Value, WorkerError>)) -> ! {
+    match prepare(Path::new(bundle), cgroups) {
         Err(e) => {
             answer(Err(e));
             sys::exit_now(1)
@@ -80,12 +80,12 @@ fn lock(dir: &Path) -> Result<File, WorkerError> {
     Ok(file)
 }
 
-fn prepare(path: &Path) -> Result<Task, WorkerError> {
+fn prepare(path: &Path, cgroups: Option<Cgroups>) -> Result<Task, WorkerError> {
     let bundle = load(path)?;
     let dir = Path::new(&bundle.dir);
     let lock = lock(dir)?;
     become_supervisor().map_err(|e| failed("set up the supervisor's process", e))?;
-    let cgroups = Cgroups::detect().map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
+    let cgroups = cgroups.map_or_else(Cgroups::detect, Ok).map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
     let spool = Spool::create(dir, bundle.spool_bytes).map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
     let signal_fd = sys::signal_fd(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT]).map_err(|e| failed("wait for signals", e))?;
     let _ = std::fs::remove_file(&bundle.socket);

@@ -122,7 +122,10 @@ do_packages() {
   restore_policy
   trap - EXIT INT TERM
   # berth starts a HAProxy of its own; the package's must not come up with an empty configuration at the next boot.
-  if [ "$fresh_haproxy" = yes ] && have systemctl; then systemctl disable --quiet haproxy.service >/dev/null 2>&1 || true; fi
+  if [ "$fresh_haproxy" = yes ]; then
+    if have systemctl; then systemctl disable --quiet haproxy.service >/dev/null 2>&1 || true; fi
+    if have update-rc.d; then update-rc.d haproxy disable >/dev/null 2>&1 || true; fi
+  fi
 }
 
 # ---- supervisor ----

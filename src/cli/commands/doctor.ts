@@ -26,7 +26,7 @@ export const doctor: Command = {
       terminal.line(
         missing === 0
           ? `Ready: sudo ${context.self} up`
-          : `${missing} thing(s) missing; 'sudo ${context.self} setup' installs what can be installed.`,
+          : `${missing} thing(s) missing; what can be installed: sudo ${context.self} setup`,
       );
     }
     return checks.some((check) => check.status === 'missing') ? exitCodes.failed : exitCodes.ok;

@@ -24,9 +24,7 @@ export const doctor: Command = {
       const missing = checks.filter((check) => check.status === 'missing').length;
       terminal.line();
       terminal.line(
-        missing === 0
-          ? `Ready: sudo ${context.self} up`
-          : `${missing} thing(s) missing; what can be installed: sudo ${context.self} setup`,
+        missing === 0 ? `Ready: sudo ${context.self} up` : `${missing} thing(s) missing; what can be installed: sudo ${context.self} setup`,
       );
     }
     return checks.some((check) => check.status === 'missing') ? exitCodes.failed : exitCodes.ok;

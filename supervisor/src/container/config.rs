@@ -95,7 +95,41 @@ pub struct Linux {
     pub seccomp: Option<Profile>,
 }
 
-/// Just enough to know whether a terminal is wanted: the rest is read in the container's own process, so that the supervisor stays small.
+fn read(bundle: &Path) -> Result<Vec<u8>, Error> {
+    let path = bundle.join("config.json");
+    std::fs::read(&path).map_err(|e| Error::Create(format!("cannot read {}: {}", path.display(), sys::reason(&e))))
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(bundle: &Path, text: &[u8]) -> Result<T, Error> {
+    let invalid = |e| Error::Create(format!("{}/config.json is not a bundle's configuration: {e}", bundle.display()));
+    serde_json::from_slice(text).map_err(invalid)
+}
+
+impl Config {
+    pub fn load(bundle: &Path) -> Result<Config, Error> {
+        let config: Config = parse(bundle, &read(bundle)?)?;
+        if config.process.args.first().is_none_or(String::is_empty) {
+            return Err(Error::Create("no command specified".to_string()));
+        }
+        if !config.process.cwd.starts_with('/') {
+            return Err(Error::Create(format!("the working directory {:?} is not an absolute path", config.process.cwd)));
+        }
+        Ok(config)
+    }
+}
+
+/// Whether a terminal is wanted. The rest is read in the container's own process, so that the supervisor stays small; a look at the text
+/// spares most of them even the parsing.
+pub fn wants_terminal(bundle: &Path) -> Result<bool, Error> {
+    let text = read(bundle)?;
+    let needle = b"\"terminal\"";
+    let said = text.windows(needle.len()).enumerate().filter(|(_, part)| *part == needle).any(|(at, _)| {
+        let mut rest = text[at + needle.len()..].iter().filter(|b| !b.is_ascii_whitespace());
+        rest.next() == Some(&b':') && rest.next() == Some(&b't')
+    });
+    Ok(said && parse::<Peek>(bundle, &text)?.process.terminal)
+}
+
 #[derive(Deserialize)]
 struct Peek {
     process: PeekProcess,
@@ -107,25 +141,25 @@ struct PeekProcess {
     terminal: bool,
 }
 
-fn load<T: for<'de> Deserialize<'de>>(bundle: &Path) -> Result<T, Error> {
-    let path = bundle.join("config.json");
-    let text = std::fs::read(&path).map_err(|e| Error::Create(format!("cannot read {}: {}", path.display(), sys::reason(&e))))?;
-    serde_json::from_slice(&text).map_err(|e| Error::Create(format!("{} is not a bundle's configuration: {e}", path.display())))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Config {
-    pub fn load(bundle: &Path) -> Result<Config, Error> {
-        let config: Config = load(bundle)?;
-        if config.process.args.first().is_none_or(String::is_empty) {
-            return Err(Error::Create("no command specified".to_string()));
-        }
-        if !config.process.cwd.starts_with('/') {
-            return Err(Error::Create(format!("the working directory {:?} is not an absolute path", config.process.cwd)));
-        }
-        Ok(config)
+    #[test]
+    fn sees_whether_a_terminal_is_wanted() {
+        let dir = std::env::temp_dir().join(format!("berth-config-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let wanted = |text: &str| {
+            std::fs::write(dir.join("config.json"), text).unwrap();
+            wants_terminal(&dir).unwrap()
+        };
+        let found = [
+            wanted(r#"{"process":{"terminal" : true}}"#),
+            wanted(r#"{"process":{"terminal":false,"env":["A={\"terminal\":true}"]}}"#),
+            wanted(r#"{"process":{}, "annotations":{"terminal":"true"}}"#),
+            wanted(r#"{"process":{}, "annotations":{"terminal":true}}"#),
+        ];
+        std::fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(found, [true, false, false, false]);
     }
-}
-
-pub fn wants_terminal(bundle: &Path) -> Result<bool, Error> {
-    load::<Peek>(bundle).map(|peek| peek.process.terminal)
 }

@@ -134,8 +134,9 @@ describe('balancer with a real HAProxy', { concurrency: false }, () => {
     haproxy.kill('SIGKILL');
     await ended;
     await start();
-    await apply([web]);
+    // Nobody tells the balancer: it sees the socket come.
     await until(async () => (await request(port, 'web.localhost')).body === 'c');
+    await apply([web]);
   });
 });
 

@@ -1,9 +1,11 @@
 /**
  * Keeps HAProxy in step with the desired endpoints. A change of names writes the configuration and reloads; targets come and go through
  * the runtime API without one. Nothing is remembered that can't be read back: a HAProxy that was killed and started again is recognised by
- * its worker's pid and brought in step at the next look.
+ * its worker's pid and brought in step as soon as it has bound its socket anew, at the latest at the next look.
  */
+import { watch } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type { Clock } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
@@ -31,6 +33,8 @@ export function createBalancer(deps: BalancerDeps, options: BalancerOptions): Ba
   let loaded: { pid: string; names: string } | null = null;
   let wish: EndpointDesired[] | null = null;
   let working: Promise<void> | null = null;
+  let latest: EndpointDesired[] = [];
+  let watching = false;
 
   const write = (spec: HaproxySpec) => writeWhole(options.configPath, renderHaproxy(spec));
 
@@ -57,20 +61,57 @@ export function createBalancer(deps: BalancerDeps, options: BalancerOptions): Ba
     }
   };
 
+  const apply = async (endpoints: EndpointDesired[]): Promise<void> => {
+    latest = endpoints;
+    wish = [...endpoints].sort((a, b) => (a.name < b.name ? -1 : 1));
+    working ??= work().finally(() => (working = null));
+    try {
+      await working;
+    } catch (error) {
+      loaded = null;
+      deps.log.warn('balancer.apply-failed', { reason: asFault(error).message });
+      throw error;
+    }
+  };
+
+  /** The socket was bound anew, by a worker that we asked for or by a HAProxy that knows nothing. */
+  const lookAgain = async (): Promise<void> => {
+    await working?.catch(() => undefined);
+    const pid = await waitWorker(runtime, deps.clock);
+    if (pid !== undefined && pid !== loaded?.pid) await apply(latest);
+  };
+
   return {
     writeInitial: () => write(specOf(options, [], [])),
-    async apply(endpoints) {
-      wish = [...endpoints].sort((a, b) => (a.name < b.name ? -1 : 1));
-      working ??= work().finally(() => (working = null));
-      try {
-        await working;
-      } catch (error) {
-        loaded = null;
-        deps.log.warn('balancer.apply-failed', { reason: asFault(error).message });
-        throw error;
+    apply(endpoints) {
+      if (!watching) {
+        watching = true;
+        onBound(options.statsSocket, () => void lookAgain().catch(() => undefined)); // logged by apply; the next look tries again
       }
+      return apply(endpoints);
     },
   };
+}
+
+/** Calls `then` whenever a socket appears at the path. Keeps no process alive. */
+function onBound(path: string, then: () => void): void {
+  const watcher = watch(dirname(path), { persistent: false }, (_event, name) => {
+    // HAProxy binds under a name of its own and renames it.
+    if (name === basename(path)) then();
+  });
+  // The directory went away: there is nothing to see any more.
+  watcher.on('error', () => watcher.close());
+}
+
+/** undefined when none answers in time. */
+async function waitWorker(runtime: RuntimeApi, clock: Clock): Promise<string | undefined> {
+  const deadline = clock.now() + limits.haproxyReloadMs;
+  while (clock.now() < deadline) {
+    const pid = await workerPid(runtime).catch(() => undefined);
+    if (pid !== undefined) return pid;
+    await clock.sleep(20);
+  }
+  return undefined;
 }
 
 /** Servers that are up now are written as such, so that a reload takes no target out of traffic. */

@@ -9,7 +9,7 @@ import { silentLog } from '#base/log.ts';
 import { createNetwork } from './network.ts';
 import type { Network, VpcRequest } from './types.ts';
 import { chooseUplinkRange } from './uplinks.ts';
-import { formatCidr, parseCidr } from './cidr.ts';
+import { formatCidr, parseCidr } from '#domain/cidr.ts';
 
 /** A worker that keeps what stands, as the kernel does. */
 function createWorker() {

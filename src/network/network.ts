@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { Fault, asFault } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
-import { containsAddress, macOf, parseAddress, parseCidr } from './cidr.ts';
+import { containsIp, parseCidr, parseIp } from '#domain/cidr.ts';
+import { macOf } from './mac.ts';
 import { renderHostRules, renderRouterRules, serviceAddresses } from './rules.ts';
 import { openUplinks } from './uplinks.ts';
 import type { Uplink } from './uplinks.ts';
@@ -105,10 +106,10 @@ function vpcRequest(handle: VpcHandle, table: string, options: NetworkOptions): 
 /** Throws InvalidParameter when the address is not of the VPC. */
 export function taskInterface(taskId: string, address: TaskAddress, vpc: VpcHandle, mtu: number): TaskInterface {
   const { ip, mac, gatewayIp, hostname } = address;
-  if (!containsAddress(parseCidr(vpc.cidr), parseAddress(ip))) {
+  if (!containsIp(parseCidr(vpc.cidr), parseIp(ip))) {
     throw new Fault('InvalidParameter', `Task ${taskId} was assigned ${ip}, which is not in the range ${vpc.cidr} of ${vpc.vpcId}.`);
   }
-  const gatewayMac = macOf(parseAddress(gatewayIp), GATEWAY_MAC_BYTE);
+  const gatewayMac = macOf(parseIp(gatewayIp), GATEWAY_MAC_BYTE);
   return { ip, mac, gatewayIp, gatewayMac, hostname, mtu, routerNetns: vpc.routerNetns, routerIf: `t${taskId.slice(0, 12)}` };
 }
 

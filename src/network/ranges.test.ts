@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as fc from 'fast-check';
-import { overlaps, parseCidr } from './cidr.ts';
-import { candidateRanges, chooseRange, defaultInterface, occupiedRanges } from './ranges.ts';
+import { defaultInterface, occupiedRanges } from './ranges.ts';
 
 const routes = `Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
 eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
@@ -30,20 +28,4 @@ test('the machine occupies what it routes and has addresses in, without loopback
 test('the default route tells the way out', () => {
   assert.equal(defaultInterface(routes), 'eth0');
   assert.equal(defaultInterface('Iface\tDestination\n'), undefined);
-});
-
-test('the default state directory tries the range of AWS first', () => {
-  assert.equal(chooseRange(0, []), '172.31.0.0/16');
-  assert.equal(chooseRange(0, ['172.16.0.0/12']), '10.64.0.0/16');
-  assert.equal(chooseRange(0, ['172.16.0.0/12', '10.0.0.0/8']), undefined);
-});
-
-test('every seed tries each range once and never takes an occupied one', () => {
-  fc.assert(
-    fc.property(fc.nat(), fc.array(fc.constantFrom(...candidateRanges(0))), (seed, occupied) => {
-      assert.equal(new Set(candidateRanges(seed)).size, 129);
-      const chosen = chooseRange(seed, occupied);
-      return chosen === undefined || !occupied.some((other) => overlaps(parseCidr(other), parseCidr(chosen)));
-    }),
-  );
 });

@@ -1,28 +1,5 @@
-/** Which ranges a machine uses itself, and which /16 a VPC of an instance takes so that the two never clash. */
-import { formatCidr, networkOf, overlaps, parseAddress, parseCidr } from './cidr.ts';
-import type { Cidr } from './cidr.ts';
-
-/** AWS's default VPC. */
-const AWS_DEFAULT = '172.31.0.0/16';
-const FIRST_SECOND_OCTET = 64;
-const LAST_SECOND_OCTET = 191;
-
-/**
- * The /16 ranges that an instance tries, in order: seed 0 (the default state directory) begins with AWS's own default range; any other
- * seed begins somewhere in 10.64.0.0 - 10.191.255.255 and goes round, so that instances side by side rarely meet.
- */
-export function candidateRanges(seed: number): string[] {
-  const count = LAST_SECOND_OCTET - FIRST_SECOND_OCTET + 1;
-  const start = seed % count;
-  const tens = Array.from({ length: count }, (_, i) => `10.${FIRST_SECOND_OCTET + ((start + i) % count)}.0.0/16`);
-  return seed === 0 ? [AWS_DEFAULT, ...tens] : [...tens, AWS_DEFAULT];
-}
-
-/** First candidate that overlaps no range of `occupied`; undefined when all do. */
-export function chooseRange(seed: number, occupied: readonly string[]): string | undefined {
-  const taken = occupied.map(parseCidr);
-  return candidateRanges(seed).find((candidate) => !taken.some((range) => overlaps(range, parseCidr(candidate))));
-}
+/** Which ranges a machine uses itself: no VPC may take them. */
+import { type Cidr, formatCidr, networkOf, parseCidrLoosely } from '#domain/cidr.ts';
 
 /** As of os.networkInterfaces(). */
 export type InterfaceAddresses = Record<string, { family: string; cidr: string | null }[] | undefined>;
@@ -41,8 +18,7 @@ export function occupiedRanges(routeTable: string, interfaces: InterfaceAddresse
     if (own(name) || name === 'lo') continue;
     for (const { family, cidr } of addresses ?? []) {
       if (family !== 'IPv4' || cidr === null) continue;
-      const [address = '', prefix = '32'] = cidr.split('/');
-      add(networkOf(parseAddress(address), Number(prefix)));
+      add(parseCidrLoosely(cidr));
     }
   }
   return [...found.values()].sort((a, b) => a.base - b.base || a.prefix - b.prefix).map(formatCidr);
@@ -60,7 +36,7 @@ function parseRoutes(table: string): { name: string; range: Cidr }[] {
     const [name, destination, , , , , , mask] = line.trim().split(/\s+/);
     if (name === undefined || destination === undefined || mask === undefined) continue;
     const prefix = [...swapped(mask).toString(2)].filter((bit) => bit === '1').length;
-    routes.push({ name, range: networkOf(swapped(destination), prefix) });
+    routes.push({ name, range: { base: networkOf(swapped(destination), prefix), prefix } });
   }
   return routes;
 }

@@ -2,8 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '#base/fault.ts';
-import { containsAddress, formatAddress, nthAddress, overlaps, parseAddress, parseCidr } from './cidr.ts';
-import type { Cidr } from './cidr.ts';
+import { type Cidr, containsIp, formatIp, overlaps, parseCidr, parseIp } from '#domain/cidr.ts';
 
 export type Uplink = { vpcId: string; cidr: string; n: number; hostIp: string; routerIp: string };
 
@@ -46,12 +45,12 @@ export function openUplinks(dir: string, instance: string, occupied: () => strin
     const numbers = new Set([...table.values()].map((uplink) => uplink.n));
     let n = 0;
     while (numbers.has(n)) n++;
-    const own = [...table.values()].map((uplink) => ({ base: parseAddress(uplink.hostIp) - 1, prefix: 30 }));
+    const own = [...table.values()].map((uplink) => ({ base: parseIp(uplink.hostIp) - 1, prefix: 30 }));
     const foreign = occupied()
       .map(parseCidr)
-      .filter((range) => containsAddress(linkLocal, range.base) && range.prefix > linkLocal.prefix);
+      .filter((range) => containsIp(linkLocal, range.base) && range.prefix > linkLocal.prefix);
     const range = chooseUplinkRange(instance, [...own, ...foreign]);
-    const uplink = { vpcId, cidr, n, hostIp: formatAddress(nthAddress(range, 1)), routerIp: formatAddress(nthAddress(range, 2)) };
+    const uplink = { vpcId, cidr, n, hostIp: formatIp(range.base + 1), routerIp: formatIp(range.base + 2) };
     table.set(vpcId, uplink);
     save();
     return uplink;

@@ -21,9 +21,11 @@ const ROLE = 'arn:aws:iam::123456789012:role/ecsTaskExecutionRole';
 
 export type Sdk = ReturnType<typeof createSdk>;
 
-export function createSdk(platform: Platform, region = 'us-east-1') {
+/** `maxAttempts`: how often a call is tried (default: the SDK's own 3). */
+export function createSdk(platform: Platform, options: { region?: string; maxAttempts?: number } = {}) {
   const config = {
-    region,
+    region: options.region ?? 'us-east-1',
+    ...(options.maxAttempts === undefined ? {} : { maxAttempts: options.maxAttempts }),
     endpoint: platform.env['AWS_ENDPOINT_URL'] ?? '',
     credentials: { accessKeyId: platform.env['AWS_ACCESS_KEY_ID'] ?? '', secretAccessKey: platform.env['AWS_SECRET_ACCESS_KEY'] ?? '' },
   };

@@ -8,12 +8,13 @@ import { join } from 'node:path';
 
 export type MachineState = Record<string, Set<string>>;
 
-/** `tag`: the instance's id; only what carries it, or berth's own names without an instance, is looked at. */
-export function machineState(tag: string): MachineState {
+/** `tag`: the instance's id, and `state`: its directory; only what carries one of them is looked at. */
+export function machineState(tag: string, state = tag): MachineState {
+  const ours = (text: string) => text.includes(tag) || text.includes(state);
   return {
     mounts: set(
       lines(readFileSync('/proc/self/mountinfo', 'utf8')).map((l) => l.split(' ')[4] ?? ''),
-      (m) => m.includes(tag),
+      (m) => ours(m) && m !== state,
     ),
     cgroups: set(cgroups('/sys/fs/cgroup', 4), (c) => c.includes(tag)),
     links: set(
@@ -22,7 +23,7 @@ export function machineState(tag: string): MachineState {
     ),
     routes: set(lines(run('ip', ['route', 'show', 'table', 'all'])), (r) => r.includes(tag)),
     tables: set(lines(run('nft', ['list', 'tables'])), (t) => t.includes(tag)),
-    processes: set(processes(), (p) => p.includes(tag)),
+    processes: set(processes(), ours),
     run: set(existsSync('/run/berth') ? readdirSync('/run/berth') : [], (d) => d === tag),
   };
 }
@@ -53,7 +54,8 @@ function processes(): string[] {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
       const cgroup = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
       const ours = /berth-[0-9a-f]{6}/.exec(cgroup)?.[0] ?? '';
-      return [`${pid} ${command} ${ours}`];
+      const state = /BERTH_STATE=[^\0]*/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[0] ?? '';
+      return [`${pid} ${command} ${ours} ${state}`];
     } catch {
       return []; // it ended while we looked
     }

@@ -30,10 +30,11 @@ export type Platform = {
 };
 export type RunOptions = { timeoutMs?: number; env?: Record<string, string>; cwd?: string };
 
-export async function startPlatform(options: { upArgs?: string[] } = {}): Promise<Platform> {
-  const state = await realpath(await mkdtemp(join(tmpdir(), 'berth-e2e-')));
+/** `parent`: where the state directory is made (default: the temporary directory). */
+export async function startPlatform(options: { upArgs?: string[]; parent?: string } = {}): Promise<Platform> {
+  const state = await realpath(await mkdtemp(join(options.parent ?? tmpdir(), 'berth-e2e-')));
   const instance = createHash('sha256').update(state).digest('hex').slice(0, 6);
-  const before = machineState(instance);
+  const before = machineState(instance, state);
   const [apiPort, endpointPort] = [await freePort(), await freePort()];
   const platform: Platform = {
     state,
@@ -51,7 +52,7 @@ export async function startPlatform(options: { upArgs?: string[] } = {}): Promis
     async end() {
       await platform.berth(['down'], { timeoutMs: 120_000 });
       await rm(state, { recursive: true, force: true });
-      assert.deepEqual(leftBehind(before, machineState(instance)), [], 'left behind on the machine');
+      assert.deepEqual(leftBehind(before, machineState(instance, state)), [], 'left behind on the machine');
     },
   };
   try {

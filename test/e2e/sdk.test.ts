@@ -241,7 +241,7 @@ describe('the API from inside a task', () => {
   });
 
   it('is the region of the caller', async () => {
-    const away = createSdk(platform, 'ap-south-1');
+    const away = createSdk(platform, { region: 'ap-south-1' });
     try {
       const [task] = await away.run(await away.register('away', [script('env | grep ^AWS_ | sort', { name: 'main' })]));
       assert.match(task?.taskArn ?? '', /^arn:aws:ecs:ap-south-1:123456789012:task\/default\//);

@@ -1,0 +1,376 @@
+/** Everything may die at any moment: what was acknowledged happens, what runs goes on, what ended is told truly, and nothing is left. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { CreateClusterCommand, paginateListTasks, RunTaskCommand } from '@aws-sdk/client-ecs';
+import type { Task } from '@aws-sdk/client-ecs';
+import { createSdk, script, taskId } from './aws-sdk.ts';
+import type { Sdk } from './aws-sdk.ts';
+import { importBusybox } from './images.ts';
+import { machineState } from './machine-state.ts';
+import { freePort, startPlatform, until } from './platform.ts';
+import type { Platform } from './platform.ts';
+import { containersOf, everyPidOf, inTask, processesOf, supervisorOf } from './processes.ts';
+import type { Processes } from './processes.ts';
+
+let platform: Platform;
+let sdk: Sdk;
+let idle: string;
+
+before(async () => {
+  platform = await startPlatform();
+  sdk = createSdk(platform);
+  await importBusybox(platform);
+  idle = await sdk.register('idle', [idleContainer()]);
+});
+
+after(async () => {
+  sdk?.close();
+  await platform?.end();
+});
+
+// A test that failed half-way must not take the others with it.
+beforeEach(ready);
+
+const idleContainer = () => script('exec sleep 100000', { linuxParameters: { initProcessEnabled: true } });
+
+async function processes(): Promise<Processes> {
+  return until('every process of the platform', async () => processesOf(platform));
+}
+
+/** SIGKILL, and waits until another one has taken its place. */
+async function kill9(name: 'control' | 'host' | 'worker' | 'haproxy'): Promise<void> {
+  const victim = (await processes())[name];
+  process.kill(victim, 'SIGKILL');
+  await until(`a new ${name}`, async () => {
+    const now = processesOf(platform);
+    return now !== undefined && now[name] !== victim;
+  });
+}
+
+/** Until the platform answers and a host is connected. */
+async function ready(): Promise<void> {
+  await until('the platform', async () => {
+    const { stdout } = await platform.berth(['status', '--json']);
+    return /"CONNECTED"/.test(stdout);
+  });
+}
+
+async function everyTask(desiredStatus: 'RUNNING' | 'STOPPED'): Promise<string[]> {
+  const arns: string[] = [];
+  for await (const page of paginateListTasks({ client: sdk.ecs }, { desiredStatus })) arns.push(...(page.taskArns ?? []));
+  return arns;
+}
+
+const first = (tasks: Task[]): Task => {
+  const [task] = tasks;
+  assert.ok(task);
+  return task;
+};
+
+async function stopAll(): Promise<void> {
+  const arns = await everyTask('RUNNING');
+  await sdk.stop(arns);
+  await sdk.stopped(arns);
+}
+
+/** Nothing on the machine carries the task's id any more. */
+function gone(id: string): void {
+  assert.deepEqual(inTask(id), [], 'processes are left');
+  const { cgroups, mounts } = machineState(id);
+  assert.deepEqual([...(cgroups ?? []), ...(mounts ?? [])], []);
+  assert.ok(
+    !existsSync(join(platform.state, 'host/tasks', id)) || !existsSync(join(platform.state, 'host/tasks', id, 'rw')),
+    'its files are left',
+  );
+  assert.ok(!existsSync(`/run/berth/${platform.instance}/sup/${id}.sock`), 'its socket is left');
+}
+
+/** The lines `n 1`, `n 2`, ... without a gap and without a double. */
+function assertCounted(lines: string[]): void {
+  assert.deepEqual(
+    lines,
+    lines.map((_, index) => `n ${index + 1}`),
+  );
+}
+
+const counter = (steps: number, change = {}) =>
+  script(`i=0; while [ $i -lt ${steps} ]; do i=$((i+1)); echo n $i; sleep 0.05; done; exit 5`, change);
+
+describe('the control plane is killed', () => {
+  it('in the middle of fifty starts: all that were acknowledged run, and what ran goes on', async () => {
+    const old = await sdk.running(await sdk.run(idle, { count: 10 }));
+    const before = old.map((task) => containersOf(taskId(task)));
+    const subnets = await sdk.subnets();
+    const acknowledged: string[] = [];
+    const input = {
+      taskDefinition: idle,
+      launchType: 'FARGATE' as const,
+      count: 5,
+      networkConfiguration: { awsvpcConfiguration: { subnets } },
+    };
+    const victim = (await processes()).control;
+    await Promise.all(
+      Array.from({ length: 10 }, async (_, n) => {
+        await new Promise((resolve) => setTimeout(resolve, n * 30));
+        if (n === 5) process.kill(victim, 'SIGKILL');
+        // Nobody hears that a call failed half-way, so each is said again with its token until it is acknowledged.
+        const call = () => sdk.ecs.send(new RunTaskCommand({ ...input, clientToken: `fifty-${n}` })).catch(() => undefined);
+        const answer = await until('an acknowledgement', call);
+        assert.deepEqual(answer.failures, []);
+        acknowledged.push(...(answer.tasks ?? []).map((task) => task.taskArn ?? ''));
+      }),
+    );
+    assert.notEqual((await processes()).control, victim);
+    assert.equal(new Set(acknowledged).size, 50);
+    const running = await sdk.running(acknowledged);
+    assert.deepEqual(new Set(running.map((task) => task.lastStatus)), new Set(['RUNNING']));
+    assert.deepEqual(
+      old.map((task) => containersOf(taskId(task))),
+      before,
+    );
+    assert.deepEqual((await everyTask('RUNNING')).toSorted(), [...acknowledged, ...old.map((task) => task.taskArn ?? '')].toSorted());
+    assert.deepEqual(await everyTask('STOPPED'), []);
+    await stopAll();
+  });
+
+  it('while tasks write: each line arrives once and in order', async () => {
+    const tasks = await sdk.running(await sdk.run(await sdk.register('counts', [counter(100)]), { count: 2 }));
+    for (let round = 0; round < 2; round++) {
+      // The keeper is held, so that nobody is there for a while.
+      const { keeper, control } = await processes();
+      process.kill(keeper, 'SIGSTOP');
+      process.kill(control, 'SIGKILL');
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      process.kill(keeper, 'SIGCONT');
+      await ready();
+    }
+    const ended = await sdk.stopped(tasks);
+    for (const task of ended) {
+      assert.equal(task.containers?.[0]?.exitCode, 5);
+      const lines = await sdk.lines(task, 'main');
+      assertCounted(lines);
+      assert.equal(lines.length, 100);
+    }
+  });
+});
+
+describe('the host agent is killed', () => {
+  it('tasks go on, and what ended meanwhile is told with its exit code and its output', async () => {
+    const stays = first(await sdk.running(await sdk.run(idle)));
+    const ends = first(await sdk.running(await sdk.run(await sdk.register('ends', [counter(25)]))));
+    const before = containersOf(taskId(stays));
+    const { keeper, host } = await processes();
+    process.kill(keeper, 'SIGSTOP');
+    process.kill(host, 'SIGKILL');
+    // Asked for while nobody could start it.
+    const asked = await sdk.run(idle);
+    await until('the task ends by itself', async () => containersOf(taskId(ends)).length === 0);
+    process.kill(keeper, 'SIGCONT');
+    await sdk.running(asked);
+    const ended = first(await sdk.stopped([ends]));
+    assert.equal(ended.containers?.[0]?.exitCode, 5);
+    assert.equal(ended.stopCode, 'EssentialContainerExited');
+    const lines = await sdk.lines(ended, 'main');
+    assertCounted(lines);
+    assert.equal(lines.length, 25);
+    assert.deepEqual(containersOf(taskId(stays)), before);
+    assert.equal(first(await sdk.describe([stays])).lastStatus, 'RUNNING');
+    await stopAll();
+    gone(taskId(stays));
+  });
+
+  it('in the middle of starts and stops: everything comes to the end that was asked for', async () => {
+    const running = await sdk.running(await sdk.run(idle, { count: 5 }));
+    const [starting] = await Promise.all([sdk.run(idle, { count: 10 }), sdk.stop(running)]);
+    await kill9('host');
+    await sdk.running(starting);
+    await sdk.stopped(running);
+    for (const task of running) gone(taskId(task));
+    await stopAll();
+    for (const task of starting) gone(taskId(task));
+  });
+});
+
+describe('another part is killed', () => {
+  it('the kernel worker: tasks go on, others start, and all are cleaned up', async () => {
+    const stays = first(await sdk.running(await sdk.run(idle)));
+    const before = containersOf(taskId(stays));
+    await kill9('worker');
+    const later = first(await sdk.running(await sdk.run(idle)));
+    assert.deepEqual(containersOf(taskId(stays)), before);
+    await stopAll();
+    for (const task of [stays, later]) gone(taskId(task));
+  });
+
+  it('the keeper: the platform ends with it, tasks go on, and up takes them back', async () => {
+    const stays = first(await sdk.running(await sdk.run(idle)));
+    const before = containersOf(taskId(stays));
+    const { keeper, control, host } = await processes();
+    process.kill(keeper, 'SIGKILL');
+    await until('nobody is left', async () => [control, host].every((pid) => !existsSync(`/proc/${pid}/exe`)));
+    assert.equal((await platform.berth(['ps'])).code, 3);
+    await platform.ok(['up']);
+    assert.deepEqual(containersOf(taskId(stays)), before);
+    assert.equal(first(await sdk.running([stays])).lastStatus, 'RUNNING');
+    await stopAll();
+  });
+
+  it('HAProxy: the URL answers again', async () => {
+    const serve = script("mkdir /w; echo hello > /w/index.html; trap 'exit 0' TERM; httpd -f -p 80 -h /w & wait", {
+      portMappings: [{ containerPort: 80 }],
+    });
+    await sdk.running(await sdk.run(await sdk.register('served', [serve]), { tags: [{ key: 'berth:endpoint', value: 'served' }] }));
+    await until('the URL', async () => (await endpoint('served')) === 'hello');
+    await kill9('haproxy');
+    await until('the URL again', async () => (await endpoint('served')) === 'hello', 5000);
+
+    await stopAll();
+  });
+
+  it('a supervisor: its task ends, says so, and leaves nothing', async () => {
+    const [task, other] = await sdk.running(await sdk.run(idle, { count: 2 }));
+    assert.ok(task && other);
+    const id = taskId(task);
+    const victim = supervisorOf(platform, id);
+    assert.ok(victim);
+    process.kill(victim, 'SIGKILL');
+    const ended = first(await sdk.stopped([task]));
+    assert.equal(ended.stopCode, 'InfrastructureHealth');
+    assert.match(ended.stoppedReason ?? '', /supervisor/);
+    gone(id);
+    assert.equal(first(await sdk.describe([other])).lastStatus, 'RUNNING');
+    await stopAll();
+  });
+
+  it('a registry: the task fails soon and says why', async () => {
+    const sockets = new Set<Socket>();
+    const silent = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));
+    const port = await new Promise<number>((resolve) =>
+      silent.listen(0, '127.0.0.1', () => resolve((silent.address() as AddressInfo).port)),
+    );
+    try {
+      const began = Date.now();
+      const start = async (family: string, image: string) =>
+        first(await sdk.stopped(await sdk.run(await sdk.register(family, [script('true', { image })]))));
+      const [closed, hole] = await Promise.all([
+        start('closed', `127.0.0.1:${await freePort()}/a:1`),
+        start('hole', `127.0.0.1:${port}/a:1`),
+      ]);
+      for (const task of [closed, hole]) {
+        assert.equal(task.stopCode, 'TaskFailedToStart');
+        assert.match(task.stoppedReason ?? '', /^CannotPullContainerError: /);
+        gone(taskId(task));
+      }
+      assert.ok(Date.now() - began < 40_000, `it took ${Date.now() - began} ms`);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    }
+  });
+});
+
+describe('the machine reboots', () => {
+  it('what ran has ended, the rest is there, and it goes on', async () => {
+    await sdk.ecs.send(new CreateClusterCommand({ clusterName: 'kept' }));
+    const tasks = await sdk.running(await sdk.run(idle, { count: 3 }));
+    const written = first(await sdk.running(await sdk.run(await sdk.register('wrote', [counter(1000)]))));
+    await until('some lines', async () => (await sdk.lines(written, 'main')).length > 5);
+    await powerOff();
+    await platform.ok(['up']);
+    const ended = await sdk.stopped([...tasks, written]);
+    for (const task of ended) {
+      assert.equal(task.stopCode, 'InfrastructureHealth');
+      assert.ok((task.stoppedReason ?? '').length > 10, 'no reason');
+      assert.ok(task.stoppedAt);
+      gone(taskId(task));
+    }
+    assertCounted(await sdk.lines(written, 'main'));
+    assert.deepEqual(await everyTask('RUNNING'), []);
+    assert.match(await platform.ok(['image', 'ls']), /busybox/);
+    const again = await sdk.running(await sdk.run(idle));
+    await sdk.stop(again);
+    await sdk.stopped(again);
+    await until('no task’s files', async () => readdirSync(join(platform.state, 'host/tasks')).length === 0);
+  });
+});
+
+/** What a power cut does, as far as it can be done to one instance: no process gets a chance, and what lives in memory is gone. */
+async function powerOff(): Promise<void> {
+  process.kill((await processes()).keeper, 'SIGKILL');
+  await until('silence', async () => {
+    const left = everyPidOf(platform).filter((pid) => pid !== process.pid);
+    for (const pid of left) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself.
+      }
+    }
+    return left.length === 0;
+  });
+  const shell = `
+    for mount in $(awk '{print $5}' /proc/self/mountinfo | grep ${platform.instance}); do umount -l "$mount"; done
+    rm -rf /run/berth/${platform.instance}
+    for table in $(nft list tables | grep ${platform.instance} | awk '{print $2":"$3}'); do nft delete table "\${table%%:*}" "\${table##*:}"; done
+    for link in $(ip -o link | awk -F'[:@ ]+' '{print $2}' | grep ${platform.instance}); do ip link del "$link"; done
+    find /sys/fs/cgroup -depth -type d -path '*berth-${platform.instance}*' -exec rmdir {} + 2>/dev/null
+    true`;
+  execFileSync('sh', ['-c', shell], { timeout: 20_000 });
+}
+
+function endpoint(name: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const call = request({ host: '127.0.0.1', port: platform.endpointPort, headers: { host: `${name}.localhost` } }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      answer.on('end', () => resolve(body.trim()));
+    });
+    call.setTimeout(2000, () => call.destroy());
+    call.on('error', () => resolve(undefined)).end();
+  });
+}
+
+describe('the disk is full', () => {
+  const MIB = 1024 * 1024;
+  let disk: string;
+  let small: Platform;
+  before(async () => {
+    disk = mkdtempSync(join(tmpdir(), 'berth-e2e-disk-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=160m', 'none', disk]);
+    small = await startPlatform({ parent: disk });
+  });
+  after(async () => {
+    try {
+      await small?.end();
+    } finally {
+      execFileSync('umount', ['-l', disk]);
+      rmSync(disk, { recursive: true, force: true });
+    }
+  });
+
+  it('is told, hangs nothing, and passes', async () => {
+    const run = () => small.berth(['run', 'job', '--image', 'busybox', '--', 'echo', 'hello'], { timeoutMs: 60_000 });
+    await importBusybox(small);
+    assert.equal((await run()).code, 0);
+    const ballast = join(disk, 'ballast');
+    assert.throws(() => writeFileSync(ballast, Buffer.alloc(200 * MIB)), /ENOSPC/);
+    const began = Date.now();
+    const full = await run();
+    assert.equal(full.code, 1, full.stdout + full.stderr);
+    assert.match(full.stdout + full.stderr, /disk|space/i);
+    const pulled = await small.berth(['image', 'import', '/bin/busybox', '--name', 'x']);
+    assert.equal(pulled.code, 1);
+    assert.ok(Date.now() - began < 60_000);
+    assert.equal((await small.berth(['ps'])).code, 0, 'reading needs no disk');
+    rmSync(ballast);
+    await until('it runs again', async () => (await run()).code === 0);
+    assert.match(await small.ok(['logs', 'job']), /hello/);
+  });
+});

@@ -3,7 +3,8 @@
  * a service that is at zero.
  */
 import { chmod, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { http } from '#base/http.ts';
 import type { EndpointDesired } from './types.ts';
 
 export type Activator = {
@@ -17,7 +18,7 @@ type Page = { status: number; title: string; detail: string };
 
 export function createActivator(): Activator {
   const known = new Map<string, EndpointDesired>();
-  const server = createServer((req, res) => answer(req, res, pageFor(nameOf(req.headers.host ?? ''), known)));
+  const server = http.createServer((req, res) => answer(req, res, pageFor(nameOf(req.headers.host ?? ''), known)));
   return {
     show(endpoints) {
       known.clear();

@@ -35,7 +35,7 @@ defaults
     option http-server-close
     option redispatch
     retries 2
-    timeout connect 2s
+    timeout connect 500ms
     timeout client 1h
     timeout server 1h
     timeout http-request 30s

@@ -190,6 +190,18 @@ impl Batch {
         self.end();
     }
 
+    /// What no narrower route leads to is answered with "unreachable" at once; kept when it is there already.
+    pub fn add_unreachable(&mut self, destination: (Ipv4Addr, u8)) {
+        let (address, prefix) = destination;
+        let what = format!("add the unreachable route to {address}/{prefix}");
+        self.begin(libc::RTM_NEWROUTE, libc::NLM_F_CREATE | libc::NLM_F_EXCL, what, libc::EEXIST);
+        let (family, scope) = (libc::AF_INET as u8, libc::RT_SCOPE_UNIVERSE);
+        self.buffer.extend_from_slice(&[family, prefix, 0, 0, libc::RT_TABLE_MAIN, libc::RTPROT_STATIC, scope, libc::RTN_UNREACHABLE]);
+        self.buffer.extend_from_slice(&0u32.to_ne_bytes());
+        self.attribute(libc::RTA_DST, &address.octets());
+        self.end();
+    }
+
     /// A permanent neighbour: nobody needs to ask for `address` by ARP.
     pub fn add_neighbour(&mut self, index: i32, address: Ipv4Addr, mac: Mac) {
         let what = format!("add the neighbour {address}");

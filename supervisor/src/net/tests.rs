@@ -152,6 +152,21 @@ fn tasks_reach_each_other_the_machine_and_the_outside() {
 }
 
 #[test]
+fn an_address_that_no_task_has_is_unreachable_at_once() {
+    on_a_machine(|machine, _outside| {
+        vpc_up(&machine.vpc()).unwrap();
+        let one = machine.task(4);
+        for from in [Netns::own().unwrap(), one] {
+            let begun = Instant::now();
+            let nobody = "10.64.0.77:80".parse().unwrap();
+            let refused = from.within(|| TcpStream::connect_timeout(&nobody, SOON)).unwrap().unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::HostUnreachable);
+            assert!(begun.elapsed() < SOON / 2);
+        }
+    });
+}
+
+#[test]
 fn services_see_who_asks_and_nothing_else_of_the_machine_is_open() {
     on_a_machine(|machine, outside| {
         vpc_up(&machine.vpc()).unwrap();

@@ -129,6 +129,8 @@ impl Vpc<'_> {
         }
         batch.add_address(uplink, self.router_ip, UPLINK_PREFIX);
         batch.add_route((Ipv4Addr::UNSPECIFIED, 0), Some(self.host_ip), uplink, Present::Keep);
+        // An address that no task has would go back to the machine and round: whoever calls it would wait for a time-out.
+        batch.add_unreachable(self.cidr);
         inside.run(batch)
     }
 

@@ -54,11 +54,15 @@ function makeDisk(dir: string): void {
   );
   const home = join(fs, 'opt/berth');
   mkdirSync(home, { recursive: true });
-  const files = execFileSync('git', ['-C', root, 'ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean);
+  const files = execFileSync('git', ['-C', root, 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
+    .split('\0')
+    .filter(Boolean);
   for (const file of files) cpSync(join(root, file), join(home, file), { recursive: true });
   for (const made of ['node_modules', '.berth']) cpSync(join(root, made), join(home, made), { recursive: true, verbatimSymlinks: true });
   writeFileSync(join(fs, 'etc/systemd/system/soak.service'), service);
   symlinkSync('/etc/systemd/system/soak.service', join(fs, 'etc/systemd/system/multi-user.target.wants/soak.service'));
+  // A getty on the same line would hang it up under the soak.
+  symlinkSync('/dev/null', join(fs, 'etc/systemd/system/serial-getty@ttyS0.service'));
   writeFileSync(join(fs, 'etc/fstab'), '/dev/vda / ext4 defaults 0 0\n');
   writeFileSync(join(fs, 'etc/hostname'), 'debian-vm\n');
   const disk = join(dir, 'disk.img');
@@ -72,7 +76,7 @@ async function boot(dir: string): Promise<string> {
   const vm = spawn(
     'qemu-system-x86_64',
     [
-      '-M q35 -accel tcg,thread=multi,tb-size=512 -cpu max -smp 2 -m 4G -nographic -no-reboot'.split(' '),
+      '-M q35 -accel tcg,thread=multi,tb-size=512 -cpu Nehalem -smp 2 -m 4G -nographic -no-reboot'.split(' '),
       ['-kernel', file('vmlinuz-'), '-initrd', file('initrd.img-')],
       ['-append', 'root=/dev/vda rw console=ttyS0 mitigations=off nokaslr quiet systemd.show_status=false'],
       ['-drive', `file=${join(dir, 'disk.img')},format=raw,if=virtio,cache=unsafe`],

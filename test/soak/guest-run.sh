@@ -4,6 +4,7 @@
 cd /opt/berth || exit 1
 export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 dhclient >/dev/null 2>&1
+echo
 echo "SOAK kernel $(uname -r)"
 echo "SOAK cgroup $(stat -fc %T /sys/fs/cgroup)"
 step() {

@@ -2,7 +2,6 @@
  * A small client of the gateway: JSON over HTTP, signed with SigV4. No SDK is loaded, since a command's start-up time is felt every time.
  */
 import { createHash, createHmac } from 'node:crypto';
-import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
@@ -10,6 +9,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import type { Clock } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import type { FaultCode, Json } from '#base/fault.ts';
+import { http } from '#base/http.ts';
 import { limits } from '#base/limits.ts';
 
 export type Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
@@ -84,7 +84,7 @@ export function createClient(options: ClientOptions, clock: Clock): Client {
 function exchange(url: URL, signed: Unsigned, signal: AbortSignal | undefined): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const query = new URLSearchParams(signed.query).toString().replaceAll('+', '%20');
-    const request = httpRequest(
+    const request = http.request(
       {
         host: url.hostname,
         port: url.port || 80,

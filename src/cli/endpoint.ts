@@ -1,6 +1,6 @@
 /** Asks an endpoint over the machine's own address: Node doesn't resolve *.localhost, so the name goes into the Host header. */
-import { request } from 'node:http';
 import { Fault } from '#base/fault.ts';
+import { http } from '#base/http.ts';
 import type { Context } from './command.ts';
 
 export type EndpointAddress = { name: string; listen: string; port: number };
@@ -39,7 +39,7 @@ function unanswered(address: EndpointAddress, status: number | undefined): Fault
 export function ask(context: Context, address: EndpointAddress): Promise<{ status: number; waiting: boolean } | undefined> {
   return new Promise((resolve) => {
     const host = address.listen === '0.0.0.0' || address.listen === '::' ? '127.0.0.1' : address.listen;
-    const call = request(
+    const call = http.request(
       { host, port: address.port, path: '/', headers: { host: `${address.name}.localhost:${address.port}` } },
       (answer) => {
         answer.resume();

@@ -2,10 +2,11 @@
  * The one endpoint: bytes in, bytes out. A request goes request id -> who signs -> body -> signature -> which operation -> decode ->
  * authorize -> handle -> encode; whatever is thrown on the way is written as the API's own error.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '#base/clock.ts';
 import { asFault, type Fault, type Json } from '#base/fault.ts';
+import { http } from '#base/http.ts';
 import { uuid } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
@@ -236,7 +237,7 @@ function send(res: ServerResponse, status: number, call: Call, encoded: Encoded)
 }
 
 function listen(where: Listener, handler: Gateway['handler'], servers: Server[]): Promise<number> {
-  const server = createServer({
+  const server = http.createServer({
     keepAlive: true,
     keepAliveTimeout: limits.keepAliveMs,
     headersTimeout: limits.requestHeadersMs,

@@ -1,6 +1,7 @@
 /** Loads a service's shapes at first use, once, whoever asks; a failed load is tried anew by the next call. */
 import { spawn } from 'node:child_process';
 import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '#base/clock.ts';
@@ -37,8 +38,8 @@ async function load(api: ApiSpec, clock: Clock): Promise<ServiceShapes> {
 
 async function readPackage(name: string, operations: string[], clock: Clock): Promise<ShapeBundle> {
   const program = fileURLToPath(new URL('./shape-reader.ts', import.meta.url));
-  const cache = getCompileCacheDir(); // The child gains as much from a warm cache as we do.
-  const env = cache === undefined ? {} : { NODE_COMPILE_CACHE: cache };
+  const cache = getCompileCacheDir(); // The child gains as much from a warm cache as we do; ours is one directory of the whole.
+  const env = cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) };
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program], { stdio: ['pipe', 'pipe', 'pipe'], env });
   const timer = clock.after(limits.schemaLoadMs, () => child.kill('SIGKILL'));
   const ended = new Promise<string>((resolve) => {

@@ -1,10 +1,9 @@
 /** One HTTP exchange with a registry: bounded waits, no redirects followed, failures told apart by `details.kind`. */
-import http from 'node:http';
-import https from 'node:https';
+import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import tls from 'node:tls';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
+import { http, https, tls } from '#base/http.ts';
 import { limits } from '#base/limits.ts';
 
 export type HttpRequest = {
@@ -16,7 +15,7 @@ export type HttpRequest = {
 };
 
 /** `body` must be read to its end or destroyed. */
-export type HttpResponse = { status: number; headers: http.IncomingHttpHeaders; body: http.IncomingMessage };
+export type HttpResponse = { status: number; headers: IncomingHttpHeaders; body: IncomingMessage };
 export type Transport = { request(request: HttpRequest): Promise<HttpResponse>; close(): void };
 
 /** Why a registry could not be spoken to; `details.kind` of the Fault. */
@@ -41,11 +40,12 @@ const kinds: Record<string, FailureKind> = {
  */
 export function createTransport(clock: Clock, options: { proxyEnv?: Record<string, string | undefined> } = {}): Transport {
   const agentOptions = { keepAlive: true, maxSockets: 16, ...(options.proxyEnv === undefined ? {} : { proxyEnv: options.proxyEnv }) };
-  let plain: http.Agent | null = null;
-  let secure: https.Agent | null = null;
-  const agentFor = (url: URL): http.Agent => {
+  let plain: Agent | null = null;
+  let secure: Agent | null = null;
+  const agentFor = (url: URL): Agent => {
     if (url.protocol === 'http:') return (plain ??= new http.Agent(agentOptions));
-    return (secure ??= new https.Agent({ ...agentOptions, ca: [...tls.getCACertificates('bundled'), ...tls.getCACertificates('system')] }));
+    const ca = () => [...tls().getCACertificates('bundled'), ...tls().getCACertificates('system')];
+    return (secure ??= new (https().Agent)({ ...agentOptions, ca: ca() }));
   };
   return {
     request: (request) => exchange(clock, agentFor(request.url), request),
@@ -56,11 +56,11 @@ export function createTransport(clock: Clock, options: { proxyEnv?: Record<strin
   };
 }
 
-function exchange(clock: Clock, agent: http.Agent, request: HttpRequest): Promise<HttpResponse> {
+function exchange(clock: Clock, agent: Agent, request: HttpRequest): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const { url, method } = request;
     const prefix = `failed to do request: ${method === 'HEAD' ? 'Head' : method === 'GET' ? 'Get' : 'Post'} "${url.origin}${url.pathname}"`;
-    const make = url.protocol === 'http:' ? http.request : https.request;
+    const make = url.protocol === 'http:' ? http.request : https().request;
     const headers = { 'user-agent': 'berth', ...request.headers };
     const req = make(url, { method, headers, agent, signal: request.signal });
     const giveUp = (kind: FailureKind, text: string) => () =>

@@ -1,12 +1,9 @@
 /** Entry of the command line: reads arguments, environment and the terminal, and hands over to src/cli. */
-import { enableCompileCache } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runCommandLine } from '#cli/index.ts';
+import { createContext } from './cli-context.ts';
 import { home } from './paths.ts';
-
-enableCompileCache(join(home, 'node_modules/.cache/berth'));
-const { runCommandLine } = await import('#cli/index.ts');
-const { createContext } = await import('./cli-context.ts');
 
 // A reader that goes away (| head) is no error; neither is it a reason to go on.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

@@ -5,6 +5,7 @@ import { createActivator } from '#balancer/activator.ts';
 import { createBalancer } from '#balancer/balancer.ts';
 import type { Balancer } from '#balancer/types.ts';
 import { realClock } from '#base/clock.ts';
+import { asFault } from '#base/fault.ts';
 import { uuid } from '#base/ids.ts';
 import { createLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
@@ -16,6 +17,7 @@ import { createEcsApi } from '#front/ecs/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
 import { authorizeRoot, createGateway, openKeys } from '#gateway/index.ts';
+import type { Gateway } from '#gateway/index.ts';
 import { ensureRegion } from '#intent/index.ts';
 import { listenUnix } from '#link/unix.ts';
 import { createLogs } from '#logs/index.ts';
@@ -25,8 +27,11 @@ import type { InstanceConfig } from './config.ts';
 import { haproxyAddresses } from './haproxy-addresses.ts';
 import { reachable } from './machine/reachable.ts';
 import { home, instancePaths } from './paths.ts';
-import { required, runService } from './service.ts';
+import { LOAD_ONLY, required, runService } from './service.ts';
 import { createTaskOutput } from './task-output.ts';
+
+// All modules are loaded by now, which is all that setting up wants (machine/modules.ts).
+if (process.argv[2] === LOAD_ONLY) process.exit(0);
 
 const paths = instancePaths(required(process.env, 'BERTH_STATE'));
 const config = readConfig(paths.config);
@@ -67,6 +72,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   });
   await gateway.listen({ host: settings.listen, port: settings.apiPort });
   log.info('ready', { listen: settings.listen, port: settings.apiPort });
+  void warm(gateway);
   return async () => {
     await gateway.close();
     await control.stop();
@@ -74,6 +80,14 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     await logs.close();
     await store.close();
   };
+}
+
+/** The shapes of what nearly every user calls, one after the other, so that the first call needn't wait for them. */
+async function warm(gateway: Gateway): Promise<void> {
+  for (const service of ['ecs', 'logs']) {
+    // What fails here fails again in the first call, which tells its caller.
+    await gateway.warm(service).catch((error: unknown) => log.warn('shapes', { service, reason: asFault(error).message }));
+  }
 }
 
 async function startBalancer(settings: InstanceConfig): Promise<Balancer> {

@@ -20,8 +20,11 @@ import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
 import { reachable } from './machine/reachable.ts';
 import { instancePaths } from './paths.ts';
-import { required, runService } from './service.ts';
+import { LOAD_ONLY, required, runService } from './service.ts';
 import { startWorker } from './worker.ts';
+
+// All modules are loaded by now, which is all that setting up wants (machine/modules.ts).
+if (process.argv[2] === LOAD_ONLY) process.exit(0);
 
 const paths = instancePaths(required(process.env, 'BERTH_STATE'));
 const supervisor = required(process.env, 'BERTH_SUPERVISOR');

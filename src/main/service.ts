@@ -5,6 +5,9 @@ import type { Log } from '#base/log.ts';
 
 const STOP_WITHIN_MS = 8000;
 
+/** The argument that makes a program load its modules and end. */
+export const LOAD_ONLY = '--load-only';
+
 /** `start` resolves with the way to stop. Exits 1 when it throws; the keeper then tries again. */
 export async function runService(log: Log, clock: Clock, start: () => Promise<() => Promise<void>>): Promise<void> {
   let stopping = false;

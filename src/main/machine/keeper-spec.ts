@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { home, supervisorBinary } from '../paths.ts';
 import type { InstancePaths } from '../paths.ts';
+import { compileCache, nodeMemoryEnv, nodeProgram } from './node-programs.ts';
 
 export type KeeperSpec = {
   /** Holds the keeper's process id, locked while it lives. */
@@ -37,22 +38,22 @@ const HAPROXY_STOP_MS = 3000;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export function keeperSpec({ paths, node, haproxy, user, env }: KeeperInput): KeeperSpec {
-  const program = (file: string) => [node, '--disable-warning=ExperimentalWarning', join(home, 'src/main', file)];
   const common = { cwd: '/', startAfterFile: null, reachable: [] as string[] };
-  const nodeEnv = (cache: string) => ({
+  const nodeEnv = {
     PATH,
     BERTH_STATE: paths.state,
     BERTH_SUPERVISOR: supervisorBinary,
-    NODE_COMPILE_CACHE: join(cache, 'compile-cache'),
-  });
+    NODE_COMPILE_CACHE: compileCache,
+    ...nodeMemoryEnv,
+  };
   return {
     pidFile: paths.keeperPid,
     processes: [
       {
         ...common,
         name: 'control',
-        argv: program('control.ts'),
-        env: nodeEnv(paths.control),
+        argv: nodeProgram(node, 'control'),
+        env: nodeEnv,
         user,
         logFile: join(paths.log, 'control.log'),
         stopTimeoutMs: STOP_MS,
@@ -61,8 +62,8 @@ export function keeperSpec({ paths, node, haproxy, user, env }: KeeperInput): Ke
       {
         ...common,
         name: 'host',
-        argv: program('host.ts'),
-        env: { ...nodeEnv(paths.host), ...env },
+        argv: nodeProgram(node, 'host'),
+        env: { ...nodeEnv, ...env },
         user: null,
         logFile: join(paths.log, 'host.log'),
         stopTimeoutMs: STOP_MS,

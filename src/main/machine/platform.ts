@@ -13,7 +13,7 @@ export type PlatformDeps = { paths: InstancePaths; clock: Clock; signal: AbortSi
 export function createPlatform(deps: PlatformDeps): Platform {
   return {
     requireRoot: (command) => requireRoot(deps, command),
-    setUp: (steps, options) => setUp(steps, { ...options, signal: deps.signal, self: deps.self }),
+    setUp: (steps, options) => setUp(deps.clock, steps, { ...options, signal: deps.signal, self: deps.self }),
     async up(options, steps) {
       requireRoot(deps, 'up');
       return bringUp(deps, options, steps);

@@ -2,9 +2,11 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import type { Steps } from '#cli/steps.ts';
 import { home } from '../paths.ts';
+import { compileModules, modulesAreCompiled } from './modules.ts';
 
 const parts = [
   { name: 'packages', title: 'Debian packages', needsRoot: true },
@@ -16,6 +18,7 @@ type Part = (typeof parts)[number]['name'];
 
 const script = join(home, 'tools/setup.sh');
 const KEPT_LINES = 12;
+const MODULES = 'Modules compiled';
 
 /** True when there is nothing to do. */
 export function partIsThere(part: Part): Promise<boolean> {
@@ -27,7 +30,7 @@ export function partIsThere(part: Part): Promise<boolean> {
 }
 
 /** `quiet`: parts that are there already are not mentioned. Throws Fault with the last lines of what failed. */
-export async function setUp(steps: Steps, options: { quiet: boolean; signal: AbortSignal; self: string }): Promise<void> {
+export async function setUp(clock: Clock, steps: Steps, options: { quiet: boolean; signal: AbortSignal; self: string }): Promise<void> {
   const there = await Promise.all(parts.map((part) => partIsThere(part.name)));
   for (const [index, part] of parts.entries()) {
     // Packages may bring what another part was checked with; each is asked again at its turn by the script itself.
@@ -42,6 +45,8 @@ export async function setUp(steps: Steps, options: { quiet: boolean; signal: Abo
     }
     await steps.run(part.title, (progress) => runPart(part.name, progress, options.signal));
   }
+  if (!modulesAreCompiled()) await steps.run(MODULES, () => compileModules(clock, options.signal));
+  else if (!options.quiet) steps.already(MODULES);
 }
 
 function runPart(part: Part, progress: (detail: string) => void, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use crate::cgroup::{self, Cgroups};
 use crate::protocol::{ErrorCode, WorkerError, WorkerOp, WorkerRequest, WorkerResponse};
-use crate::{frames, net, sys, task, unpack};
+use crate::{frames, mount, net, sys, task, unpack};
 
 /// Children that work at the same time; more requests wait in line.
 const JOBS: usize = 64;
@@ -32,6 +33,9 @@ pub fn main(args: &[String]) -> ExitCode {
         eprintln!("usage: berth-supervisor serve --socket PATH");
         return ExitCode::from(2);
     }
+    if let Err(e) = on_read_only_mount() {
+        eprintln!("berth-supervisor serve: {}: it goes on from a mount that can be written to: {e}", sys::reason(&e));
+    }
     match Worker::new(Path::new(path)).and_then(Worker::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -39,6 +43,20 @@ pub fn main(args: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Goes on as the same program on a read-only mount of its binary that nobody sees. A container gets hold of that file by its
+/// /proc/PID/exe (its entry point may be /proc/self/exe, and the small init is this program), and must not be able to write to it on
+/// any kernel (CVE-2019-5736).
+fn on_read_only_mount() -> io::Result<()> {
+    let binary = std::fs::File::open("/proc/self/exe")?;
+    if sys::is_read_only(binary.as_fd())? {
+        return Ok(());
+    }
+    let tree = mount::clone_tree(mount::open_path(Path::new("/proc/self/exe"))?.as_fd(), false)?;
+    mount::set_attributes(tree.as_fd(), mount::RDONLY, 0, false)?;
+    let args = std::env::args_os().map(|arg| sys::c_string(arg.as_bytes())).collect::<io::Result<Vec<_>>>()?;
+    sys::exec_descriptor(tree.as_fd(), &args)
 }
 
 struct Connection {

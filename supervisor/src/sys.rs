@@ -143,6 +143,29 @@ pub fn close_all_but(keep: RawFd) {
     }
 }
 
+/// Whether the file lies on a file system or a mount that can't be written to.
+pub fn is_read_only(file: BorrowedFd) -> io::Result<bool> {
+    // SAFETY: `found` is writable, and plain numbers for which zero is valid.
+    let found = unsafe {
+        let mut found: libc::statvfs = std::mem::zeroed();
+        check_int(libc::fstatvfs(file.as_raw_fd(), &mut found))?;
+        found
+    };
+    Ok(found.f_flag & libc::ST_RDONLY != 0)
+}
+
+/// Becomes the program behind `file`, with this process's environment. Comes back only with the reason why not.
+pub fn exec_descriptor(file: BorrowedFd, args: &[CString]) -> io::Result<()> {
+    let mut pointers: Vec<*const libc::c_char> = args.iter().map(|arg| arg.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    // SAFETY: the path is an empty C string; `pointers` and `environ` end with null and point at C strings.
+    check(unsafe { libc::syscall(libc::SYS_execveat, file.as_raw_fd(), c"".as_ptr(), pointers.as_ptr(), environ, libc::AT_EMPTY_PATH) })
+        .map(drop)
+}
+
 pub fn unshare(flags: libc::c_int) -> io::Result<()> {
     // SAFETY: no pointers.
     check_int(unsafe { libc::unshare(flags) }).map(drop)

@@ -163,15 +163,39 @@ fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio,
         // The network may still be in the making.
         sys::read(gate, &mut [0]).map_err(failed("wait for the task's network"))?;
     }
+    // From here on paths are the image's: /proc/self/fd must not offer a way back to the machine (CVE-2024-21626).
+    sys::close_all_but(status.as_raw_fd());
     privileges::drop_to(&config.process, &identity, filter.as_ref())?;
-    std::env::set_current_dir(cwd)
-        .map_err(|e| Error::Start(format!("chdir to cwd ({:?}) set in config.json failed: {}", cwd, sys::reason(&e))))?;
+    enter(cwd)?;
     let command = command::find(&config.process, identity.home.as_deref())?;
     sys::reset_signals();
     if bundle.init_process {
         return Err(init::run(&command, status, stdio.is_terminal));
     }
     command.exec()
+}
+
+/// Makes `cwd` the working directory. One that another container of the task moved elsewhere in the meantime lies outside the root.
+fn enter(cwd: &Path) -> Result<(), Error> {
+    let entered = std::env::set_current_dir(cwd).and_then(|()| std::env::current_dir());
+    let failed = |reason: &str| Error::Start(format!("chdir to cwd ({cwd:?}) set in config.json failed: {reason}"));
+    match entered {
+        Ok(place) if place.is_absolute() => Ok(()),
+        Ok(_) => Err(failed("it is outside the container's root")),
+        Err(e) => Err(failed(&sys::reason(&e))),
+    }
+}
+
+/// Takes everything from the calling process that one in its PID namespace could win by tracing it: it sees an empty root, holds no
+/// capability and can make no system call but `calls`.
+pub fn seclude(calls: &[&str]) -> Result<(), Error> {
+    let failed = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));
+    sys::unshare(libc::CLONE_NEWNS).map_err(failed("make a mount namespace"))?;
+    crate::mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(failed("detach the mount namespace"))?;
+    let nothing = rootfs::mount_nothing()?;
+    rootfs::pivot(nothing.as_fd())?;
+    drop(nothing);
+    privileges::drop_all(&seccomp::allow_only(calls).map_err(|e| Error::Create(e.to_string()))?)
 }
 
 /// The process's own affairs: its life is tied to the supervisor's, its standard streams, its session, its secrets.

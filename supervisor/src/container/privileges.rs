@@ -44,6 +44,19 @@ pub fn drop_to(process: &Process, identity: &Identity, filter: Option<&Filter>) 
     Ok(())
 }
 
+/// Gives up everything but the system calls of `filter`. The user is nobody.
+pub fn drop_all(filter: &Filter) -> Result<(), Error> {
+    const NOBODY: u32 = 65_534;
+    sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).map_err(failed("set no_new_privs"))?;
+    for capability in 0..=last_capability() {
+        sys::prctl(libc::PR_CAPBSET_DROP, capability, 0).map_err(failed("drop a capability"))?;
+    }
+    set_ids(&Identity { uid: NOBODY, gid: NOBODY, groups: Vec::new(), home: None })?;
+    set_capabilities(&Sets::default())?;
+    sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0).map_err(failed("tie the process to its supervisor"))?;
+    install(Some(filter))
+}
+
 fn install(filter: Option<&Filter>) -> Result<(), Error> {
     filter.map_or(Ok(()), Filter::install).map_err(|e| Error::Create(e.to_string()))
 }

@@ -59,6 +59,17 @@ fn like(dir: &Path, model: &Path) -> Result<(), Error> {
     fs::set_permissions(dir, fs::Permissions::from_mode(meta.mode() & 0o7777)).map_err(failed("set the mode of", dir))
 }
 
+/// An empty, read-only root, mounted where every machine has a directory.
+pub fn mount_nothing() -> Result<OwnedFd, Error> {
+    let place = Path::new("/proc");
+    let attributes = mount::RDONLY | mount::NOSUID | mount::NODEV | mount::NOEXEC;
+    let made = mount::new_detached(c"tmpfs", &["mode=755", "size=4k", "nr_inodes=2"], attributes);
+    let empty = made.map_err(failed("make an empty root for", place))?;
+    let target = open_path(place).map_err(failed("open", place))?;
+    mount::attach(empty.as_fd(), target.as_fd()).map_err(failed("mount an empty root on", place))?;
+    open_path(place).map_err(failed("open", place))
+}
+
 /// Makes `root` the `/` of this mount namespace and lets go of everything else in it.
 pub fn pivot(root: BorrowedFd) -> Result<(), Error> {
     let error = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));

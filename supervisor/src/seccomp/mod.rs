@@ -44,6 +44,17 @@ pub fn compile(profile: &Profile) -> Result<Filter, Error> {
     Ok(Filter { program: bpf::assemble(&profile::resolve(profile, syscalls::SYSCALLS)?)? })
 }
 
+/// A filter that lets `names` through and answers EPERM to everything else.
+pub fn allow_only(names: &[&str]) -> Result<Filter, Error> {
+    let allow = ProfileRule {
+        names: names.iter().map(ToString::to_string).collect(),
+        action: "SCMP_ACT_ALLOW".to_string(),
+        errno_ret: None,
+        args: Vec::new(),
+    };
+    compile(&Profile { default_action: "SCMP_ACT_ERRNO".to_string(), default_errno_ret: None, syscalls: vec![allow] })
+}
+
 impl Filter {
     /// Installs the filter on the calling thread for good. Needs no_new_privs or CAP_SYS_ADMIN.
     pub fn install(&self) -> Result<(), Error> {

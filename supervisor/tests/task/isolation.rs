@@ -171,6 +171,47 @@ fn a_task_may_share_its_pids() {
     assert_eq!(seen.container("a").exit_code, Some(143));
 }
 
+/// As the definition's `linuxParameters.capabilities.add` may ask for.
+fn with_ptrace(spec: Spec) -> Spec {
+    spec.with(|s| {
+        for set in ["bounding", "effective", "permitted"] {
+            s.config["process"]["capabilities"][set].as_array_mut().unwrap().push("CAP_SYS_PTRACE".into());
+        }
+    })
+}
+
+#[test]
+fn who_may_trace_finds_nothing_of_the_machine() {
+    let mut world = World::new();
+    let look =
+        "cat /proc/1/comm; ls -a /proc/1/root/ /proc/1/cwd/; cat /proc/1/root/etc/passwd; grep -E 'Cap|Seccomp:|Uid' /proc/1/status; \
+        echo x > /proc/1/exe; ls -l /proc/self/fd/ | grep -c ' -> '";
+    let seen = world.run_with("shared", vec![with_ptrace(shell(look))], |b| b.pid_mode = PidMode::Task);
+    let text = seen.text();
+    assert!(text.contains("berth-pause\n/proc/1/cwd/:\n.\n..\n\n/proc/1/root/:\n.\n..\n"), "{text}");
+    for wanted in ["CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "Seccomp:\t2", "Uid:\t65534", "exe: Read-only file system"] {
+        assert!(text.contains(wanted), "{wanted} is not in: {text}");
+    }
+    let text = world.run("init", with_ptrace(shell(look)).with(|s| s.init_process = true)).text();
+    assert!(text.contains("exe: Read-only file system") && text.contains("Seccomp:\t2") && !text.contains("berth-test"), "{text}");
+}
+
+#[test]
+fn no_descriptor_leads_out() {
+    let mut world = World::new();
+    for n in 3..16 {
+        let seen = world.run(&format!("path{n}"), command(&[&format!("/proc/self/fd/{n}/cgroup.procs")]));
+        let failure = seen.container("main").failure.clone().unwrap();
+        // Closed, or the pipe that says why there is no command.
+        let nowhere = ["no such file or directory", "not a directory"].iter().any(|reason| failure.message.ends_with(reason));
+        assert!(nowhere, "{n}: {}", failure.message);
+        let spec = shell("ls").with(|s| s.config["process"]["cwd"] = format!("/proc/self/fd/{n}").into());
+        assert!(world.run(&format!("cwd{n}"), spec).container("main").failure.is_some());
+    }
+    let seen = world.run("own", command(&["/proc/self/exe", "version"]));
+    assert!(seen.text().starts_with("berth-supervisor "), "{}", seen.text());
+}
+
 #[test]
 fn sysctls_of_namespaces_are_set_and_others_refused() {
     let mut world = World::new();

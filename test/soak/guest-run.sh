@@ -24,7 +24,9 @@ step ps ./berth ps --json
 name=$(./berth ps --json | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' | head -n 1)
 step page curl -fsS --max-time 20 -H "Host: $name.localhost" http://127.0.0.1:8080/
 # More memory than the task has: it must end with 137 and say why.
-step memory ./berth run hog --image "$(./berth image ls --json | sed -n 's/.*"\(berth.local[^"]*\)".*/\1/p' | head -n 1)" --memory 512 --command 'sh,-c,x=x; while :; do x=$x$x; done'
+tar -C / -cf /tmp/busybox.tar bin/busybox
+step import ./berth image import /tmp/busybox.tar --name soak.local/busybox:1
+step memory ./berth run hog --image soak.local/busybox:1 --memory 512 -- /bin/busybox sh -c 'x=x; while :; do x=$x$x; done'
 step down ./berth down
 echo "SOAK left $(ip -o link | grep -c ': br[0-9a-f]\{6\}') links $(find /sys/fs/cgroup -maxdepth 1 -name 'berth-*' | wc -l) cgroups $(grep -c berth /proc/self/mountinfo) mounts $(nft list tables | grep -c berth) tables"
 echo 'SOAK end'

@@ -6,7 +6,7 @@ import { linkVersions } from '#link/protocol.ts';
 import type { ControlConnection, FromHost } from '#link/types.ts';
 import { negotiateVersion } from '#link/versions.ts';
 import { afterHello, afterSilence } from '#plan/host-loss.ts';
-import type { TaskSlot, WriteTx } from '#store/types.ts';
+import type { WriteTx } from '#store/types.ts';
 import { startHostSession } from './host-session.ts';
 import type { HostSession, SessionDeps } from './host-session.ts';
 import { startLoop } from './loop.ts';
@@ -50,10 +50,7 @@ export function startHostSessions(deps: SessionDeps & Pick<ControlDeps, 'linkSer
     tickMs: limits.syncMs,
     async run() {
       if (sessions.size === 0) return;
-      const byHost = new Map<string, TaskSlot[]>();
-      for (const slot of await store.read((tx) => tx.tasks.slots())) {
-        if (slot.hostId !== null) byHost.set(slot.hostId, [...(byHost.get(slot.hostId) ?? []), slot]);
-      }
+      const byHost = Map.groupBy(await store.read((tx) => tx.tasks.slots()), (slot) => slot.hostId);
       for (const session of sessions.values()) session.tasks(byHost.get(session.hostId) ?? []);
     },
   });

@@ -10,7 +10,7 @@ const LAST_RESEND_MS = 300_000;
 /** A STOPPED report waits to be acknowledged, so it is never sent too rarely. */
 const LAST_RESEND_STOPPED_MS = 15_000;
 /** A task's start changes its report several times within a few milliseconds: they go out as one. */
-const GATHER_MS = 4;
+const GATHER_MS = 10;
 /** Reports in one message: some 10 KiB each at most, so well below a frame. */
 const REPORTS_PER_MESSAGE = 50;
 

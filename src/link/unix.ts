@@ -79,6 +79,7 @@ export function socketChannel(socket: Socket, clock: Clock): FrameChannel {
   let events: Parameters<FrameChannel['listen']>[0] | null = null;
   let reason: string | null = null;
   let queued = 0;
+  let corked = false;
   const written = () => void queued--;
   const close = (why: string) => {
     if (reason !== null) return;
@@ -107,6 +108,15 @@ export function socketChannel(socket: Socket, clock: Clock): FrameChannel {
     send(frame) {
       if (reason !== null) return;
       queued++;
+      // What is sent in one turn of the event loop goes out in one system call: a burst is hundreds of small messages.
+      if (!corked) {
+        corked = true;
+        socket.cork();
+        process.nextTick(() => {
+          corked = false;
+          socket.uncork();
+        });
+      }
       socket.write(frame, written);
     },
     queued: () => queued,

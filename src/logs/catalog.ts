@@ -6,7 +6,8 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Scope } from '#domain/scope.ts';
 import type { LogGroup, LogStream } from './types.ts';
 
-export type GroupRow = LogGroup & { id: number };
+/** Without the sum of its streams' bytes, which takes longer with every stream. */
+export type GroupRow = Omit<LogGroup, 'storedBytes'> & { id: number };
 export type StreamRow = { id: number; groupId: number; name: string; createdAt: number };
 export type StreamStats = { firstEventAt: number | null; lastEventAt: number | null; lastIngestionAt: number | null; storedBytes: number };
 /** A closed segment; `earliest` is above `latest` when it has no events. */
@@ -82,9 +83,10 @@ export function openCatalog(path: string) {
     createdAt: Number(row['created_at']),
     retentionDays: row['retention'] as number | null,
     tags: JSON.parse(String(row['tags'])) as Record<string, string>,
-    storedBytes: Number(
-      one('SELECT coalesce(sum(bytes), 0) AS total FROM streams WHERE group_id = ?', row['id'] as number)?.['total'] ?? 0,
-    ),
+  });
+  const measured = (group: GroupRow): LogGroup & GroupRow => ({
+    ...group,
+    storedBytes: Number(one('SELECT coalesce(sum(bytes), 0) AS total FROM streams WHERE group_id = ?', group.id)?.['total'] ?? 0),
   });
   const toStream = (row: SqlRow): StreamRow & LogStream => ({
     id: Number(row['id']),
@@ -103,6 +105,7 @@ export function openCatalog(path: string) {
       const row = one('SELECT * FROM groups WHERE account = ? AND region = ? AND name = ?', scope.account, scope.region, name);
       return row === undefined ? undefined : toGroup(row);
     },
+    measured,
     /** Ordered by name, from the first after `after`. */
     groups(
       scope: Scope,
@@ -120,7 +123,7 @@ export function openCatalog(path: string) {
         pattern,
         pattern,
         limit,
-      ).map(toGroup);
+      ).map((row) => measured(toGroup(row)));
     },
     retained: () => all('SELECT * FROM groups WHERE retention IS NOT NULL').map(toGroup),
     addGroup: (scope: Scope, name: string, createdAt: number, tags: Record<string, string>) =>

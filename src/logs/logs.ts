@@ -83,7 +83,8 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log }): Logs 
     },
     async getGroup(scope, name) {
       await states.saveStats();
-      return catalog.group(scope, name);
+      const group = catalog.group(scope, name);
+      return group === undefined ? undefined : catalog.measured(group);
     },
     async setRetention(scope, name, days) {
       if (days !== null) assertRetention(days);

@@ -2,7 +2,18 @@
  * The segment files of the streams: DIR/<two hex digits>/<stream id>/<number>.seg. A segment begins with a record of the stream's state
  * (so that opening a stream reads its last segment only), then come records of events in order of arrival.
  */
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { StreamStats } from './catalog.ts';
@@ -46,6 +57,8 @@ export function createSegmentFiles(dir: string) {
   return {
     /** Numbers of a stream's segments, ascending. */
     numbers(stream: number): number[] {
+      // Of a new stream, which each task has: an error that is thrown and caught costs a millisecond.
+      if (!existsSync(streamDir(stream))) return [];
       try {
         const names = readdirSync(streamDir(stream));
         return names.map((name) => Number(/^(\d+)\.seg$/.exec(name)?.[1] ?? NaN)).filter((no) => !Number.isNaN(no)).sort((a, b) => a - b); // prettier-ignore

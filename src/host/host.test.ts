@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { createServer, connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { isFault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
 import { silentLog } from '#base/log.ts';
 import { createApiForward } from './api-forward.ts';
 import { memoryOf, readHostInfo, readHostUsage, reserveOf } from './info.ts';
@@ -40,6 +41,14 @@ test('slots let so many in, in order, and those who wait may leave', async () =>
   assert.deepEqual(order, [1, 2, 3, 5]);
 });
 
+async function freePort(): Promise<number> {
+  const spare = createServer();
+  await new Promise<void>((resolve) => spare.listen(0, '127.0.0.1', resolve));
+  const { port } = spare.address() as AddressInfo;
+  await new Promise((resolve) => spare.close(resolve));
+  return port;
+}
+
 test('bytes pass both ways through the API forward, half-closed connections included', async (t) => {
   const echo = createServer({ allowHalfOpen: true }, (socket) => {
     const parts: Buffer[] = [];
@@ -47,10 +56,7 @@ test('bytes pass both ways through the API forward, half-closed connections incl
     socket.on('end', () => socket.end(Buffer.concat(parts).toString().toUpperCase()));
   });
   await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
-  const spare = createServer();
-  await new Promise<void>((resolve) => spare.listen(0, '127.0.0.1', resolve));
-  const port = (spare.address() as AddressInfo).port;
-  await new Promise((resolve) => spare.close(resolve));
+  const port = await freePort();
   const forward = createApiForward({ log: silentLog }, { port, target: { host: '127.0.0.1', port: (echo.address() as AddressInfo).port } });
   t.after(async () => {
     await forward.close();
@@ -65,6 +71,31 @@ test('bytes pass both ways through the API forward, half-closed connections incl
   assert.equal(Buffer.concat(parts).toString(), 'HELLO');
   const second = createApiForward({ log: silentLog }, { port, target: { host: '127.0.0.1', port } });
   await assert.rejects(second.listen('127.0.0.1'), (error) => isFault(error, 'Unavailable'));
+});
+
+test('one task that holds its connections to the API leaves room for the others', async (t) => {
+  const echo = createServer((socket) => socket.on('error', () => {}).pipe(socket));
+  await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
+  const port = await freePort();
+  const forward = createApiForward({ log: silentLog }, { port, target: { host: '127.0.0.1', port: (echo.address() as AddressInfo).port } });
+  const clients: Socket[] = [];
+  t.after(async () => {
+    for (const client of clients) client.destroy();
+    await forward.close();
+    echo.close();
+  });
+  await forward.listen('127.0.0.1');
+  const answered = async (localAddress: string) => {
+    const client = connect({ host: '127.0.0.1', port, localAddress }).on('error', () => {});
+    clients.push(client);
+    client.write('x');
+    return Promise.race([once(client, 'data').then(() => true), once(client, 'close').then(() => false)]);
+  };
+  for (let n = 0; n < limits.forwardConnectionsPerTask; n++) assert.ok(await answered('127.0.0.2'));
+  assert.equal(await answered('127.0.0.2'), false);
+  assert.equal(await answered('127.0.0.3'), true);
+  clients[0]?.destroy();
+  while (!(await answered('127.0.0.2')));
 });
 
 test('the machine is read as it is', async () => {

@@ -63,9 +63,9 @@ pub struct Setting<'a> {
     pub gate: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
 }
 
-/// Path of a container's group.
+/// Path of a container's group. By number: a name may be as long as a file's name, or that of a control file (`tasks`).
 pub fn group(task: &TaskBundle, index: usize) -> String {
-    format!("{}/{}", task.cgroup.path, task.containers[index].name)
+    format!("{}/{index}", task.cgroup.path)
 }
 
 struct Stdio {
@@ -144,7 +144,7 @@ fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio,
 
     crate::mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(failed("detach the mount namespace"))?;
     // Over the bundle itself, which was read: no directory has to be made only to be covered, and nobody else sees this mount.
-    let writable = (Path::new(&setting.task.dir), bundle.name.as_str());
+    let writable = (Path::new(&setting.task.dir), index);
     let root = rootfs::mount_overlay(&bundle.layers, writable, bundle_dir)?;
     let identity = identity(&config, root.as_fd())?;
     mounts::make_all(root.as_fd(), &config.mounts, setting.cgroups, group)?;

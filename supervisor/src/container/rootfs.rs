@@ -17,13 +17,13 @@ fn failed<'a>(what: &'a str, path: &'a Path) -> impl FnOnce(io::Error) -> Error 
 }
 
 /// Stacks `layers` (topmost first) with a fresh writable layer, mounts them on `target`, and opens the result. The writable layer is
-/// DIR/upper-NAME and DIR/work-NAME, `writable` being (DIR, NAME).
+/// DIR/upper-N and DIR/work-N, `writable` being (DIR, N).
 ///
 /// Layers are named by descriptor, so that 127 of them fit in the one page that mount options may fill.
-pub fn mount_overlay(layers: &[String], writable: (&Path, &str), target: &Path) -> Result<OwnedFd, Error> {
+pub fn mount_overlay(layers: &[String], writable: (&Path, usize), target: &Path) -> Result<OwnedFd, Error> {
     let Some(topmost) = layers.first() else { return Err(Error::Create("the image has no layers".to_string())) };
-    let (dir, name) = writable;
-    let [upper, work] = ["upper", "work"].map(|part| dir.join(format!("{part}-{name}")));
+    let (dir, index) = writable;
+    let [upper, work] = ["upper", "work"].map(|part| dir.join(format!("{part}-{index}")));
     for dir in [&upper, &work] {
         fresh(dir, writable.0)?;
     }

@@ -122,6 +122,15 @@ fn layers_stack_and_links_lead_nowhere_outside() {
 }
 
 #[test]
+fn any_name_will_do() {
+    let mut world = World::new();
+    for name in ["tasks", "cgroup", &"n".repeat(255)] {
+        let seen = world.run(&format!("t{}", name.len()), shell("echo runs").named(name));
+        assert_eq!(seen.lines(), ["runs"], "{:?}", seen.container(name).failure);
+    }
+}
+
+#[test]
 fn memory_limits_hold_and_are_told() {
     let mut world = World::new();
     let hog = || command(&["dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"]);

@@ -27,6 +27,15 @@ step page curl -fsS --max-time 20 -H "Host: $name.localhost" http://127.0.0.1:80
 tar -C / -cf /tmp/busybox.tar bin/busybox
 step import ./berth image import /tmp/busybox.tar --name soak.local/busybox:1
 step memory ./berth run hog --image soak.local/busybox:1 --memory 512 -- /bin/busybox sh -c 'x=x; while :; do x=$x$x; done'
+# A quarter of an emulated processor takes its time to write half a GiB.
+ended() {
+  for _ in $(seq 90); do
+    ./berth ps -a | grep 'hog .*STOPPED' && return
+    sleep 2
+  done
+  return 1
+}
+step ended ended
 step down ./berth down
 echo "SOAK left $(ip -o link | grep -c ': br[0-9a-f]\{6\}') links $(find /sys/fs/cgroup -maxdepth 1 -name 'berth-*' | wc -l) cgroups $(grep -c berth /proc/self/mountinfo) mounts $(nft list tables | grep -c berth) tables"
 echo 'SOAK end'

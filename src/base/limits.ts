@@ -50,6 +50,8 @@ export const limits = {
   supervisorTextBytes: 16 * 1024,
   /** Calls to the kernel worker under way at the same time. */
   workerCallsInFlight: 4096,
+  /** How often a call is made anew because the worker died over it. */
+  workerTries: 3,
   /** Output of one task that the host holds in memory, unacknowledged; past it the supervisor's socket is not read. */
   outputWindowBytes: 512 * 1024,
   /** One batch of output on the link: text, and events. */

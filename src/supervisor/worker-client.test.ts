@@ -83,6 +83,24 @@ test('a worker that dies fails the calls under way, and the next call finds the 
   await assert.rejects(client.ping(), (error) => isFault(error, 'Cancelled'));
 });
 
+test('a call that a worker dies over is made anew, except an unpacking', async (t) => {
+  let deaths = 0;
+  const w = await worker(t, (request, say, socket) => {
+    if (deaths > 0) {
+      deaths--;
+      socket.destroy();
+    } else say({ id: request.id, ok: true, result: { pid: 7 } });
+  });
+  await w.listen();
+  const client = createWorkerClient({ path: w.path, clock: realClock() });
+  deaths = 2;
+  assert.deepEqual(await client.taskStart('/a'), { pid: 7 });
+  deaths = 1;
+  const unpack = client.unpack({ blob: '/b', compression: 'gzip', into: '/i', diffId: null });
+  await assert.rejects(unpack, (error) => isFault(error, 'Unavailable'));
+  client.close();
+});
+
 test('a worker that says nothing is TimedOut, one that is not there Unavailable', async (t) => {
   const w = await worker(t, () => {});
   await w.listen();

@@ -1,6 +1,6 @@
 /** The client of the kernel worker: one connection, requests told apart by id, made anew when it breaks. */
 import type { Clock } from '#base/clock.ts';
-import { asFault, Fault } from '#base/fault.ts';
+import { asFault, Fault, isFault } from '#base/fault.ts';
 import type { FaultCode } from '#base/fault.ts';
 import { JSON_FRAME } from '#base/frames.ts';
 import { limits } from '#base/limits.ts';
@@ -27,7 +27,10 @@ const faultCodes: Record<WorkerErrorCode, FaultCode> = {
 
 export type UnpackRequest = { blob: string; compression: 'none' | 'gzip' | 'zstd'; into: string; diffId: string | null };
 
-/** Every call throws Fault: the worker's own error, Unavailable when it is not there, TimedOut when it takes too long. */
+/**
+ * Every call throws Fault: the worker's own error, Unavailable when it is not there, TimedOut when it takes too long. What may be asked
+ * twice (all but `unpack`) is asked again when the worker dies over it.
+ */
 export type WorkerClient = {
   ping(): Promise<void>;
   /** `bundle`: path of task.json. */
@@ -110,7 +113,7 @@ function workerCalls(options: WorkerClientOptions) {
       },
       closed: (cause) => {
         socket = undefined;
-        failAll(new Fault('Unavailable', `the kernel worker is gone: ${cause.message}`, { cause }));
+        failAll(new Fault('Unavailable', `the kernel worker is gone: ${cause.message}`, { details: { gone: true }, cause }));
       },
     });
 
@@ -143,28 +146,39 @@ function workerCalls(options: WorkerClientOptions) {
     return connecting;
   };
 
+  const sendOnce = async (request: WithoutId<WorkerRequest>, timeoutMs: number): Promise<unknown> => {
+    if (over) throw new Fault('Cancelled', 'the client of the kernel worker was closed');
+    if (waiting.size >= limits.workerCallsInFlight) {
+      throw new Fault('LimitExceeded', `${waiting.size} calls to the kernel worker are under way already`);
+    }
+    const peer = socket ?? (await ready());
+    const id = nextId++;
+    return await new Promise((resolve, reject) => {
+      const timer = clock.after(timeoutMs, () => {
+        waiting.delete(id);
+        reject(new Fault('TimedOut', `the kernel worker took over ${timeoutMs} ms for ${request.op}`));
+      });
+      const settle =
+        <A>(fn: (value: A) => void) =>
+        (value: A) => {
+          timer.cancel();
+          fn(value);
+        };
+      waiting.set(id, { resolve: settle(resolve), reject: settle(reject) });
+      peer.send({ id, ...request });
+    });
+  };
+
   return {
     async send(request: WithoutId<WorkerRequest>, timeoutMs: number): Promise<unknown> {
-      if (over) throw new Fault('Cancelled', 'the client of the kernel worker was closed');
-      if (waiting.size >= limits.workerCallsInFlight) {
-        throw new Fault('LimitExceeded', `${waiting.size} calls to the kernel worker are under way already`);
+      const tries = request.op === 'unpack' ? 1 : limits.workerTries;
+      for (let tried = 1; ; tried++) {
+        try {
+          return await sendOnce(request, timeoutMs);
+        } catch (error) {
+          if (tried >= tries || !isFault(error, 'Unavailable') || error.details['gone'] !== true) throw error;
+        }
       }
-      const peer = socket ?? (await ready());
-      const id = nextId++;
-      return await new Promise((resolve, reject) => {
-        const timer = clock.after(timeoutMs, () => {
-          waiting.delete(id);
-          reject(new Fault('TimedOut', `the kernel worker took over ${timeoutMs} ms for ${request.op}`));
-        });
-        const settle =
-          <A>(fn: (value: A) => void) =>
-          (value: A) => {
-            timer.cancel();
-            fn(value);
-          };
-        waiting.set(id, { resolve: settle(resolve), reject: settle(reject) });
-        peer.send({ id, ...request });
-      });
     },
     close() {
       over = true;

@@ -33,6 +33,10 @@ pub fn main(args: &[String]) -> ExitCode {
         eprintln!("usage: berth-supervisor serve --socket PATH");
         return ExitCode::from(2);
     }
+    if let Err(e) = end_with_parent() {
+        eprintln!("berth-supervisor serve: {}", sys::reason(&e));
+        return ExitCode::FAILURE;
+    }
     if let Err(e) = on_read_only_mount() {
         eprintln!("berth-supervisor serve: {}: it goes on from a mount that can be written to: {e}", sys::reason(&e));
     }
@@ -43,6 +47,18 @@ pub fn main(args: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A worker serves the host agent that started it: the next agent starts one of its own. Supervisors don't inherit this.
+fn end_with_parent() -> io::Result<()> {
+    // SAFETY: getppid(2) takes no pointers.
+    let parent = unsafe { libc::getppid() };
+    sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM as libc::c_ulong, 0)?;
+    // SAFETY: as above.
+    if unsafe { libc::getppid() } != parent {
+        return Err(io::Error::other("whoever started it has ended"));
+    }
+    Ok(())
 }
 
 /// Goes on as the same program on a read-only mount of its binary that nobody sees. A container gets hold of that file by its

@@ -10,7 +10,7 @@ mod vpc;
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
-pub use task::{task_down, task_up};
+pub use task::{task_down, task_leave, task_up};
 pub use vpc::{vpc_down, vpc_up};
 
 use crate::protocol::{ErrorCode, WorkerError};

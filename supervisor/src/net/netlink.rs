@@ -202,6 +202,18 @@ impl Batch {
         self.end();
     }
 
+    /// Whatever link it leads to; missing is fine.
+    pub fn delete_route(&mut self, destination: (Ipv4Addr, u8)) {
+        let (address, prefix) = destination;
+        self.begin(libc::RTM_DELROUTE, 0, format!("delete the route to {address}/{prefix}"), libc::ESRCH);
+        let family = libc::AF_INET as u8;
+        // Protocol and type 0, scope "nowhere": any.
+        self.buffer.extend_from_slice(&[family, prefix, 0, 0, libc::RT_TABLE_MAIN, 0, libc::RT_SCOPE_NOWHERE, 0]);
+        self.buffer.extend_from_slice(&0u32.to_ne_bytes());
+        self.attribute(libc::RTA_DST, &address.octets());
+        self.end();
+    }
+
     /// A permanent neighbour: nobody needs to ask for `address` by ARP.
     pub fn add_neighbour(&mut self, index: i32, address: Ipv4Addr, mac: Mac) {
         let what = format!("add the neighbour {address}");

@@ -54,8 +54,19 @@ pub fn task_up(network: &NetworkBundle) -> Result<(), WorkerError> {
     netlink.run(batch)
 }
 
-/// Deletes the router's end of a task's veth pair, and so both; a missing link or router is fine. Takes some 16 ms, in which the kernel
-/// waits: a task that ends by itself needs it not, since its links go with its namespace, many at once.
+/// Called by the task's supervisor as one of its last acts: from here on the router answers for the address that nobody is there. The
+/// links go with the task's namespace, which ends with the process; the kernel takes down many at once.
+pub fn task_leave(network: &NetworkBundle) -> Result<(), WorkerError> {
+    let ip = parse_address(&network.ip)?;
+    let netns_path = Path::new(&network.router_netns);
+    let Some(router) = Netns::open(netns_path).map_err(failed("open the router's namespace"))? else { return Ok(()) };
+    let mut batch = Batch::default();
+    batch.delete_route((ip, 32));
+    Netlink::open_in(&router).map_err(failed("enter the router's namespace"))?.run(batch)
+}
+
+/// For a task whose supervisor died: deletes the router's end of its veth pair, and so both; a missing link or router is fine. Takes some
+/// 16 ms, in which the kernel waits.
 pub fn task_down(router_netns: &Path, router_if: &str) -> Result<(), WorkerError> {
     let name = parse_name(router_if)?;
     let Some(router) = Netns::open(router_netns).map_err(failed("open the router's namespace"))? else { return Ok(()) };

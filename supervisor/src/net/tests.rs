@@ -167,6 +167,19 @@ fn an_address_that_no_task_has_is_unreachable_at_once() {
 }
 
 #[test]
+fn so_is_that_of_a_task_which_left_while_its_links_still_stand() {
+    on_a_machine(|machine, _outside| {
+        vpc_up(&machine.vpc()).unwrap();
+        let (one, _other) = (machine.task(4), machine.task(5));
+        let connect = || one.within(|| TcpStream::connect_timeout(&format!("{}:80", machine.bundle(5).ip).parse().unwrap(), SOON)).unwrap();
+        assert_eq!(connect().unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        task_leave(&machine.bundle(5)).unwrap();
+        assert_eq!(connect().unwrap_err().kind(), ErrorKind::HostUnreachable);
+        task_leave(&machine.bundle(5)).unwrap();
+    });
+}
+
+#[test]
 fn services_see_who_asks_and_nothing_else_of_the_machine_is_open() {
     on_a_machine(|machine, outside| {
         vpc_up(&machine.vpc()).unwrap();

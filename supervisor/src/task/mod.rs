@@ -13,7 +13,6 @@ mod stats;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::time::Duration;
 
 pub use clean::clean;
@@ -321,7 +320,7 @@ impl Task {
             return self.complain("release", e.to_string());
         }
         if let Some(network) = &self.bundle.network {
-            if let Err(e) = net::task_down(&PathBuf::from(&network.router_netns), &network.router_if) {
+            if let Err(e) = net::task_leave(network) {
                 return self.complain("release", e.message);
             }
         }

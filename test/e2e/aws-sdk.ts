@@ -38,6 +38,13 @@ export function createSdk(platform: Platform, options: { region?: string; maxAtt
   const waitOptions = (seconds: number) => ({ client: ecs, maxWaitTime: seconds, minDelay: 0.1, maxDelay: 0.5 });
   const arnOf = (task: Task | string) => (typeof task === 'string' ? task : (task.taskArn ?? ''));
 
+  /** Fails with what each task that isn't as expected is instead: a waiter's own error has them all whole. */
+  const unlike = async (arns: string[], expected: string, cause: unknown): Promise<never> => {
+    const others = (await sdk.describe(arns)).filter((task) => task.lastStatus !== expected);
+    const told = others.map((task) => `${taskId(task)} ${task.lastStatus} ${task.stopCode ?? ''} ${task.stoppedReason ?? ''}`);
+    throw new Error(`not ${expected}:\n${told.slice(0, 20).join('\n')}`, { cause: (cause as Error).name });
+  };
+
   const sdk = {
     config,
     ecs,
@@ -88,13 +95,15 @@ export function createSdk(platform: Platform, options: { region?: string; maxAtt
     /** With the SDK's own waiter; returns the tasks as they then are. */
     async running(tasks: (Task | string)[], seconds = 60): Promise<Task[]> {
       for (let from = 0; from < tasks.length; from += 100) {
-        await waitUntilTasksRunning(waitOptions(seconds), { tasks: tasks.slice(from, from + 100).map(arnOf) });
+        const arns = tasks.slice(from, from + 100).map(arnOf);
+        await waitUntilTasksRunning(waitOptions(seconds), { tasks: arns }).catch((error: unknown) => unlike(arns, 'RUNNING', error));
       }
       return sdk.describe(tasks);
     },
     async stopped(tasks: (Task | string)[], seconds = 60): Promise<Task[]> {
       for (let from = 0; from < tasks.length; from += 100) {
-        await waitUntilTasksStopped(waitOptions(seconds), { tasks: tasks.slice(from, from + 100).map(arnOf) });
+        const arns = tasks.slice(from, from + 100).map(arnOf);
+        await waitUntilTasksStopped(waitOptions(seconds), { tasks: arns }).catch((error: unknown) => unlike(arns, 'STOPPED', error));
       }
       return sdk.describe(tasks);
     },

@@ -1,0 +1,117 @@
+/** The current AWS CLI, out of Debian sid in a directory of its own, with nothing set but what `berth env` prints. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, it } from 'node:test';
+import { importBusybox } from '../e2e/images.ts';
+import { installPackages } from '../e2e/packages.ts';
+import { startPlatform, until } from '../e2e/platform.ts';
+import type { Platform } from '../e2e/platform.ts';
+
+const MIRROR = 'http://deb.debian.org/debian';
+
+let platform: Platform;
+let sid: string;
+
+before(async () => {
+  installPackages({ '/usr/sbin/debootstrap': 'debootstrap' });
+  sid = mkdtempSync(join(tmpdir(), 'berth-sid-'));
+  execFileSync('debootstrap', ['--variant=minbase', '--include=awscli', 'sid', sid, MIRROR], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    timeout: 20 * 60_000,
+  });
+  platform = await startPlatform();
+  await importBusybox(platform);
+});
+
+after(async () => {
+  try {
+    await platform?.end();
+  } finally {
+    if (sid !== undefined) rmSync(sid, { recursive: true, force: true });
+  }
+});
+
+const environment = () => ({
+  PATH: '/usr/bin:/bin',
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+  PYTHONUNBUFFERED: '1',
+  AWS_PAGER: '',
+  ...platform.env,
+});
+const words = (args: string[]) => [sid, '/usr/bin/aws', ...args];
+
+function aws<T>(...args: string[]): T {
+  const said = execFileSync('chroot', words([...args, '--output', 'json']), { encoding: 'utf8', env: environment(), timeout: 120_000 });
+  return (said.trim() === '' ? {} : JSON.parse(said)) as T;
+}
+
+it('runs, waits, tails and stops with only the variables of berth env', async () => {
+  const version = execFileSync('chroot', words(['--version']), { encoding: 'utf8', env: environment() });
+  console.log(`  ${version.trim()}`);
+  const [, major, minor] = /aws-cli\/(\d+)\.(\d+)/.exec(version) ?? [];
+  assert.ok(Number(major) > 2 || Number(minor) >= 13, 'this CLI is too old to know AWS_ENDPOINT_URL');
+  const options = { 'awslogs-group': '/sid', 'awslogs-region': 'us-east-1', 'awslogs-stream-prefix': 's', 'awslogs-create-group': 'true' };
+  const text = "trap 'exit 0' TERM; i=0; while :; do i=$((i+1)); echo line $i; sleep 0.2; done";
+  const container = { name: 'main', image: 'busybox', command: ['sh', '-c', text], logConfiguration: { logDriver: 'awslogs', options } };
+  const { Subnets } = aws<{ Subnets: { SubnetId: string }[] }>('ec2', 'describe-subnets');
+  const definition = [
+    '--family',
+    'sid',
+    '--requires-compatibilities',
+    'FARGATE',
+    '--network-mode',
+    'awsvpc',
+    '--cpu',
+    '256',
+    '--memory',
+    '512',
+  ];
+  aws(
+    'ecs',
+    'register-task-definition',
+    ...definition,
+    '--execution-role-arn',
+    'arn:aws:iam::123456789012:role/x',
+    '--container-definitions',
+    JSON.stringify([container]),
+  );
+  const network = `awsvpcConfiguration={subnets=[${Subnets[0]?.SubnetId}]}`;
+  const token = ['--client-token', 'sid-once'];
+  const run = () =>
+    aws<{ tasks: { taskArn: string }[] }>(
+      'ecs',
+      'run-task',
+      '--task-definition',
+      'sid',
+      '--launch-type',
+      'FARGATE',
+      '--network-configuration',
+      network,
+      ...token,
+    );
+  const task = run().tasks[0]?.taskArn ?? '';
+  assert.equal(run().tasks[0]?.taskArn, task);
+  aws('ecs', 'wait', 'tasks-running', '--tasks', task);
+  const tail = spawn('chroot', words(['logs', 'tail', '/sid', '--follow', '--since', '5m', '--format', 'short']), {
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  tail.stdout.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
+  try {
+    await until('lines, and later lines', async () => [...said.matchAll(/line \d+/g)].length > 20, 60_000);
+  } finally {
+    tail.kill('SIGINT');
+    await once(tail, 'close');
+  }
+  aws('ecs', 'stop-task', '--task', task);
+  aws('ecs', 'wait', 'tasks-stopped', '--tasks', task);
+  const { tasks } = aws<{ tasks: { stopCode: string; containers: { exitCode: number }[] }[] }>('ecs', 'describe-tasks', '--tasks', task);
+  assert.deepEqual([tasks[0]?.stopCode, tasks[0]?.containers[0]?.exitCode], ['UserInitiated', 0]);
+  assert.equal(aws<{ Account: string }>('sts', 'get-caller-identity').Account, '123456789012');
+});

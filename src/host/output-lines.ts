@@ -21,16 +21,43 @@ export type LineJoiner = {
   flush(): OutputEvent[];
   /** First spool offset that isn't in an event yet, or undefined when all is. */
   pendingFrom(): number | undefined;
+  /**
+   * `to`, or where the line began that `to` lies in: reading again goes on only where a record begins, and an event that is part of a
+   * line ends anywhere. Called with offsets that grow.
+   */
+  restartAt(to: number): number;
 };
+
+/** In place of what the spool had no room for, so that nobody takes the log for complete. */
+export const LOST = '[berth: output is missing here, it came faster than it could be stored]';
 
 /** An event's JSON may be six times its text: this bounds it well below a frame. */
 const ENCODED_BYTES = limits.frameBytes / 2;
 
 export function createLineJoiner(): LineJoiner {
   const pieces = new Map<string, Piece>();
+  /** Places in the spool that several events came of. */
+  let cut: { from: number; to: number }[] = [];
+
+  const finish = (piece: Piece): OutputEvent[] => {
+    const events = eventsOf(piece);
+    if (events.length > 1) cut.push({ from: piece.startOffset, to: piece.end });
+    return events;
+  };
+
+  /** What came before the loss is all there is of its line. */
+  const lost = (key: string, record: OutputRecord, from: number, to: number): OutputEvent[] => {
+    const before = pieces.get(key);
+    pieces.delete(key);
+    cut.push({ from, to });
+    const notice = { container: record.container, source: record.source, time: record.timeMs, text: LOST, end: from + 1 };
+    return [...(before === undefined ? [] : finish(before)), notice];
+  };
+
   return {
     push(record, from, to) {
       const key = `${record.source}/${record.container}`;
+      const notice = record.gap ? lost(key, record, from, to) : [];
       const piece = pieces.get(key) ?? {
         container: record.container,
         source: record.source,
@@ -45,20 +72,24 @@ export function createLineJoiner(): LineJoiner {
       piece.end = to;
       if (record.partial && piece.bytes < limits.logEventBytes) {
         pieces.set(key, piece);
-        return [];
+        return notice;
       }
       pieces.delete(key);
-      return eventsOf(piece);
+      return [...notice, ...finish(piece)];
     },
     flush() {
       const all = [...pieces.values()].sort((a, b) => a.end - b.end);
       pieces.clear();
-      return all.flatMap(eventsOf);
+      return all.flatMap(finish);
     },
     pendingFrom() {
       let first: number | undefined;
       for (const piece of pieces.values()) if (first === undefined || piece.startOffset < first) first = piece.startOffset;
       return first;
+    },
+    restartAt(to) {
+      cut = cut.filter((place) => place.to > to);
+      return cut.reduce((at, place) => (place.from < to ? Math.min(at, place.from) : at), to);
     },
   };
 }

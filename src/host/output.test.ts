@@ -6,7 +6,7 @@ import { limits } from '#base/limits.ts';
 import type { OutputBatch } from '#link/protocol.ts';
 import type { OutputRecord } from '#sandbox/driver.ts';
 import { createTaskOutput } from './output.ts';
-import { splitText } from './output-lines.ts';
+import { LOST, splitText } from './output-lines.ts';
 import { createTails } from './tails.ts';
 
 const key = { account: '1', region: 'r', cluster: 'c', id: 't' };
@@ -69,6 +69,39 @@ test('what came in pieces is one line, and another container is held up by it fo
       ['next', 50],
     ],
   );
+});
+
+test('what was lost is said in its place, and ends the line before it', () => {
+  const r = rig();
+  r.output.records([record('half of a li', { partial: true })], 0, 40);
+  r.output.records([record('after', { gap: true })], 40, 70);
+  r.output.acknowledged(40);
+  r.output.acknowledged(41);
+  r.output.acknowledged(70);
+  const events = r.batches.flatMap((batch) => batch.events.map((event) => [event.text, event.end]));
+  assert.deepEqual(events, [
+    ['half of a li', 40],
+    [LOST, 41],
+    ['after', 70],
+  ]);
+});
+
+test('the spool is freed up to where a record begins, also within a line of many events', () => {
+  const r = rig();
+  const length = 13_001 + 23;
+  for (let n = 0; n < 40; n++) {
+    r.output.records([record('\u0001'.repeat(13_001), { partial: n < 39 })], n * length, (n + 1) * length);
+    const last = r.batches.at(-1);
+    if (last !== undefined) r.output.acknowledged(last.to);
+  }
+  for (let sent = 0; sent < r.batches.length; sent++) r.output.acknowledged(r.batches[sent]?.to ?? 0);
+  const inside = r.batches.filter((batch) => batch.to % length !== 0);
+  assert.ok(inside.length > 0, 'no batch ended within a record');
+  assert.deepEqual(
+    r.acks.filter((offset) => offset % length !== 0),
+    [],
+  );
+  assert.equal(r.output.ackedOffset(), 40 * length);
 });
 
 test('without a log the output is freed at once and only its last lines are kept', () => {

@@ -31,6 +31,7 @@ export type TaskOutput = {
   linkUp(): void;
   /** Resolves once everything below `spoolEnd` is acknowledged, or when the control plane takes nothing for too long; true when all is safe. */
   drained(spoolEnd: number): Promise<boolean>;
+  /** From where a new agent has to read. */
   ackedOffset(): number;
   close(): void;
 };
@@ -48,6 +49,7 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
   let queue: OutputEvent[] = [];
   let read = options.from;
   let acked = options.from;
+  let restart = options.from;
   let flight: { batch: OutputBatch; sent: boolean } | undefined;
   let resend: Timer | undefined;
   let flush: Timer | undefined;
@@ -78,7 +80,8 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
   const moveTo = (to: number) => {
     if (to <= acked) return;
     acked = to;
-    port.ack(to);
+    restart = lines.restartAt(to);
+    port.ack(restart);
     tellMoved();
   };
 
@@ -139,7 +142,7 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
       }
       return acked >= spoolEnd;
     },
-    ackedOffset: () => acked,
+    ackedOffset: () => restart,
     close() {
       closed = true;
       resend?.cancel();

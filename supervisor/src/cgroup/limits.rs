@@ -15,6 +15,19 @@ const PERIOD_US: u64 = 100_000;
 /// The kernel refuses a quota under 1 ms.
 const LEAST_QUOTA_US: u64 = 1_000;
 
+impl CgroupLimits {
+    /// The narrower of both; the weight is this one's, since the other's is among groups below.
+    pub fn with(&self, inner: &CgroupLimits) -> CgroupLimits {
+        let least = |a: Option<u64>, b: Option<u64>| [a, b].into_iter().flatten().min();
+        CgroupLimits {
+            cpu_millis: least(self.cpu_millis, inner.cpu_millis),
+            cpu_shares: self.cpu_shares,
+            memory_bytes: least(self.memory_bytes, inner.memory_bytes),
+            pids: least(self.pids, inner.pids),
+        }
+    }
+}
+
 /// The writes for `limits`, in the order in which they must be made.
 pub fn writes(layout: &Layout, limits: &CgroupLimits) -> Vec<Write> {
     let mut out = Vec::new();
@@ -73,6 +86,14 @@ mod tests {
 
     fn rendered(layout: &Layout, limits: &CgroupLimits) -> Vec<String> {
         writes(layout, limits).iter().map(|w| format!("{}={}", w.file, w.value)).collect()
+    }
+
+    #[test]
+    fn the_narrower_limit_holds() {
+        let inner = CgroupLimits { cpu_millis: None, cpu_shares: Some(2), memory_bytes: Some(1 << 20), pids: Some(8192) };
+        let expected = CgroupLimits { memory_bytes: Some(1 << 20), ..LIMITS };
+        assert_eq!(LIMITS.with(&inner), expected);
+        assert_eq!(CgroupLimits::default().with(&CgroupLimits::default()), CgroupLimits::default());
     }
 
     #[test]

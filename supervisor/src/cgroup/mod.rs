@@ -73,15 +73,23 @@ impl Cgroups {
 
     /// Makes the group of a task, below which its containers' groups go.
     pub fn create_task(&self, path: &str, limits: &CgroupLimits) -> Result<(), Error> {
+        self.create_whole(path, limits)?;
+        if let Layout::V2 { root } = &self.layout {
+            enable_controllers(&root.join(path))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the group of a task with one container, whose processes are in it.
+    pub fn create_whole(&self, path: &str, limits: &CgroupLimits) -> Result<(), Error> {
         check_path(path)?;
         if let Layout::V2 { root } = &self.layout {
-            // Controllers reach a group only through all those above it.
+            // Controllers reach a group only through all those above it, and a group that hands them on may hold no process.
             let mut at = root.clone();
-            enable_controllers(&at)?;
             for part in path.split('/') {
+                enable_controllers(&at)?;
                 at.push(part);
                 make(&at)?;
-                enable_controllers(&at)?;
             }
         } else {
             for dir in self.layout.directories(path) {

@@ -63,8 +63,12 @@ pub struct Setting<'a> {
     pub gate: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
 }
 
-/// Path of a container's group. By number: a name may be as long as a file's name, or that of a control file (`tasks`).
+/// Path of a container's group. By number: a name may be as long as a file's name, or that of a control file (`tasks`). A task's only
+/// container has the task's own: a group costs the kernel some 100 KiB in all its hierarchies.
 pub fn group(task: &TaskBundle, index: usize) -> String {
+    if task.containers.len() == 1 {
+        return task.cgroup.path.clone();
+    }
     format!("{}/{index}", task.cgroup.path)
 }
 
@@ -82,7 +86,9 @@ pub fn spawn(setting: &Setting, index: usize) -> Result<Spawned, Error> {
     let failed = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));
     let group = group(task, index);
     let cgroups = setting.cgroups;
-    cgroups.create_container(&group, &bundle.cgroup).map_err(|e| Error::Create(e.to_string()))?;
+    if group != task.cgroup.path {
+        cgroups.create_container(&group, &bundle.cgroup).map_err(|e| Error::Create(e.to_string()))?;
+    }
     let birthplace = cgroups.birthplace(&group).map_err(|e| Error::Create(e.to_string()))?;
 
     let (stdout, stderr, stdio, is_terminal);

@@ -140,8 +140,10 @@ fn bring_up(task: &mut Task) -> Result<(), TaskFailure> {
     };
     sys::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWUTS).map_err(setup("make the task's namespaces"))?;
     sys::set_hostname(&task.bundle.hostname).map_err(setup("set the task's host name"))?;
-    let limits = &task.bundle.cgroup.limits;
-    let created = task.cgroups.create_task(&task.bundle.cgroup.path, limits);
+    let created = match &task.bundle.containers[..] {
+        [only] => task.cgroups.create_whole(&task.bundle.cgroup.path, &task.bundle.cgroup.limits.with(&only.cgroup)),
+        _ => task.cgroups.create_task(&task.bundle.cgroup.path, &task.bundle.cgroup.limits),
+    };
     created.map_err(|e| TaskFailure { stage: TaskStage::Cgroup, message: e.to_string() })?;
     if task.bundle.pid_mode == PidMode::Task {
         task.shared_pids = Some(pause::Pause::start().map_err(setup("make the task's PID namespace"))?);

@@ -46,12 +46,12 @@ const environment = () => ({
 const words = (args: string[]) => [sid, '/usr/bin/aws', ...args];
 
 function aws<T>(...args: string[]): T {
-  const said = execFileSync('chroot', words([...args, '--output', 'json']), { encoding: 'utf8', env: environment(), timeout: 120_000 });
+  const said = execFileSync('/usr/sbin/chroot', words([...args, '--output', 'json']), { encoding: 'utf8', env: environment(), timeout: 120_000 });
   return (said.trim() === '' ? {} : JSON.parse(said)) as T;
 }
 
 it('runs, waits, tails and stops with only the variables of berth env', async () => {
-  const version = execFileSync('chroot', words(['--version']), { encoding: 'utf8', env: environment() });
+  const version = execFileSync('/usr/sbin/chroot', words(['--version']), { encoding: 'utf8', env: environment() });
   console.log(`  ${version.trim()}`);
   const [, major, minor] = /aws-cli\/(\d+)\.(\d+)/.exec(version) ?? [];
   assert.ok(Number(major) > 2 || Number(minor) >= 13, 'this CLI is too old to know AWS_ENDPOINT_URL');
@@ -97,7 +97,7 @@ it('runs, waits, tails and stops with only the variables of berth env', async ()
   const task = run().tasks[0]?.taskArn ?? '';
   assert.equal(run().tasks[0]?.taskArn, task);
   aws('ecs', 'wait', 'tasks-running', '--tasks', task);
-  const tail = spawn('chroot', words(['logs', 'tail', '/sid', '--follow', '--since', '5m', '--format', 'short']), {
+  const tail = spawn('/usr/sbin/chroot', words(['logs', 'tail', '/sid', '--follow', '--since', '5m', '--format', 'short']), {
     env: environment(),
     stdio: ['ignore', 'pipe', 'inherit'],
   });

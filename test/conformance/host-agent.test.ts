@@ -108,7 +108,7 @@ describe('the host agent', () => {
     const id = hexId(random);
     const base = assignmentOf(id, { spec: taskSpec({ containers }) });
     const mac = `02:00:0a:d5:00:${n.toString(16).padStart(2, '0')}`;
-    return { ...base, network: { ...base.network, vpcId: VPC.id, vpcCidr: VPC.cidr, gatewayIp: VPC.gatewayIp, ip: `10.213.0.${n}`, mac } };
+    return { ...base, network: { ...base.network, vpcId: VPC.id, vpcCidr: VPC.cidr, gatewayIp: VPC.gatewayIp, ip: VPC.address(n), mac } };
   }
   const give = (assignments: Assignment[]) => connection?.send({ t: 'assign', assignments });
   const is = (id: string, status: string) => () => reports.get(id)?.status === status;

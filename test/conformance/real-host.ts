@@ -24,7 +24,14 @@ import { createScratchVolumes } from '#volume/scratch.ts';
 
 const home = fileURLToPath(new URL('../..', import.meta.url));
 const binaries = ['.berth/bin/berth-supervisor', 'supervisor/target/x86_64-unknown-linux-gnu/release/berth-supervisor'];
-export const VPC = { id: 'vpc-0123456789abcdef0', cidr: '10.213.0.0/16', gatewayIp: '10.213.0.1' };
+/** A range that no VPC of the product takes (RFC 6598), another one for each test process, so that two may run side by side. */
+const RANGE = `100.${64 + (process.pid % 64)}`;
+export const VPC = {
+  id: 'vpc-0123456789abcdef0',
+  cidr: `${RANGE}.0.0/16`,
+  gatewayIp: `${RANGE}.0.1`,
+  address: (n: number) => `${RANGE}.0.${n}`,
+};
 
 export type RealHost = {
   dir: string;
@@ -80,9 +87,9 @@ export async function createRealHost(): Promise<RealHost> {
       const spec = taskSpec({ containers, ...change });
       const taskDir = join(dir, 'tasks', taskId);
       const n = address++;
-      const ip = `10.213.0.${n}`;
+      const ip = VPC.address(n);
       const mac = `02:00:0a:d5:00:${n.toString(16).padStart(2, '0')}`;
-      const joined = { vpcId: VPC.id, vpcCidr: VPC.cidr, gatewayIp: VPC.gatewayIp, ip, mac, hostname: `ip-10-213-0-${n}` };
+      const joined = { vpcId: VPC.id, vpcCidr: VPC.cidr, gatewayIp: VPC.gatewayIp, ip, mac, hostname: `ip-${ip.replaceAll('.', '-')}` };
       return {
         taskId,
         spec,

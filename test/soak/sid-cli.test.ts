@@ -46,7 +46,11 @@ const environment = () => ({
 const words = (args: string[]) => [sid, '/usr/bin/aws', ...args];
 
 function aws<T>(...args: string[]): T {
-  const said = execFileSync('/usr/sbin/chroot', words([...args, '--output', 'json']), { encoding: 'utf8', env: environment(), timeout: 120_000 });
+  const said = execFileSync('/usr/sbin/chroot', words([...args, '--output', 'json']), {
+    encoding: 'utf8',
+    env: environment(),
+    timeout: 120_000,
+  });
   return (said.trim() === '' ? {} : JSON.parse(said)) as T;
 }
 

@@ -148,7 +148,9 @@ impl Container {
 
     /// The descriptors to wait on, each with what to do when it is ready.
     pub fn sources(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Ready)> {
-        let status = self.process.iter().filter_map(|p| p.status.as_ref()).map(|fd| (fd.as_fd(), Ready::Status));
+        // What the silence of one that was killed means is known once it has ended.
+        let tells = self.process.iter().filter(|_| self.stopping != Stopping::Killed);
+        let status = tells.filter_map(|p| p.status.as_ref()).map(|fd| (fd.as_fd(), Ready::Status));
         let streams = self.process.iter().flat_map(|p| p.streams.iter().enumerate());
         status.chain(streams.filter_map(|(at, stream)| stream.fd().map(|fd| (fd, Ready::Output(at)))))
     }

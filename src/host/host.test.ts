@@ -129,6 +129,7 @@ test('a container that is not essential may fail or end without ending the task'
     ],
     failure: null,
     droppedBytes: 0,
+    spoolBase: 0,
     spoolEnd: 0,
   });
   assert.deepEqual(outcome, { startedAt: 5, stop: null, ended: false });

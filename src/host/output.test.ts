@@ -104,6 +104,22 @@ test('the spool is freed up to where a record begins, also within a line of many
   assert.equal(r.output.ackedOffset(), 40 * length);
 });
 
+test('what a former agent acknowledged without writing it down is not waited for', async () => {
+  const r = rig();
+  let safe: boolean | undefined;
+  void r.output.drained(30).then((value) => (safe = value));
+  r.output.freed(30);
+  await r.clock.advance(1);
+  assert.equal(safe, true);
+  assert.equal(r.output.ackedOffset(), 30);
+  r.output.records([record('next')], 30, 60);
+  r.output.freed(30);
+  assert.deepEqual(
+    r.batches.map((batch) => [batch.from, batch.to]),
+    [[30, 60]],
+  );
+});
+
 test('without a log the output is freed at once and only its last lines are kept', () => {
   const r = rig([]);
   for (let n = 0; n < 30; n++) r.output.records([record(`line ${n}`)], n * 10, n * 10 + 10);

@@ -25,6 +25,8 @@ export type OutputPort = {
 
 export type TaskOutput = {
   records(records: OutputRecord[], from: number, to: number): void;
+  /** The spool has nothing below `base` any more: a former agent acknowledged it and ended before it wrote that down. */
+  freed(base: number): void;
   /** The control plane has everything below `to`. */
   acknowledged(to: number): void;
   /** The link is back: what was under way may be lost. */
@@ -123,6 +125,12 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
       tellMoved();
       if (lines.pendingFrom() !== undefined) flush ??= clock.after(FLUSH_MS, flushNow);
       pump();
+    },
+    freed(base) {
+      if (closed || base <= acked || flight !== undefined) return;
+      read = Math.max(read, base);
+      acked = restart = base;
+      tellMoved();
     },
     acknowledged(to) {
       if (flight === undefined || to < flight.batch.to) return;

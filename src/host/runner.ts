@@ -115,7 +115,10 @@ function assemble(deps: RunnerDeps, entry: TaskEntry, abort: AbortController): P
     spec,
     signal: abort.signal,
     events: {
-      state: supervision.onState,
+      state(state) {
+        output.freed(state.spoolBase);
+        supervision.onState(state);
+      },
       lost: supervision.onLost,
       output: (records, from, to) => void (record.closed() || output.records(records, from, to)),
     },

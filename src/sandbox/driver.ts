@@ -47,6 +47,8 @@ export type SandboxState = {
   containers: ContainerState[];
   failure: { stage: string; message: string } | null;
   droppedBytes: number;
+  /** Below it everything was acknowledged, also what a former agent acknowledged and didn't write down. */
+  spoolBase: number;
   spoolEnd: number;
 };
 

@@ -39,7 +39,13 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
   let stopping = false;
 
   const tell = () =>
-    listener?.state({ containers: lives.map((life) => structuredClone(life.state)), failure: null, droppedBytes: 0, spoolEnd });
+    listener?.state({
+      containers: lives.map((life) => structuredClone(life.state)),
+      failure: null,
+      droppedBytes: 0,
+      spoolBase: spool[0]?.offset ?? spoolEnd,
+      spoolEnd,
+    });
 
   const write = (life: Life, text: string) => {
     const record: OutputRecord = {

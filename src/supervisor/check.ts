@@ -35,6 +35,12 @@ export const orNull =
   (value, at) =>
     value === null ? null : inner(value, at);
 
+/** For a member that an older peer doesn't send. */
+export const orElse =
+  <T>(inner: Check<T>, fallback: T): Check<T> =>
+  (value, at) =>
+    value === undefined ? fallback : inner(value, at);
+
 export const list =
   <T>(inner: Check<T>, max: number): Check<T[]> =>
   (value, at) => {

@@ -1,7 +1,7 @@
 /** Checks of every message and file of protocol.ts. A supervisor runs beside foreign code, so what it says is bounded and checked. */
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import { flag, list, oneOf, orNull, record, text, textMap, whole } from './check.ts';
+import { flag, list, oneOf, orElse, orNull, record, text, textMap, whole } from './check.ts';
 import type { Check } from './check.ts';
 import type {
   CgroupLimits,
@@ -38,6 +38,7 @@ export const checkSupervisorState: Check<SupervisorState> = record({
   failure: orNull(record({ stage: oneOf('network', 'cgroup', 'setup'), message: text() })),
   containers: list(containerState, containers),
   droppedBytes: whole(),
+  spoolBase: orElse(whole(), 0),
   spoolEnd: whole(),
 });
 

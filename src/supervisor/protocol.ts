@@ -85,6 +85,8 @@ export type SupervisorState = {
   containers: ContainerState[];
   /** Bytes of output that had to be dropped because the spool was full. */
   droppedBytes: number;
+  /** What lies below was acknowledged, and is there no more: a host that forgot how far it was goes on from here. */
+  spoolBase: number;
   /** End of the spool: output is complete once this is acknowledged and no container runs. */
   spoolEnd: number;
 };

@@ -30,7 +30,7 @@ function stateOf(change: Partial<SupervisorState> = {}): SupervisorState {
       failure: null,
     } as const,
   ];
-  return { taskId: TASK, pid: 9, failure: null, containers, droppedBytes: 0, spoolEnd: 0, ...change };
+  return { taskId: TASK, pid: 9, failure: null, containers, droppedBytes: 0, spoolBase: 0, spoolEnd: 0, ...change };
 }
 
 /** A supervisor's socket: what it hears, and a way to speak on the newest connection. */

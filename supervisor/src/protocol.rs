@@ -142,6 +142,9 @@ pub struct SupervisorState {
     pub containers: Vec<ContainerState>,
     /// Bytes of output that had to be dropped because the spool was full.
     pub dropped_bytes: u64,
+    /// What lies below was acknowledged, and is there no more: a host that forgot how far it was goes on from here.
+    #[serde(default)]
+    pub spool_base: u64,
     /// End of the spool: output is complete once this is acknowledged and no container runs.
     pub spool_end: u64,
 }

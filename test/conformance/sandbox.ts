@@ -46,7 +46,7 @@ export type Witness = {
 const PATIENCE_MS = 10_000;
 
 export function witness(): Witness {
-  let last: SandboxState = { containers: [], failure: null, droppedBytes: 0, spoolEnd: 0 };
+  let last: SandboxState = { containers: [], failure: null, droppedBytes: 0, spoolBase: 0, spoolEnd: 0 };
   let offset = 0;
   let lost: string | null = null;
   const texts = new Map<string, string>();

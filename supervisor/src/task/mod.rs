@@ -280,6 +280,7 @@ impl Task {
             failure: self.failure.clone(),
             containers: self.containers.iter().map(Container::state).collect(),
             dropped_bytes: self.spool.dropped_bytes(),
+            spool_base: self.spool.base(),
             spool_end: self.spool.end(),
         }
     }

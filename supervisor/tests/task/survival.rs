@@ -7,6 +7,22 @@ use serde_json::json;
 use crate::harness::*;
 
 #[test]
+fn a_host_that_forgot_learns_what_was_acknowledged() {
+    let mut world = World::new();
+    let bundle = world.bundle("t", vec![shell("echo all; exit 0")], |_| ());
+    world.start(&bundle);
+    let mut first = Session::attach(&bundle, 0);
+    first.until_ended();
+    let end = first.seen.states.last().unwrap().spool_end;
+    first.peer.send(&ToSupervisor::Ack { to: end });
+    drop(first);
+    let mut second = Session::attach(&bundle, 0);
+    second.until("the state", |s| s.seen.states.iter().any(|state| state.spool_base == end && state.spool_end == end));
+    assert!(second.seen.records.is_empty());
+    second.release();
+}
+
+#[test]
 fn a_new_host_gets_the_rest_of_the_output() {
     let mut world = World::new();
     let bundle = world.bundle("t", vec![shell("i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done; sleep 60")], |_| ());

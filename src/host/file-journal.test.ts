@@ -60,6 +60,7 @@ test('what is damaged or has no entry is told apart', async (t) => {
   await journal.save(entryOf('good', 1));
   writeFileSync(join(dir, 'journal', 'cut.json'), '{"version":1,"assi');
   writeFileSync(join(dir, 'journal', 'good.json.new'), 'half');
+  writeFileSync(join(dir, 'journal', 'unborn.json.new'), 'half');
   mkdirSync(join(dir, 'tasks', 'stray'));
   mkdirSync(join(dir, 'tasks', 'good'));
   const contents = await journal.load();
@@ -70,6 +71,20 @@ test('what is damaged or has no entry is told apart', async (t) => {
   assert.deepEqual(contents.broken, ['cut']);
   assert.deepEqual(contents.strays, ['stray']);
   assert.deepEqual(readdirSync(join(dir, 'journal')).toSorted(), ['cut.json', 'good.json']);
+});
+
+test('an agent that is killed while it replaces an entry leaves the old one or the new one', async (t) => {
+  const dir = folder(t);
+  const journal = createFileJournal(dir);
+  await journal.load();
+  writeFileSync(join(dir, 'journal', 'a.json.new'), JSON.stringify(entryOf('a', 7)));
+  await journal.save(entryOf('b', 1));
+  writeFileSync(join(dir, 'journal', 'b.json.new'), JSON.stringify(entryOf('b', 2)));
+  const { entries } = await journal.load();
+  assert.deepEqual(
+    entries.map((entry) => `${entry.report.taskId} ${entry.report.seq}`).toSorted(),
+    ['a 7', 'b 1'],
+  );
 });
 
 test('a journal that cannot be written says so', async (t) => {

@@ -1,7 +1,10 @@
-/** The journal as files: DIR/journal/TASKID.json, each replaced whole. The tasks' directories are DIR/tasks/TASKID. */
-import { renameSync, writeFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+/**
+ * The journal as files: DIR/journal/TASKID.json, each replaced whole. While it is being replaced, TASKID.json.new may stand in for it. The
+ * tasks' directories are DIR/tasks/TASKID.
+ */
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { asFault, Fault } from '#base/fault.ts';
 import type { Journal, JournalContents, TaskEntry } from './journal.ts';
 
@@ -18,6 +21,8 @@ export function createFileJournal(dir: string): Journal {
     const path = join(entriesDir, `${entry.report.taskId}.json`);
     try {
       writeFileSync(`${path}.new`, JSON.stringify(entry), { mode: 0o600 });
+      // ext4 writes a file's data out before that replaces another (auto_da_alloc), which takes a millisecond: so nothing is replaced.
+      rmSync(path, { force: true });
       renameSync(`${path}.new`, path);
     } catch (error) {
       const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
@@ -66,8 +71,8 @@ export function createFileJournal(dir: string): Journal {
 async function readAll(entriesDir: string, tasksDir: string): Promise<JournalContents> {
   const contents: JournalContents = { entries: [], broken: [], strays: [] };
   const known = new Set<string>();
+  await takeNew(entriesDir);
   for (const name of await readdir(entriesDir)) {
-    if (name.endsWith('.new')) await rm(join(entriesDir, name), { force: true });
     if (!name.endsWith('.json')) continue;
     const taskId = name.slice(0, -'.json'.length);
     known.add(taskId);
@@ -77,6 +82,17 @@ async function readAll(entriesDir: string, tasksDir: string): Promise<JournalCon
   }
   for (const taskId of await readdir(tasksDir)) if (!known.has(taskId)) contents.strays.push(taskId);
   return contents;
+}
+
+/** What a killed agent had written and not yet put in its place: whole when the former entry is gone. */
+async function takeNew(entriesDir: string): Promise<void> {
+  const names = new Set(await readdir(entriesDir));
+  for (const name of names) {
+    if (!name.endsWith('.json.new')) continue;
+    const path = join(entriesDir, name.slice(0, -'.new'.length));
+    const entry = names.has(name.slice(0, -'.new'.length)) ? null : await readEntry(`${path}.new`, basename(path, '.json'));
+    await (entry === null ? rm(`${path}.new`, { force: true }) : rename(`${path}.new`, path));
+  }
 }
 
 /** null when it isn't whole, as after a power cut. */

@@ -46,7 +46,8 @@ async function stopEverything(context: Context): Promise<number> {
     const clusters = Map.groupBy(tasks, (one) => one.cluster);
     for (const [cluster, members] of clusters) {
       const rows = members.map((one) => one.task);
-      await stopAll(client, cluster, rows, 'berth was taken down');
+      const asked = rows.filter((task) => task.desired !== 'STOPPED');
+      await stopAll(client, cluster, asked, 'berth was taken down');
       await waitStopped(client, context, cluster, rows, progress);
     }
   });
@@ -60,8 +61,9 @@ async function everyTask(context: Context): Promise<{ cluster: string; task: Tas
   do {
     const page = await client.call('ecs', 'ListClusters', { nextToken });
     for (const cluster of page.clusterArns as string[]) {
-      const tasks = await listTasks(client, cluster, { stopped: false });
-      all.push(...tasks.map((task) => ({ cluster, task })));
+      // With those that are stopping: they have their time to end, too.
+      const tasks = await listTasks(client, cluster, { stopped: true });
+      all.push(...tasks.filter((task) => task.status !== 'STOPPED').map((task) => ({ cluster, task })));
     }
     nextToken = page.nextToken;
   } while (nextToken !== undefined);

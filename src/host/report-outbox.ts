@@ -45,6 +45,12 @@ export function createReportOutbox(deps: { clock: Clock; source: ReportSource; s
     }
   };
 
+  /** Not yet known to have arrived: it goes out now, and again from FIRST_RESEND_MS on. */
+  const send = (taskId: string) => {
+    dirty.add(taskId);
+    due.set(taskId, { atMs: clock.now() + FIRST_RESEND_MS, waitMs: FIRST_RESEND_MS });
+  };
+
   const schedule = () => {
     if (scheduled) return;
     scheduled = true;
@@ -53,12 +59,11 @@ export function createReportOutbox(deps: { clock: Clock; source: ReportSource; s
 
   return {
     changed(taskId) {
-      dirty.add(taskId);
-      due.set(taskId, { atMs: clock.now() + FIRST_RESEND_MS, waitMs: FIRST_RESEND_MS });
+      send(taskId);
       schedule();
     },
     linkUp() {
-      for (const id of source.ids()) dirty.add(id);
+      for (const id of source.ids()) send(id);
       schedule();
     },
     tick() {

@@ -26,6 +26,9 @@ export type Bed = {
   define(family: string, args: string[]): Promise<void>;
   runTasks(family: string, count: number): Promise<Task[]>;
   stopTasks(arns: string[]): Promise<void>;
+  /** Resolves once DescribeTasks says RUNNING, or STOPPED, of all of them. */
+  running(arns: string[], timeoutMs: number): Promise<void>;
+  stopped(arns: string[], timeoutMs: number): Promise<void>;
   /** First-instruction times (CLOCK_MONOTONIC, ns) of tasks, once all have said them; misses are left out after the time is up. */
   stamps(family: string, arns: string[], timeoutMs: number): Promise<Map<string, bigint>>;
   end(): Promise<void>;
@@ -62,6 +65,8 @@ export async function makeBed(): Promise<Bed> {
     stopTasks: async (arns) => {
       await Promise.all(arns.map((task) => ecs.send(new ecsSdk.StopTaskCommand({ task }))));
     },
+    running: (arns, timeoutMs) => untilAll(ecs, 'RUNNING', arns, timeoutMs),
+    stopped: (arns, timeoutMs) => untilAll(ecs, 'STOPPED', arns, timeoutMs),
     stamps: (family, arns, timeoutMs) => stamps(logs, family, arns, timeoutMs),
     async end() {
       ecs.destroy();
@@ -122,10 +127,26 @@ async function runTasks(ecs: ECSClient, subnets: string[], family: string, count
   return tasks;
 }
 
+async function untilAll(ecs: ECSClient, status: string, arns: string[], timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (let left = arns; left.length > 0;) {
+    const { tasks = [] } = await ecs.send(new ecsSdk.DescribeTasksCommand({ tasks: left.slice(0, 100) }));
+    const there = new Set(tasks.filter((task) => task.lastStatus === status).map((task) => task.taskArn));
+    left = left.filter((arn) => !there.has(arn));
+    if (left.length > 0 && Date.now() > deadline) throw new Error(`${left.length} tasks are not ${status} after ${timeoutMs} ms`);
+    if (left.length > 0) await pause();
+  }
+}
+
+const POLL_MS = 50;
+const pause = () => new Promise((resolve) => setTimeout(resolve, POLL_MS));
+
 async function stamps(logs: CloudWatchLogsClient, family: string, arns: string[], timeoutMs: number): Promise<Map<string, bigint>> {
   const found = new Map<string, bigint>();
   const deadline = Date.now() + timeoutMs;
   while (found.size < arns.length && Date.now() < deadline) {
+    // Waits first: a look at the logs in the very moment of the start would be measured with it.
+    await pause();
     for (const arn of arns) {
       if (found.has(arn)) continue;
       const logStreamName = `${family}/stamp/${arn.split('/').at(-1)}`;
@@ -135,7 +156,6 @@ async function stamps(logs: CloudWatchLogsClient, family: string, arns: string[]
       const message = answer?.events?.[0]?.message;
       if (message !== undefined) found.set(arn, BigInt(message.trim()));
     }
-    if (found.size < arns.length) await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return found;
 }

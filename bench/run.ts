@@ -1,11 +1,13 @@
 /** `npm run bench [NAME...]`: runs the benchmarks that PROMISES.md names, and exits 1 when a promise is missed. */
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import { makeBed } from './bed.ts';
 import { burst } from './burst.ts';
 import { idle } from './idle.ts';
 import { startLatency } from './start-latency.ts';
+import { teardown } from './teardown.ts';
 
-const benchmarks = { 'start-latency': startLatency, burst, idle };
+const benchmarks = { 'start-latency': startLatency, burst, teardown, idle };
+const load = () => `load ${loadavg()[0]?.toFixed(1)}`;
 const asked = process.argv.slice(2);
 for (const name of asked) {
   if (!(name in benchmarks)) {
@@ -16,9 +18,13 @@ for (const name of asked) {
 const bed = await makeBed();
 let holds = true;
 try {
-  console.log(`${cpus().length} cores, kernel ${release()}, docker ${bed.docker.version}, node ${process.version}`);
+  console.log(
+    `${cpus().length} cores, kernel ${release()}, docker ${bed.docker.version}, node ${process.version}, ${load()} before anything was measured`,
+  );
   for (const [name, benchmark] of Object.entries(benchmarks)) {
-    if (asked.length === 0 || asked.includes(name)) holds = (await benchmark(bed)) && holds;
+    if (asked.length > 0 && !asked.includes(name)) continue;
+    holds = (await benchmark(bed)) && holds;
+    console.log(`        after ${name}: ${load()} (others' work on the machine slows both sides, seldom by the same)`);
   }
 } finally {
   await bed.end();

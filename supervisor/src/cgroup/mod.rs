@@ -200,6 +200,42 @@ impl Cgroups {
         Ok(())
     }
 
+    /// Holds every process of the group still, and comes back when all are; Busy when that takes longer than `patience`.
+    pub fn freeze(&self, path: &str, patience: Duration) -> Result<(), Error> {
+        check_path(path)?;
+        let Some((file, frozen, _)) = self.freezer(path) else { return Err(Error::NoHierarchy) };
+        let until = Instant::now() + patience;
+        loop {
+            // The v1 freezer wants to be told again when a process could not be stopped at once.
+            write_file(&file, frozen).map_err(io_error("freeze by", &file))?;
+            let dir = file.parent().unwrap_or(&file);
+            let state = std::fs::read_to_string(dir.join("freezer.state")).unwrap_or_default();
+            if state.trim() == "FROZEN" || keyed(&dir.join("cgroup.events"), "frozen") == 1 {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(Error::Busy(file));
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+
+    /// Lets the group go on. One that is gone is fine.
+    pub fn thaw(&self, path: &str) -> Result<(), Error> {
+        check_path(path)?;
+        let Some((file, _, thawed)) = self.freezer(path) else { return Ok(()) };
+        match write_file(&file, thawed) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error("thaw by", &file)(e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The file that freezes a group, and what to write into it.
+    fn freezer(&self, path: &str) -> Option<(PathBuf, &'static str, &'static str)> {
+        let v2 = self.layout.unified(path).map(|dir| (dir.join("cgroup.freeze"), "1", "0"));
+        v2.or_else(|| self.layout.directory(path, Controller::Freezer).map(|dir| (dir.join("freezer.state"), "FROZEN", "THAWED")))
+    }
+
     /// Kills what is left in the group and removes it with all below it. Missing is fine.
     pub fn remove(&self, path: &str, patience: Duration) -> Result<(), Error> {
         check_path(path)?;

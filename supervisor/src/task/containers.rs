@@ -105,6 +105,11 @@ impl Container {
         self.process.is_some()
     }
 
+    /// Its process is still the supervisor's own, with all its rights.
+    pub fn is_in_making(&self) -> bool {
+        self.process.as_ref().is_some_and(|p| p.status.is_some())
+    }
+
     pub fn has_failed(&self) -> bool {
         self.failure.is_some()
     }
@@ -192,7 +197,7 @@ impl Container {
     /// Its first process has ended.
     pub fn exited(&mut self, wait_status: i32, setting: &Setting, index: usize, spool: &mut Spool) {
         let killed_before_start = self.stopping == Stopping::Killed && libc::WIFSIGNALED(wait_status);
-        let in_making = self.process.as_ref().is_some_and(|p| p.status.is_some());
+        let in_making = self.is_in_making();
         if in_making && killed_before_start {
             // Its silence doesn't mean that the command was started.
             if let Some(process) = &mut self.process {

@@ -18,8 +18,8 @@ use std::time::Duration;
 pub use clean::clean;
 pub use setup::start;
 
-use crate::cgroup::Cgroups;
-use crate::container::Setting;
+use crate::cgroup::{self, Cgroups};
+use crate::container::{self, Setting};
 use crate::protocol::{ContainerFailure, ContainerStage, FromSupervisor, SupervisorState, TaskBundle, TaskFailure, ToSupervisor};
 use crate::spool::Spool;
 use crate::{net, signals, sys};
@@ -46,6 +46,8 @@ pub struct Task {
     stopping: bool,
     /// PID 1 of the namespace that the containers share.
     shared_pids: Option<pause::Pause>,
+    /// Containers that stand still while one is being made.
+    held: Vec<usize>,
     /// Read and write end: the first containers' commands wait for its end of file while the network is being made.
     gate: Option<(OwnedFd, OwnedFd)>,
     seq: u64,
@@ -210,6 +212,7 @@ impl Task {
 
     /// Does all that can be done now. Gives the time of the monotonic clock when to look again without an event.
     fn advance(&mut self) -> Option<u64> {
+        self.let_go();
         loop {
             let next = if self.stopping { self.advance_stop() } else { self.advance_start() };
             // What failed or ended on the way may be the reason to stop.
@@ -229,6 +232,35 @@ impl Task {
         all_ended || pairs.into_iter().any(|(c, b)| b.essential && ended(c) || c.failed_by_dependency())
     }
 
+    /// Who may trace could take over a process of the same PID namespace that is about to become a container, and has all rights until
+    /// then. So where the PIDs are shared one container is made at a time, while the others stand still. False: not now.
+    fn hold_others(&mut self) -> Result<bool, cgroup::Error> {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        if self.shared_pids.is_none() || self.containers.len() == 1 {
+            return Ok(true);
+        }
+        if self.containers.iter().any(Container::is_in_making) {
+            return Ok(false);
+        }
+        for (index, _) in self.containers.iter().enumerate().filter(|(_, c)| c.is_alive()) {
+            self.held.push(index);
+            self.cgroups.freeze(&container::group(&self.bundle, index), PATIENCE)?;
+        }
+        Ok(true)
+    }
+
+    /// Lets go on what was held still, once no container is being made.
+    fn let_go(&mut self) {
+        if self.held.is_empty() || self.containers.iter().any(Container::is_in_making) {
+            return;
+        }
+        for index in std::mem::take(&mut self.held) {
+            if let Err(e) = self.cgroups.thaw(&container::group(&self.bundle, index)) {
+                self.complain("thaw", e.to_string());
+            }
+        }
+    }
+
     fn advance_start(&mut self) -> Option<u64> {
         let mut soonest: Option<u64> = None;
         let now = monotonic_ms();
@@ -238,13 +270,16 @@ impl Task {
             }
             let views: Vec<_> = self.containers.iter().map(Container::view).collect();
             match order::may_start(&self.bundle.containers, &views, index) {
-                Decision::Start => {
-                    let gate = self.gate.as_ref().map(|(read, write)| (read.as_fd(), write.as_fd()));
-                    let pid_namespace = self.shared_pids.as_ref().map(pause::Pause::namespace);
-                    let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace, gate };
-                    self.containers[index].spawn(&setting, index);
-                    self.state_is_due |= self.containers[index].has_failed();
-                }
+                Decision::Start => match self.hold_others() {
+                    Ok(false) => {}
+                    Err(e) => {
+                        let message = format!("cannot hold the task's other containers still: {e}");
+                        self.containers[index].fail(ContainerFailure { stage: ContainerStage::Create, message });
+                        self.let_go();
+                        self.state_is_due = true;
+                    }
+                    Ok(true) => self.spawn(index),
+                },
                 Decision::Fail(message) => {
                     self.containers[index].fail(ContainerFailure { stage: ContainerStage::Dependency, message });
                     self.state_is_due = true;
@@ -254,6 +289,16 @@ impl Task {
             }
         }
         soonest
+    }
+
+    fn spawn(&mut self, index: usize) {
+        let gate = self.gate.as_ref().map(|(read, write)| (read.as_fd(), write.as_fd()));
+        let pid_namespace = self.shared_pids.as_ref().map(pause::Pause::namespace);
+        let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace, gate };
+        self.containers[index].spawn(&setting, index);
+        self.state_is_due |= self.containers[index].has_failed();
+        // One that could not be made at all holds nobody up.
+        self.let_go();
     }
 
     fn advance_stop(&mut self) -> Option<u64> {

@@ -103,6 +103,7 @@ fn prepare(path: &Path, cgroups: Option<Cgroups>) -> Result<Task, WorkerError> {
         failure: None,
         stopping: false,
         shared_pids: None,
+        held: Vec::new(),
         gate: None,
         seq: 0,
         state_is_due: false,

@@ -206,6 +206,21 @@ fn who_may_trace_finds_nothing_of_the_machine() {
 }
 
 #[test]
+fn who_may_trace_meets_no_container_in_the_making() {
+    let mut world = World::new();
+    let inside = world.dir.join("layer");
+    let spy = format!("while :; do for p in /proc/[0-9]*; do [ -e $p/root{} ] && cat $p/comm; done; done", inside.display());
+    let mut specs = vec![with_ptrace(shell(&spy)).named("spy").with(|s| (s.essential, s.stop_timeout_ms) = (false, 10))];
+    for n in 0..10 {
+        let former = if n == 0 { "spy".to_string() } else { format!("c{}", n - 1) };
+        let condition = if n == 0 { Condition::Start } else { Condition::Complete };
+        specs.push(shell("sleep 0.05; echo ran").named(&format!("c{n}")).after(&former, condition).with(|s| s.essential = n == 9));
+    }
+    let seen = world.run_with("t", specs, |b| b.pid_mode = PidMode::Task);
+    assert_eq!(seen.lines(), ["ran"; 10]);
+}
+
+#[test]
 fn no_descriptor_leads_out() {
     let mut world = World::new();
     for n in 3..16 {

@@ -192,4 +192,6 @@ export const limits = {
   dnsConnections: 256,
   /** Addresses in one DNS answer: it must fit 512 bytes (RFC 1035, section 4.2.1). */
   dnsAnswers: 8,
+  /** How often log events past their retention are looked for. */
+  logSweepMs: 3600_000,
 } as const;

@@ -7,6 +7,7 @@ import type { Balancer } from '#balancer/types.ts';
 import { realClock } from '#base/clock.ts';
 import { asFault } from '#base/fault.ts';
 import { uuid } from '#base/ids.ts';
+import { limits } from '#base/limits.ts';
 import { createLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
 import { startControl } from '#control/index.ts';
@@ -21,6 +22,7 @@ import type { Gateway } from '#gateway/index.ts';
 import { ensureRegion } from '#intent/index.ts';
 import { listenUnix } from '#link/unix.ts';
 import { createLogs } from '#logs/index.ts';
+import type { Logs } from '#logs/types.ts';
 import { createSqliteStore } from '#store/index.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
@@ -73,7 +75,9 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   await gateway.listen({ host: settings.listen, port: settings.apiPort });
   log.info('ready', { listen: settings.listen, port: settings.apiPort });
   void warm(gateway);
+  const stopSweeping = sweepNowAndAgain(logs);
   return async () => {
+    stopSweeping();
     await gateway.close();
     await control.stop();
     await linkServer.close();
@@ -88,6 +92,17 @@ async function warm(gateway: Gateway): Promise<void> {
     // What fails here fails again in the first call, which tells its caller.
     await gateway.warm(service).catch((error: unknown) => log.warn('shapes', { service, reason: asFault(error).message }));
   }
+}
+
+/** Removes log events that are past their retention, hourly. Returns the way to stop. */
+function sweepNowAndAgain(logs: Logs): () => void {
+  const sweep = async (): Promise<void> => {
+    // The next hour tries again.
+    await logs.sweep().catch((error: unknown) => log.warn('logs.sweep', { reason: asFault(error).message }));
+    timer = clock.after(limits.logSweepMs, () => void sweep());
+  };
+  let timer = clock.after(limits.logSweepMs, () => void sweep());
+  return () => timer.cancel();
 }
 
 async function startBalancer(settings: InstanceConfig): Promise<Balancer> {

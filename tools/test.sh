@@ -50,6 +50,7 @@ esac
 if part setup 600 ./berth setup; then
   # npm scripts find Node 26 first.
   PATH=$(dirname "$(node_program)"):$PATH
+  part packages 400 node tools/test-packages.ts
   part unit 400 npm run --silent test:unit
   part supervisor 400 sh tools/test.sh cargo
   part e2e 600 npm run --silent test:e2e

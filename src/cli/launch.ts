@@ -81,13 +81,14 @@ export function exposedTcpPort(exposedPorts: string[]): number | null {
   return valid.length === 0 ? null : Math.min(...valid);
 }
 
-/** Registers, runs, waits and checks; undoes what it began when it is interrupted before the end. */
+/** Registers, runs, waits and checks; undoes what it began when it is interrupted before the end, and stops it when a part of it failed. */
 export async function launch(client: Client, context: Context, plan: Launch, platform: Answer): Promise<Launched> {
   const begun: Begun = { definitionArn: null, tasks: [], replaced: false };
   try {
     return await launchSteps(client, context, plan, platform, begun);
   } catch (error) {
     if (context.signal.aborted) await undo(context, plan, begun);
+    else if (error instanceof TaskFailure && !begun.replaced) await stopRest(client, context, plan, error.tasks);
     throw error;
   }
 }
@@ -251,6 +252,14 @@ export async function waitStopped(
 export async function pause(context: Context, ms: number): Promise<void> {
   if (!context.signal.aborted) await context.clock.sleep(ms);
   if (context.signal.aborted) throw new Fault('Cancelled', 'interrupted');
+}
+
+/** A run that failed leaves no part of itself running; what ran before it goes on. */
+async function stopRest(client: Client, context: Context, plan: Launch, tasks: TaskRow[]): Promise<void> {
+  const rest = tasks.filter((task) => task.status !== 'STOPPED');
+  if (rest.length === 0) return;
+  await stopAll(client, plan.cluster, rest, 'another task of the same berth run failed');
+  context.terminal.note(`The other ${rest.length === 1 ? 'task' : `${rest.length} tasks`} of this run will stop.`);
 }
 
 async function undo(context: Context, plan: Launch, begun: Begun): Promise<void> {

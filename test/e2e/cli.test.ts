@@ -1,6 +1,7 @@
 /** The command line, as a user meets it: from `up` to `down`, what it prints, what it exits with, and what it leaves. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, copyFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -8,6 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { startRegistry } from '../image/registries.ts';
 import { busyboxArchive, importBusybox, nginxArchive, tarOf } from './images.ts';
 import { leftBehind, machineState } from './machine-state.ts';
 import { installPackages } from './packages.ts';
@@ -55,6 +57,14 @@ const rows = (...args: string[]): Promise<Row[]> => json('ps', ...args);
 const refused = (ran: Ran, code: number, message: RegExp) => {
   assert.equal(ran.code, code, `${ran.stdout}\n${ran.stderr}`);
   assert.match(ran.stdout + ran.stderr, message);
+};
+
+const noKeys = { AWS_ENDPOINT_URL: '', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
+
+/** The command as a user without any rights, and without the keys unless they are given. */
+const nobody = (args: string[], env: Record<string, string> = noKeys) => {
+  const command = [join(root, 'berth'), '--state', platform.state, ...args];
+  return platform.command('setpriv', ['--reuid', '65534', '--regid', '65534', '--clear-groups', ...command], { env });
 };
 
 describe('the platform', () => {
@@ -105,20 +115,13 @@ describe('the platform', () => {
       const ran = await platform.berth(['up', '--state', state, '--port', String(port), '--endpoint-port', String(await freePort())]);
       refused(ran, 1, new RegExp(`${port}.*--port N`, 's'));
       assert.ok(!existsSync(join(state, 'control')));
+      assert.ok(!existsSync(`/run/berth/${createHash('sha256').update(state).digest('hex').slice(0, 6)}`));
     } finally {
       server.close();
     }
   });
 
   it('asks for root where it needs it', async () => {
-    const nobody = (args: string[]) =>
-      platform.command(
-        'setpriv',
-        ['--reuid', '65534', '--regid', '65534', '--clear-groups', join(root, 'berth'), '--state', platform.state, ...args],
-        {
-          env: { AWS_ENDPOINT_URL: '', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' },
-        },
-      );
     refused(await nobody(['up']), 5, /needs root/);
     refused(await nobody(['down']), 5, /needs root/);
     refused(await nobody(['env']), 5, /only root may read the keys/);
@@ -127,7 +130,7 @@ describe('the platform', () => {
 
   it('knows an instance that never was', async () => {
     const absent = ['--state', join(dir, 'absent')];
-    const env = { AWS_ENDPOINT_URL: '', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
+    const env = noKeys;
     refused(await platform.berth(['ps', ...absent], { env }), 3, /never started|berth up/);
     refused(await platform.berth(['status', ...absent], { env }), 3, /isn't running/);
     assert.ok(!existsSync(join(dir, 'absent')));
@@ -246,6 +249,12 @@ describe('an image in, an endpoint out', () => {
     assert.equal((await platform.ok(['logs', 'sized'])).trim(), 'one two-3');
   });
 
+  it('lets who has the keys but isn’t root use it, not take it down', async () => {
+    refused(await nobody(['ps', 'pair'], platform.env), 0, /pair .*RUNNING/);
+    refused(await nobody(['down'], platform.env), 5, /needs root/);
+    assert.equal((await rows('pair')).length, 2, 'who may not stop the platform stopped its tasks');
+  });
+
   it('forgets a name, and refuses while it runs', async () => {
     refused(await platform.berth(['rm', 'pair']), 1, /2 task\(s\) of 'pair' run/);
     assert.match(await platform.ok(['rm', 'pair', '--force']), /Forgot pair: 1 definition\(s\), its logs, stopped 2 task\(s\)/);
@@ -318,7 +327,35 @@ describe('a run that fails', () => {
   });
 });
 
+it('berth demo ends with a URL, and takes seconds when it is there already', async () => {
+  const url = new RegExp(`http://demo\\.localhost:${platform.endpointPort} +answers`);
+  assert.match(await platform.ok(['demo'], { timeoutMs: 120_000 }), url);
+  assert.match((await get('demo')).body, /nginx|berth/i);
+  const began = Date.now();
+  assert.match(await platform.ok(['demo']), url);
+  assert.ok(Date.now() - began < 5000, `the second demo took ${Date.now() - began} ms`);
+  await platform.ok(['stop', 'demo']);
+});
+
 describe('images', () => {
+  it('come from a registry, and a later start asks it no more', async () => {
+    installPackages({ '/usr/bin/skopeo': 'skopeo', '/usr/bin/docker-registry': 'docker-registry' });
+    const registry = await startRegistry(dir);
+    const ref = `${registry.host}/team/pulled:1`;
+    try {
+      const source = `oci-archive:${await busyboxArchive()}`;
+      const words = ['copy', '-q', '--insecure-policy', '--tmpdir', dir, '--dest-tls-verify=false', source, `docker://${ref}`];
+      assert.equal((await platform.command('skopeo', words)).code, 0);
+      await platform.ok(['run', 'pulled', '--image', ref, '--', 'echo', 'from afar']);
+    } finally {
+      await registry.close();
+    }
+    await platform.ok(['run', 'pulled', '--image', ref, '--', 'echo', 'from here']);
+    assert.equal((await platform.ok(['logs', 'pulled'])).trim(), 'from here');
+    refused(await platform.berth(['image', 'pull', ref]), 1, /CannotPullContainerError/);
+    await platform.ok(['image', 'rm', ref]);
+  });
+
   type Image = { refs: string[]; digest: string; usedBy: string[] };
   const list = (): Promise<Image[]> => json('image', 'ls');
 

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { CreateClusterCommand, paginateListTasks, RunTaskCommand } from '@aws-sdk/client-ecs';
@@ -337,14 +337,14 @@ function endpoint(name: string): Promise<string | undefined> {
   });
 }
 
-describe('the disk is full', () => {
+describe('the machine is full, or its disk', () => {
   const MIB = 1024 * 1024;
   let disk: string;
   let small: Platform;
   before(async () => {
     disk = mkdtempSync(join(tmpdir(), 'berth-e2e-disk-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=160m', 'none', disk]);
-    small = await startPlatform({ parent: disk });
+    small = await startPlatform({ parent: disk, upArgs: ['--strict-capacity'] });
   });
   after(async () => {
     try {
@@ -353,6 +353,30 @@ describe('the disk is full', () => {
       execFileSync('umount', ['-l', disk]);
       rmSync(disk, { recursive: true, force: true });
     }
+  });
+
+  it('as is the machine: with --strict-capacity it gives out no more than it has', async () => {
+    await importBusybox(small);
+    // Together one core more than there is, which without the option would only make the shares smaller.
+    const count = String(cpus().length + 1);
+    const ran = await small.berth([
+      'run',
+      'many',
+      '--image',
+      'busybox',
+      '--cpu',
+      '1',
+      '--memory',
+      '2GB',
+      '--count',
+      count,
+      '--',
+      'sleep',
+      '1000',
+    ]);
+    assert.equal(ran.code, 1);
+    assert.match(ran.stdout + ran.stderr, /Capacity is unavailable at this time/);
+    assert.deepEqual(JSON.parse(await small.ok(['ps', '--json'])), [], 'the others of a failed run go on');
   });
 
   it('is told, hangs nothing, and passes', async () => {

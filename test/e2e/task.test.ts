@@ -214,9 +214,11 @@ describe('containers of one task', () => {
 
   it('share a PID namespace when the definition says so', async () => {
     const look = 'readlink /proc/self/ns/pid; ls /proc | grep -qx "$$" && echo "as $$"';
-    const ended = await sdk.toEnd('pids', [script(look, { name: 'main' }), script(look, { name: 'other', essential: false })], {
-      pidMode: 'task',
-    });
+    const containers = [
+      script(look, { name: 'main', dependsOn: [{ containerName: 'other', condition: 'COMPLETE' }] }),
+      script(look, { name: 'other', essential: false }),
+    ];
+    const ended = await sdk.toEnd('pids', containers, { pidMode: 'task' });
     const [namespace, pid] = ended.printed['main'] ?? [];
     const [otherNamespace, otherPid] = ended.printed['other'] ?? [];
     assert.match(namespace ?? '', /^pid:/);

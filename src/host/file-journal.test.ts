@@ -81,10 +81,7 @@ test('an agent that is killed while it replaces an entry leaves the old one or t
   await journal.save(entryOf('b', 1));
   writeFileSync(join(dir, 'journal', 'b.json.new'), JSON.stringify(entryOf('b', 2)));
   const { entries } = await journal.load();
-  assert.deepEqual(
-    entries.map((entry) => `${entry.report.taskId} ${entry.report.seq}`).toSorted(),
-    ['a 7', 'b 1'],
-  );
+  assert.deepEqual(entries.map((entry) => `${entry.report.taskId} ${entry.report.seq}`).toSorted(), ['a 7', 'b 1']);
 });
 
 test('a journal that cannot be written says so', async (t) => {

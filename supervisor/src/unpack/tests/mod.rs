@@ -404,10 +404,9 @@ fn a_full_disk_is_told_apart() {
             let small = c"size=64k".as_ptr().cast();
             let blob = fs::read(&request.blob).unwrap();
             assert_eq!(libc::mount(c"tmpfs".as_ptr(), dir.as_ptr(), c"tmpfs".as_ptr(), 0, small), 0);
-            std::os::unix::fs::symlink("/proc/self/fd/9", place.dir.join("blob")).unwrap();
             let memory = libc::memfd_create(c"blob".as_ptr(), 0);
             assert_eq!(libc::write(memory, blob.as_ptr().cast(), blob.len()), blob.len() as isize);
-            assert_eq!(libc::dup2(memory, 9), 9);
+            std::os::unix::fs::symlink(format!("/proc/self/fd/{memory}"), place.dir.join("blob")).unwrap();
         }
         unpack(&request)
     })

@@ -55,7 +55,6 @@ pub struct Source {
 #[derive(Default)]
 pub struct Batch {
     bytes: Vec<u8>,
-    text_bytes: u64,
     first_flags: Option<usize>,
 }
 
@@ -63,7 +62,6 @@ impl Batch {
     /// Adds one record; its offset is filled in when the batch is written.
     pub fn add(&mut self, source: Source, time_ns: u64, continues: bool, text: &[&[u8]]) {
         let length: usize = text.iter().map(|t| t.len()).sum();
-        self.text_bytes += length as u64;
         self.bytes.reserve(LENGTH_BYTES + HEAD_BYTES + length);
         self.bytes.extend_from_slice(&((HEAD_BYTES + length) as u32).to_be_bytes());
         self.bytes.extend_from_slice(&[0; 8]);
@@ -78,6 +76,16 @@ impl Batch {
 
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    fn records(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &self.bytes[..];
+        std::iter::from_fn(move || {
+            let length = LENGTH_BYTES + be32(rest.get(..LENGTH_BYTES)?) as usize;
+            let (record, after) = rest.split_at_checked(length)?;
+            rest = after;
+            Some(record)
+        })
     }
 }
 
@@ -128,38 +136,39 @@ impl Spool {
         self.dropped_bytes
     }
 
-    /// Writes a batch of one source whole, or drops it whole (and counts it) when there is no room, here or on the disk. `gap` says
-    /// that something of this source was dropped before; it is kept up to date.
+    /// Writes a batch of one source. What doesn't fit, here or on the disk, is dropped from the first record on that has no room, and
+    /// counted. `gap` says that something of this source was dropped before; it is kept up to date.
     pub fn append(&mut self, mut batch: Batch, gap: &mut bool) {
-        if batch.is_empty() {
-            return;
-        }
-        let length = batch.bytes.len() as u64;
-        if self.end - self.base + length > self.capacity {
-            return self.drop_batch(&batch, gap);
-        }
-        let mut at = 0;
-        while at < batch.bytes.len() {
-            let offset = self.end + at as u64;
-            let length = be32(&batch.bytes[at..]) as usize;
-            batch.bytes[at + LENGTH_BYTES..at + LENGTH_BYTES + 8].copy_from_slice(&offset.to_be_bytes());
-            at += LENGTH_BYTES + length;
-        }
-        if let Some(flags) = batch.first_flags.filter(|_| *gap) {
+        let fits = self.place(&mut batch);
+        if let Some(flags) = batch.first_flags.filter(|at| *gap && *at < fits) {
             batch.bytes[flags] |= DROPPED;
         }
         let end = self.end;
-        if self.open().and_then(|file| file.write_all_at(&batch.bytes, end)).is_err() {
-            // What was written lies behind the end and is written over next time.
-            return self.drop_batch(&batch, gap);
+        if fits > 0 && self.open().and_then(|file| file.write_all_at(&batch.bytes[..fits], end)).is_ok() {
+            *gap = false;
+            self.end += fits as u64;
+            batch.bytes.drain(..fits);
         }
-        *gap = false;
-        self.end += length;
+        // After a failed write the bytes lie behind the end and are written over next time.
+        let dropped: usize = batch.records().map(|record| record.len() - LENGTH_BYTES - HEAD_BYTES).sum();
+        self.dropped_bytes += dropped as u64;
+        *gap |= !batch.is_empty();
     }
 
-    fn drop_batch(&mut self, batch: &Batch, gap: &mut bool) {
-        self.dropped_bytes += batch.text_bytes;
-        *gap = true;
+    /// Tells the records that have room where they will stand; gives how many bytes they are.
+    fn place(&self, batch: &mut Batch) -> usize {
+        let room = self.capacity - (self.end - self.base);
+        let mut at = 0;
+        while at < batch.bytes.len() {
+            let next = at + LENGTH_BYTES + be32(&batch.bytes[at..]) as usize;
+            if next as u64 > room {
+                break;
+            }
+            let offset = self.end + at as u64;
+            batch.bytes[at + LENGTH_BYTES..at + LENGTH_BYTES + 8].copy_from_slice(&offset.to_be_bytes());
+            at = next;
+        }
+        at
     }
 
     /// Frees everything below `to`.
@@ -281,6 +290,16 @@ mod tests {
         spool.append(one(b"c", false), &mut gap);
         assert!(!gap);
         assert_eq!(texts(&spool, 83), vec![(DROPPED, b"c".to_vec())]);
+
+        // Of a batch that is too large as a whole, what has room is kept.
+        let mut batch = Batch::default();
+        for text in [&b"dddddddddd"[..], b"eeeeeeeeee", &[b'f'; 60]] {
+            batch.add(Source { container: 0, stream: 1 }, 0, false, &[text]);
+        }
+        spool.append(batch, &mut gap);
+        assert!(gap);
+        assert_eq!(spool.dropped_bytes(), 120);
+        assert_eq!(texts(&spool, 107), vec![(0, vec![b'd'; 10]), (0, vec![b'e'; 10])]);
     }
 
     /// Any order of appends, acknowledgements and reads gives every record back once, in order, at steady offsets.

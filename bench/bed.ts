@@ -29,8 +29,11 @@ export type Bed = {
   /** Resolves once DescribeTasks says RUNNING, or STOPPED, of all of them. */
   running(arns: string[], timeoutMs: number): Promise<void>;
   stopped(arns: string[], timeoutMs: number): Promise<void>;
-  /** First-instruction times (CLOCK_MONOTONIC, ns) of tasks, once all have said them; misses are left out after the time is up. */
-  stamps(family: string, arns: string[], timeoutMs: number): Promise<Map<string, bigint>>;
+  /**
+   * First-instruction times (CLOCK_MONOTONIC, ns) of tasks, once all have said them; misses are left out after the time is up. `everyMs`:
+   * a look takes a call per task, which is our work and not the platform's: many tasks are looked at seldom.
+   */
+  stamps(family: string, arns: string[], timeoutMs: number, everyMs?: number): Promise<Map<string, bigint>>;
   end(): Promise<void>;
 };
 
@@ -67,7 +70,7 @@ export async function makeBed(): Promise<Bed> {
     },
     running: (arns, timeoutMs) => untilAll(ecs, 'RUNNING', arns, timeoutMs),
     stopped: (arns, timeoutMs) => untilAll(ecs, 'STOPPED', arns, timeoutMs),
-    stamps: (family, arns, timeoutMs) => stamps(logs, family, arns, timeoutMs),
+    stamps: (family, arns, timeoutMs, everyMs = POLL_MS) => stamps(logs, family, arns, timeoutMs, everyMs),
     async end() {
       ecs.destroy();
       logs.destroy();
@@ -134,19 +137,25 @@ async function untilAll(ecs: ECSClient, status: string, arns: string[], timeoutM
     const there = new Set(tasks.filter((task) => task.lastStatus === status).map((task) => task.taskArn));
     left = left.filter((arn) => !there.has(arn));
     if (left.length > 0 && Date.now() > deadline) throw new Error(`${left.length} tasks are not ${status} after ${timeoutMs} ms`);
-    if (left.length > 0) await pause();
+    if (left.length > 0) await pause(POLL_MS);
   }
 }
 
 const POLL_MS = 50;
-const pause = () => new Promise((resolve) => setTimeout(resolve, POLL_MS));
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function stamps(logs: CloudWatchLogsClient, family: string, arns: string[], timeoutMs: number): Promise<Map<string, bigint>> {
+async function stamps(
+  logs: CloudWatchLogsClient,
+  family: string,
+  arns: string[],
+  timeoutMs: number,
+  everyMs: number,
+): Promise<Map<string, bigint>> {
   const found = new Map<string, bigint>();
   const deadline = Date.now() + timeoutMs;
   while (found.size < arns.length && Date.now() < deadline) {
     // Waits first: a look at the logs in the very moment of the start would be measured with it.
-    await pause();
+    await pause(everyMs);
     for (const arn of arns) {
       if (found.has(arn)) continue;
       const logStreamName = `${family}/stamp/${arn.split('/').at(-1)}`;

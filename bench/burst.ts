@@ -6,6 +6,7 @@ import { report } from './promises.ts';
 const TASKS = 200;
 const CONTAINERS = 48;
 const WIDTH = 4;
+const LOOK_MS = 1000;
 
 export async function burst(bed: Bed): Promise<boolean> {
   await bed.define('burst', ['600']);
@@ -13,7 +14,7 @@ export async function burst(bed: Bed): Promise<boolean> {
   const before = process.hrtime.bigint();
   const calls = await Promise.all(Array.from({ length: TASKS / 10 }, () => bed.runTasks('burst', 10)));
   const arns = calls.flat().map((t) => t.taskArn ?? '');
-  const stamps = await bed.stamps('burst', arns, 120_000);
+  const stamps = await bed.stamps('burst', arns, 120_000, LOOK_MS);
   const last = [...stamps.values()].reduce((a, b) => (a > b ? a : b), before);
   const seconds = Number(last - before) / 1e9;
   await bed.stopTasks(arns);

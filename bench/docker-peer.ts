@@ -13,6 +13,8 @@ const DOCKER = '/usr/bin/docker';
 
 export type DockerPeer = {
   version: string;
+  /** Of the daemon; what belongs to it is in its mount namespace. */
+  pid: string;
   docker(args: string[]): Promise<string>;
   end(): Promise<void>;
 };
@@ -34,7 +36,7 @@ export async function startDocker(): Promise<DockerPeer> {
   };
   for (let waited = 0; ; waited++) {
     try {
-      return { version: await docker(['version', '--format', '{{.Server.Version}}']), docker, end };
+      return { version: await docker(['version', '--format', '{{.Server.Version}}']), pid: String(daemon.pid), docker, end };
     } catch (error) {
       if (waited < 100) await new Promise((resolve) => setTimeout(resolve, 200));
       else {

@@ -21,7 +21,7 @@ export async function teardown(bed: Bed): Promise<boolean> {
 async function teardownOnce(bed: Bed): Promise<number> {
   const calls = await Promise.all(Array.from({ length: TASKS / 10 }, () => bed.runTasks('teardown', 10)));
   const arns = calls.flat().map((t) => t.taskArn ?? '');
-  const started = await bed.stamps('teardown', arns, 60_000);
+  const started = await bed.stamps('teardown', arns, 60_000, 1000);
   if (started.size !== TASKS) throw new Error(`${TASKS - started.size} of ${TASKS} tasks did not start`);
   await bed.running(arns, 60_000);
   const before = process.hrtime.bigint();

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
+import type { Socket as DatagramSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -63,6 +65,24 @@ const ask = async (port: number, name: string, type?: string) => dnsPacket.decod
 const addresses = (packet: Packet) => (packet.answers ?? []).flatMap((answer) => (answer.type === 'A' ? [answer.data] : [])).toSorted();
 const rcode = (packet: Packet) => packet.rcode;
 
+/** The kernel chooses the port for TCP; for UDP it may be somebody else's, and then another one is tried. */
+async function bindBoth(tcp: Server, udp: DatagramSocket): Promise<number> {
+  for (let attempt = 0; ; attempt++) {
+    tcp.listen(0, '127.0.0.1');
+    await once(tcp, 'listening');
+    const { port } = tcp.address() as AddressInfo;
+    try {
+      udp.bind(port, '127.0.0.1');
+      await once(udp, 'listening');
+      return port;
+    } catch (error) {
+      if (attempt === 10) throw error;
+      tcp.close();
+      await once(tcp, 'close');
+    }
+  }
+}
+
 /** A DNS server that tells what it was asked, on UDP and TCP. */
 async function startUpstream(t: TestContext, answer: (packet: Packet) => Packet | undefined) {
   const asked: { id: number; name: string }[] = [];
@@ -73,25 +93,22 @@ async function startUpstream(t: TestContext, answer: (packet: Packet) => Packet 
     return response && dnsPacket.encode({ type: 'response', id: packet.id ?? 0, questions: packet.questions ?? [], ...response });
   };
   const udp = createSocket('udp4');
-  udp.on('message', (message, from) => {
-    const response = respond(message);
-    if (response !== undefined) udp.send(response, from.port, from.address);
-  });
-  udp.bind(0, '127.0.0.1');
-  await once(udp, 'listening');
-  const { port } = udp.address();
   const tcp = createServer((socket) => {
     readMessages(socket, (message) => {
       const response = respond(message);
       if (response !== undefined) socket.end(withLength(response));
     });
   });
-  tcp.listen(port, '127.0.0.1');
-  await once(tcp, 'listening');
+  udp.on('message', (message, from) => {
+    const response = respond(message);
+    if (response !== undefined) udp.send(response, from.port, from.address);
+  });
+  // Before anything is opened: what stays open would keep the whole process from ending.
   t.after(() => {
     udp.close();
     tcp.close();
   });
+  const port = await bindBoth(tcp, udp);
   return { asked, upstream: { address: '127.0.0.1', port } };
 }
 

@@ -28,10 +28,14 @@ export type Platform = {
   /** Takes it down, removes its state, and fails when anything of it is left on the machine. */
   end(): Promise<void>;
 };
+export type StartOptions = { upArgs?: string[]; parent?: string; isolation?: 'auto' | 'container' | 'gvisor' | 'microvm' };
 export type RunOptions = { timeoutMs?: number; env?: Record<string, string>; cwd?: string };
 
-/** `parent`: where the state directory is made (default: the temporary directory). */
-export async function startPlatform(options: { upArgs?: string[]; parent?: string } = {}): Promise<Platform> {
+/**
+ * `parent`: where the state directory is made (default: the temporary directory). `isolation`: what `auto` means there; `container` unless a
+ * test says otherwise, so that a test measures the same on a machine where a stronger kind works.
+ */
+export async function startPlatform(options: StartOptions = {}): Promise<Platform> {
   const state = await realpath(await mkdtemp(join(options.parent ?? tmpdir(), 'berth-e2e-')));
   const instance = createHash('sha256').update(state).digest('hex').slice(0, 6);
   const before = machineState(instance, state);
@@ -56,9 +60,9 @@ export async function startPlatform(options: { upArgs?: string[]; parent?: strin
     },
   };
   try {
-    await platform.ok(['up', '--port', String(apiPort), '--endpoint-port', String(endpointPort), ...(options.upArgs ?? [])], {
-      timeoutMs: 120_000,
-    });
+    const ports = ['--port', String(apiPort), '--endpoint-port', String(endpointPort)];
+    const args = ['up', ...ports, '--isolation', options.isolation ?? 'container', ...(options.upArgs ?? [])];
+    await platform.ok(args, { timeoutMs: 120_000 });
     platform.env = parseExports(await platform.ok(['env']));
   } catch (error) {
     const logs = await Promise.all(

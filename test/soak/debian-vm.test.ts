@@ -118,7 +118,7 @@ describe('a stock Debian 12 with kernel 6.1 and cgroup v2', () => {
     assert.match(said, /^SOAK cgroup cgroup2fs$/m);
   });
   it('runs the demo to a checked URL, twice', () => {
-    for (const name of ['setup', 'doctor', 'demo', 'again', 'ps', 'page']) assert.equal(step(name), 0, said.slice(-6000));
+    for (const name of ['setup', 'doctor', 'up', 'demo', 'again', 'ps', 'page']) assert.equal(step(name), 0, said.slice(-6000));
   });
   it('ends a task that takes more memory than it has', () => {
     for (const name of ['import', 'memory', 'ended']) assert.equal(step(name), 0);

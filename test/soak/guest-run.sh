@@ -18,6 +18,8 @@ step() {
 }
 step setup ./berth setup
 step doctor ./berth doctor
+# What is looked at here is the container sandbox, whatever else may work in a machine like this.
+step up ./berth up --isolation container
 step demo ./berth demo
 step again ./berth demo
 step ps ./berth ps --json

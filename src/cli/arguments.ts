@@ -13,6 +13,8 @@ export type Arguments = {
   has(option: string): boolean;
   text(option: string): string | undefined;
   list(option: string): string[];
+  /** One of the values. */
+  oneOf<const T extends string>(option: string, values: readonly T[]): T | undefined;
   /** A whole number within the bounds. */
   integer(option: string, bounds: { min: number; max: number }): number | undefined;
 };
@@ -89,6 +91,12 @@ function reader(command: Command, values: Map<string, string[]>, positionals: st
     has: (option) => values.has(option),
     text,
     list: (option) => values.get(option) ?? [],
+    oneOf(option, allowed) {
+      const given = text(option);
+      const value = allowed.find((candidate) => candidate === given);
+      if (given === undefined || value !== undefined) return value;
+      throw bad(`--${option} must be one of ${allowed.join(', ')}, not '${given}'`);
+    },
     integer(option, { min, max }) {
       const given = text(option);
       if (given === undefined) return undefined;

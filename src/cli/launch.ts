@@ -24,7 +24,8 @@ export type Launch = {
   command: string[] | null;
   entryPoint: string[] | null;
   count: number;
-  isolation: string;
+  /** null: what the cluster says, else what `up` says. */
+  isolation: string | null;
   cluster: string;
 };
 
@@ -161,7 +162,7 @@ function definitionInput(plan: Launch, platform: Answer): Record<string, unknown
 export const logGroup = (name: string): string => `/berth/${name}`;
 
 async function runTasks(client: Client, plan: Launch, platform: Answer, taskDefinition: string): Promise<TaskRow[]> {
-  const tags = [{ key: 'berth:isolation', value: plan.isolation }];
+  const tags = plan.isolation === null ? [] : [{ key: 'berth:isolation', value: plan.isolation }];
   if (plan.port !== null) tags.push({ key: 'berth:endpoint', value: plan.name }, { key: 'berth:port', value: String(plan.port) });
   const { subnetIds, securityGroupIds } = platform.network;
   const started: TaskRow[] = [];

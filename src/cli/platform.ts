@@ -12,9 +12,18 @@ export type UpOptions = {
   endpointPort?: number;
   strictCapacity?: boolean;
   isolation?: string;
+  accel?: string;
 };
 
-export type UpResult = { endpoint: string; endpointPort: number; state: string; already: boolean; notes: string[] };
+export type UpResult = {
+  endpoint: string;
+  endpointPort: number;
+  state: string;
+  already: boolean;
+  /** What a task gets that asks for no kind of sandbox; `kind` null when there is none. */
+  isolation: { kind: string | null; why: string };
+  notes: string[];
+};
 
 export type Check = {
   name: string;

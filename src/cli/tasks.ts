@@ -25,6 +25,8 @@ export type TaskRow = {
   memory: number;
   address: string;
   isolation: string;
+  /** Of a microvm: kvm or tcg; '' for the other kinds. */
+  accelerator: string;
   createdAt: number;
   startedAt: number | null;
   stoppedAt: number | null;
@@ -90,6 +92,7 @@ export function taskRow(task: Answer): TaskRow {
     memory: Number(task.memory ?? 0),
     address: details.find((detail) => detail.name === 'privateIPv4Address')?.value ?? '',
     isolation: attribute('berth.isolation'),
+    accelerator: attribute('berth.accelerator'),
     createdAt: milliseconds(task.createdAt) ?? 0,
     startedAt: milliseconds(task.startedAt),
     stoppedAt: milliseconds(task.stoppedAt),

@@ -29,12 +29,12 @@ const info: HostInfo = {
   cpuMillis: 4000,
   memoryBytes: 8192 * MIB,
   reserveBytes: 0,
-  isolation: [{ kind: 'container', works: true, reason: '' }],
+  isolation: [{ kind: 'container', works: true, reason: '', accelerator: null, auto: true }],
   strictCapacity: false,
   occupiedCidrs: [],
   cidrSeed: 0,
 };
-const usage = { freeMemoryBytes: 8192 * MIB, freeDiskBytes: 1e12, loadPercent: 0, tasks: 0 };
+const usage = { freeMemoryBytes: 8192 * MIB, freeDiskBytes: 1e12, loadPercent: 0, tasks: 0, sandboxes: [] };
 const log: LogTarget = { driver: 'awslogs', region: 'us-east-1', group: 'g', stream: 's', createGroup: false };
 
 type World = {

@@ -12,6 +12,7 @@ export function afterReport(observed: TaskObserved, report: TaskReport): TaskObs
     version: observed.version,
     connectivity: 'CONNECTED',
     isolation: report.isolation ?? observed.isolation,
+    accelerator: report.accelerator ?? observed.accelerator,
     connectivityAt: observed.connectivityAt ?? report.connectivityAt,
     pullStartedAt: observed.pullStartedAt ?? report.pullStartedAt,
     pullStoppedAt: observed.pullStoppedAt ?? report.pullStoppedAt,

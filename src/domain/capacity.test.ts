@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { createCapacity, isolationOn, pickHost, startingBytes } from './capacity.ts';
+import { createCapacity, pickHost, startingBytes } from './capacity.ts';
+import { isolationOn } from './isolation.ts';
 import type { HostInfo, HostRecord } from './records.ts';
 
 const GIB = 1024 ** 3;
@@ -14,14 +15,14 @@ function host(hostId: string, freeBytes: number, info: Partial<HostInfo> = {}): 
     revision: 1,
     status: 'CONNECTED',
     seenAt: now,
-    usage: { freeMemoryBytes: freeBytes, freeDiskBytes: GIB, loadPercent: 0, tasks: 0 },
+    usage: { freeMemoryBytes: freeBytes, freeDiskBytes: GIB, loadPercent: 0, tasks: 0, sandboxes: [] },
     info: {
       hostname: hostId,
       arch: 'amd64',
       cpuMillis: 2000,
       memoryBytes: 8 * GIB,
       reserveBytes: GIB,
-      isolation: [{ kind: 'container', works: true, reason: '' }],
+      isolation: [{ kind: 'container', works: true, reason: '', accelerator: null, auto: true }],
       strictCapacity: false,
       occupiedCidrs: [],
       cidrSeed: 0,
@@ -55,14 +56,27 @@ test('a task for another architecture fits nowhere', () => {
 test('auto takes the strongest kind that works', () => {
   const both = host('a', GIB, {
     isolation: [
-      { kind: 'container', works: true, reason: '' },
-      { kind: 'microvm', works: false, reason: 'no KVM' },
-      { kind: 'gvisor', works: true, reason: '' },
+      { kind: 'container', works: true, reason: '', accelerator: null, auto: true },
+      { kind: 'microvm', works: false, reason: 'no KVM', accelerator: null, auto: false },
+      { kind: 'gvisor', works: true, reason: '', accelerator: null, auto: true },
     ],
   });
   assert.equal(isolationOn(both, 'auto'), 'gvisor');
   assert.equal(isolationOn(both, 'container'), 'container');
   assert.equal(isolationOn(both, 'microvm'), undefined);
+});
+
+test('auto never becomes a kind that its host keeps for those who ask by name', () => {
+  const isolation: HostRecord['info']['isolation'] = [
+    { kind: 'microvm', works: true, reason: 'TCG', accelerator: 'tcg', auto: false },
+    { kind: 'container', works: true, reason: '', accelerator: null, auto: true },
+  ];
+  const slow = host('slow', 9 * GIB, { isolation });
+  assert.deepEqual(pickHost([slow], [], size, 'auto', now), { hostId: 'slow', isolation: 'container' });
+  assert.deepEqual(pickHost([slow], [], size, 'microvm', now), { hostId: 'slow', isolation: 'microvm' });
+  const only = host('only', 9 * GIB, { isolation: isolation.slice(0, 1) });
+  assert.deepEqual(pickHost([only], [], size, 'auto', now), { unavailable: 'isolation' });
+  assert.deepEqual(pickHost([only, host('small', 2 * GIB)], [], size, 'auto', now), { hostId: 'small', isolation: 'container' });
 });
 
 test('CPU is shared, unless capacity is strict', () => {

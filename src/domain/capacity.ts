@@ -2,6 +2,7 @@
  * Admission: does one more task fit, and where. A host normally admits by what is really used: its free memory less its reserve, less
  * what tasks placed a moment ago will still take; CPU is shared. A host with `strictCapacity` counts what was asked for instead.
  */
+import { isolationOn } from './isolation.ts';
 import type { HostRecord } from './records.ts';
 import type { IsolationKind, IsolationWish } from './task-spec.ts';
 
@@ -23,14 +24,6 @@ export type Capacity = {
 /** How long after its placement a task's memory may not show in its host's free memory yet. */
 const STARTING_MS = 10_000;
 const MIB = 1024 ** 2;
-/** Strongest first: what `auto` chooses. */
-const strongestFirst: readonly IsolationKind[] = ['microvm', 'gvisor', 'container'];
-
-/** The kind that a host would run this wish in: never a weaker one than was asked for; undefined when it has none. */
-export function isolationOn(host: HostRecord, wish: IsolationWish): IsolationKind | undefined {
-  const works = (kind: IsolationKind) => host.info.isolation.some((entry) => entry.kind === kind && entry.works);
-  return wish === 'auto' ? strongestFirst.find(works) : works(wish) ? wish : undefined;
-}
 
 /**
  * What a task will soon take that the host's free memory doesn't show yet. Most tasks use a small part of what they ask for, and the

@@ -1,5 +1,5 @@
 /** The records besides tasks. Desired and observed never share a column; the writers stand in ARCHITECTURE.md. */
-import type { IsolationKind } from './task-spec.ts';
+import type { Accelerator, IsolationKind } from './task-spec.ts';
 import type { Scope } from './scope.ts';
 import type { Tag } from './task.ts';
 
@@ -87,7 +87,7 @@ export type HostInfo = {
   memoryBytes: number;
   /** Never given out. */
   reserveBytes: number;
-  isolation: { kind: IsolationKind; works: boolean; reason: string }[];
+  isolation: IsolationInfo[];
   strictCapacity: boolean;
   /** IPv4 ranges (CIDR) that the machine itself uses or routes: no VPC may take them. */
   occupiedCidrs: string[];
@@ -95,7 +95,35 @@ export type HostInfo = {
   cidrSeed: number;
 };
 
-export type HostUsage = { freeMemoryBytes: number; freeDiskBytes: number; loadPercent: number; tasks: number };
+export type IsolationInfo = {
+  kind: IsolationKind;
+  /** Found by trying it. */
+  works: boolean;
+  reason: string;
+  /** What its virtual machines run on; null for the other kinds, and where none runs. */
+  accelerator: Accelerator | null;
+  /** Whether the wish `auto` may become it here. */
+  auto: boolean;
+};
+
+export type HostUsage = {
+  freeMemoryBytes: number;
+  freeDiskBytes: number;
+  loadPercent: number;
+  tasks: number;
+  /** What stands ready for tasks to come, of the kinds that keep such. */
+  sandboxes: SandboxPoolStatus[];
+};
+
+/** Sandboxes that were started ahead, and what they are started from. */
+export type SandboxPoolStatus = {
+  kind: IsolationKind;
+  /** How many could take a task now. */
+  ready: number;
+  /** What all of it takes of the host's memory, templates included. */
+  memoryBytes: number;
+  templates: number;
+};
 
 /** Access keys: `secret` is kept in a file of the control plane's, never in a row. */
 export type Principal = { account: string; arn: string; userId: string; accessKeyId: string };

@@ -19,6 +19,8 @@ export function containerSpec(change: Partial<ContainerSpec> = {}): ContainerSpe
     mounts: [],
     readOnlyRoot: false,
     capabilities: { add: [], drop: [] },
+    privileged: false,
+    devices: [],
     ulimits: [],
     initProcess: false,
     tmpfs: [],

@@ -1,6 +1,8 @@
 /** Tag rules (ECS API reference, "Tag"): at most 50, unique keys of 1-128 characters, values up to 256, `aws:` is AWS's own. */
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
+import { EXTENSIONS_TAG, parseExtensions } from './extensions.ts';
+import { ISOLATION_TAG, isolationWishes } from './isolation.ts';
 import { clip } from './names.ts';
 import type { Tag } from './task.ts';
 
@@ -31,6 +33,7 @@ export function assertTags(tags: readonly { key?: string | undefined; value?: st
         `Tag '${clip(key)}' contains invalid characters: letters, numbers, spaces and _ . : / = + - @ are allowed.`,
       );
     }
+    assertOwnTag(key, value);
     return { key, value };
   });
   if (new Set(checked.map((tag) => tag.key)).size !== checked.length) {
@@ -49,8 +52,15 @@ export function withoutTags(present: readonly Tag[], keys: readonly string[]): T
   return present.filter((tag) => !keys.includes(tag.key));
 }
 
-export function tagValue(tags: readonly Tag[], key: string): string | undefined {
-  return tags.find((tag) => tag.key === key)?.value;
+/** berth's own tags mean something: what can't be meant is refused when it is set, not when it is read. */
+function assertOwnTag(key: string, value: string): void {
+  if (key === EXTENSIONS_TAG) parseExtensions(value);
+  if (key === ISOLATION_TAG && !isolationWishes.some((wish) => wish === value)) {
+    throw new Fault(
+      'InvalidParameter',
+      `'${clip(value)}' is not a value of the tag ${ISOLATION_TAG}: use one of ${isolationWishes.join(', ')}.`,
+    );
+  }
 }
 
 function withinLimit(tags: Tag[]): Tag[] {

@@ -5,6 +5,8 @@
 
 export type IsolationKind = 'container' | 'gvisor' | 'microvm';
 export type IsolationWish = 'auto' | IsolationKind;
+/** What a virtual machine runs on: the processor (kvm), or a program that plays one (tcg): slow, for tests, and no security border. */
+export type Accelerator = 'kvm' | 'tcg';
 
 export type TaskSpec = {
   /** 1000 = one core. */
@@ -48,6 +50,10 @@ export type ContainerSpec = {
   mounts: { volume: string; path: string; readOnly: boolean }[];
   readOnlyRoot: boolean;
   capabilities: { add: string[]; drop: string[] };
+  /** All capabilities and devices, no seccomp, nothing masked. Only ever in a microvm, whose own kernel is the border. */
+  privileged: boolean;
+  /** Device nodes of the guest; `permissions`: some of r, w and m. Only ever in a microvm. */
+  devices: { hostPath: string; containerPath: string; permissions: string }[];
   ulimits: { name: string; soft: number; hard: number }[];
   /** A small init as the container's PID 1, which reaps and forwards signals. */
   initProcess: boolean;

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { invariant } from '#base/fault.ts';
 import type { Scope } from './scope.ts';
-import type { IsolationKind, TaskSpec } from './task-spec.ts';
+import type { Accelerator, IsolationKind, TaskSpec } from './task-spec.ts';
 
 /** AWS's states in their order (ECS developer guide, "Task lifecycle"). DELETED is only ever said of a record that is gone. */
 export const taskStatuses = [
@@ -98,6 +98,8 @@ export type TaskObserved = {
   version: number;
   connectivity: 'CONNECTED' | 'DISCONNECTED';
   isolation: IsolationKind | null;
+  /** Of a microvm: what it runs on. */
+  accelerator: Accelerator | null;
   connectivityAt: number | null;
   pullStartedAt: number | null;
   pullStoppedAt: number | null;
@@ -124,6 +126,7 @@ export function newTaskObserved(spec: TaskSpec): TaskObserved {
     version: 1,
     connectivity: 'CONNECTED',
     isolation: null,
+    accelerator: null,
     connectivityAt: null,
     pullStartedAt: null,
     pullStoppedAt: null,

@@ -4,6 +4,7 @@ import { asFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import { isolationInfo } from '#domain/isolation.ts';
 import type { HostInfo, HostUsage } from '#domain/records.ts';
 import type { IsolationWish } from '#domain/task-spec.ts';
 import type { Images } from '#image/types.ts';
@@ -12,14 +13,14 @@ import type { LinkClient } from '#link/client.ts';
 import { linkVersions } from '#link/protocol.ts';
 import type { FromControl, LinkDialer } from '#link/types.ts';
 import type { Network, VpcHandle } from '#network/types.ts';
-import type { SandboxDriver } from '#sandbox/driver.ts';
+import type { SandboxDriver, SandboxProbe } from '#sandbox/driver.ts';
 import type { Volumes } from '#volume/scratch.ts';
 import { environmentHook } from './hooks/environment.ts';
 import { imagesHook } from './hooks/images.ts';
 import { journalHook } from './hooks/journal.ts';
 import { logStreamsHook } from './hooks/log-streams.ts';
 import { networkHook } from './hooks/network.ts';
-import { createDrivers, sandboxHook } from './hooks/sandbox.ts';
+import { createDrivers, isolationOf, sandboxHook } from './hooks/sandbox.ts';
 import type { Drivers } from './hooks/sandbox.ts';
 import { volumesHook } from './hooks/volumes.ts';
 import type { Journal } from './journal.ts';
@@ -45,7 +46,7 @@ export type HostAgentDeps = {
   /** What the machine is (info.ts). Asked once, with what the drivers' probes said. */
   info(isolation: HostInfo['isolation']): Promise<HostInfo>;
   /** What of it is free now; asked for every heartbeat. */
-  usage(): Promise<Omit<HostUsage, 'tasks'>>;
+  usage(): Promise<Omit<HostUsage, 'tasks' | 'sandboxes'>>;
   /** Listeners for tasks on a VPC's uplink stand when it resolves; called for every task, so idempotent. */
   serveVpc(vpc: VpcHandle): Promise<void>;
   /** Names that the resolver answers in every task. */
@@ -74,9 +75,9 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   const uplink = createUplink();
   const tails = createTails();
   const slots = createSlots(limits.startsInFlight);
-  let drivers: Drivers = createDrivers([], new Map());
+  let drivers: Drivers = createDrivers([], []);
   let info: HostInfo;
-  let usage: HostUsage = { freeMemoryBytes: 0, freeDiskBytes: 0, loadPercent: 0, tasks: 0 };
+  let usage: HostUsage = { freeMemoryBytes: 0, freeDiskBytes: 0, loadPercent: 0, tasks: 0, sandboxes: [] };
   let link: LinkClient | undefined;
   let beat: Timer | undefined;
   let resend: Timer | undefined;
@@ -125,7 +126,8 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   const readUsage = async () => {
     const running = [...tasks.all()].filter((runner) => runner.entry.report.status !== 'STOPPED').length;
     try {
-      usage = { ...(await deps.usage()), tasks: running };
+      const sandboxes = deps.drivers.flatMap((driver) => driver.status?.() ?? []);
+      usage = { ...(await deps.usage()), tasks: running, sandboxes };
     } catch (error) {
       log.warn('host.usage', { reason: asFault(error).message });
     }
@@ -189,8 +191,9 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   return {
     async start() {
       const probes = await Promise.all(deps.drivers.map(async (driver) => [driver, await driver.probe()] as const));
-      drivers = createDrivers(deps.drivers, new Map(probes), options.auto);
-      info = await deps.info(isolationInfo(probes));
+      const isolation = isolationOfHost(probes, options.auto ?? 'auto');
+      drivers = createDrivers(deps.drivers, isolation);
+      info = await deps.info(isolation);
       const { entries, broken, strays } = await journal.load();
       await cleanStrays(deps, `${options.dir}/tasks`, [...strays, ...broken]);
       await deps.images.recover(entries.filter((entry) => entry.report.status !== 'STOPPED').map((entry) => entry.report.taskId));
@@ -213,9 +216,8 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   };
 }
 
-/** `fake` counts as every kind that the control plane may ask for. */
-function isolationInfo(probes: (readonly [SandboxDriver, { works: boolean; reason: string }])[]): HostInfo['isolation'] {
-  return probes.map(([driver, probe]) => ({ kind: driver.kind === 'fake' ? 'container' : driver.kind, ...probe }));
+function isolationOfHost(probes: (readonly [SandboxDriver, SandboxProbe])[], auto: IsolationWish): HostInfo['isolation'] {
+  return probes.map(([driver, probe]) => isolationInfo(isolationOf(driver), probe, auto));
 }
 
 /** What has no readable entry has no runner: whatever is left of it is killed and removed. */

@@ -15,6 +15,7 @@ function entryOf(id: string, seq: number): TaskEntry {
     seq,
     status: 'RUNNING',
     isolation: null,
+    accelerator: null,
     connectivityAt: null,
     pullStartedAt: null,
     pullStoppedAt: null,

@@ -32,7 +32,7 @@ export async function readHostInfo(input: HostInfoInput): Promise<HostInfo> {
 }
 
 /** `dir`: a directory on the file system that the tasks use. */
-export async function readHostUsage(dir: string): Promise<Omit<HostUsage, 'tasks'>> {
+export async function readHostUsage(dir: string): Promise<Omit<HostUsage, 'tasks' | 'sandboxes'>> {
   const [meminfo, disk] = await Promise.all([readFile('/proc/meminfo', 'utf8'), statfs(dir)]);
   return {
     freeMemoryBytes: memoryOf(meminfo, 'MemAvailable'),

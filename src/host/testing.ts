@@ -76,7 +76,7 @@ export function fakeHostInfo(change: Partial<HostInfo> = {}): HostInfo {
     cpuMillis: 8000,
     memoryBytes: 16 * 1024 ** 3,
     reserveBytes: 256 * 1024 ** 2,
-    isolation: [{ kind: 'container', works: true, reason: '' }],
+    isolation: [{ kind: 'container', works: true, reason: '', accelerator: null, auto: true }],
     strictCapacity: false,
     occupiedCidrs: [],
     cidrSeed: 1,

@@ -5,6 +5,7 @@ import { isFault, type FaultCode } from '#base/fault.ts';
 import { seededRandom } from '#base/random.ts';
 import { containsCidr, overlaps, parseCidr } from '#domain/cidr.ts';
 import type { HostRecord } from '#domain/records.ts';
+import { containerSpec } from '#domain/samples.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import { createSqliteStore } from '#store/index.ts';
 import type { Store } from '#store/types.ts';
@@ -52,14 +53,14 @@ async function addHost(freeBytes = 20 * GIB, occupiedCidrs: string[] = []): Prom
     key: { hostId: 'host-1' },
     status: 'CONNECTED',
     seenAt: clock.now(),
-    usage: { freeMemoryBytes: freeBytes, freeDiskBytes: GIB, loadPercent: 0, tasks: 0 },
+    usage: { freeMemoryBytes: freeBytes, freeDiskBytes: GIB, loadPercent: 0, tasks: 0, sandboxes: [] },
     info: {
       hostname: 'one',
       arch: 'amd64',
       cpuMillis: 2000,
       memoryBytes: 24 * GIB,
       reserveBytes: GIB,
-      isolation: [{ kind: 'container', works: true, reason: '' }],
+      isolation: [{ kind: 'container', works: true, reason: '', accelerator: null, auto: true }],
       strictCapacity: false,
       occupiedCidrs,
       cidrSeed: 7,
@@ -78,7 +79,7 @@ function spec(id: string): TaskSpec {
     pidMode: 'container',
     sysctls: {},
     volumes: [],
-    containers: [{ name: `c-${id.slice(0, 4)}` } as TaskSpec['containers'][number]],
+    containers: [containerSpec({ name: `c-${id.slice(0, 4)}` })],
   };
 }
 
@@ -321,6 +322,34 @@ describe('running tasks', () => {
     const [a, b] = await Promise.all([runTask(deps, scope, both), runTask(deps, scope, both)]);
     assert.deepEqual(a, b);
     assert.equal(await store.read((tx) => tx.tasks.count({})), 2);
+  });
+});
+
+describe('what goes beyond Fargate', () => {
+  const builds = { cluster: 'builds', spec: (id: string) => ({ ...spec(id), containers: [containerSpec({ privileged: true })] }) };
+  const switchedOn = [{ key: 'berth:extensions', value: 'privileged' }];
+
+  it('is refused whole where the cluster does not allow it, or the host has no microVM', async () => {
+    await addHost();
+    await createCluster(deps, scope, root, { ...emptyCluster, name: 'builds' });
+    const asked = await wish(builds);
+    await assert.rejects(runTask(deps, scope, asked), refusal('InvalidParameter', /the cluster 'builds' doesn't allow/));
+    await tagResource(deps, scope, { kind: 'cluster', name: 'builds' }, switchedOn);
+    await assert.rejects(runTask(deps, scope, asked), refusal('InvalidParameter', /only a microVM may have/));
+    assert.equal(await store.read((tx) => tx.tasks.count({ ...scope, cluster: 'builds' })), 0);
+  });
+
+  it('is bound to a microVM by name where that is what auto becomes', async () => {
+    await addHost();
+    await store.write(async (tx) => {
+      const [one] = await tx.hosts.list({});
+      assert.ok(one !== undefined);
+      const kvm = { kind: 'microvm' as const, works: true, reason: '', accelerator: 'kvm' as const, auto: true };
+      await tx.hosts.put({ ...one, info: { ...one.info, isolation: [kvm] } }, one.revision);
+    });
+    await createCluster(deps, scope, root, { ...emptyCluster, name: 'builds', tags: switchedOn });
+    const { tasks } = await runTask(deps, scope, await wish(builds));
+    assert.equal(tasks[0]?.desired.spec.isolation, 'microvm');
   });
 });
 

@@ -4,7 +4,9 @@ import { hexId } from '#base/ids.ts';
 import { createCapacity } from '#domain/capacity.ts';
 import type { Unavailable } from '#domain/capacity.ts';
 import { assertStrategy, divide } from '#domain/capacity-strategy.ts';
-import type { ClusterRecord, SubnetRecord } from '#domain/records.ts';
+import { withExtensions } from '#domain/extensions.ts';
+import { reasonsAgainst } from '#domain/isolation.ts';
+import type { ClusterRecord, HostRecord, SubnetRecord } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import { newTaskObserved } from '#domain/task.ts';
@@ -85,14 +87,15 @@ type Slot = Pick<TaskSlot, 'hostId' | 'subnetId' | 'cpuMillis' | 'memoryBytes' |
 
 async function placeAll(tx: WriteTx, deps: IntentDeps, scope: Scope, wish: RunTaskWish, setting: Setting): Promise<RunTaskResult> {
   const slots: Slot[] = await tx.tasks.slots();
-  const capacity = createCapacity(await tx.hosts.list({}), slots, setting.now);
+  const hosts = await tx.hosts.list({});
+  const capacity = createCapacity(hosts, slots, setting.now);
   const result: RunTaskResult = { tasks: [], failures: [] };
   for (let index = 0; index < wish.count; index++) {
     const id = hexId(deps.random);
-    const spec = wish.spec(id);
+    const spec = withExtensions(wish.spec(id), setting.cluster, hosts);
     const picked = capacity.pick(spec, spec.isolation);
     if ('unavailable' in picked) {
-      result.failures.push({ reason: CAPACITY_UNAVAILABLE, detail: detailOf(picked, spec) });
+      result.failures.push({ reason: CAPACITY_UNAVAILABLE, detail: detailOf(picked, spec, hosts) });
       continue;
     }
     const subnet = subnetWithRoom(setting.subnets, slots);
@@ -161,13 +164,16 @@ function carriers(cluster: ClusterRecord, wish: RunTaskWish): (string | null)[] 
   return divide(strategy, wish.count);
 }
 
-function detailOf(picked: Unavailable, spec: TaskSpec): string {
+function detailOf(picked: Unavailable, spec: TaskSpec, hosts: HostRecord[]): string {
   const asked = `${Math.round(spec.memoryBytes / 1024 ** 2)} MiB of memory and ${spec.cpuMillis} millicores`;
   switch (picked.unavailable) {
     case 'no-host':
       return 'No host is connected.';
-    case 'isolation':
-      return `No connected host runs ${spec.platform.arch} tasks with the isolation '${spec.isolation}'.`;
+    case 'isolation': {
+      const reasons = reasonsAgainst(hosts, spec.isolation);
+      const why = reasons === '' ? '' : ` (${reasons})`;
+      return `No connected host runs ${spec.platform.arch} tasks with the isolation '${spec.isolation}'${why}.`;
+    }
     case 'cpu':
       return `No host has CPU left for a task of ${asked}.`;
     case 'memory':

@@ -156,7 +156,7 @@ test('a lossy network loses and repeats about as often as it was told, by its se
     server.onConnection((c) => c.onMessage((m) => m.t === 'heartbeat' && got.push(m.usage.tasks)));
     const host = await network.dialer().dial();
     for (let tasks = 0; tasks < 1000; tasks++) {
-      host.send({ t: 'heartbeat', usage: { freeMemoryBytes: 0, freeDiskBytes: 0, loadPercent: 0, tasks } });
+      host.send({ t: 'heartbeat', usage: { freeMemoryBytes: 0, freeDiskBytes: 0, loadPercent: 0, tasks, sandboxes: [] } });
     }
     await time.advance(100);
     await server.close();

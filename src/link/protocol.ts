@@ -4,7 +4,7 @@
  */
 import type { ContainerObserved, Stop, TaskKey, TaskStatus } from '#domain/task.ts';
 import type { HostInfo, HostUsage } from '#domain/records.ts';
-import type { IsolationKind, TaskSpec } from '#domain/task-spec.ts';
+import type { Accelerator, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import type { Json } from '#base/fault.ts';
 
 /** Versions this code speaks; peers use the highest that both have. */
@@ -44,6 +44,7 @@ export type TaskReport = {
   seq: number;
   status: TaskStatus;
   isolation: IsolationKind | null;
+  accelerator: Accelerator | null;
   connectivityAt: number | null;
   pullStartedAt: number | null;
   pullStoppedAt: number | null;

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Fault } from '#base/fault.ts';
 import { formatCidr, vpcCandidates } from '#domain/cidr.ts';
 import { DEFAULT_ACCOUNT } from '#domain/scope.ts';
-import type { IsolationWish } from '#domain/task-spec.ts';
+import type { Accelerator, IsolationWish } from '#domain/task-spec.ts';
 import { DEFAULT_STATE, instanceId } from './paths.ts';
 
 export type InstanceConfig = {
@@ -16,6 +16,8 @@ export type InstanceConfig = {
   strictCapacity: boolean;
   /** What a task gets that asks for `auto`. */
   isolation: IsolationWish;
+  /** What microVMs run on; auto: KVM where it boots a guest, else software emulation. */
+  accel: 'auto' | Accelerator;
   account: string;
   /** Where the search for a VPC's address range begins (domain/cidr.ts, vpcCandidates). */
   cidrSeed: number;
@@ -32,6 +34,7 @@ export function defaultConfig(state: string): InstanceConfig {
     endpointPort: 8080,
     strictCapacity: false,
     isolation: 'auto',
+    accel: 'auto',
     account: DEFAULT_ACCOUNT,
     cidrSeed: state === DEFAULT_STATE ? AWS_DEFAULT_VPC : Number.parseInt(instanceId(state), 16),
   };

@@ -1,5 +1,5 @@
 /** The host agent: runs as root, takes assignments over the link and carries them out. Started by the keeper, it starts the kernel worker. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { realClock } from '#base/clock.ts';
 import { createLog } from '#base/log.ts';
@@ -76,15 +76,16 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       clock,
       random,
       log,
-      info: async (isolation) => ({
-        ...(await readHostInfo({
+      async info(isolation) {
+        writeFileSync(paths.isolation, `${JSON.stringify(isolation, null, 2)}\n`, { mode: 0o644 });
+        const info = await readHostInfo({
           isolation,
           strictCapacity: settings.strictCapacity,
           occupiedCidrs: readOccupiedRanges(paths.instance),
           instance: paths.instance,
-        })),
-        cidrSeed: settings.cidrSeed,
-      }),
+        });
+        return { ...info, cidrSeed: settings.cidrSeed };
+      },
       usage: () => readHostUsage(paths.host),
       async serveVpc(vpc) {
         await Promise.all([resolver.listen(vpc.hostIp), forward.listen(vpc.hostIp)]);

@@ -42,6 +42,8 @@ export function instancePaths(state: string) {
     apiSocket: join(run, 'link/api.sock'),
     workerSocket: join(run, 'worker.sock'),
     keeperPid: join(run, 'keeper.pid'),
+    /** What the host agent found when it tried each kind of sandbox: a list of IsolationInfo, for `berth doctor`. */
+    isolation: join(run, 'isolation.json'),
     /** Parent of every task's cgroups, below the root of each hierarchy. */
     cgroup: `berth-${instance}`,
   };

@@ -2,6 +2,7 @@
 import { createCapacity } from '#domain/capacity.ts';
 import type { Unavailable } from '#domain/capacity.ts';
 import { formatIp, nextFreeIp, parseCidr, parseIp } from '#domain/cidr.ts';
+import { reasonsAgainst } from '#domain/isolation.ts';
 import type { HostRecord, SubnetRecord } from '#domain/records.ts';
 import { attachmentIdOf } from '#domain/task.ts';
 import type { Stop, TaskObserved, TaskPlacement, TaskRecord } from '#domain/task.ts';
@@ -112,12 +113,9 @@ export function stoppedUnplaced(task: TaskRecord, now: number, stop: Stop | null
 function noHost(unavailable: Unavailable['unavailable'], task: TaskRecord, hosts: HostRecord[]): Stop {
   if (unavailable !== 'isolation') return { code: 'TaskFailedToStart', reason: CAPACITY_REASON };
   const wish = task.desired.spec.isolation;
-  const reasons = hosts
-    .filter((host) => host.status === 'CONNECTED')
-    .flatMap((host) => host.info.isolation.filter((entry) => (wish === 'auto' || entry.kind === wish) && !entry.works))
-    .map((entry) => `${entry.kind}: ${entry.reason}`);
+  const reasons = reasonsAgainst(hosts, wish);
   const kind = wish === 'auto' ? 'any sandbox' : `a ${wish} sandbox`;
-  const detail = reasons.length === 0 ? '' : ` (${[...new Set(reasons)].join('; ')})`;
+  const detail = reasons === '' ? '' : ` (${reasons})`;
   return { code: 'TaskFailedToStart', reason: `ResourceInitializationError: no host can run this task in ${kind}${detail}` };
 }
 

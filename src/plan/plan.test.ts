@@ -26,14 +26,14 @@ function host(hostId: string, change: Partial<HostRecord> = {}): HostRecord {
     memoryBytes: 4096 * MIB,
     reserveBytes: 512 * MIB,
     isolation: [
-      { kind: 'container' as const, works: true, reason: '' },
-      { kind: 'microvm' as const, works: false, reason: 'KVM boots no guest' },
+      { kind: 'container' as const, works: true, reason: '', accelerator: null, auto: true },
+      { kind: 'microvm' as const, works: false, reason: 'KVM boots no guest', accelerator: null, auto: false },
     ],
     strictCapacity: false,
     occupiedCidrs: [],
     cidrSeed: 0,
   };
-  const usage = { freeMemoryBytes: 4096 * MIB, freeDiskBytes: 1e10, loadPercent: 0, tasks: 0 };
+  const usage = { freeMemoryBytes: 4096 * MIB, freeDiskBytes: 1e10, loadPercent: 0, tasks: 0, sandboxes: [] };
   return { key: { hostId }, revision: 1, info, usage, status: 'CONNECTED', seenAt: 0, ...change };
 }
 
@@ -144,6 +144,20 @@ describe('placement', () => {
     const [move] = planPlacements(snapshot({ unplaced: [task('a', { spec, createdAt: 999 })] }), naming);
     assert.ok(move?.kind === 'stop');
     assert.match(move.observed.stop?.reason ?? '', /no host can run this task in a microvm sandbox \(microvm: KVM boots no guest\)/);
+  });
+
+  test('auto never goes to a kind that the host keeps for those who name it', () => {
+    const emulated = { kind: 'microvm' as const, works: true, reason: 'TCG', accelerator: 'tcg' as const, auto: false };
+    const only = host('h1');
+    only.info.isolation = [emulated];
+    const place = (isolation: 'auto' | 'microvm') => {
+      const spec = { ...taskDesired().spec, isolation };
+      return planPlacements(snapshot({ hosts: [only], unplaced: [task('a', { spec, createdAt: 999 })] }), naming)[0];
+    };
+    assert.equal(place('microvm')?.kind, 'place');
+    const refused = place('auto');
+    assert.ok(refused?.kind === 'stop');
+    assert.match(refused.observed.stop?.reason ?? '', /any sandbox \(microvm: only when asked for by name\)/);
   });
 
   test('a subnet that is gone ends the task', () => {

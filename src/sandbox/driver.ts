@@ -1,10 +1,15 @@
 /** The one interface of all sandbox kinds: `container`, `gvisor`, `microvm`, and `fake` for simulation. One conformance suite runs on all. */
-import type { IsolationKind, TaskSpec } from '#domain/task-spec.ts';
+import type { SandboxPoolStatus } from '#domain/records.ts';
+import type { Accelerator, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import type { PreparedImage } from '#image/types.ts';
 import type { ContainerState, TaskStats } from '#supervisor/protocol.ts';
 
+export type { SandboxPoolStatus } from '#domain/records.ts';
+
 export type SandboxPlan = {
   taskId: string;
+  /** What the task gets: of the driver that starts it. What only a microvm may have is never rendered for another kind. */
+  kind: IsolationKind;
   spec: TaskSpec;
   /** The task's directory on the host: the sandbox may use all of it but `journal.json`. */
   dir: string;
@@ -76,10 +81,15 @@ export type Sandbox = {
   detach(): void;
 };
 
+/** `accelerator`: of a microvm that works, what it runs on. The reason is shown to users, whether it works or not. */
+export type SandboxProbe = { works: boolean; reason: string; accelerator?: Accelerator };
+
 export type SandboxDriver = {
   kind: IsolationKind | 'fake';
   /** Whether this kind works here, by trying it. */
-  probe(): Promise<{ works: boolean; reason: string }>;
+  probe(): Promise<SandboxProbe>;
+  /** What stands ready for tasks to come; kinds that start from nothing have none. Costs nothing: asked for every heartbeat. */
+  status?(): SandboxPoolStatus;
   /** Makes the sandbox and starts its containers; resolves once its supervisor answers. Idempotent by task id. */
   start(plan: SandboxPlan, events: SandboxEvents): Promise<Sandbox>;
   /** Takes back a sandbox that a former host agent started; null when nothing of it is alive. `from`: first unacknowledged spool offset. */

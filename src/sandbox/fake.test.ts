@@ -26,6 +26,7 @@ sandboxConformance('fake', async () => {
     async plan(containers, change = {}) {
       return {
         taskId: hexId(random),
+        kind: 'container',
         spec: taskSpec({ containers, ...change }),
         dir: '/nowhere',
         network: { ip: '', mac: '', gatewayIp: '', gatewayMac: '', hostname: 'h', mtu: 1500, routerNetns: '', routerIf: '' },

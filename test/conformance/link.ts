@@ -38,7 +38,7 @@ async function connect(link: LinkUnderTest): Promise<Pair> {
   return { host, control: await arrived };
 }
 
-const usage = (tasks: number) => ({ freeMemoryBytes: 1, freeDiskBytes: 1, loadPercent: 0, tasks });
+const usage = (tasks: number) => ({ freeMemoryBytes: 1, freeDiskBytes: 1, loadPercent: 0, tasks, sandboxes: [] });
 
 function messages(pair: () => Pair): void {
   test('messages arrive whole and in order, both ways, also those that came before anybody listened', async () => {

@@ -92,6 +92,7 @@ export async function createRealHost(): Promise<RealHost> {
       const joined = { vpcId: VPC.id, vpcCidr: VPC.cidr, gatewayIp: VPC.gatewayIp, ip, mac, hostname: `ip-${ip.replaceAll('.', '-')}` };
       return {
         taskId,
+        kind: 'container' as const,
         spec,
         dir: taskDir,
         network: await network.taskNetwork(taskId, joined),

@@ -5,6 +5,7 @@ import type { Command, Context } from '../command.ts';
 import { ask, endpointUrl } from '../endpoint.ts';
 import { showFailure } from '../failure.ts';
 import { formatSeconds } from '../format.ts';
+import { isolationLine, isolationOf } from '../isolation.ts';
 import { launch, pullImage, TaskFailure } from '../launch.ts';
 import type { Launch } from '../launch.ts';
 import { listTasks } from '../tasks.ts';
@@ -60,13 +61,13 @@ async function runNginx(client: Client, context: Context, described: Answer): Pr
     command: null,
     entryPoint: null,
     count: 1,
-    isolation: 'auto',
+    isolation: null,
     cluster: 'default',
   };
   const defaults: [string, string][] = [
     ['size 0.25 vCPU, 512 MB', 'Fargate’s smallest; a web server needs no more'],
     ['port 80', 'what nginx listens on, in a network of its own: no clash with this machine'],
-    ['isolation auto', 'the strongest kind that works on this machine'],
+    isolationLine(await isolationOf(client, plan, described)),
     ['cluster default', 'exists in every region from the start'],
   ];
   for (const [what, why] of defaults) context.terminal.line(`  ${what.padEnd(24)}${context.terminal.style('dim', why)}`);

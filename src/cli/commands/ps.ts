@@ -58,12 +58,17 @@ function columns(now: number, url: (task: TaskRow) => string): Column<TaskRow>[]
     { title: 'IMAGE', value: (task) => task.containers.map((container) => container.image).join(','), shrinkTo: 16, drop: 3 },
     { title: 'STATUS', value: (task) => task.status, style: statusStyle },
     { title: 'SIZE', value: (task) => `${formatCpu(task.cpu)} ${formatMemory(task.memory)}`, drop: 1 },
-    { title: 'ISOLATION', value: (task) => task.isolation, optional: true, drop: 2 },
+    { title: 'ISOLATION', value: isolationCell, optional: true, drop: 2 },
     { title: 'ADDRESS', value: (task) => task.address },
     { title: 'AGE', value: (task) => formatAge(now - task.createdAt), align: 'right' },
     { title: 'URL', value: url, optional: true, style: () => 'cyan' },
     { title: 'ENDED', value: (task) => (task.status === 'STOPPED' ? endReason(task) : ''), optional: true, shrinkTo: 24 },
   ];
+}
+
+/** Emulation is said, since it is no security border. */
+function isolationCell(task: TaskRow): string {
+  return task.accelerator === 'tcg' ? `${task.isolation} (tcg)` : task.isolation;
 }
 
 function statusStyle(task: TaskRow): Style {

@@ -4,6 +4,8 @@ import type { Command, Context } from '../command.ts';
 import type { Arguments } from '../arguments.ts';
 import { splitWords } from '../arguments.ts';
 import type { Client } from '../client.ts';
+import { isolationLine, isolationOf, isolationWishes } from '../isolation.ts';
+import type { Isolation } from '../isolation.ts';
 import { exposedTcpPort, launch, pullImage, TaskFailure } from '../launch.ts';
 import type { Launch, Launched, PulledImage } from '../launch.ts';
 import { parseCpu, parseMemory, smallestSize } from '../sizes.ts';
@@ -34,7 +36,11 @@ export const run: Command = {
     { name: 'count', short: 'n', value: 'N', summary: `how many tasks (1 to ${RUN_MAX}, default: 1)` },
     { name: 'command', value: 'LINE', summary: 'command instead of the image’s own, split as a shell would; or put it after --' },
     { name: 'entrypoint', value: 'LINE', summary: 'entry point instead of the image’s own' },
-    { name: 'isolation', value: 'KIND', summary: 'auto, container, gvisor or microvm (default: auto, the strongest that works)' },
+    {
+      name: 'isolation',
+      value: 'KIND',
+      summary: 'auto, container, gvisor or microvm (default: the cluster’s, else auto: the strongest that works)',
+    },
     { name: 'check-tag', value: 'WHEN', summary: 'always: ask the registry whether the tag moved; if-missing (default): use what is here' },
     clusterOption,
     jsonOption,
@@ -56,7 +62,8 @@ export const run: Command = {
     try {
       const image = await pullImage(client, quiet, wish.image, wish.checkTag);
       const plan = { ...wish, port: wish.port ?? exposedTcpPort(image.exposedPorts) };
-      if (!args.has('json')) explain(args, context, plan, image);
+      const isolation = await isolationOf(client, plan, platform);
+      if (!args.has('json')) explain(args, context, plan, image, isolation);
       const launched = await launch(client, quiet, plan, platform);
       report(args, context, plan, launched);
       if (launched.finished && !args.has('json')) await showOutput(context, client, launched.tasks);
@@ -87,28 +94,25 @@ export function readWish(args: Arguments): Launch {
   return {
     name: checkName(args.positional('NAME') ?? nameOfImage(image)),
     image,
-    checkTag: oneOf(args, 'check-tag', ['if-missing', 'always'] as const) ?? 'if-missing',
+    checkTag: args.oneOf('check-tag', ['if-missing', 'always']) ?? 'if-missing',
     size: smallestSize(parseCpu(args.text('cpu') ?? String(DEFAULT_CPU)), parseMemory(args.text('memory') ?? String(DEFAULT_MEMORY))),
     port: args.integer('port', { min: 1, max: 65_535 }) ?? null,
     environment: parseEnvironment(args.list('env')),
     command,
     entryPoint: entryPoint === undefined ? null : splitWords(entryPoint),
     count: args.integer('count', { min: 1, max: RUN_MAX }) ?? 1,
-    isolation: oneOf(args, 'isolation', ['auto', 'container', 'gvisor', 'microvm'] as const) ?? 'auto',
+    isolation: args.oneOf('isolation', isolationWishes) ?? null,
     cluster: args.text('cluster') ?? 'default',
   };
 }
 
-function oneOf<const T extends string>(args: Arguments, option: string, values: readonly T[]): T | undefined {
-  const given = args.text(option);
-  if (given === undefined) return undefined;
-  const value = values.find((candidate) => candidate === given);
-  if (value !== undefined) return value;
-  throw new Fault('InvalidParameter', `--${option} must be one of ${values.join(', ')}, not '${given}'`, { details: { usage: true } });
-}
-
 /** The defaults that were taken, each with its reason. */
-export function explainDefaults(given: (option: string) => boolean, plan: Launch, image: PulledImage): [string, string][] {
+export function explainDefaults(
+  given: (option: string) => boolean,
+  plan: Launch,
+  image: PulledImage,
+  isolation: Isolation,
+): [string, string][] {
   const lines: [string, string][] = [];
   const size = `${formatCpu(plan.size.cpu)}, ${formatMemory(plan.size.memory)}`;
   if (!given('cpu') && !given('memory')) lines.push([`size ${size}`, 'Fargate’s smallest; --cpu and --memory give more']);
@@ -116,13 +120,13 @@ export function explainDefaults(given: (option: string) => boolean, plan: Launch
   if (!given('port') && plan.port !== null)
     lines.push([`port ${plan.port}`, `the image exposes ${image.exposedPorts.join(', ')}; --port names another`]);
   if (plan.port === null) lines.push(['no URL', 'the image exposes no port; --port N gives it one']);
-  if (!given('isolation')) lines.push(['isolation auto', 'the strongest kind that works on this machine; berth status lists them']);
+  lines.push(isolationLine(isolation));
   return lines;
 }
 
-function explain(args: Arguments, context: Context, plan: Launch, image: PulledImage): void {
+function explain(args: Arguments, context: Context, plan: Launch, image: PulledImage, isolation: Isolation): void {
   const { terminal } = context;
-  for (const [what, why] of explainDefaults((option) => args.has(option), plan, image)) {
+  for (const [what, why] of explainDefaults((option) => args.has(option), plan, image, isolation)) {
     terminal.line(`  ${what.padEnd(24)}${terminal.style('dim', why)}`);
   }
 }

@@ -3,6 +3,7 @@ import type { Answer } from '../client.ts';
 import { exitCodes, jsonOption } from '../command.ts';
 import type { Command, Context } from '../command.ts';
 import { formatBytes } from '../format.ts';
+import { describeKind, explainIsolation } from '../isolation.ts';
 import type { ProcessStatus } from '../platform.ts';
 
 export const status: Command = {
@@ -32,6 +33,12 @@ async function describe(context: Context): Promise<Answer> {
   }
 }
 
+/** What stands ready: `microvm: 4 ready from 1 template, 88 MiB`. */
+function describePool(pool: Answer): string {
+  const templates = pool.templates === 0 ? '' : ` from ${pool.templates} template${pool.templates === 1 ? '' : 's'}`;
+  return `${pool.kind}: ${pool.ready} ready${templates}, ${formatBytes(pool.memoryBytes)}`;
+}
+
 function show(context: Context, processes: ProcessStatus[], seen: Answer): void {
   const { terminal } = context;
   const row = (name: string, value: string) => terminal.line(`${terminal.style('dim', name.padEnd(12))}${value}`);
@@ -44,6 +51,8 @@ function show(context: Context, processes: ProcessStatus[], seen: Answer): void 
     terminal.line(`berth isn't running here. Start it: sudo ${context.self} up`);
     return;
   }
+  const isolation = explainIsolation('auto', seen.hosts, seen.platform.isolation);
+  row('isolation', `auto is ${isolation.kind ?? 'nothing'}  ${terminal.style('dim', isolation.why)}`);
   row('API', `${seen.platform.endpointUrl}  (account ${seen.platform.account}, berth ${seen.platform.version})`);
   row('URLs', `http://NAME.localhost:${seen.platform.endpoint.port}`);
   for (const host of seen.hosts) {
@@ -57,7 +66,8 @@ function show(context: Context, processes: ProcessStatus[], seen: Answer): void 
     for (const kind of info.isolation)
       row(
         '',
-        `${kind.works ? terminal.style('green', '✓') : terminal.style('dim', '–')} ${kind.kind.padEnd(10)} ${terminal.style('dim', kind.reason)}`,
+        `${kind.works ? terminal.style('green', '✓') : terminal.style('dim', '–')} ${kind.kind.padEnd(10)} ${terminal.style('dim', describeKind(kind))}`,
       );
+    for (const pool of usage.sandboxes ?? []) row('', `  ${describePool(pool)}`);
   }
 }

@@ -1,7 +1,7 @@
-import { Fault } from '#base/fault.ts';
 import { exitCodes, jsonOption } from '../command.ts';
 import type { Command } from '../command.ts';
 import type { Arguments } from '../arguments.ts';
+import { isolationWishes } from '../isolation.ts';
 import type { UpOptions } from '../platform.ts';
 
 export const up: Command = {
@@ -18,6 +18,7 @@ export const up: Command = {
     { name: 'strict-capacity', summary: 'admit tasks by what they ask for, not by what is really used' },
     { name: 'no-strict-capacity', summary: 'back to what is really used (the default)' },
     { name: 'isolation', value: 'KIND', summary: 'what “auto” means here: auto, container, gvisor, microvm (default: auto)' },
+    { name: 'accel', value: 'HOW', summary: 'what microVMs run on: auto, kvm, or tcg, which is slow and no border (default: auto)' },
     jsonOption,
   ],
   examples: [
@@ -41,6 +42,7 @@ export const up: Command = {
     terminal.line(
       `${terminal.style('bold', 'berth runs')}${result.already ? ' already' : ''}: API at ${result.endpoint}, URLs at http://NAME.localhost:${result.endpointPort}`,
     );
+    terminal.line(`Tasks run in: ${result.isolation.kind ?? 'nothing'}  ${terminal.style('dim', result.isolation.why)}`);
     for (const note of result.notes) terminal.line(terminal.style('yellow', note));
     terminal.line(`Next: ${context.self} run --image nginx    or    eval "$(${context.self} env)"`);
     return exitCodes.ok;
@@ -52,16 +54,13 @@ export function upOptions(args: Arguments): UpOptions {
   const port = args.integer('port', { min: 1, max: 65_535 });
   const endpointPort = args.integer('endpoint-port', { min: 1, max: 65_535 });
   const listen = args.text('listen');
-  const isolation = args.text('isolation');
-  if (isolation !== undefined && !['auto', 'container', 'gvisor', 'microvm'].includes(isolation)) {
-    throw new Fault('InvalidParameter', `--isolation must be auto, container, gvisor or microvm, not '${isolation}'`, {
-      details: { usage: true },
-    });
-  }
+  const isolation = args.oneOf('isolation', isolationWishes);
+  const accel = args.oneOf('accel', ['auto', 'kvm', 'tcg']);
   if (port !== undefined) options.port = port;
   if (endpointPort !== undefined) options.endpointPort = endpointPort;
   if (listen !== undefined) options.listen = listen;
   if (isolation !== undefined) options.isolation = isolation;
+  if (accel !== undefined) options.accel = accel;
   if (args.has('strict-capacity') || args.has('no-strict-capacity')) options.strictCapacity = args.has('strict-capacity');
   return options;
 }

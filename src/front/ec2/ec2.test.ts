@@ -41,7 +41,7 @@ before(async () => {
           occupiedCidrs: [],
           cidrSeed: 0,
         },
-        usage: { freeMemoryBytes: 1, freeDiskBytes: 1, loadPercent: 0, tasks: 0 },
+        usage: { freeMemoryBytes: 1, freeDiskBytes: 1, loadPercent: 0, tasks: 0, sandboxes: [] },
         status: 'CONNECTED',
         seenAt: 0,
       },

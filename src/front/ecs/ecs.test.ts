@@ -91,14 +91,14 @@ const host: Omit<HostRecord, 'revision'> = {
   key: { hostId: 'host-1' },
   status: 'CONNECTED',
   seenAt: 0,
-  usage: { freeMemoryBytes: 20 * GIB, freeDiskBytes: GIB, loadPercent: 0, tasks: 0 },
+  usage: { freeMemoryBytes: 20 * GIB, freeDiskBytes: GIB, loadPercent: 0, tasks: 0, sandboxes: [] },
   info: {
     hostname: 'one',
     arch: 'amd64',
     cpuMillis: 2000,
     memoryBytes: 24 * GIB,
     reserveBytes: GIB,
-    isolation: [{ kind: 'container', works: true, reason: '' }],
+    isolation: [{ kind: 'container', works: true, reason: '', accelerator: null, auto: true }],
     strictCapacity: false,
     occupiedCidrs: [],
     cidrSeed: 3,
@@ -271,6 +271,7 @@ describe('a task', () => {
     await observe(id, {
       status: 'STOPPED',
       isolation: 'container',
+      accelerator: null,
       startedAt: 1_700_000_000_000,
       stoppedAt: 1_700_000_001_500,
       stop: { code: 'EssentialContainerExited', reason: 'Essential container in task exited' },
@@ -370,6 +371,22 @@ describe('a task', () => {
       );
       return true;
     });
+  });
+
+  it('takes its isolation from the cluster, and says why that is not to be had', async () => {
+    const tags = [{ key: 'berth:isolation', value: 'gvisor' }];
+    await ecs.send(new CreateClusterCommand({ clusterName: 'walled', tags }));
+    const { tasks, failures } = await run({ cluster: 'walled' });
+    assert.deepEqual(tasks, []);
+    assert.match(failures?.[0]?.detail ?? '', /isolation 'gvisor'/);
+    const named = await run({ cluster: 'walled', tags: [{ key: 'berth:isolation', value: 'container' }] });
+    assert.equal(named.tasks?.length, 1);
+    const bad = [{ key: 'berth:isolation', value: 'vm' }];
+    const cluster = { resourceArn: arn('cluster/walled'), tags: bad };
+    await assert.rejects(ecs.send(new TagResourceCommand(cluster)), refused('InvalidParameterException', /use one of auto/));
+    await assert.rejects(ecs.send(new CreateClusterCommand({ clusterName: 'bad', tags: bad })), refused('InvalidParameterException'));
+    assert.deepEqual((await ecs.send(new ListTagsForResourceCommand({ resourceArn: cluster.resourceArn }))).tags, tags);
+    assert.deepEqual((await ecs.send(new DescribeClustersCommand({ clusters: ['bad'] }))).clusters, []);
   });
 
   it('that no host has room for is a failure, not an error', async () => {

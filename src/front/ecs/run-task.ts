@@ -42,7 +42,7 @@ async function prepare(deps: IntentDeps, input: RunTaskRequest, context: CallCon
     throw new Fault('InvalidParameter', 'Task definition does not support launch_type FARGATE.');
   }
   const token = input.clientToken === undefined ? null : { token: input.clientToken, paramsHash: paramsHash(input) };
-  return wishOf({ input, cluster, definition, token, region: context.region, arch });
+  return wishOf({ input, cluster: clusterRecord, definition, token, region: context.region, arch });
 }
 
 /** A conflict names the tasks of the first call by their ARNs. */

@@ -1,16 +1,21 @@
 /** The sandbox with the task's containers. */
 import type { Log } from '#base/log.ts';
 import { asFault, Fault, invariant } from '#base/fault.ts';
-import type { IsolationKind, IsolationWish } from '#domain/task-spec.ts';
+import { beyondFargate } from '#domain/extensions.ts';
+import { kindFor } from '#domain/isolation.ts';
+import type { HostInfo } from '#domain/records.ts';
+import type { Accelerator, IsolationKind } from '#domain/task-spec.ts';
 import type { SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
 import type { Hook, TaskRun } from '../run.ts';
 import type { Slots } from '../slots.ts';
 
 export type SandboxHookDeps = { drivers: Drivers; slots: Slots; log: Log };
 
+export type Choice = { driver: SandboxDriver; accelerator: Accelerator | null };
+
 export type Drivers = {
   /** The driver for a task: the kind it asks for, or the strongest that works here. Throws ResourceInitialization when there is none. */
-  choose(run: TaskRun): SandboxDriver;
+  choose(run: TaskRun): Choice;
   /** One that can clean up after a task that never came to have a kind. */
   any(): SandboxDriver | undefined;
 };
@@ -19,13 +24,15 @@ export function sandboxHook(deps: SandboxHookDeps): Hook {
   return {
     name: 'sandbox',
     async prepare(run) {
-      const driver = (run.driver = deps.drivers.choose(run));
-      run.update({ isolation: isolationOf(driver) });
-      const plan = planOf(run);
+      const { driver, accelerator } = deps.drivers.choose(run);
+      run.driver = driver;
+      run.update({ isolation: isolationOf(driver), accelerator });
+      const plan = planOf(run, isolationOf(driver));
       run.sandbox = await deps.slots.with(run.signal, () => driver.start(plan, run.events));
     },
     async recover(run) {
-      const driver = (run.driver = deps.drivers.choose(run));
+      const { driver } = deps.drivers.choose(run);
+      run.driver = driver;
       const names = run.spec.containers.map((container) => container.name);
       run.sandbox = await driver.recover(run.taskId, run.dir, names, run.entry.ackedOffset, run.events);
     },
@@ -49,10 +56,19 @@ export function isolationOf(driver: SandboxDriver): IsolationKind {
   return driver.kind === 'fake' ? 'container' : driver.kind;
 }
 
-function planOf(run: TaskRun): SandboxPlan {
+/** Throws ResourceInitialization for what only a microVM may have: the control plane has seen to it, and the host doesn't take its word. */
+function planOf(run: TaskRun, kind: IsolationKind): SandboxPlan {
   invariant(run.network !== null, 'the network comes before the sandbox');
+  const beyond = kind === 'microvm' ? undefined : beyondFargate(run.spec);
+  if (beyond !== undefined) {
+    throw new Fault(
+      'ResourceInitialization',
+      `ResourceInitializationError: ${beyond} is only for a microVM, and this task's sandbox is of the kind ${kind}`,
+    );
+  }
   return {
     taskId: run.taskId,
+    kind,
     spec: run.spec,
     dir: run.dir,
     network: run.network,
@@ -64,27 +80,19 @@ function planOf(run: TaskRun): SandboxPlan {
   };
 }
 
-const strongestFirst: IsolationKind[] = ['microvm', 'gvisor', 'container'];
-
-/** `works`: what each driver's probe said. */
-export function createDrivers(
-  drivers: SandboxDriver[],
-  works: ReadonlyMap<SandboxDriver, { works: boolean; reason: string }>,
-  /** What this host takes `auto` for. */
-  auto: IsolationWish = 'auto',
-): Drivers {
+/** `isolation`: what the drivers' probes said, and what this host takes `auto` for. */
+export function createDrivers(drivers: SandboxDriver[], isolation: HostInfo['isolation']): Drivers {
   return {
     any: () => drivers[0],
     choose(run) {
       const before = run.entry.report.isolation;
-      const wish = before ?? (run.spec.isolation === 'auto' ? auto : run.spec.isolation);
-      const kinds = wish === 'auto' ? strongestFirst : [wish];
-      for (const kind of kinds) {
-        const driver = drivers.find((one) => one.kind === kind || one.kind === 'fake');
-        // What was started with a driver must be ended with it, whether or not it would start today.
-        if (driver !== undefined && (before !== null || works.get(driver)?.works === true)) return driver;
-      }
-      const reasons = drivers.map((driver) => `${driver.kind}: ${works.get(driver)?.reason ?? 'not tried'}`).join('; ');
+      const wish = run.spec.isolation;
+      // What was started with a driver must be ended with it, whether or not it would start today.
+      const kind = before ?? kindFor(isolation, wish);
+      const driver = drivers.find((one) => one.kind === kind || one.kind === 'fake');
+      const accelerator = isolation.find((entry) => entry.kind === kind)?.accelerator ?? null;
+      if (driver !== undefined && kind !== undefined) return { driver, accelerator };
+      const reasons = isolation.map((entry) => `${entry.kind}: ${entry.reason}`).join('; ');
       throw new Fault(
         'ResourceInitialization',
         `ResourceInitializationError: this host can't isolate a task by "${wish}" (${reasons || 'it has no sandbox'})`,

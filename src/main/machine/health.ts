@@ -30,16 +30,22 @@ export async function waitReady(deps: Deps, progress: (detail: string) => void):
   }
 }
 
-/** One look: `ready`, or what it still waits for. */
-export async function look({ paths, config, clock }: Pick<Deps, 'paths' | 'config' | 'clock'>): Promise<string> {
+type Where = Pick<Deps, 'paths' | 'config' | 'clock'>;
+
+/** Hosts as DescribeHosts answers them. Throws a Fault while the API or its keys aren't there. */
+export async function hostsOf({ paths, config, clock }: Where): Promise<{ status: string }[]> {
   const endpoint = `http://${reachable(config.listen)}:${config.apiPort}`;
+  const { keys } = JSON.parse(readFileSync(paths.keys, 'utf8')) as { keys: { accessKeyId: string; secretAccessKey: string }[] };
+  const [credentials] = keys;
+  if (credentials === undefined) throw new Fault('Unavailable', `${paths.keys} has no key`);
+  const client = createClient({ endpoint, region: DEFAULT_REGION, credentials }, clock);
+  return (await client.call('berth', 'DescribeHosts', {})).hosts;
+}
+
+/** One look: `ready`, or what it still waits for. */
+export async function look(deps: Where): Promise<string> {
   try {
-    const { keys } = JSON.parse(readFileSync(paths.keys, 'utf8')) as { keys: { accessKeyId: string; secretAccessKey: string }[] };
-    const [credentials] = keys;
-    if (credentials === undefined) return 'waiting for the keys';
-    const client = createClient({ endpoint, region: DEFAULT_REGION, credentials }, clock);
-    const { hosts } = await client.call('berth', 'DescribeHosts', {});
-    return (hosts as { status: string }[]).some((host) => host.status === 'CONNECTED') ? 'ready' : 'waiting for the host agent';
+    return (await hostsOf(deps)).some((host) => host.status === 'CONNECTED') ? 'ready' : 'waiting for the host agent';
   } catch (error) {
     const fault = asFault(error);
     // Somebody else's program on our port, or keys of another instance: no use to wait, but the next look may find ours.

@@ -6,6 +6,7 @@ import { runChild } from '#base/child.ts';
 import { Fault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { UpOptions, UpResult } from '#cli/platform.ts';
+import { explainIsolation } from '#cli/isolation.ts';
 import type { Steps } from '#cli/steps.ts';
 import type { IsolationWish } from '#domain/task-spec.ts';
 import { defaultConfig, readConfig, writeConfig } from '../config.ts';
@@ -15,7 +16,7 @@ import type { InstancePaths } from '../paths.ts';
 import { findProgram } from './doctor.ts';
 import { stopKeeper } from './down.ts';
 import { haproxyAddresses } from '../haproxy-addresses.ts';
-import { look, waitReady } from './health.ts';
+import { hostsOf, look, waitReady } from './health.ts';
 import { keeperPid } from './keeper.ts';
 import { keeperSpec } from './keeper-spec.ts';
 import type { PlatformDeps } from './platform.ts';
@@ -29,11 +30,12 @@ export async function bringUp(deps: PlatformDeps, options: UpOptions, steps: Ste
   const { paths, clock, signal } = deps;
   const before = readConfig(paths.config) ?? defaultConfig(paths.state);
   const config = withOptions(before, options);
-  const result = (already: boolean): UpResult => ({
+  const result = async (already: boolean): Promise<UpResult> => ({
     endpoint: `http://${reachable(config.listen)}:${config.apiPort}`,
     endpointPort: config.endpointPort,
     state: paths.state,
     already,
+    isolation: explainIsolation('auto', await hostsOf({ paths, config, clock }), config.isolation),
     notes: notes(config),
   });
   if (keeperPid(paths) !== null) {
@@ -71,6 +73,7 @@ function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig
     endpointPort: options.endpointPort ?? config.endpointPort,
     strictCapacity: options.strictCapacity ?? config.strictCapacity,
     isolation: (options.isolation as IsolationWish | undefined) ?? config.isolation,
+    accel: (options.accel as InstanceConfig['accel'] | undefined) ?? config.accel,
   };
 }
 

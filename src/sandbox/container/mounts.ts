@@ -6,6 +6,8 @@ import type { OciMount } from './oci.ts';
 
 const SHM_BYTES = 64 * 1024 * 1024;
 
+const kernelFileSystems = ['/sys', '/sys/fs/cgroup'];
+
 const defaults: OciMount[] = [
   { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
   { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
@@ -37,6 +39,13 @@ export const maskedPaths = [
 ];
 
 export const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+/** A privileged container may write to sysfs and the control groups: they are those of its own virtual machine. */
+function defaultsOf(container: ContainerSpec): OciMount[] {
+  if (!container.privileged) return defaults;
+  const writable = (mount: OciMount) => ({ ...mount, options: mount.options.map((option) => (option === 'ro' ? 'rw' : option)) });
+  return defaults.map((mount) => (kernelFileSystems.includes(mount.destination) ? writable(mount) : mount));
+}
 
 export type MountSources = {
   /** Volume name -> directory on the host. */
@@ -80,5 +89,8 @@ export function mountsOf(container: ContainerSpec, sources: MountSources): OciMo
   // A definition's own mount replaces ours at the same place.
   const own = new Map([...files, ...tmpfs, ...volumes].map((mount) => [mount.destination, mount]));
   const depth = (mount: OciMount) => mount.destination.split('/').length;
-  return [...defaults.filter((mount) => !own.has(mount.destination)), ...[...own.values()].sort((a, b) => depth(a) - depth(b))];
+  return [
+    ...defaultsOf(container).filter((mount) => !own.has(mount.destination)),
+    ...[...own.values()].sort((a, b) => depth(a) - depth(b)),
+  ];
 }

@@ -35,7 +35,8 @@ export type OciConfig = {
       cpu?: { shares: number };
       pids?: { limit: number };
     };
-    seccomp: Seccomp;
+    /** None: every system call. */
+    seccomp?: Seccomp;
     maskedPaths: string[];
     readonlyPaths: string[];
   };

@@ -1,5 +1,6 @@
 /** What runs in a container: arguments, environment, user, limits. Rules as Docker's and ECS's. */
 import { Fault } from '#base/fault.ts';
+import { linuxCapabilities } from '#domain/linux-capabilities.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { ImageRunConfig } from '#image/types.ts';
 import type { OciProcess } from './oci.ts';
@@ -24,12 +25,16 @@ const defaultCapabilities = [
   'CAP_SYS_CHROOT',
 ];
 
-/** The container's capabilities, sorted: the default set less `drop` plus `add`; `ALL` drops all. */
+const everyCapability = linuxCapabilities.map((name) => `CAP_${name}`);
+
+/** The container's capabilities, sorted: the default set less `drop` plus `add`; `ALL` drops or adds all. A privileged one has all but `drop`. */
 export function capabilitiesOf(container: ContainerSpec): string[] {
   const full = (name: string) => (name.toUpperCase().startsWith('CAP_') ? name.toUpperCase() : `CAP_${name.toUpperCase()}`);
   const dropped = new Set(container.capabilities.drop.map(full));
-  const kept = dropped.has('CAP_ALL') ? [] : defaultCapabilities.filter((name) => !dropped.has(name));
-  return [...new Set([...kept, ...container.capabilities.add.map(full)])].sort();
+  const added = container.capabilities.add.map(full);
+  const all = container.privileged || added.includes('CAP_ALL');
+  const kept = dropped.has('CAP_ALL') && !all ? [] : (all ? everyCapability : defaultCapabilities).filter((name) => !dropped.has(name));
+  return [...new Set([...kept, ...added.filter((name) => name !== 'CAP_ALL')])].sort();
 }
 
 /**
@@ -88,6 +93,6 @@ export function processOf(
     cwd: container.workingDirectory || image.workingDir || '/',
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities, inheritable: [], ambient: [] },
     rlimits: rlimitsOf(container, context.nofile),
-    noNewPrivileges: true,
+    noNewPrivileges: !container.privileged,
   };
 }

@@ -7,7 +7,7 @@ import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
 import type { ImageRunConfig } from '#image/types.ts';
 import type { SandboxPlan } from '../driver.ts';
 import { bundleFiles, taskBundle } from './bundle.ts';
-import { argsOf, envOf } from './process.ts';
+import { argsOf, capabilitiesOf, envOf } from './process.ts';
 import { nofileOf } from './nofile.ts';
 import { render } from './render.ts';
 import { dockerSeccomp } from './seccomp.ts';
@@ -43,6 +43,7 @@ function plan(containers: ContainerSpec[], change: Partial<TaskSpec> = {}): Sand
   const prepared = { ref: 'docker.io/example/app:1', digest: 'sha256:0', layers: ['/images/b', '/images/a'], config: image };
   return {
     taskId: '0123456789abcdef0123456789abcdef',
+    kind: 'container',
     spec,
     dir: '/state/host/tasks/0123456789abcdef0123456789abcdef',
     network: {
@@ -103,6 +104,46 @@ test('a plain container renders as its golden file', () => {
 
 test('a container that sets everything renders as its golden file', () => {
   assert.deepEqual(asJson(render(plan([plain, full]), full, { root: '/state/rootfs', files: {}, nofile: 65_535 })), golden('full'));
+});
+
+const privileged = container({ privileged: true, labels: { team: 'build' }, capabilities: { add: [], drop: ['SYS_TIME'] } });
+const devices = [{ hostPath: '/dev/fuse', containerPath: '/dev/fuse', permissions: 'rwm' }];
+const extended = container({ devices, capabilities: { add: ['SYS_ADMIN'], drop: [] } });
+const context = { root: '/state/rootfs', files: {}, nofile: 65_535 };
+
+test('a privileged container in a microVM renders as its golden file', () => {
+  const config = render({ ...plan([privileged]), kind: 'microvm' }, privileged, context);
+  assert.deepEqual(asJson(config), golden('privileged'));
+});
+
+test('added capabilities and devices in a microVM render beside the usual confinement', () => {
+  const config = render({ ...plan([extended]), kind: 'microvm' }, extended, context);
+  const usual = render(plan([plain]), plain, context);
+  assert.ok(config.process.capabilities.bounding.includes('CAP_SYS_ADMIN'));
+  assert.deepEqual(JSON.parse(config.annotations['berth.devices'] ?? ''), devices);
+  assert.ok(config.process.noNewPrivileges && config.linux.seccomp !== undefined);
+  assert.deepEqual(
+    [config.mounts, config.linux.maskedPaths, config.linux.readonlyPaths],
+    [usual.mounts, usual.linux.maskedPaths, usual.linux.readonlyPaths],
+  );
+});
+
+test('nothing beyond Fargate is ever rendered for another kind of sandbox', () => {
+  for (const kind of ['container', 'gvisor'] as const) {
+    for (const one of [privileged, extended])
+      assert.throws(() => render({ ...plan([one]), kind }, one, context), /in a sandbox of the kind/);
+  }
+});
+
+test('a label never passes for an annotation that the supervisor acts on', () => {
+  const sly = container({ labels: { 'berth.devices': 'all', 'berth.user': '0:0', mine: 'x' }, user: '7' });
+  assert.deepEqual(render(plan([sly]), sly, context).annotations, { mine: 'x', 'berth.user': '7' });
+});
+
+test('ALL adds every capability that Linux has', () => {
+  assert.equal(capabilitiesOf(container({ capabilities: { add: ['ALL'], drop: [] } })).length, 41);
+  assert.ok(!capabilitiesOf(container({ capabilities: { add: ['ALL'], drop: ['SYS_TIME'] } })).includes('CAP_SYS_TIME'));
+  assert.deepEqual(capabilitiesOf(container({ capabilities: { add: ['KILL'], drop: ['ALL'] } })), ['CAP_KILL']);
 });
 
 test('a task renders as its golden file', () => {

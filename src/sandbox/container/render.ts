@@ -1,6 +1,7 @@
 /** Pure: a container of a plan as an OCI bundle's config.json (runtime-spec 1.1). Golden files stand beside this. */
-import { Fault } from '#base/fault.ts';
+import { Fault, invariant } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
+import { beyondFargate } from '#domain/extensions.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { PreparedImage } from '#image/types.ts';
 import type { SandboxPlan } from '../driver.ts';
@@ -32,6 +33,22 @@ const devices: OciDeviceRule[] = [
   { allow: true, type: 'c', major: 136, access: 'rwm' },
 ];
 
+/** A label must not pass for one of berth's own annotations, which the supervisor acts on. */
+function foreignLabels(container: ContainerSpec): Record<string, string> {
+  return Object.fromEntries(Object.entries(container.labels).filter(([name]) => !name.startsWith('berth.')));
+}
+
+const anyDevice: OciDeviceRule[] = [{ allow: true, access: 'rwm' }];
+
+/**
+ * `berth.devices`: the nodes that the supervisor makes beyond the usual six, since only it knows the guest's: `all`, or a JSON list of
+ * `{ hostPath, containerPath, permissions }`.
+ */
+function deviceAnnotation(container: ContainerSpec): Record<string, string> {
+  if (container.privileged) return { 'berth.devices': 'all' };
+  return container.devices.length === 0 ? {} : { 'berth.devices': JSON.stringify(container.devices) };
+}
+
 /** What a plan doesn't say: where its containers find what the driver wrote for them, and what the machine allows. */
 export type RenderContext = {
   /** Mount point of the container's root. */
@@ -53,7 +70,10 @@ export function imageOf(plan: SandboxPlan, container: ContainerSpec): PreparedIm
   return image;
 }
 
+/** Throws on an invariant when something that only a microVM may have stands in the plan of another kind. */
 export function render(plan: SandboxPlan, container: ContainerSpec, context: RenderContext): OciConfig {
+  const beyond = beyondFargate({ containers: [container] });
+  invariant(beyond === undefined || plan.kind === 'microvm', `${beyond} in a sandbox of the kind ${plan.kind}`);
   const image = imageOf(plan, container).config;
   const environment = plan.environment[container.name] ?? {};
   return {
@@ -62,11 +82,11 @@ export function render(plan: SandboxPlan, container: ContainerSpec, context: Ren
     root: { path: context.root, readonly: container.readOnlyRoot },
     hostname: plan.network.hostname,
     mounts: mountsOf(container, { volumes: plan.volumes, files: context.files }),
-    annotations: { ...container.labels, 'berth.user': userOf(container, image) },
+    annotations: { ...foreignLabels(container), ...deviceAnnotation(container), 'berth.user': userOf(container, image) },
     linux: {
       namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
       resources: {
-        devices,
+        devices: container.privileged ? anyDevice : devices,
         cpu: { shares: cpuSharesOf(container.cpuMillis) },
         pids: { limit: limits.taskPids },
         ...(container.memoryBytes === null
@@ -78,9 +98,9 @@ export function render(plan: SandboxPlan, container: ContainerSpec, context: Ren
               },
             }),
       },
-      seccomp: dockerSeccomp(plan.spec.platform.arch, capabilitiesOf(container)),
-      maskedPaths,
-      readonlyPaths,
+      ...(container.privileged ? {} : { seccomp: dockerSeccomp(plan.spec.platform.arch, capabilitiesOf(container)) }),
+      maskedPaths: container.privileged ? [] : maskedPaths,
+      readonlyPaths: container.privileged ? [] : readonlyPaths,
     },
   };
 }

@@ -1,13 +1,17 @@
 /** What Fargate asks of a task definition beyond what every one must be. Texts are AWS's where they are known. */
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from '@aws-sdk/client-ecs';
+import { hasExtension } from '#domain/extensions.ts';
 import { assertFargateSize } from '#domain/fargate-sizes.ts';
+import { linuxCapabilities } from '#domain/linux-capabilities.ts';
+import { clip } from '#domain/names.ts';
+import type { Tag } from '#domain/task.ts';
 import { assertAwsvpcContainers } from './network-rules.ts';
 import { isEmpty, refuse, refuseIf } from './refuse.ts';
 
 const FARGATE_NOFILE_MAX = 1_048_576;
 const WINDOWS_MIN_CPU = 1024;
 
-/** `cpu` and `memoryMib` as parsed from the definition. Throws ClientError. */
+/** `cpu` and `memoryMib` as parsed from the definition. Throws ClientError, or InvalidParameter for a tag that names no extension. */
 export function assertFargate(definition: RegisterTaskDefinitionRequest, cpu: number | undefined, memoryMib: number | undefined): void {
   refuseIf(definition.networkMode !== 'awsvpc', 'Fargate only supports network mode \u2018awsvpc\u2019.');
   if (cpu === undefined) throw refuse("Fargate requires that 'cpu' be defined at the task level.");
@@ -29,19 +33,52 @@ export function assertFargate(definition: RegisterTaskDefinitionRequest, cpu: nu
     unsupported(volume.fsxWindowsFileServerVolumeConfiguration, 'fsxWindowsFileServerVolumeConfiguration');
   }
   const containers = definition.containerDefinitions ?? [];
-  for (const container of containers) assertFargateContainer(container);
+  const extended = hasExtension(tagsOf(definition), 'privileged');
+  for (const container of containers) {
+    if (extended) assertExtended(container);
+    else assertUnprivileged(container);
+    assertFargateContainer(container);
+  }
   assertAwsvpcContainers(containers);
 }
 
-function assertFargateContainer(container: ContainerDefinition): void {
+/** The request's own, which are checked as tags later on. */
+function tagsOf(definition: RegisterTaskDefinitionRequest): Tag[] {
+  return (definition.tags ?? []).map(({ key = '', value = '' }) => ({ key, value }));
+}
+
+/** What Fargate never allows, and berth's extension `privileged` does. */
+function assertUnprivileged(container: ContainerDefinition): void {
   refuseIf(container.privileged === true, "Fargate requires that the 'privileged' setting be 'false'");
+  for (const capability of container.linuxParameters?.capabilities?.add ?? []) {
+    refuseIf(capability !== 'SYS_PTRACE', `${capability} is not allowed on Fargate.`);
+  }
+  unsupported(container.linuxParameters?.devices, 'devices');
+}
+
+const DEVICE_PATH = /^\/dev\/[A-Za-z0-9_./-]+$/;
+
+/** With the extension: it must still be something that the guest's kernel can have. */
+function assertExtended(container: ContainerDefinition): void {
+  const linux = container.linuxParameters;
+  for (const capability of linux?.capabilities?.add ?? []) {
+    refuseIf(capability !== 'ALL' && !linuxCapabilities.includes(capability), `'${clip(capability)}' is not a Linux capability.`);
+  }
+  for (const { hostPath = '', containerPath = hostPath, permissions = [] } of linux?.devices ?? []) {
+    for (const path of [hostPath, containerPath]) {
+      const outside = !DEVICE_PATH.test(path) || path.split('/').includes('..');
+      refuseIf(outside, `Invalid device '${clip(path)}': a device of a microVM's guest is named by its path below /dev.`);
+    }
+    const unknown = permissions.find((permission) => !['read', 'write', 'mknod'].includes(permission));
+    refuseIf(unknown !== undefined, `Invalid device permission '${clip(unknown ?? '')}': use read, write or mknod.`);
+  }
+}
+
+function assertFargateContainer(container: ContainerDefinition): void {
   unsupported(container.dockerSecurityOptions, 'dockerSecurityOptions');
   unsupported(container.credentialSpecs, 'credentialSpecs');
   const linux = container.linuxParameters;
-  for (const capability of linux?.capabilities?.add ?? []) {
-    refuseIf(capability !== 'SYS_PTRACE', `${capability} is not allowed on Fargate.`);
-  }
-  for (const field of ['devices', 'sharedMemorySize', 'maxSwap', 'swappiness'] as const) unsupported(linux?.[field], field);
+  for (const field of ['sharedMemorySize', 'maxSwap', 'swappiness'] as const) unsupported(linux?.[field], field);
   for (const requirement of container.resourceRequirements ?? []) {
     refuseIf(requirement.type === 'GPU', 'Tasks using the Fargate launch type do not support GPU resource requirements');
     unsupported(requirement.type, `resourceRequirements of type ${requirement.type}`);

@@ -234,6 +234,40 @@ describe('what RegisterTaskDefinition refuses', () => {
   });
 });
 
+describe('the extension privileged, named by a tag', () => {
+  const extended = (fields: Partial<ContainerDefinition>, value = 'privileged') => ({
+    ...container(fields),
+    tags: [{ key: 'berth:extensions', value }],
+  });
+  const device = (fields: object) => extended({ linuxParameters: { devices: [{ hostPath: '/dev/fuse', ...fields }] } });
+
+  it('lets in what Fargate refuses, and stays compatible with Fargate', () => {
+    for (const definition of [
+      extended({ privileged: true }),
+      extended({ linuxParameters: { capabilities: { add: ['NET_ADMIN', 'ALL'] } } }),
+      device({ containerPath: '/dev/fuse', permissions: ['read', 'write', 'mknod'] }),
+    ]) {
+      assert.deepEqual(validateDefinition(definition).compatibilities, ['EC2', 'FARGATE']);
+      assert.throws(() => validateDefinition({ ...definition, tags: [] }), /Fargate/);
+      assert.throws(() => validateDefinition({ ...definition, tags: [{ key: 'berth:extensions', value: '' }] }), /Fargate/);
+    }
+  });
+
+  it('lets in nothing else', () => {
+    const cases: [RegisterTaskDefinitionRequest, RegExp][] = [
+      [extended({ privileged: true, dockerSecurityOptions: ['x'] }), /do not support dockerSecurityOptions/],
+      [extended({ linuxParameters: { sharedMemorySize: 64 } }), /do not support sharedMemorySize/],
+      [extended({ linuxParameters: { capabilities: { add: ['FLY'] } } }), /'FLY' is not a Linux capability/],
+      [device({ hostPath: '/etc/shadow' }), /Invalid device '\/etc\/shadow'/],
+      [device({ hostPath: '/dev/../etc/shadow' }), /Invalid device/],
+      [device({ containerPath: '/etc/passwd' }), /Invalid device '\/etc\/passwd'/],
+      [device({ permissions: ['execute'] }), /Invalid device permission 'execute'/],
+      [extended({ privileged: true }, 'gpu'), /'gpu' is not an extension/],
+    ];
+    for (const [definition, text] of cases) assert.throws(() => validateDefinition(definition), text);
+  });
+});
+
 describe('the 74 sizes of Fargate', () => {
   it('are 74', () =>
     assert.equal(

@@ -101,13 +101,15 @@ function attachmentStatus(task: TaskRecord): string {
   return task.observed.status === 'DEPROVISIONING' ? 'DETACHING' : 'ATTACHED';
 }
 
-/** `berth.isolation` says what the task really runs in. */
+/** `berth.isolation` says what the task really runs in, `berth.accelerator` what its virtual machine runs on. */
 function attributesOf(task: TaskRecord): Task['attributes'] {
   const architecture = task.desired.spec.platform.arch === 'arm64' ? 'arm64' : 'x86_64';
-  const { isolation } = task.observed;
+  const { isolation, accelerator } = task.observed;
   return [
     { name: 'ecs.cpu-architecture', value: architecture },
     ...(isolation === null ? [] : [{ name: 'berth.isolation', value: isolation }]),
+    // Rows of a former version have none.
+    ...(accelerator ? [{ name: 'berth.accelerator', value: accelerator }] : []),
   ];
 }
 

@@ -1,20 +1,22 @@
 /** A checked RunTask call and its task definition -> the wish that intent commits. */
 import type { RunTaskRequest, TaskDefinition, TaskOverride } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
+import { beyondFargate, EXTENSIONS_TAG, hasExtension } from '#domain/extensions.ts';
 import { LARGE_TASK_CPU } from '#domain/fargate-sizes.ts';
-import type { TaskDefinitionRecord } from '#domain/records.ts';
+import { isolationWish } from '#domain/isolation.ts';
+import type { ClusterRecord, TaskDefinitionRecord } from '#domain/records.ts';
 import { assertTags, mergeTags } from '#domain/tags.ts';
+import type { TaskSpec } from '#domain/task-spec.ts';
 import type { Tag } from '#domain/task.ts';
 import type { RunTaskWish } from '#intent/index.ts';
 import type { TaskFront } from './describe-task.ts';
-import { isolationWish } from './isolation.ts';
 import { PLATFORM_VERSION } from './run-task-input.ts';
 import { taskSize } from './task-size.ts';
 import { toTaskSpec } from './to-task-spec.ts';
 
 type Source = {
   input: RunTaskRequest;
-  cluster: string;
+  cluster: ClusterRecord;
   definition: TaskDefinitionRecord;
   token: RunTaskWish['token'];
   region: string;
@@ -29,15 +31,15 @@ export function wishOf(source: Source): RunTaskWish {
   const definition = record.definition as TaskDefinition;
   const overrides = input.overrides ?? {};
   const callTags = assertTags(input.tags ?? []);
-  const isolation = isolationWish(callTags, record.tags);
+  const isolation = isolationWish(callTags, record.tags, source.cluster.tags);
   const version = input.platformVersion ?? 'LATEST';
   assertPlatform(version, definition, overrides);
   return {
-    cluster: source.cluster,
+    cluster: source.cluster.key.name,
     count: input.count ?? 1,
     family: record.key.family,
     revision: record.key.taskRevision,
-    spec: (taskId) => toTaskSpec({ definition, overrides, taskId, isolation, region, arch }),
+    spec: (taskId) => optedIn(record, toTaskSpec({ definition, overrides, taskId, isolation, region, arch })),
     network: networkOf(input),
     launchType: input.launchType ?? null,
     strategy: input.capacityProviderStrategy ?? [],
@@ -67,6 +69,16 @@ function assertPlatform(version: string, definition: TaskDefinition, overrides: 
   );
 }
 
+/** A definition that was allowed more by its tag keeps it only with the tag. */
+function optedIn(record: TaskDefinitionRecord, spec: TaskSpec): TaskSpec {
+  const wish = beyondFargate(spec);
+  if (wish === undefined || hasExtension(record.tags, 'privileged')) return spec;
+  throw new Fault(
+    'InvalidParameter',
+    `The task definition asks for ${wish}, but no longer has the tag ${EXTENSIONS_TAG} with 'privileged', which allowed that.`,
+  );
+}
+
 function networkOf(input: RunTaskRequest): RunTaskWish['network'] {
   const vpc = input.networkConfiguration?.awsvpcConfiguration;
   if (vpc === undefined) {
@@ -82,7 +94,9 @@ function networkOf(input: RunTaskRequest): RunTaskWish['network'] {
 /** The call's own go before those of the definition; ECS's managed tag comes on top. */
 function tagsOf(source: Source, callTags: Tag[]): Tag[] {
   const propagated = source.input.propagateTags === 'TASK_DEFINITION' ? mergeTags(source.definition.tags, callTags) : callTags;
-  return source.input.enableECSManagedTags === true ? [...propagated, { key: 'aws:ecs:clusterName', value: source.cluster }] : propagated;
+  return source.input.enableECSManagedTags === true
+    ? [...propagated, { key: 'aws:ecs:clusterName', value: source.cluster.key.name }]
+    : propagated;
 }
 
 function frontOf(definition: TaskDefinition, input: RunTaskRequest): Record<string, unknown> {

@@ -6,7 +6,6 @@ import { Fault, isFault } from '#base/fault.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import { fillDefaults } from '../definition/defaults.ts';
 import { validateDefinition } from '../definition/validate.ts';
-import { isolationWish } from './isolation.ts';
 import { toTaskSpec } from './to-task-spec.ts';
 
 const MIB = 1024 ** 2;
@@ -61,6 +60,8 @@ describe('a definition becomes what to run', () => {
         mounts: [],
         readOnlyRoot: false,
         capabilities: { add: [], drop: [] },
+        privileged: false,
+        devices: [],
         ulimits: [{ name: 'nofile', soft: 65_535, hard: 65_535 }],
         initProcess: false,
         tmpfs: [],
@@ -176,11 +177,6 @@ describe('what a call is refused', () => {
       () => spec(definition([{ ...web, secrets: [{ name: 'A', valueFrom: 'a' }] }])),
       "This task definition can't be run here yet, because of secrets (container 'web').",
     ],
-    [
-      'an isolation that nobody has',
-      () => isolationWish([{ key: 'berth:isolation', value: 'vm' }], []),
-      "'vm' is not a value of the tag berth:isolation: use one of auto, container, gvisor, microvm.",
-    ],
   ];
   for (const [name, call, text] of cases) {
     it(name, () => {
@@ -191,12 +187,6 @@ describe('what a call is refused', () => {
       });
     });
   }
-
-  it("the call's isolation goes before the definition's", () => {
-    assert.equal(isolationWish([{ key: 'berth:isolation', value: 'gvisor' }], [{ key: 'berth:isolation', value: 'microvm' }]), 'gvisor');
-    assert.equal(isolationWish([], [{ key: 'berth:isolation', value: 'microvm' }]), 'microvm');
-    assert.equal(isolationWish([], []), 'auto');
-  });
 });
 
 const text = fc.oneof(fc.constantFrom('', 'web', 'side', 'v', '256', '512', '1 vCPU', '2GB', '/data', 'A'), fc.string({ maxLength: 8 }));

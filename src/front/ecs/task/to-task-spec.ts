@@ -80,6 +80,8 @@ function toContainer(
     mounts: mountsOf(container, all),
     readOnlyRoot: container.readonlyRootFilesystem ?? false,
     capabilities: { add: linux?.capabilities?.add ?? [], drop: linux?.capabilities?.drop ?? [] },
+    privileged: container.privileged ?? false,
+    devices: devicesOf(container),
     ulimits: ulimitsOf(container),
     initProcess: linux?.initProcessEnabled ?? false,
     tmpfs: (linux?.tmpfs ?? []).map((mount) => ({
@@ -95,6 +97,16 @@ function toContainer(
     stopSignal: null,
     log: logOf(container, input),
   };
+}
+
+/** As Docker: at the same path, to read, write and make, where the definition doesn't say. */
+function devicesOf(container: ContainerDefinition): ContainerSpec['devices'] {
+  const letters = { read: 'r', write: 'w', mknod: 'm' } as const;
+  return (container.linuxParameters?.devices ?? []).map((device) => {
+    const permissions = (device.permissions ?? []).map((permission) => letters[permission]).join('');
+    const hostPath = device.hostPath ?? '';
+    return { hostPath, containerPath: device.containerPath || hostPath, permissions: permissions === '' ? 'rwm' : permissions };
+  });
 }
 
 /** A call's override goes before the definition; either goes before the image. */

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Sets up what berth needs, one part each; every part is safe to run again and does nothing when it has nothing to do.
 #   node        Node 26 and the packages of package-lock.json
-#   packages    Debian packages: HAProxy, nftables, CA certificates, and a Rust compiler where the supervisor must be built
+#   packages    Debian packages: HAProxy, nftables, CA certificates, QEMU and the tools of its disks, and a Rust compiler where the
+#               supervisor must be built
 #   supervisor  the Rust half, into .berth/bin/berth-supervisor
-#   user        the system user that the control plane and HAProxy run as
+#   user        the system users: berth, that the control plane and HAProxy run as, and berth-vm, that QEMU runs as
+#   guest       Debian's cloud kernel for microVMs, out of its package into .berth/guest/package; it is not installed
 # `check PART` says by its exit code whether a part is there. The services of installed packages are never started.
 set -eu
 
@@ -80,6 +82,10 @@ missing_packages() {
   have nft || printf 'nftables '
   have setpriv || printf 'util-linux '
   [ -e /etc/ssl/certs/ca-certificates.crt ] || printf 'ca-certificates '
+  # MicroVMs are known on amd64 only, so far.
+  if [ "$arch" = x64 ] && ! have qemu-system-x86_64; then printf 'qemu-system-x86 '; fi
+  have mkfs.erofs || printf 'erofs-utils '
+  have mkfs.ext4 || printf 'e2fsprogs '
   if ! check_supervisor; then
     find_cargo
     if ! cargo_is_new_enough; then printf '%s ' "$(rust_packages)"; fi
@@ -159,23 +165,64 @@ do_supervisor() {
 
 # ---- user ----
 
-check_user() { getent passwd berth >/dev/null; }
+check_user() { getent passwd berth >/dev/null && getent passwd berth-vm >/dev/null; }
 
 do_user() {
   check_user && return 0
-  need_root 'creating the system user berth'
-  say 'creating the system user berth ...'
-  groups=$(getent group berth >/dev/null && echo '--gid berth' || echo '--user-group')
-  # shellcheck disable=SC2086
-  useradd --system $groups --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin --comment 'berth control plane' berth
+  need_root 'creating the system users berth and berth-vm'
+  make_user berth 'berth control plane'
+  make_user berth-vm 'berth microVMs'
 }
+
+make_user() {
+  if getent passwd "$1" >/dev/null; then return 0; fi
+  say "creating the system user $1 ..."
+  groups=$(getent group "$1" >/dev/null && echo "--gid $1" || echo '--user-group')
+  # shellcheck disable=SC2086
+  useradd --system $groups --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin --comment "$2" "$1"
+}
+
+# ---- guest ----
+
+guest=$private/guest
+
+# Where no microVM can be, nothing is missing.
+check_guest() {
+  [ "$arch" = x64 ] || return 0
+  for file in "$guest"/package/boot/vmlinuz-*; do [ -e "$file" ] && return 0; done
+  return 1
+}
+
+do_guest() {
+  check_guest && return 0
+  have apt-get && have dpkg-deb || die "the guests' kernel is a package of Debian's, and apt-get is missing"
+  say 'fetching the kernel of microVMs (linux-image-cloud-amd64) ...'
+  rm -rf "$guest/new"
+  mkdir -p "$guest/new/package"
+  said=$(download_kernel 2>&1) || said=$(apt-get update -qq 2>&1 && download_kernel 2>&1) || die "apt-get could not fetch the kernel: $said"
+  # Whole or not at all; without the drivers of hardware that no microVM has.
+  modules='./lib/modules/*'
+  dpkg-deb --fsys-tarfile "$guest"/new/*.deb | tar -x -C "$guest/new/package" --wildcards './boot/vmlinuz-*' "$modules/modules.builtin" \
+    "$modules/kernel/[!d]*" "$modules/kernel/drivers/block/*" "$modules/kernel/drivers/char/*" "$modules/kernel/drivers/net/*" \
+    "$modules/kernel/drivers/virtio/*" || die 'the package of the kernel could not be unpacked; the message stands above'
+  rm -rf "$guest/package"
+  mv "$guest/new/package" "$guest/package"
+  rm -rf "$guest/new"
+}
+
+# linux-image-cloud-amd64 itself is empty: it depends on the kernel of the day.
+download_kernel() (
+  real=$(apt-cache depends --important linux-image-cloud-amd64 | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
+  [ -n "$real" ] || { echo 'no package linux-image-cloud-amd64 is known'; exit 1; }
+  cd "$guest/new" && apt-get download -q -o APT::Sandbox::User=root -o Acquire::Retries=2 "$real"
+)
 
 # ---- which ----
 
 case "${1:-all}" in
   check) shift; "check_${1:?which part}"; exit ;;
-  node | packages | supervisor | user | all) ;;
-  *) die "tools/setup.sh knows node, packages, supervisor, user and all, not '$1'" ;;
+  node | packages | supervisor | user | guest | all) ;;
+  *) die "tools/setup.sh knows node, packages, supervisor, user, guest and all, not '$1'" ;;
 esac
 
 mkdir -p "$private"
@@ -183,6 +230,6 @@ mkdir -p "$private"
 exec 9>"$private/setup.lock"
 flock 9
 case "${1:-all}" in
-  all) do_node; do_packages; do_supervisor; do_user ;;
+  all) do_node; do_packages; do_supervisor; do_user; do_guest ;;
   *) "do_$1" ;;
 esac

@@ -122,6 +122,7 @@ export const checkToSupervisor: Check<ToSupervisor> = tagged('t', {
   kill: record({}),
   signal: record({ container: name, signal: name }),
   stats: record({ id: whole() }),
+  resumed: record({ entropy: text(200), timeNs: text(20) }),
   release: record({}),
 });
 

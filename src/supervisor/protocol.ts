@@ -67,6 +67,8 @@ export type ToSupervisor =
   | { t: 'kill' }
   | { t: 'signal'; container: string; signal: string }
   | { t: 'stats'; id: number }
+  /** To a microVM that stood still: nanoseconds since the epoch in decimal, and 64 fresh random bytes in base64. */
+  | { t: 'resumed'; entropy: string; timeNs: string }
   /** Unmount, remove cgroups and namespaces, and exit. Refused (with `error`) while a container runs. */
   | { t: 'release' };
 

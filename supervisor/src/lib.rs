@@ -5,6 +5,7 @@
 pub mod cgroup;
 pub mod container;
 pub mod frames;
+pub mod guest;
 pub mod keep;
 pub mod launch;
 pub mod mount;

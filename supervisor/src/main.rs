@@ -3,15 +3,19 @@
 //! - `serve --socket PATH`: the host's kernel worker; forks one supervisor per task.
 //! - `keep ...`: starts and restarts the platform's processes.
 //! - `launch ...`: starts one process as another user.
+//! - `/init`, as PID 1: the supervisor of the one task of a microVM.
 //! - `probe`: says what this kernel offers, as JSON.
 //! - `version`.
 use std::process::ExitCode;
 
-use berth_supervisor::{keep, launch, probe, serve};
+use berth_supervisor::{guest, keep, launch, probe, serve};
 
 const USAGE: &str = "usage: berth-supervisor serve --socket PATH | keep ... | launch ... | probe | version";
 
 fn main() -> ExitCode {
+    if std::process::id() == 1 && std::env::args_os().next().is_some_and(|name| name == guest::INIT) {
+        guest::main()
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     let rest = args.get(1..).unwrap_or_default();
     match args.first().map(String::as_str) {

@@ -11,7 +11,7 @@ pub struct TaskBundle {
     pub task_id: String,
     /// The task's directory: `spool`, `spool.base`, `sup.pid` and the containers' writable layers are kept here.
     pub dir: String,
-    /// Path of the Unix socket that the supervisor listens on.
+    /// Path of the Unix socket that the supervisor listens on; empty in a microVM.
     pub socket: String,
     pub hostname: String,
     pub cgroup: TaskCgroup,
@@ -107,6 +107,12 @@ pub enum ToSupervisor {
     },
     Stats {
         id: u64,
+    },
+    /// To a microVM that stood still: the time, as nanoseconds since the epoch in decimal, and 64 fresh random bytes in base64.
+    #[serde(rename_all = "camelCase")]
+    Resumed {
+        entropy: String,
+        time_ns: String,
     },
     /// Give everything back and exit. Refused (with `error`) while a container runs.
     Release,

@@ -6,8 +6,8 @@ export const setup: Command = {
   section: 'The platform',
   summary: 'install what a bare machine lacks and build the supervisor',
   about:
-    'Debian packages (HAProxy, nftables, CA certificates, and a Rust compiler unless there is one), the supervisor, the system user berth. ' +
-    'The packages’ own services are not started. Safe to run again. up and demo do this by themselves.',
+    'Debian packages (HAProxy, nftables, CA certificates, QEMU, and a Rust compiler unless there is one), the supervisor, the system users ' +
+    'berth and berth-vm, the kernel that microVMs boot. The packages’ own services are not started. Safe to run again. up and demo do this by themselves.',
   options: [],
   examples: [{ command: 'sudo berth setup', note: 'once, or after an update of the sources' }],
   async run(_args, context) {

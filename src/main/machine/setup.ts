@@ -11,7 +11,8 @@ import { compileModules, modulesAreCompiled } from './modules.ts';
 const parts = [
   { name: 'packages', title: 'Debian packages', needsRoot: true },
   { name: 'supervisor', title: 'Supervisor built', needsRoot: false },
-  { name: 'user', title: 'System user berth', needsRoot: true },
+  { name: 'user', title: 'System users berth and berth-vm', needsRoot: true },
+  { name: 'guest', title: 'Kernel of microVMs', needsRoot: false },
 ] as const;
 
 type Part = (typeof parts)[number]['name'];

@@ -1,4 +1,5 @@
 //! Network of VPCs and tasks: namespaces, veth pairs, addresses and routes by raw netlink.
+mod guest;
 mod netlink;
 mod netns;
 mod nft;
@@ -10,6 +11,7 @@ mod vpc;
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
+pub use guest::{guest_prepare, guest_up};
 pub use task::{task_down, task_leave, task_up};
 pub use vpc::{vpc_down, vpc_up};
 

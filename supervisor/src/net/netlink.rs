@@ -145,6 +145,14 @@ impl Batch {
         self.end();
     }
 
+    pub fn set_up_as(&mut self, index: i32, mac: Mac, mtu: u32) {
+        self.begin(libc::RTM_NEWLINK, 0, format!("bring the link {index} up"), 0);
+        self.link_header(index, true);
+        self.attribute(libc::IFLA_ADDRESS, &mac);
+        self.attribute(libc::IFLA_MTU, &mtu.to_ne_bytes());
+        self.end();
+    }
+
     /// Missing is fine.
     pub fn delete_link(&mut self, name: &str) {
         self.begin(libc::RTM_DELLINK, 0, format!("delete the link {name}"), libc::ENODEV);

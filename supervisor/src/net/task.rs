@@ -7,13 +7,13 @@ use super::netns::Netns;
 use super::{parse_address, parse_mac, parse_name, write_sysctl};
 use crate::protocol::{ErrorCode, NetworkBundle, WorkerError};
 
-const LOOPBACK: i32 = 1;
+pub const LOOPBACK: i32 = 1;
 /// Chosen by us, so that everything in the task's namespace goes to the kernel in one batch.
 const ETH0: i32 = 16;
 
 /// Tasks have IPv4 addresses only, while ::1 on the loopback stays. The other two are what Docker gives every container: images that run
 /// as an ordinary user expect to listen on port 80 and to ping.
-const TASK_SYSCTLS: [(&str, &str); 3] = [
+pub const TASK_SYSCTLS: [(&str, &str); 3] = [
     ("net/ipv6/conf/default/disable_ipv6", "1"),
     ("net/ipv4/ip_unprivileged_port_start", "0"),
     ("net/ipv4/ping_group_range", "0 2147483647"),

@@ -1,39 +1,74 @@
 //! The connection to the host: one at a time, never waited for. Output waits in the spool, not here.
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use crate::frames;
-use crate::protocol::{FromSupervisor, ToSupervisor, FRAME_BYTES, OUTPUT_FRAME};
+use crate::guest::port::{Nonce, Piece, Port, Scanner, MARK};
+use crate::protocol::{FromSupervisor, FRAME_BYTES, OUTPUT_FRAME};
 use crate::spool::Spool;
+use crate::sys;
 
 /// Output taken from the spool at once.
 const WINDOW_BYTES: usize = 64 * 1024;
 
+/// How long the last message may wait for the host to take it.
+const FINISH: Duration = Duration::from_secs(2);
+
 pub struct Host {
-    stream: UnixStream,
+    line: Line,
     reader: frames::Reader,
+    inbox: VecDeque<Incoming>,
     out: Vec<u8>,
     written: usize,
     /// Next offset of the spool to send; None before the host attached.
     next: Option<u64>,
 }
 
+/// What carries the bytes.
+enum Line {
+    /// A connection, which ends.
+    Socket(UnixStream),
+    /// A microVM's port, which stays while connections come and go.
+    Port { port: Port, scanner: Scanner, is_deaf: bool },
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// The payload of a JSON frame.
+    Json(Vec<u8>),
+    /// On a port: a connection begins here. What the former one sent before still counts.
+    Mark(Nonce),
+}
+
 impl Host {
     pub fn new(stream: UnixStream) -> io::Result<Host> {
         stream.set_nonblocking(true)?;
-        Ok(Host { stream, reader: frames::Reader::default(), out: Vec::new(), written: 0, next: None })
+        Ok(Host::with(Line::Socket(stream)))
+    }
+
+    pub fn on_port(port: Port) -> Host {
+        Host::with(Line::Port { port, scanner: Scanner::default(), is_deaf: true })
+    }
+
+    fn with(line: Line) -> Host {
+        Host { line, reader: frames::Reader::default(), inbox: VecDeque::new(), out: Vec::new(), written: 0, next: None }
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+        match &self.line {
+            Line::Socket(stream) => stream.as_fd(),
+            Line::Port { port, .. } => port.fd(),
+        }
     }
 
     pub fn is_attached(&self) -> bool {
         self.next.is_some()
     }
 
-    /// Whether bytes wait for the socket to take them.
+    /// Whether bytes wait for the line to take them.
     pub fn is_blocked(&self) -> bool {
         self.written < self.out.len()
     }
@@ -43,27 +78,84 @@ impl Host {
         self.next = Some(from);
     }
 
-    /// Messages that have come, or why one can't be read (a newer host may know more); an error when the connection is over or broken.
-    pub fn receive(&mut self) -> io::Result<Vec<Result<ToSupervisor, String>>> {
-        let mut messages = Vec::new();
-        let mut buffer = [0; 4096];
-        loop {
-            match self.stream.read(&mut buffer) {
-                Ok(0) if messages.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(0) => return Ok(messages),
-                Ok(n) => {
-                    let payloads = self.reader.push(&buffer[..n]).map_err(io::Error::other)?;
-                    messages.extend(payloads.iter().map(|payload| serde_json::from_slice(payload).map_err(|e| e.to_string())));
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(messages),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+    /// A new connection on the port: what waits for the former one is dropped, and the mark goes back as the first that the host gets.
+    pub fn renew(&mut self, nonce: Nonce) {
+        self.forget();
+        self.out.extend_from_slice(&MARK);
+        self.out.extend_from_slice(&nonce);
+    }
+
+    /// Gives up on the connection. True when the port stays, for the next one; a socket is of no more use.
+    pub fn lose(&mut self) -> bool {
+        self.forget();
+        match &mut self.line {
+            Line::Socket(_) => false,
+            Line::Port { is_deaf, .. } => {
+                *is_deaf = true;
+                true
             }
         }
     }
 
+    fn forget(&mut self) {
+        (self.out, self.written, self.next) = (Vec::new(), 0, None);
+    }
+
+    /// Takes all that has come into the inbox; an error when the connection is over or broken, after what it said before.
+    pub fn fill(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 4096];
+        if let Line::Port { port, .. } = &self.line {
+            port.begin_turn();
+        }
+        loop {
+            let n = match &mut self.line {
+                Line::Socket(stream) => match stream.read(&mut buffer) {
+                    Ok(n) => n,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(e) => return Err(e),
+                },
+                Line::Port { port, .. } => match port.read(&mut buffer)? {
+                    Some(n) => n,
+                    None => return Ok(()),
+                },
+            };
+            if n == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.sort(&buffer[..n])?;
+        }
+    }
+
+    /// Cuts what was read into frames and marks.
+    fn sort(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let (reader, inbox) = (&mut self.reader, &mut self.inbox);
+        let Line::Port { scanner, is_deaf, .. } = &mut self.line else {
+            inbox.extend(reader.push(bytes).map_err(io::Error::other)?.into_iter().map(Incoming::Json));
+            return Ok(());
+        };
+        scanner.push(bytes, |piece| match piece {
+            Piece::Mark(nonce) => {
+                *reader = frames::Reader::default();
+                *is_deaf = false;
+                inbox.push_back(Incoming::Mark(nonce));
+            }
+            Piece::Bytes(_) if *is_deaf => {}
+            Piece::Bytes(bytes) => match reader.push(bytes) {
+                Ok(payloads) => inbox.extend(payloads.into_iter().map(Incoming::Json)),
+                // Where the next frame begins can't be known: the next mark says it.
+                Err(_) => *is_deaf = true,
+            },
+        });
+        Ok(())
+    }
+
+    pub fn take(&mut self) -> Option<Incoming> {
+        self.inbox.pop_front()
+    }
+
     /// Puts a message in line. An error when the peer asks more than it reads.
-    pub fn send(&mut self, message: &FromSupervisor) -> io::Result<()> {
+    pub fn send<T: serde::Serialize>(&mut self, message: &T) -> io::Result<()> {
         if self.out.len() > FRAME_BYTES {
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, "the host doesn't read its answers"));
         }
@@ -94,9 +186,15 @@ impl Host {
         }
     }
 
-    fn write(&mut self) -> io::Result<()> {
+    /// Sends what waits, as far as the line takes it.
+    pub fn write(&mut self) -> io::Result<()> {
         while self.written < self.out.len() {
-            match self.stream.write(&self.out[self.written..]) {
+            let rest = &self.out[self.written..];
+            let written = match &mut self.line {
+                Line::Socket(stream) => stream.write(rest),
+                Line::Port { port, .. } => port.write(rest),
+            };
+            match written {
                 Ok(n) => self.written += n,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -107,12 +205,18 @@ impl Host {
         Ok(())
     }
 
-    /// Sends the last message, and waits a moment for the socket to take it.
+    /// Sends the last message, and waits a moment for the host to take it.
     pub fn finish(mut self, message: &FromSupervisor) {
-        let _ = self.stream.set_nonblocking(false);
-        let _ = self.stream.set_write_timeout(Some(std::time::Duration::from_secs(2)));
-        if self.send(message).is_ok() {
-            let _ = self.write();
+        let until = Instant::now() + FINISH;
+        if self.send(message).is_err() {
+            return;
+        }
+        while self.write().is_ok() && self.is_blocked() && Instant::now() < until {
+            let events = if matches!(self.line, Line::Socket(_)) { libc::POLLOUT } else { libc::POLLIN };
+            let _ = sys::poll(&mut [sys::poll_entry(self.fd(), events)], 20);
+            if let Line::Port { port, .. } = &self.line {
+                port.begin_turn();
+            }
         }
     }
 }

@@ -16,15 +16,15 @@ use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 pub use clean::clean;
-pub use setup::start;
+pub use host::{Host, Incoming};
+pub use setup::{start, start_in_guest};
 
 use crate::cgroup::{self, Cgroups};
 use crate::container::{self, Setting};
 use crate::protocol::{ContainerFailure, ContainerStage, FromSupervisor, SupervisorState, TaskBundle, TaskFailure, ToSupervisor};
 use crate::spool::Spool;
-use crate::{net, signals, sys};
+use crate::{guest, net, signals, sys};
 use containers::{kill_groups, monotonic_ms, Container, Ready};
-use host::Host;
 use order::Decision;
 
 /// How long a removal of cgroups may wait for processes that are on their way out.
@@ -39,7 +39,8 @@ pub struct Task {
     cgroups: Cgroups,
     containers: Vec<Container>,
     spool: Spool,
-    listener: UnixListener,
+    /// Where hosts connect; None in a microVM, whose port is all there is.
+    listener: Option<UnixListener>,
     signal_fd: OwnedFd,
     host: Option<Host>,
     failure: Option<TaskFailure>,
@@ -55,8 +56,8 @@ pub struct Task {
     dropped_told: u64,
     dropped_told_at_ms: u64,
     is_tidy: bool,
-    /// Held locked as long as this process lives.
-    lock: std::fs::File,
+    /// Held locked as long as this process lives; a microVM has nobody who could take it.
+    lock: Option<std::fs::File>,
 }
 
 /// What a descriptor in the poll set is.
@@ -97,7 +98,9 @@ impl Task {
             events.push(event);
         };
         add(self.signal_fd.as_fd(), libc::POLLIN, Event::Signal);
-        add(self.listener.as_fd(), libc::POLLIN, Event::Connection);
+        if let Some(listener) = &self.listener {
+            add(listener.as_fd(), libc::POLLIN, Event::Connection);
+        }
         if let Some(host) = &self.host {
             let out = if host.is_blocked() { libc::POLLOUT } else { 0 };
             add(host.fd(), libc::POLLIN | out, Event::Host);
@@ -129,7 +132,7 @@ impl Task {
         match event {
             Event::Signal => self.on_signals(),
             Event::Connection => {
-                if let Ok((stream, _)) = self.listener.accept() {
+                if let Some(Ok((stream, _))) = self.listener.as_ref().map(UnixListener::accept) {
                     // What the former one said before still counts.
                     self.on_host();
                     // The newest is the host that lives; an older one is of an agent that was replaced.
@@ -161,12 +164,34 @@ impl Task {
 
     fn on_host(&mut self) {
         let Some(host) = &mut self.host else { return };
-        match host.receive() {
-            Ok(messages) => messages.into_iter().for_each(|message| match message {
-                Ok(message) => self.on_message(message),
-                Err(why) => self.complain("message", why),
-            }),
-            Err(_) => self.host = None,
+        let over = host.fill().is_err();
+        while let Some(incoming) = self.host.as_mut().and_then(Host::take) {
+            match incoming {
+                Incoming::Json(payload) => match serde_json::from_slice(&payload) {
+                    Ok(message) => self.on_message(message),
+                    // A newer host may know more.
+                    Err(e) => self.complain("message", e.to_string()),
+                },
+                Incoming::Mark(nonce) => self.on_mark(nonce),
+            }
+        }
+        if over {
+            self.lose_host();
+        }
+    }
+
+    /// In a microVM: a new connection on the port.
+    fn on_mark(&mut self, nonce: guest::port::Nonce) {
+        if let Some(host) = &mut self.host {
+            host.renew(nonce);
+        }
+        let task_id = self.bundle.task_id.clone();
+        self.send(&guest::hello(Some(&task_id)));
+    }
+
+    fn lose_host(&mut self) {
+        if self.host.as_mut().is_some_and(|host| !host.lose()) {
+            self.host = None;
         }
     }
 
@@ -190,6 +215,15 @@ impl Task {
             ToSupervisor::Stats { id } => {
                 let stats = stats::read(&self.bundle, &self.cgroups);
                 self.send(&FromSupervisor::Stats { id, stats });
+            }
+            ToSupervisor::Resumed { entropy, time_ns } => {
+                let resumed = match self.listener {
+                    None => guest::resume(&entropy, &time_ns),
+                    Some(_) => Err("only a microVM stands still".to_string()),
+                };
+                if let Err(why) = resumed {
+                    self.complain("resumed", why);
+                }
             }
             ToSupervisor::Release => self.release(),
         }
@@ -342,13 +376,13 @@ impl Task {
             self.send(&FromSupervisor::State { seq: self.seq, state: self.state() });
         }
         if self.host.as_mut().is_some_and(|host| host.flush(&self.spool).is_err()) {
-            self.host = None;
+            self.lose_host();
         }
     }
 
-    fn send(&mut self, message: &FromSupervisor) {
+    fn send<T: serde::Serialize>(&mut self, message: &T) {
         if self.host.as_mut().is_some_and(|host| host.send(message).is_err()) {
-            self.host = None;
+            self.lose_host();
         }
     }
 
@@ -370,10 +404,17 @@ impl Task {
                 return self.complain("release", e.message);
             }
         }
-        let _ = std::fs::remove_file(&self.bundle.socket);
-        let _ = self.lock.set_len(0);
+        if self.listener.is_some() {
+            let _ = std::fs::remove_file(&self.bundle.socket);
+        }
+        if let Some(lock) = &self.lock {
+            let _ = lock.set_len(0);
+        }
         if let Some(host) = self.host.take() {
             host.finish(&FromSupervisor::Released);
+        }
+        if self.listener.is_none() {
+            guest::power_off()
         }
         sys::exit_now(0)
     }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use super::containers::Container;
-use super::{order, pause, Task};
+use super::{order, pause, Host, Task};
 use crate::cgroup::{self, Cgroups};
 use crate::container::set_sysctl;
 use crate::protocol::{ErrorCode, PidMode, TaskBundle, TaskFailure, TaskStage, WorkerError};
@@ -40,6 +40,27 @@ pub fn start(bundle: &str, cgroups: Option<Cgroups>, answer: impl FnOnce(Result<
     }
 }
 
+/// Runs the task as PID 1 of its microVM, over the port that began it. The network and the host's name are there; comes back only with
+/// the reason why nothing of it was begun.
+pub fn start_in_guest(bundle: TaskBundle, cgroups: Cgroups, host: Host) -> (WorkerError, Host) {
+    let prepared = check(&bundle)
+        .map_err(|e| WorkerError::new(ErrorCode::Invalid, e))
+        .and_then(|()| std::fs::create_dir_all(&bundle.dir).map_err(|e| failed(&format!("make {}", bundle.dir), e)))
+        .and_then(|()| Task::new(bundle, cgroups));
+    let mut task = match prepared {
+        Ok(task) => task,
+        Err(e) => return (e, host),
+    };
+    task.host = Some(host);
+    if let Err(failure) = set_sysctls(&task).and_then(|()| begin(&mut task)) {
+        task.failure = Some(failure);
+        task.kill();
+    }
+    // What came together with the beginning.
+    task.on_host();
+    task.run()
+}
+
 fn load(path: &Path) -> Result<TaskBundle, WorkerError> {
     let invalid = |e: String| WorkerError::new(ErrorCode::Invalid, format!("{}: {e}", path.display()));
     let text = std::fs::read(path).map_err(|e| match e.kind() {
@@ -47,23 +68,28 @@ fn load(path: &Path) -> Result<TaskBundle, WorkerError> {
         _ => failed(&format!("read {}", path.display()), e),
     })?;
     let bundle: TaskBundle = serde_json::from_slice(&text).map_err(|e| invalid(e.to_string()))?;
-    cgroup::check_path(&bundle.cgroup.path).map_err(|e| invalid(e.to_string()))?;
+    check(&bundle).map_err(invalid)?;
+    Ok(bundle)
+}
+
+fn check(bundle: &TaskBundle) -> Result<(), String> {
+    cgroup::check_path(&bundle.cgroup.path).map_err(|e| e.to_string())?;
     if bundle.containers.is_empty() || bundle.containers.len() > CONTAINERS {
-        return Err(invalid(format!("a task has 1 to {CONTAINERS} containers, not {}", bundle.containers.len())));
+        return Err(format!("a task has 1 to {CONTAINERS} containers, not {}", bundle.containers.len()));
     }
     for (index, container) in bundle.containers.iter().enumerate() {
         let name = &container.name;
         if name.contains('/') || cgroup::check_path(name).is_err() {
-            return Err(invalid(format!("{name:?} is not a container's name")));
+            return Err(format!("{name:?} is not a container's name"));
         }
         if bundle.containers[..index].iter().any(|c| c.name == *name) {
-            return Err(invalid(format!("two containers are named {name:?}")));
+            return Err(format!("two containers are named {name:?}"));
         }
     }
     if let Some(names) = order::circle(&bundle.containers) {
-        return Err(invalid(format!("the containers {} wait for each other in a circle", names.join(", "))));
+        return Err(format!("the containers {} wait for each other in a circle", names.join(", ")));
     }
-    Ok(bundle)
+    Ok(())
 }
 
 /// Takes the task's directory for this process: nobody else can be its supervisor while this one lives.
@@ -86,32 +112,46 @@ fn prepare(path: &Path, cgroups: Option<Cgroups>) -> Result<Task, WorkerError> {
     let lock = lock(dir)?;
     become_supervisor().map_err(|e| failed("set up the supervisor's process", e))?;
     let cgroups = cgroups.map_or_else(Cgroups::detect, Ok).map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
-    let spool = Spool::create(dir, bundle.spool_bytes).map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
-    let signal_fd = sys::signal_fd(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT]).map_err(|e| failed("wait for signals", e))?;
-    let _ = std::fs::remove_file(&bundle.socket);
-    let listener = UnixListener::bind(&bundle.socket).map_err(|e| failed(&format!("listen on {}", bundle.socket), e))?;
-    let private = std::fs::set_permissions(&bundle.socket, Permissions::from_mode(0o600));
+    let mut task = Task::new(bundle, cgroups)?;
+    task.listener = Some(listen(&task.bundle.socket)?);
+    task.lock = Some(lock);
+    Ok(task)
+}
+
+fn listen(socket: &str) -> Result<UnixListener, WorkerError> {
+    let _ = std::fs::remove_file(socket);
+    let listener = UnixListener::bind(socket).map_err(|e| failed(&format!("listen on {socket}"), e))?;
+    let private = std::fs::set_permissions(socket, Permissions::from_mode(0o600));
     private.and_then(|()| listener.set_nonblocking(true)).map_err(|e| failed("prepare the socket", e))?;
-    Ok(Task {
-        containers: bundle.containers.iter().map(Container::new).collect(),
-        bundle,
-        cgroups,
-        spool,
-        listener,
-        signal_fd,
-        host: None,
-        failure: None,
-        stopping: false,
-        shared_pids: None,
-        held: Vec::new(),
-        gate: None,
-        seq: 0,
-        state_is_due: false,
-        dropped_told: 0,
-        dropped_told_at_ms: 0,
-        is_tidy: false,
-        lock,
-    })
+    Ok(listener)
+}
+
+impl Task {
+    fn new(bundle: TaskBundle, cgroups: Cgroups) -> Result<Task, WorkerError> {
+        let spool = Spool::create(Path::new(&bundle.dir), bundle.spool_bytes);
+        let spool = spool.map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
+        let signal_fd = sys::signal_fd(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT]).map_err(|e| failed("wait for signals", e))?;
+        Ok(Task {
+            containers: bundle.containers.iter().map(Container::new).collect(),
+            bundle,
+            cgroups,
+            spool,
+            listener: None,
+            signal_fd,
+            host: None,
+            failure: None,
+            stopping: false,
+            shared_pids: None,
+            held: Vec::new(),
+            gate: None,
+            seq: 0,
+            state_is_due: false,
+            dropped_told: 0,
+            dropped_told_at_ms: 0,
+            is_tidy: false,
+            lock: None,
+        })
+    }
 }
 
 /// Out of the worker's session, under its own name, and the last that the kernel takes when memory runs out.
@@ -136,11 +176,24 @@ fn become_supervisor() -> io::Result<()> {
 
 /// Namespaces, cgroup, network and the first containers. The containers build their file systems while the network is being made.
 fn bring_up(task: &mut Task) -> Result<(), TaskFailure> {
-    let setup = |what: &'static str| {
-        move |e: io::Error| TaskFailure { stage: TaskStage::Setup, message: format!("cannot {what}: {}", sys::reason(&e)) }
-    };
     sys::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWUTS).map_err(setup("make the task's namespaces"))?;
     sys::set_hostname(&task.bundle.hostname).map_err(setup("set the task's host name"))?;
+    if task.bundle.network.is_some() || !task.bundle.sysctls.is_empty() {
+        task.gate = Some(sys::pipe().map_err(setup("make a pipe"))?);
+    }
+    begin(task)?;
+    if let Some(network) = &task.bundle.network {
+        net::task_up(network).map_err(|e| TaskFailure { stage: TaskStage::Network, message: e.message })?;
+    }
+    set_sysctls(task)
+}
+
+fn setup(what: &'static str) -> impl FnOnce(io::Error) -> TaskFailure {
+    move |e| TaskFailure { stage: TaskStage::Setup, message: format!("cannot {what}: {}", sys::reason(&e)) }
+}
+
+/// The cgroup and the first containers.
+fn begin(task: &mut Task) -> Result<(), TaskFailure> {
     let created = match &task.bundle.containers[..] {
         [only] => task.cgroups.create_whole(&task.bundle.cgroup.path, &task.bundle.cgroup.limits.with(&only.cgroup)),
         _ => task.cgroups.create_task(&task.bundle.cgroup.path, &task.bundle.cgroup.limits),
@@ -149,13 +202,12 @@ fn bring_up(task: &mut Task) -> Result<(), TaskFailure> {
     if task.bundle.pid_mode == PidMode::Task {
         task.shared_pids = Some(pause::Pause::start().map_err(setup("make the task's PID namespace"))?);
     }
-    if task.bundle.network.is_some() || !task.bundle.sysctls.is_empty() {
-        task.gate = Some(sys::pipe().map_err(setup("make a pipe"))?);
-    }
     task.advance();
-    if let Some(network) = &task.bundle.network {
-        net::task_up(network).map_err(|e| TaskFailure { stage: TaskStage::Network, message: e.message })?;
-    }
+    Ok(())
+}
+
+/// Those of the network; the rest belong to each container.
+fn set_sysctls(task: &Task) -> Result<(), TaskFailure> {
     for (name, value) in task.bundle.sysctls.iter().filter(|(name, _)| name.starts_with("net.")) {
         set_sysctl(name, value)
             .map_err(|e| TaskFailure { stage: TaskStage::Network, message: format!("cannot set sysctl {name}: {}", sys::reason(&e)) })?;

@@ -1,0 +1,97 @@
+/** What every microVM boots: Debian's cloud kernel and an initramfs that holds the supervisor and modules. Made once, kept by content. */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CHARACTER_DEVICE, DIRECTORY, REGULAR, writeCpio, type CpioItem } from './cpio.ts';
+import { kernelVersion, loadModules, unpackKernel, type Module } from './guest-kernel.ts';
+
+export type GuestImage = {
+  /** Paths of the two files. */
+  kernel: string;
+  initrd: string;
+  /** The kernel's, as `uname -r`. */
+  version: string;
+  /** SHA-256 (hex) of all that went in: the same id, the same guest. */
+  id: string;
+};
+
+export type GuestImageOptions = {
+  /** An unpacked linux-image-*-cloud package. */
+  packageDir: string;
+  /** The supervisor's binary, statically linked. */
+  supervisor: string;
+  /** Images are kept in DIR/ID; it is made. */
+  dir: string;
+};
+
+/** Loaded at boot, in this order, each after what it needs. Devices show up (by ACPI) once virtio_mmio is there. */
+const bootModules = ['virtio_mmio', 'virtio_blk', 'virtio_net', 'virtio_console', 'virtio_rng', 'erofs', 'overlay'];
+/** Changes when the same input gives another image. */
+const FORMAT = '1';
+
+/** Answers the image for this kernel and supervisor, and makes it when it isn't there. Throws Unavailable without a package. */
+export async function buildGuestImage(options: GuestImageOptions): Promise<GuestImage> {
+  const { packageDir, dir } = options;
+  const version = await kernelVersion(packageDir);
+  const [packed, supervisor, modules] = await Promise.all([
+    readFile(join(packageDir, 'boot', `vmlinuz-${version}`)),
+    readFile(options.supervisor),
+    loadModules(packageDir, version, bootModules),
+  ]);
+  const initrd = renderInitramfs(supervisor, modules);
+  const hash = createHash('sha256').update(`berth guest ${FORMAT} ${version}\n`);
+  const id = hash.update(packed).update(initrd).digest('hex');
+  const place = join(dir, id);
+  const image = { kernel: join(place, 'vmlinux'), initrd: join(place, 'initramfs'), version, id };
+  if ((await stat(place).catch(() => null)) !== null) return image;
+  // Renamed into place whole. Two that make the same image at once both succeed.
+  const temp = `${place}.${process.pid}.new`;
+  await rm(temp, { recursive: true, force: true });
+  await mkdir(temp, { recursive: true });
+  await writeFile(join(temp, 'vmlinux'), unpackKernel(packed));
+  await writeFile(join(temp, 'initramfs'), initrd);
+  try {
+    await rename(temp, place);
+  } catch (error) {
+    await rm(temp, { recursive: true, force: true });
+    if ((await stat(place).catch(() => null)) === null) throw error;
+  }
+  return image;
+}
+
+function renderInitramfs(supervisor: Buffer, modules: Module[]): Buffer {
+  const directory = (name: string): CpioItem => ({ name, mode: DIRECTORY | 0o755 });
+  const order = Buffer.from(modules.map(({ name }) => `${name}.ko\n`).join(''));
+  return writeCpio([
+    directory('dev'),
+    // The supervisor's words before it has mounted anything.
+    { name: 'dev/console', mode: CHARACTER_DEVICE | 0o600, device: { major: 5, minor: 1 } },
+    { name: 'init', mode: REGULAR | 0o755, data: supervisor },
+    directory('modules'),
+    { name: 'modules/order', mode: REGULAR | 0o644, data: order },
+    ...modules.map(({ name, data }) => ({ name: `modules/${name}.ko`, mode: REGULAR | 0o644, data })),
+  ]);
+}
+
+export type GuestCommandLineOptions = {
+  accel: 'kvm' | 'tcg';
+  /** Stamps of the way to a task's start on the console. */
+  trace?: boolean;
+};
+
+/** The guest kernel's command line. */
+export function guestCommandLine(options: GuestCommandLineOptions): string {
+  return [
+    'console=ttyS0',
+    // A dead guest ends at once (with QEMU's -no-reboot).
+    'panic=-1',
+    'quiet',
+    'nokaslr',
+    'cryptomgr.notests',
+    // Mounts and namespaces wait for grace periods, which the timer makes long.
+    'rcupdate.rcu_expedited=1',
+    // Emulation gives nothing to side channels that it doesn't give anyway; with KVM containers are kept apart as on any machine.
+    ...(options.accel === 'tcg' ? ['mitigations=off'] : []),
+    ...(options.trace === true ? ['berth.trace'] : []),
+  ].join(' ');
+}

@@ -1,0 +1,107 @@
+//! What makes a copied machine one of its own: randomness, time, name, address, disks.
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path};
+
+use super::base64;
+use super::boot::Machine;
+use super::messages::{Begin, File};
+use crate::{mount, net, sys};
+
+/// Below it go the files that the host sends.
+const FILES: &str = "/run/berth";
+const ENTROPY_BYTES: usize = 64;
+const IMAGES: usize = 10;
+const SCRATCH: &str = "/scratch";
+/// Its content goes with the task: nothing has to reach the disk in any order, and no thread shall zero tables that nobody reads.
+const SCRATCH_OPTIONS: &str = "discard,noinit_itable,barrier=0,errors=remount-ro";
+
+/// `{"t":"file"}`.
+pub fn write_file(payload: &[u8]) -> Result<(), String> {
+    let file: File = serde_json::from_slice(payload).map_err(|e| e.to_string())?;
+    let relative = Path::new(&*file.path);
+    if relative.as_os_str().is_empty() || !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(format!("{relative:?} is not a path of plain names"));
+    }
+    let data = base64::decode(&file.data).ok_or_else(|| format!("the content of {relative:?} is not base64"))?;
+    let path = Path::new(FILES).join(relative);
+    let written = match fs::write(&path, &data) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, &data))
+        }
+        done => done,
+    };
+    let moded = written.and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(file.mode & 0o7777)));
+    moded.map_err(|e| format!("cannot write {}: {}", path.display(), sys::reason(&e)))
+}
+
+/// Before anything else draws a random number or looks at the clock.
+pub fn set_moment(entropy: &str, time_ns: &str) -> Result<(), String> {
+    let bytes = base64::decode(entropy).filter(|bytes| bytes.len() == ENTROPY_BYTES);
+    let bytes = bytes.ok_or_else(|| format!("entropy is not base64 of {ENTROPY_BYTES} bytes"))?;
+    reseed(&bytes).map_err(|e| format!("cannot reseed the random number generator: {}", sys::reason(&e)))?;
+    let time: i64 = time_ns.parse().map_err(|_| format!("{time_ns:?} is not a time"))?;
+    let time = libc::timespec { tv_sec: time.div_euclid(1_000_000_000), tv_nsec: time.rem_euclid(1_000_000_000) };
+    // SAFETY: `time` is a live timespec.
+    let set = sys::check(libc::c_long::from(unsafe { libc::clock_settime(libc::CLOCK_REALTIME, &time) }));
+    set.map(drop).map_err(|e| format!("cannot set the clock: {}", sys::reason(&e)))
+}
+
+/// Copies of one machine have the same generator until then.
+fn reseed(entropy: &[u8]) -> io::Result<()> {
+    const RNDADDENTROPY: libc::c_ulong = 0x4008_5203;
+    const RNDRESEEDCRNG: libc::c_ulong = 0x5207;
+    let random = fs::OpenOptions::new().write(true).open("/dev/urandom")?;
+    // struct rand_pool_info: bits of entropy, bytes, the bytes.
+    let mut info = Vec::with_capacity(8 + entropy.len());
+    info.extend_from_slice(&(entropy.len() as i32 * 8).to_ne_bytes());
+    info.extend_from_slice(&(entropy.len() as i32).to_ne_bytes());
+    info.extend_from_slice(entropy);
+    // SAFETY: `info` is laid out as the kernel's struct, and holds as many bytes as it says.
+    sys::check(libc::c_long::from(unsafe { libc::ioctl(random.as_raw_fd(), RNDADDENTROPY as _, info.as_ptr()) }))?;
+    // SAFETY: takes no argument.
+    sys::check(libc::c_long::from(unsafe { libc::ioctl(random.as_raw_fd(), RNDRESEEDCRNG as _, 0) })).map(drop)
+}
+
+/// Everything up to the task itself.
+pub fn settle(machine: &Machine, begin: &Begin) -> Result<(), String> {
+    set_moment(&begin.entropy, &begin.time_ns)?;
+    machine.trace("seeded");
+    sys::set_hostname(&begin.hostname).map_err(|e| format!("cannot set the host name: {}", sys::reason(&e)))?;
+    if let Some(network) = &begin.network {
+        let index = machine.interface.ok_or("the machine has no network interface eth0")?;
+        net::guest_up(index, network).map_err(|e| e.message)?;
+        machine.trace("network");
+    }
+    mount_disk(machine, "scratch", SCRATCH, "ext4", libc::MS_NOATIME | libc::MS_NODEV, SCRATCH_OPTIONS)?;
+    machine.trace("scratch");
+    if begin.images > IMAGES {
+        return Err(format!("a machine has {IMAGES} image disks, not {}", begin.images));
+    }
+    for index in 0..begin.images {
+        let place = image_place(index);
+        fs::create_dir_all(&place).map_err(|e| format!("cannot make {place}: {}", sys::reason(&e)))?;
+        mount_disk(machine, &format!("image{index}"), &place, "erofs", libc::MS_RDONLY | libc::MS_NODEV, "")?;
+    }
+    machine.trace("images");
+    Ok(())
+}
+
+fn image_place(index: usize) -> String {
+    format!("/images/{index}")
+}
+
+pub fn mount_disk(machine: &Machine, serial: &str, place: &str, kind: &str, flags: libc::c_ulong, options: &str) -> Result<(), String> {
+    let device = machine.disk(serial)?;
+    let mounted = mount::mount(&device.to_string_lossy(), place, kind, flags, options);
+    mounted.map_err(|e| format!("cannot mount the disk {serial} ({kind}): {}", sys::reason(&e)))
+}
+
+/// Takes back what a failed `settle` or start left mounted.
+pub fn unsettle(images: usize) {
+    for place in (0..images.min(IMAGES)).map(image_place).chain([SCRATCH.to_string()]) {
+        let _ = mount::unmount(&place, libc::MNT_DETACH);
+    }
+}

@@ -1,0 +1,78 @@
+//! What host and guest say to each other beside the supervisor's protocol (`protocol.rs`): before the task, and to a whole machine.
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::TaskBundle;
+
+/// `{"t":"file"}`, before `begin`: a file to write below `FILES`.
+#[derive(Debug, Deserialize)]
+pub struct File<'a> {
+    /// Relative, plain names between slashes.
+    #[serde(borrow)]
+    pub path: Cow<'a, str>,
+    /// Permission bits.
+    pub mode: u32,
+    /// Base64.
+    #[serde(borrow)]
+    pub data: Cow<'a, str>,
+}
+
+/// `{"t":"begin"}`: what the machine becomes, and its task.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Begin {
+    /// Base64 of `ENTROPY_BYTES`.
+    pub entropy: String,
+    /// Nanoseconds since the epoch, in decimal.
+    pub time_ns: String,
+    pub hostname: String,
+    pub network: Option<Network>,
+    /// So many of the disks `image0`... hold EROFS file systems; each is mounted on /images/N.
+    pub images: usize,
+    pub bundle: TaskBundle,
+}
+
+/// The machine's interface `eth0`. Addresses are dotted quads.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Network {
+    pub ip: String,
+    pub mac: String,
+    pub gateway_ip: String,
+    pub gateway_mac: String,
+    pub mtu: u32,
+}
+
+/// The kind of any message.
+#[derive(Debug, Deserialize)]
+pub struct Kind<'a> {
+    #[serde(borrow)]
+    pub t: Cow<'a, str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "t", rename_all = "lowercase")]
+pub enum FromGuest<'a> {
+    /// The first message after each mark.
+    #[serde(rename_all = "camelCase")]
+    Guest {
+        version: &'a str,
+        phase: Phase,
+        task_id: Option<&'a str>,
+    },
+    /// The answer to `warm`.
+    Warmed,
+    Error {
+        about: &'a str,
+        message: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Waits for its task.
+    Ready,
+    Task,
+}

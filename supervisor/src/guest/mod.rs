@@ -1,0 +1,118 @@
+//! The supervisor as PID 1 of a microVM: one machine, one task.
+//!
+//! It boots as far as a machine can get without knowing its task, and says `ready`: there the host saves the machine as a template.
+//! In each copy `begin` gives it what is its own, and the task's loop goes on from there over the same port.
+mod base64;
+mod begin;
+mod boot;
+mod messages;
+pub mod port;
+mod warm;
+
+use std::convert::Infallible;
+
+use crate::task::{self, Host, Incoming};
+use crate::{cgroup::Cgroups, sys};
+use boot::Machine;
+pub use messages::Network;
+use messages::{Begin, FromGuest, Kind, Phase};
+
+/// What the kernel starts.
+pub const INIT: &str = "/init";
+
+/// Runs the machine; never comes back.
+pub fn main() -> ! {
+    let Err(why) = boot::boot().and_then(serve);
+    // The console is all there is to say it on.
+    eprintln!("berth-guest: {why}");
+    power_off()
+}
+
+/// The first message on each connection.
+pub fn hello(task_id: Option<&str>) -> impl serde::Serialize + '_ {
+    let phase = if task_id.is_some() { Phase::Task } else { Phase::Ready };
+    FromGuest::Guest { version: env!("CARGO_PKG_VERSION"), phase, task_id }
+}
+
+/// Gives a machine that stood still the time and fresh randomness.
+pub fn resume(entropy: &str, time_ns: &str) -> Result<(), String> {
+    begin::set_moment(entropy, time_ns)
+}
+
+/// Ends the machine. Nothing is synced: what was on its disks goes with the task.
+pub fn power_off() -> ! {
+    for how in [libc::RB_POWER_OFF, libc::RB_AUTOBOOT] {
+        // SAFETY: no pointers.
+        unsafe { libc::reboot(how) };
+    }
+    // Without PID 1 the kernel panics, and so ends the machine as its command line says.
+    sys::exit_now(1)
+}
+
+/// Waits for `begin`.
+fn serve(machine: Machine) -> Result<Infallible, String> {
+    let broken = |e: std::io::Error| format!("the control port failed: {}", sys::reason(&e));
+    let mut host = Host::on_port(port::Port::open(&machine.port).map_err(broken)?);
+    machine.trace("ready");
+    loop {
+        sys::poll(&mut [sys::poll_entry(host.fd(), libc::POLLIN)], -1).map_err(broken)?;
+        let over = host.fill().is_err();
+        while let Some(incoming) = host.take() {
+            match incoming {
+                Incoming::Json(payload) => host = on_message(&machine, host, &payload),
+                Incoming::Mark(nonce) => {
+                    host.renew(nonce);
+                    say(&mut host, &hello(None));
+                }
+            }
+        }
+        if over || host.write().is_err() {
+            host.lose();
+        }
+    }
+}
+
+fn say(host: &mut Host, message: &impl serde::Serialize) {
+    if host.send(message).is_err() {
+        host.lose();
+    }
+}
+
+/// Gives the connection back: `begin` takes it for good, unless it fails.
+fn on_message(machine: &Machine, mut host: Host, payload: &[u8]) -> Host {
+    let kind = serde_json::from_slice::<Kind>(payload).map(|kind| kind.t);
+    let (about, done) = match kind.as_deref() {
+        Ok("file") => ("file", begin::write_file(payload)),
+        Ok("warm") => ("warm", warm::warm(machine).map(|()| say(&mut host, &FromGuest::Warmed))),
+        Ok("begin") => {
+            let why;
+            (why, host) = begin_task(machine, host, payload);
+            ("begin", Err(why))
+        }
+        Ok(other) => ("message", Err(format!("{other:?} is not known to a machine without a task"))),
+        Err(e) => ("message", Err(e.to_string())),
+    };
+    if let Err(message) = done {
+        say(&mut host, &FromGuest::Error { about, message });
+    }
+    host
+}
+
+/// Comes back only with the reason why the task could not begin; the machine is then as it was before.
+fn begin_task(machine: &Machine, host: Host, payload: &[u8]) -> (String, Host) {
+    machine.trace("begin");
+    let begin: Begin = match serde_json::from_slice(payload) {
+        Ok(begin) => begin,
+        Err(e) => return (e.to_string(), host),
+    };
+    machine.trace("parsed");
+    if let Err(why) = begin::settle(machine, &begin) {
+        begin::unsettle(begin.images);
+        return (why, host);
+    }
+    machine.trace("settled");
+    let cgroups: Cgroups = machine.cgroups.clone();
+    let (error, host) = task::start_in_guest(begin.bundle, cgroups, host);
+    begin::unsettle(begin.images);
+    (error.message, host)
+}

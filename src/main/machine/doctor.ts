@@ -1,5 +1,5 @@
 /** `berth doctor`: looks, changes nothing, and says for each thing that is missing how to get it. */
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { freemem, totalmem, release } from 'node:os';
 import { dirname } from 'node:path';
 import type { Clock } from '#base/clock.ts';
@@ -9,6 +9,8 @@ import { formatBytes } from '#cli/format.ts';
 import { readConfig, defaultConfig } from '../config.ts';
 import { supervisorBinary, USER } from '../paths.ts';
 import type { InstancePaths } from '../paths.ts';
+import { findProgram, missing, ok, warn } from './checks.ts';
+import { checkIsolation } from './doctor-isolation.ts';
 import { keeperPid } from './keeper.ts';
 import { portProblem, readOr } from './ports.ts';
 import { reachable } from './reachable.ts';
@@ -27,28 +29,19 @@ export async function runChecks(deps: Deps): Promise<Check[]> {
     checkKernel(),
     checkCgroups(),
     checkNamespaces(),
-    checkFilesystems(deps),
-    checkKvm(),
+    checkOverlay(deps),
     checkProgram(deps, 'HAProxy', 'haproxy', ['-v'], 'haproxy'),
     checkProgram(deps, 'nftables', 'nft', ['--version'], 'nftables'),
     checkSupervisor(deps),
     checkUser(deps),
     checkDisk(deps.paths),
     checkMemory(),
+    checkIsolation(deps),
     checkForwardPolicy(deps),
     ...checkInstance(deps),
   ]);
   return checks.flat();
 }
-
-const ok = (name: string, detail: string): Check => ({ name, status: 'ok', detail });
-const warn = (name: string, detail: string, fix?: string): Check => ({
-  name,
-  status: 'warn',
-  detail,
-  ...(fix === undefined ? {} : { fix }),
-});
-const missing = (name: string, detail: string, fix: string): Check => ({ name, status: 'missing', detail, fix });
 
 const isRoot = () => process.getuid?.() === 0;
 
@@ -91,25 +84,10 @@ function checkNamespaces(): Check {
   return missing('namespaces', `this kernel lacks ${absent.join(', ')}`, 'a kernel with CONFIG_NAMESPACES and all of its kinds');
 }
 
-async function checkFilesystems({ clock }: Deps): Promise<Check[]> {
-  const known = readOr('/proc/filesystems');
-  const overlay = known.includes('overlay') || (await succeeds(clock, 'modprobe', ['-n', 'overlay']));
-  const erofs = /\berofs\b/.test(known) || (await succeeds(clock, 'modprobe', ['-n', 'erofs']));
-  return [
-    overlay
-      ? ok('overlayfs', 'there')
-      : missing('overlayfs', 'this kernel has none', 'a kernel with CONFIG_OVERLAY_FS (every Debian kernel)'),
-    erofs ? ok('EROFS', 'there (used by microVMs)') : warn('EROFS', 'not there: only microVMs will want it'),
-  ];
-}
-
-function checkKvm(): Check {
-  try {
-    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
-    return ok('KVM', '/dev/kvm opens; whether a guest boots is only known by booting one');
-  } catch {
-    return warn('KVM', 'no usable /dev/kvm: tasks run in containers', 'a machine (or a VM with nested virtualization) that offers it');
-  }
+async function checkOverlay({ clock }: Deps): Promise<Check> {
+  const overlay = readOr('/proc/filesystems').includes('overlay') || (await succeeds(clock, 'modprobe', ['-n', 'overlay']));
+  if (overlay) return ok('overlayfs', 'there');
+  return missing('overlayfs', 'this kernel has none', 'a kernel with CONFIG_OVERLAY_FS (every Debian kernel)');
 }
 
 async function checkProgram({ clock, self }: Deps, name: string, command: string, args: string[], pack: string): Promise<Check> {
@@ -119,13 +97,6 @@ async function checkProgram({ clock, self }: Deps, name: string, command: string
   } catch {
     return missing(name, 'not installed', `sudo ${self} setup (apt-get install ${pack})`);
   }
-}
-
-/** A user's PATH often lacks the sbin directories. */
-export function findProgram(command: string): string {
-  return (
-    ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin'].map((dir) => `${dir}/${command}`).find((path) => existsSync(path)) ?? command
-  );
 }
 
 async function checkSupervisor({ self }: Deps): Promise<Check> {

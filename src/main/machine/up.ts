@@ -13,7 +13,7 @@ import { defaultConfig, readConfig, writeConfig } from '../config.ts';
 import type { InstanceConfig } from '../config.ts';
 import { supervisorBinary } from '../paths.ts';
 import type { InstancePaths } from '../paths.ts';
-import { findProgram } from './doctor.ts';
+import { findProgram } from './checks.ts';
 import { stopKeeper } from './down.ts';
 import { haproxyAddresses } from '../haproxy-addresses.ts';
 import { hostsOf, look, waitReady } from './health.ts';

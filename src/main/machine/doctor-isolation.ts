@@ -1,0 +1,92 @@
+/** The part of `berth doctor` about sandboxes: what each kind needs, and what the host agent found when it tried them. */
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runChild } from '#base/child.ts';
+import type { Clock } from '#base/clock.ts';
+import { describeKind } from '#cli/isolation.ts';
+import type { Check } from '#cli/platform.ts';
+import { kindFor } from '#domain/isolation.ts';
+import type { HostInfo, IsolationInfo } from '#domain/records.ts';
+import { readConfig } from '../config.ts';
+import { home } from '../paths.ts';
+import type { InstancePaths } from '../paths.ts';
+import { keeperPid } from './keeper.ts';
+import { findProgram, missing, ok, warn } from './checks.ts';
+
+type Deps = { clock: Clock; paths: InstancePaths; self: string };
+
+const VIRTUAL_FIX = 'a machine with virtualization switched on, or a VM with nested virtualization: docs/isolation.md';
+
+export async function checkIsolation(deps: Deps): Promise<Check[]> {
+  const tried = triedKinds(deps.paths);
+  const microvm = tried.find((entry) => entry.kind === 'microvm');
+  const parts = await Promise.all([
+    checkProgram(deps, 'QEMU', 'qemu-system-x86_64', ['--version'], 'microVMs', 'apt-get install --no-install-recommends qemu-system-x86'),
+    checkProgram(deps, 'erofs-utils', 'mkfs.erofs', ['--version'], 'microVMs', 'apt-get install erofs-utils'),
+    checkProgram(deps, 'runsc', 'runsc', ['--version'], 'gVisor', 'apt-get install -t bookworm-backports runsc'),
+  ]);
+  return [checkKvm(microvm), ...parts, checkGuest(deps), ...tried.map(checkTried), ...checkAuto(deps, tried)];
+}
+
+/** What the host agent of the running instance found; nothing while none runs. */
+function triedKinds(paths: InstancePaths): HostInfo['isolation'] {
+  if (keeperPid(paths) === null) return [];
+  try {
+    return JSON.parse(readFileSync(paths.isolation, 'utf8')) as HostInfo['isolation'];
+  } catch {
+    return []; // the host agent has not come that far yet
+  }
+}
+
+/** Only a guest that booted proves it: `microvm` is what the host agent found by booting one. */
+export function checkKvm(microvm: IsolationInfo | undefined, opens = deviceOpens()): Check {
+  if (microvm?.works === true && microvm.accelerator === 'kvm') return ok('KVM', 'boots a guest (tried when berth started)');
+  if (!opens)
+    return warn('KVM', 'no usable /dev/kvm: microVMs run only under software emulation, and only when asked for by name', VIRTUAL_FIX);
+  if (microvm === undefined) return ok('KVM', '/dev/kvm opens; whether a guest boots is known once berth runs, which tries it');
+  const found = microvm.works ? 'microVMs here run under software emulation' : microvm.reason;
+  return warn('KVM', `/dev/kvm opens, but no guest was seen to boot on it: ${found}`, VIRTUAL_FIX);
+}
+
+function deviceOpens(): boolean {
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What only one kind of sandbox needs is never `missing`: the others work without. */
+async function checkProgram({ clock }: Deps, name: string, command: string, args: string[], use: string, fix: string): Promise<Check> {
+  try {
+    const { stdout, stderr } = await runChild(clock, findProgram(command), args, { timeoutMs: 5000 });
+    return ok(name, (stdout || stderr).split('\n')[0]?.trim() ?? 'there');
+  } catch {
+    return warn(name, `not installed: no ${use} without it`, fix);
+  }
+}
+
+/** The kernel and initramfs that every microVM boots: made at setup, kept by content in a directory each. */
+function checkGuest({ self }: Deps): Check {
+  const dir = join(home, '.berth/guest');
+  const made = existsSync(dir) ? readdirSync(dir).filter((name) => existsSync(join(dir, name, 'vmlinux'))) : [];
+  if (made.length > 0) return ok('guest kernel', join(dir, made[0] ?? ''));
+  return warn('guest kernel', 'not made yet: no microVMs without it', `sudo ${self} setup takes it from Debian's cloud kernel package`);
+}
+
+function checkTried(entry: IsolationInfo): Check {
+  const says = entry.works ? ok : warn;
+  return says(entry.kind, entry.works ? `works: ${describeKind(entry)}` : `does not work: ${entry.reason}`);
+}
+
+function checkAuto({ paths, self }: Deps, tried: HostInfo['isolation']): Check[] {
+  if (tried.length === 0) return [];
+  const named = readConfig(paths.config)?.isolation ?? 'auto';
+  const kind = kindFor(tried, 'auto');
+  const by = named === 'auto' ? 'the strongest that works' : `by up --isolation ${named}`;
+  if (kind !== undefined) return [ok('isolation', `a task that asks for none runs in: ${kind} (${by})`)];
+  return [
+    missing('isolation', `a task that asks for none gets no sandbox (${by})`, `sudo ${self} down --keep-tasks, then up --isolation auto`),
+  ];
+}

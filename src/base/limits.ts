@@ -48,6 +48,10 @@ export const limits = {
   containersPerTask: 10,
   /** One piece of text (a failure, a name) that a supervisor or the kernel worker may send. */
   supervisorTextBytes: 16 * 1024,
+  /** What a virtual machine is given: arguments of QEMU, and files or sockets; and what is kept of the end of its console. */
+  vmArguments: 1024,
+  vmFiles: 64,
+  vmConsoleBytes: 16 * 1024,
   /** Calls to the kernel worker under way at the same time. */
   workerCallsInFlight: 4096,
   /** How often a call is made anew because the worker died over it. */

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Check } from './check.ts';
-import { checkFromSupervisor, checkTaskBundle, checkToSupervisor, checkWorkerRequest, checkWorkerResponse } from './messages.ts';
+import {
+  checkFromSupervisor,
+  checkTaskBundle,
+  checkToSupervisor,
+  checkVmExit,
+  checkWorkerRequest,
+  checkWorkerResponse,
+} from './messages.ts';
 
 const golden = new URL('../../test/golden/supervisor/', import.meta.url);
 
@@ -11,6 +18,7 @@ const checks: [string, Check<unknown>][] = [
   ['bundle', checkTaskBundle],
   ['from-supervisor', checkFromSupervisor],
   ['to-supervisor', checkToSupervisor],
+  ['vm-exit', checkVmExit],
   ['worker-request', checkWorkerRequest],
   ['worker-response', checkWorkerResponse],
 ];
@@ -35,7 +43,19 @@ test('every kind of message has a golden file', () => {
     .map((name) => readFileSync(new URL(name, golden), 'utf8'))
     .join();
   const kinds = ['state', 'stats', 'error', 'released', 'attach', 'ack', 'stop', 'kill', 'signal', 'release'];
-  const ops = ['ping', 'task-start', 'task-clean', 'vpc-up', 'vpc-down', 'unpack', 'remove-tree', 'cgroup-clean'];
+  const ops = [
+    'ping',
+    'task-start',
+    'task-clean',
+    'vpc-up',
+    'vpc-down',
+    'unpack',
+    'remove-tree',
+    'cgroup-clean',
+    'vm-start',
+    'vm-network',
+    'cgroup-limit',
+  ];
   for (const kind of kinds) assert.match(text, new RegExp(`"t":\\s*"${kind}"`));
   for (const op of ops) assert.match(text, new RegExp(`"op":\\s*"${op}"`));
 });

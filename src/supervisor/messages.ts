@@ -9,8 +9,11 @@ import type {
   FromSupervisor,
   SupervisorState,
   TaskBundle,
+  NetworkBundle,
   TaskStats,
   ToSupervisor,
+  VmBundle,
+  VmExit,
   VpcBundle,
   WorkerRequest,
   WorkerResponse,
@@ -55,15 +58,23 @@ export const checkTaskStats: Check<TaskStats> = record({
 const cgroupLimits = { cpuMillis: orNull(whole()), cpuShares: orNull(whole()), memoryBytes: orNull(whole()), pids: orNull(whole()) };
 const checkCgroupLimits: Check<CgroupLimits> = record(cgroupLimits);
 
+const networkBundle: Check<NetworkBundle> = record({
+  routerNetns: path,
+  routerIf: text(15),
+  ip: name,
+  mac: name,
+  gatewayIp: name,
+  gatewayMac: name,
+  mtu: whole(576, 65_535),
+});
+
 export const checkTaskBundle: Check<TaskBundle> = record({
   taskId: name,
   dir: path,
   socket: path,
   hostname: name,
   cgroup: record({ ...cgroupLimits, path }),
-  network: orNull(
-    record({ routerNetns: path, routerIf: text(15), ip: name, mac: name, gatewayIp: name, gatewayMac: name, mtu: whole(576, 65_535) }),
-  ),
+  network: orNull(networkBundle),
   sysctls: textMap(256),
   pidMode: oneOf('container', 'task'),
   spoolBytes: whole(),
@@ -83,6 +94,30 @@ export const checkTaskBundle: Check<TaskBundle> = record({
     }),
     containers,
   ),
+});
+
+const fd = whole(3, 255);
+const vmBundle: Check<VmBundle> = record({
+  vmId: name,
+  dir: path,
+  room: path,
+  program: path,
+  args: list(text(), limits.vmArguments),
+  uid: whole(1, 0xffff_fffe),
+  gid: whole(1, 0xffff_fffe),
+  cgroup: record({ ...cgroupLimits, path }),
+  files: list(record({ fd, path, mode: oneOf('read', 'write', 'readwrite'), create: orElse(flag, false) }), limits.vmFiles),
+  sockets: list(record({ fd, path: text(107) }), limits.vmFiles),
+  tap: orNull(record({ fd, name: text(15) })),
+  kvm: flag,
+});
+
+export const checkVmExit: Check<VmExit> = record({
+  code: orNull(whole(0, 255)),
+  signal: orNull(whole(1, 64)),
+  oomKilled: flag,
+  atMs: whole(),
+  console: text(limits.vmConsoleBytes),
 });
 
 const vpcBundle: Check<VpcBundle> = record({
@@ -142,6 +177,9 @@ export const checkWorkerRequest: Check<WorkerRequest> = tagged('op', {
     limits: record({ bytes: whole(), entries: whole() }),
   }),
   'remove-tree': record({ id, path, below: path }),
+  'vm-start': record({ id, vm: vmBundle }),
+  'vm-network': record({ id, dir: path, tap: text(15), network: networkBundle }),
+  'cgroup-limit': record({ id, path, limits: checkCgroupLimits }),
   'cgroup-clean': record({ id, path }),
 });
 

@@ -147,6 +147,12 @@ export type WorkerRequest =
     }
   /** Removes a directory tree; never follows links, never leaves `below`. */
   | { id: number; op: 'remove-tree'; path: string; below: string }
+  /** Forks the monitor of a virtual machine; answers { pid, qemuPid } once QEMU was started, with its sockets listening. */
+  | { id: number; op: 'vm-start'; vm: VmBundle }
+  /** Moves the tap of the machine in `dir` into a VPC's router and makes it the way to the task's address. Idempotent. */
+  | { id: number; op: 'vm-network'; dir: string; tap: string; network: NetworkBundle }
+  /** Changes limits of a group that is there; null leaves one as it is. */
+  | { id: number; op: 'cgroup-limit'; path: string; limits: CgroupLimits }
   /** Removes the instance's own cgroup parents (when empty). */
   | { id: number; op: 'cgroup-clean'; path: string };
 
@@ -157,6 +163,38 @@ export type WorkerResponse =
       ok: false;
       error: { code: 'invalid' | 'exists' | 'not-found' | 'digest' | 'hostile' | 'limit' | 'no-space' | 'failed'; message: string };
     };
+
+/**
+ * One QEMU process and all it may see. Paths are the host's, but for `program`, which lies in the room. QEMU's user needs no rights to
+ * `files` and `room`; `dir` is QEMU's /vm, and a file there that QEMU is to open by its path needs a mode that lets its user. An opening
+ * of `/dev/fd/N` in `args` is answered with `files`' entry of that number, opened anew as its mode says, even when QEMU asks for more:
+ * so a file that is given for reading serves as memory that is copied on write (memory-backend-file, share=off).
+ */
+export type VmBundle = {
+  vmId: string;
+  /** The machine's directory: the monitor keeps `sup.pid` here, and writes `exit.json` (VmExit) when QEMU has ended. */
+  dir: string;
+  /** QEMU's root directory (sandbox/microvm/room.ts). */
+  room: string;
+  program: string;
+  /** Without the program's own name. */
+  args: string[];
+  /** Neither may be root's. */
+  uid: number;
+  gid: number;
+  cgroup: CgroupLimits & { path: string };
+  /** Opened by root, given to QEMU as descriptor `fd` (3 to 255). `create`: made when missing, and then QEMU's user's. */
+  files: { fd: number; path: string; mode: 'read' | 'write' | 'readwrite'; create?: boolean }[];
+  /** Unix sockets, which listen before QEMU runs. Removed when QEMU ends; left behind when its monitor is killed. */
+  sockets: { fd: number; path: string }[];
+  /** A tap in the machine's network namespace (TAP, no packet information, with vnet header). It vanishes with QEMU. */
+  tap: { fd: number; name: string } | null;
+  /** Whether it gets /dev/kvm. */
+  kvm: boolean;
+};
+
+/** exit.json: how QEMU ended, and the last of its console and its errors (control characters but newline and tab are left out). */
+export type VmExit = { code: number | null; signal: number | null; oomKilled: boolean; atMs: number; console: string };
 
 export type VpcBundle = {
   /** File to bind-mount the namespace on; its directory is made. */

@@ -9,7 +9,7 @@ import type { Check } from './check.ts';
 import { connectFramed, parseJsonFrame } from './framed-socket.ts';
 import type { FramedSocket } from './framed-socket.ts';
 import { checkWorkerResponse } from './messages.ts';
-import type { VpcBundle, WorkerRequest, WorkerResponse } from './protocol.ts';
+import type { CgroupLimits, NetworkBundle, VmBundle, VpcBundle, WorkerRequest, WorkerResponse } from './protocol.ts';
 
 type WorkerErrorCode = Extract<WorkerResponse, { ok: false }>['error']['code'];
 
@@ -29,7 +29,7 @@ export type UnpackRequest = { blob: string; compression: 'none' | 'gzip' | 'zstd
 
 /**
  * Every call throws Fault: the worker's own error, Unavailable when it is not there, TimedOut when it takes too long. What may be asked
- * twice (all but `unpack`) is asked again when the worker dies over it.
+ * twice (all but `onceOnly`) is asked again when the worker dies over it.
  */
 export type WorkerClient = {
   ping(): Promise<void>;
@@ -41,6 +41,12 @@ export type WorkerClient = {
   unpack(request: UnpackRequest): Promise<{ diffId: string; bytes: number; entries: number }>;
   removeTree(path: string, below: string): Promise<void>;
   cgroupClean(path: string): Promise<void>;
+  /** Throws with the reason when QEMU could not be started; how it ends later stands in exit.json. */
+  vmStart(vm: VmBundle): Promise<{ pid: number; qemuPid: number }>;
+  /** `dir`: the machine's. */
+  vmNetwork(request: { dir: string; tap: string; network: NetworkBundle }): Promise<void>;
+  /** null leaves a limit as it is. */
+  cgroupLimit(path: string, limits: CgroupLimits): Promise<void>;
   close(): void;
 };
 
@@ -52,6 +58,9 @@ export type WorkerClientOptions = {
   callTimeoutMs?: number;
   unpackTimeoutMs?: number;
 };
+
+/** A second try would find what the first one left. */
+const onceOnly = new Set<WorkerRequest['op']>(['unpack', 'vm-start']);
 
 const RETRY_MS = 50;
 
@@ -78,6 +87,9 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
       ),
     removeTree: (path, below) => done({ op: 'remove-tree', path, below }, 600_000),
     cgroupClean: (path) => done({ op: 'cgroup-clean', path }),
+    vmStart: (vm) => get({ op: 'vm-start', vm }, record({ pid: whole(1), qemuPid: whole(1) })),
+    vmNetwork: (request) => done({ op: 'vm-network', ...request }),
+    cgroupLimit: (path, wanted) => done({ op: 'cgroup-limit', path, limits: wanted }),
     close: call.close,
   };
 }
@@ -171,7 +183,7 @@ function workerCalls(options: WorkerClientOptions) {
 
   return {
     async send(request: WithoutId<WorkerRequest>, timeoutMs: number): Promise<unknown> {
-      const tries = request.op === 'unpack' ? 1 : limits.workerTries;
+      const tries = onceOnly.has(request.op) ? 1 : limits.workerTries;
       for (let tried = 1; ; tried++) {
         try {
           return await sendOnce(request, timeoutMs);

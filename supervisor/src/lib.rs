@@ -19,3 +19,4 @@ pub mod spool;
 pub mod sys;
 pub mod task;
 pub mod unpack;
+pub mod vm;

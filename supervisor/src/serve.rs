@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use crate::cgroup::{self, Cgroups};
 use crate::protocol::{ErrorCode, WorkerError, WorkerOp, WorkerRequest, WorkerResponse};
-use crate::{frames, mount, net, sys, task, unpack};
+use crate::{frames, mount, net, sys, task, unpack, vm};
 
 /// Children that work at the same time; more requests wait in line.
 const JOBS: usize = 64;
@@ -330,6 +330,9 @@ fn in_child(request: &WorkerRequest, cgroups: Option<Cgroups>, answer: OwnedFd) 
     if let WorkerOp::TaskStart { bundle } = &request.op {
         task::start(bundle, cgroups, reply)
     }
+    if let WorkerOp::VmStart { vm } = &request.op {
+        vm::start(vm, cgroups, reply)
+    }
     let _ = sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0);
     reply(carry_out(&request.op));
     sys::exit_now(0)
@@ -338,7 +341,7 @@ fn in_child(request: &WorkerRequest, cgroups: Option<Cgroups>, answer: OwnedFd) 
 fn carry_out(op: &WorkerOp) -> Result<serde_json::Value, WorkerError> {
     let nothing = |()| serde_json::Value::Null;
     match op {
-        WorkerOp::Ping | WorkerOp::TaskStart { .. } => Ok(serde_json::Value::Null),
+        WorkerOp::Ping | WorkerOp::TaskStart { .. } | WorkerOp::VmStart { .. } => Ok(serde_json::Value::Null),
         WorkerOp::TaskClean { dir, cgroup_path, router_netns, router_if } => {
             let router = router_netns.as_deref().zip(router_if.as_deref()).map(|(netns, name)| (Path::new(netns), name));
             task::clean(Path::new(dir), cgroup_path, router).map(nothing)
@@ -347,12 +350,19 @@ fn carry_out(op: &WorkerOp) -> Result<serde_json::Value, WorkerError> {
         WorkerOp::VpcDown { router_netns, host_if } => net::vpc_down(Path::new(router_netns), host_if).map(nothing),
         WorkerOp::Unpack(request) => unpack::unpack(request),
         WorkerOp::RemoveTree { path, below } => unpack::remove_tree(Path::new(path), Path::new(below)).map(nothing),
-        WorkerOp::CgroupClean { path } => {
-            let failed = |e: cgroup::Error| {
-                let code = if matches!(e, cgroup::Error::Path(_)) { ErrorCode::Invalid } else { ErrorCode::Failed };
-                WorkerError::new(code, e.to_string())
-            };
-            Cgroups::detect().and_then(|c| c.remove_empty(path)).map(nothing).map_err(failed)
+        WorkerOp::CgroupClean { path } => Cgroups::detect().and_then(|c| c.remove_empty(path)).map(nothing).map_err(cgroup_failed),
+        WorkerOp::CgroupLimit { path, limits } => {
+            Cgroups::detect().and_then(|c| c.change(path, limits)).map(nothing).map_err(cgroup_failed)
         }
+        WorkerOp::VmNetwork { dir, tap, network } => vm::network(Path::new(dir), tap, network).map(nothing),
     }
+}
+
+fn cgroup_failed(e: cgroup::Error) -> WorkerError {
+    let code = match &e {
+        cgroup::Error::Path(_) => ErrorCode::Invalid,
+        cgroup::Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorCode::NotFound,
+        _ => ErrorCode::Failed,
+    };
+    WorkerError::new(code, e.to_string())
 }

@@ -24,6 +24,7 @@ fn messages_survive_a_round() {
             n if n.starts_with("from-supervisor") => round::<FromSupervisor>(&text),
             n if n.starts_with("worker-request") => round::<WorkerRequest>(&text),
             n if n.starts_with("worker-response") => round::<WorkerResponse>(&text),
+            n if n.starts_with("vm-exit") => round::<VmExit>(&text),
             n => panic!("{n}: no message of the protocol has such a name"),
         };
         assert_eq!(again, serde_json::from_str::<Value>(&text).unwrap(), "{name}");

@@ -108,6 +108,16 @@ impl Cgroups {
         self.limit(path, limits)
     }
 
+    /// Changes limits of a group that is there; what is not given stays as it is.
+    pub fn change(&self, path: &str, limits: &CgroupLimits) -> Result<(), Error> {
+        check_path(path)?;
+        if let (Some(bytes), Some(dir)) = (limits.memory_bytes, self.layout.directory(path, Controller::Memory)) {
+            // In v1 memory with swap is never less than without: to raise both, this one has to go first. To lower them, it can't.
+            let _ = write_file(&dir.join("memory.memsw.limit_in_bytes"), &bytes.to_string());
+        }
+        self.limit(path, limits)
+    }
+
     fn limit(&self, path: &str, limits: &CgroupLimits) -> Result<(), Error> {
         for write in limits::writes(&self.layout, limits) {
             let Some(dir) = self.layout.directory(path, write.controller) else {

@@ -7,8 +7,8 @@ mod command;
 mod config;
 mod init;
 mod mounts;
-mod privileges;
-mod rootfs;
+pub(crate) mod privileges;
+pub(crate) mod rootfs;
 mod terminal;
 mod user;
 
@@ -29,6 +29,13 @@ use user::Identity;
 pub enum Error {
     Create(String),
     Start(String),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Error::Create(message) | Error::Start(message)) = self;
+        f.write_str(message)
+    }
 }
 
 impl From<Error> for ContainerFailure {

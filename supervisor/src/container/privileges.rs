@@ -44,15 +44,20 @@ pub fn drop_to(process: &Process, identity: &Identity, filter: Option<&Filter>) 
     Ok(())
 }
 
-/// Gives up everything but the system calls of `filter`. The user is nobody.
-pub fn drop_all(filter: &Filter) -> Result<(), Error> {
-    const NOBODY: u32 = 65_534;
+/// Becomes another user without any capability, and without a way to win one by exec.
+pub fn drop_to_user(uid: u32, gid: u32) -> Result<(), Error> {
     sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).map_err(failed("set no_new_privs"))?;
     for capability in 0..=last_capability() {
         sys::prctl(libc::PR_CAPBSET_DROP, capability, 0).map_err(failed("drop a capability"))?;
     }
-    set_ids(&Identity { uid: NOBODY, gid: NOBODY, groups: Vec::new(), home: None })?;
-    set_capabilities(&Sets::default())?;
+    set_ids(&Identity { uid, gid, groups: Vec::new(), home: None })?;
+    set_capabilities(&Sets::default())
+}
+
+/// Gives up everything but the system calls of `filter`. The user is nobody.
+pub fn drop_all(filter: &Filter) -> Result<(), Error> {
+    const NOBODY: u32 = 65_534;
+    drop_to_user(NOBODY, NOBODY)?;
     sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0).map_err(failed("tie the process to its supervisor"))?;
     install(Some(filter))
 }
@@ -140,6 +145,11 @@ fn set_capabilities(sets: &Sets) -> Result<(), Error> {
         ambient(libc::PR_CAP_AMBIENT_RAISE, capability).map_err(failed("raise an ambient capability"))?;
     }
     Ok(())
+}
+
+/// Sets a resource limit (`NOFILE`), soft and hard.
+pub fn limit(kind: &str, value: u64) -> Result<(), Error> {
+    set_rlimit(&Rlimit { kind: kind.to_string(), soft: value, hard: value })
 }
 
 fn set_rlimit(rlimit: &Rlimit) -> Result<(), Error> {

@@ -3,6 +3,7 @@ mod guest;
 mod netlink;
 mod netns;
 mod nft;
+mod tap;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,8 @@ use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
 pub use guest::{guest_prepare, guest_up};
+pub use netns::Netns;
+pub use tap::{tap_create, tap_up};
 pub use task::{task_down, task_leave, task_up};
 pub use vpc::{vpc_down, vpc_up};
 

@@ -145,11 +145,21 @@ impl Batch {
         self.end();
     }
 
+    /// To the namespace behind `netns`, where it gets another name and is down.
+    pub fn move_link(&mut self, index: i32, netns: RawFd, name: &str) {
+        self.begin(libc::RTM_NEWLINK, 0, format!("move the link {name} to the router"), 0);
+        self.link_header(index, false);
+        self.text(libc::IFLA_IFNAME, name);
+        self.attribute(libc::IFLA_NET_NS_FD, &netns.to_ne_bytes());
+        self.end();
+    }
+
+    /// Up, with this address and size of packets.
     pub fn set_up_as(&mut self, index: i32, mac: Mac, mtu: u32) {
         self.begin(libc::RTM_NEWLINK, 0, format!("bring the link {index} up"), 0);
         self.link_header(index, true);
-        self.attribute(libc::IFLA_ADDRESS, &mac);
         self.attribute(libc::IFLA_MTU, &mtu.to_ne_bytes());
+        self.attribute(libc::IFLA_ADDRESS, &mac);
         self.end();
     }
 

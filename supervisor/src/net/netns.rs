@@ -31,6 +31,11 @@ impl Netns {
         Ok(Netns { file: File::open(OWN)? })
     }
 
+    /// That of a process.
+    pub fn of_process(pid: i32) -> io::Result<Netns> {
+        Ok(Netns { file: File::open(format!("/proc/{pid}/ns/net"))? })
+    }
+
     /// Makes a namespace and binds it on `path`, whose directory is made and made private, so that the mount is seen here only.
     pub fn create(path: &Path) -> io::Result<Netns> {
         if let Some(dir) = path.parent() {

@@ -42,6 +42,21 @@ fn gone_is_fine(e: io::Error) -> io::Result<()> {
     }
 }
 
+/// The process that tends `dir`: the supervisor of a task, the monitor of a virtual machine; None when nobody does.
+pub fn holder(dir: &Path) -> Result<Option<i32>, WorkerError> {
+    let path = dir.join("sup.pid");
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    // SAFETY: no pointers. A lock that was got goes with the descriptor.
+    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_SH | libc::LOCK_NB) } == 0 {
+        return Ok(None);
+    }
+    Ok(std::fs::read_to_string(&path).map_err(failed)?.trim().parse().ok())
+}
+
 /// Kills the supervisor that holds the directory, if there is one. The lock tells that the pid in the file is still its.
 fn end_supervisor(dir: &Path) -> Result<(), WorkerError> {
     let path = dir.join("sup.pid");

@@ -15,8 +15,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-pub use clean::clean;
+pub use clean::{clean, holder};
 pub use host::{Host, Incoming};
+pub(crate) use setup::{become_supervisor, lock};
 pub use setup::{start, start_in_guest};
 
 use crate::cgroup::{self, Cgroups};

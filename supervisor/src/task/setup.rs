@@ -1,4 +1,5 @@
 //! How a supervisor comes to be: in a child of the worker, from `task.json` to its loop.
+use std::ffi::CStr;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, AsRawFd};
@@ -93,7 +94,7 @@ fn check(bundle: &TaskBundle) -> Result<(), String> {
 }
 
 /// Takes the task's directory for this process: nobody else can be its supervisor while this one lives.
-fn lock(dir: &Path) -> Result<File, WorkerError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, WorkerError> {
     let path = dir.join("sup.pid");
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let mut file = opened.map_err(|e| failed(&format!("open {}", path.display()), e))?;
@@ -110,7 +111,7 @@ fn prepare(path: &Path, cgroups: Option<Cgroups>) -> Result<Task, WorkerError> {
     let bundle = load(path)?;
     let dir = Path::new(&bundle.dir);
     let lock = lock(dir)?;
-    become_supervisor().map_err(|e| failed("set up the supervisor's process", e))?;
+    become_supervisor(c"berth-task").map_err(|e| failed("set up the supervisor's process", e))?;
     let cgroups = cgroups.map_or_else(Cgroups::detect, Ok).map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
     let mut task = Task::new(bundle, cgroups)?;
     task.listener = Some(listen(&task.bundle.socket)?);
@@ -155,8 +156,8 @@ impl Task {
 }
 
 /// Out of the worker's session, under its own name, and the last that the kernel takes when memory runs out.
-fn become_supervisor() -> io::Result<()> {
-    sys::set_name(c"berth-task");
+pub(crate) fn become_supervisor(name: &CStr) -> io::Result<()> {
+    sys::set_name(name);
     // SAFETY: no pointers.
     unsafe {
         libc::setsid();

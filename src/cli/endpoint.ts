@@ -11,27 +11,32 @@ export function endpointUrl(address: EndpointAddress): string {
 
 const ATTEMPT_MS = 2000;
 const RETRY_MS = 60;
-/** How long a task that runs may take until its port answers. */
+/** How long a task that runs may take until its port answers; in an emulated machine everything takes ten times as long. */
 const ANSWER_WITHIN_MS = 60_000;
+const EMULATED_ANSWER_WITHIN_MS = 600_000;
 
-/** Resolves with the HTTP status of the first answer of the task itself. `alive` is asked now and again, and throws when it is no use to wait on. */
-export async function checkUrl(context: Context, address: EndpointAddress, alive: () => Promise<void>): Promise<number> {
+/**
+ * Resolves with the HTTP status of the first answer of the task itself. `alive` is asked now and again, and throws when it is no use to wait
+ * on. `emulated`: it runs under software emulation.
+ */
+export async function checkUrl(context: Context, address: EndpointAddress, alive: () => Promise<void>, emulated: boolean): Promise<number> {
+  const withinMs = emulated ? EMULATED_ANSWER_WITHIN_MS : ANSWER_WITHIN_MS;
   const began = context.clock.now();
   for (let attempt = 1; ; attempt++) {
     if (context.signal.aborted) throw new Fault('Cancelled', 'interrupted');
     const answer = await ask(context, address);
     if (answer !== undefined && !answer.waiting) return answer.status;
     if (attempt % 10 === 0) await alive();
-    if (context.clock.now() - began > ANSWER_WITHIN_MS) throw unanswered(address, answer?.status);
+    if (context.clock.now() - began > withinMs) throw unanswered(address, answer?.status, withinMs);
     await context.clock.sleep(RETRY_MS);
   }
 }
 
-function unanswered(address: EndpointAddress, status: number | undefined): Fault {
+function unanswered(address: EndpointAddress, status: number | undefined, withinMs: number): Fault {
   const seen = status === undefined ? 'nothing answers there' : 'the task runs, but its port does not answer';
   return new Fault(
     'TimedOut',
-    `${endpointUrl(address)}: ${seen} after ${ANSWER_WITHIN_MS / 1000} s; does the program listen on the port that --port names, on 0.0.0.0?`,
+    `${endpointUrl(address)}: ${seen} after ${withinMs / 1000} s; does the program listen on the port that --port names, on 0.0.0.0?`,
   );
 }
 

@@ -120,9 +120,10 @@ async function launchSteps(client: Client, context: Context, plan: Launch, platf
   }
   if (plan.port === null || launched.finished) return launched;
   const address = { name: plan.name, listen: platform.endpoint.listen, port: platform.endpoint.port };
+  const emulated = running.some((task) => task.accelerator === 'tcg');
   const httpStatus = await context.steps.run(
     endpointUrl(address),
-    () => checkUrl(context, address, () => stillRuns(client, plan.cluster, running)),
+    () => checkUrl(context, address, () => stillRuns(client, plan.cluster, running), emulated),
     (status) => `answers ${status}`,
   );
   return { ...launched, url: endpointUrl(address), httpStatus };

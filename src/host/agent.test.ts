@@ -10,6 +10,8 @@ import type { LogOpen, TaskTail } from '#link/operations.ts';
 import { memoryNetwork } from '#link/memory.ts';
 import type { OutputEvent, TaskReport } from '#link/protocol.ts';
 import type { ControlConnection, LinkServer } from '#link/types.ts';
+import type { HostUsage, SandboxPoolStatus } from '#domain/records.ts';
+import type { SandboxDriver } from '#sandbox/driver.ts';
 import { createFakeDriver, createFakeWorld } from '#sandbox/fake.ts';
 import { createFakeVolumes } from '#volume/scratch.ts';
 import type { LogTarget } from '#domain/task-spec.ts';
@@ -33,6 +35,8 @@ function rig() {
   const reports = new Map<string, TaskReport[]>();
   const output: OutputEvent[] = [];
   const takenTo = new Map<string, number>();
+  const pools: SandboxPoolStatus[] = [];
+  const usages: HostUsage[] = [];
   let connection: ControlConnection | undefined;
   let server: LinkServer | undefined;
   const control = {
@@ -47,6 +51,7 @@ function rig() {
           return null;
         });
         made.onMessage((message) => {
+          if (message.t === 'hello' || message.t === 'heartbeat') usages.push(message.usage);
           if (message.t === 'hello') made.send({ t: 'welcome', version: 1, fence: 1, heartbeatMs: 5_000 });
           if (message.t === 'status')
             for (const report of message.reports) reports.set(report.taskId, [...(reports.get(report.taskId) ?? []), report]);
@@ -70,7 +75,7 @@ function rig() {
     agent = createHostAgent(
       {
         dialer: network.dialer(),
-        drivers: [createFakeDriver(world, { clock })],
+        drivers: [createFakeDriver(world, { clock }), ...pools.map((pool) => pooled(createFakeDriver(world, { clock }), pool))],
         images,
         network: createFakeNetwork(),
         volumes: createFakeVolumes(),
@@ -100,6 +105,8 @@ function rig() {
     images,
     control,
     output,
+    pools,
+    usages,
     start,
     crash,
     send: (message: Parameters<ControlConnection['send']>[0]) => connection?.send(message),
@@ -116,6 +123,11 @@ function rig() {
       await start();
     },
   };
+}
+
+/** A driver that has something ready. */
+function pooled(driver: SandboxDriver, pool: SandboxPoolStatus): SandboxDriver {
+  return { ...driver, status: () => pool };
 }
 
 function specOf(command: string[], change = {}) {
@@ -144,6 +156,42 @@ test('a task goes through its states, and ends when its essential container does
   r.send({ t: 'forget', taskIds: [ID] });
   await r.clock.advance(1000);
   assert.deepEqual(r.journal.ids(), []);
+  await r.crash();
+});
+
+test('what only a microVM may have is refused by the host too, and so is a kind that it does not have', async () => {
+  const r = rig();
+  await r.up();
+  const [privileged = '', virtual = '', devices = ''] = ['1', '2', '3'].map((c) => c.repeat(32));
+  const fuse = [{ hostPath: '/dev/fuse', containerPath: '/dev/fuse', permissions: 'rwm' }];
+  r.send({
+    t: 'assign',
+    assignments: [
+      assignmentOf(privileged, { spec: specOf(['run-ms=1000'], { privileged: true }) }),
+      assignmentOf(virtual, { spec: { ...specOf(['run-ms=1000']), isolation: 'microvm' } }),
+      assignmentOf(devices, { spec: specOf(['run-ms=1000'], { devices: fuse }) }),
+    ],
+  });
+  await r.clock.advance(500);
+  const ended = (id: string) => [r.last(id)?.status, r.last(id)?.stop?.reason, r.last(id)?.startedAt];
+  const only = (what: string) =>
+    `ResourceInitializationError: ${what} (container 'app') is only for a microVM, and this task's sandbox is of the kind container`;
+  assert.deepEqual(ended(privileged), ['STOPPED', only('privileged'), null]);
+  assert.deepEqual(ended(devices), ['STOPPED', only('devices'), null]);
+  assert.match(String(ended(virtual)[1]), /^ResourceInitializationError: this host can't isolate a task by "microvm"/);
+  assert.deepEqual(r.world.alive(), []);
+  await r.crash();
+});
+
+test('what stands ready for tasks to come is told with every heartbeat', async () => {
+  const r = rig();
+  const pool = { kind: 'gvisor' as const, ready: 2, memoryBytes: 7, templates: 0 };
+  r.pools.push(pool);
+  await r.up();
+  assert.deepEqual(r.usages.at(-1)?.sandboxes, [pool]);
+  pool.ready = 1;
+  await r.clock.advance(6000);
+  assert.equal(r.usages.at(-1)?.sandboxes[0]?.ready, 1);
   await r.crash();
 });
 

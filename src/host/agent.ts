@@ -4,7 +4,6 @@ import { asFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
-import { isolationInfo } from '#domain/isolation.ts';
 import type { HostInfo, HostUsage } from '#domain/records.ts';
 import type { IsolationWish } from '#domain/task-spec.ts';
 import type { Images } from '#image/types.ts';
@@ -13,18 +12,19 @@ import type { LinkClient } from '#link/client.ts';
 import { linkVersions } from '#link/protocol.ts';
 import type { FromControl, LinkDialer } from '#link/types.ts';
 import type { Network, VpcHandle } from '#network/types.ts';
-import type { SandboxDriver, SandboxProbe } from '#sandbox/driver.ts';
+import type { SandboxDriver } from '#sandbox/driver.ts';
 import type { Volumes } from '#volume/scratch.ts';
 import { environmentHook } from './hooks/environment.ts';
 import { imagesHook } from './hooks/images.ts';
 import { journalHook } from './hooks/journal.ts';
 import { logStreamsHook } from './hooks/log-streams.ts';
 import { networkHook } from './hooks/network.ts';
-import { createDrivers, isolationOf, sandboxHook } from './hooks/sandbox.ts';
+import { createDrivers, sandboxHook } from './hooks/sandbox.ts';
 import type { Drivers } from './hooks/sandbox.ts';
 import { volumesHook } from './hooks/volumes.ts';
 import type { Journal } from './journal.ts';
 import { handleOperations } from './operations.ts';
+import { probeAll } from './probes.ts';
 import { createReportOutbox } from './report-outbox.ts';
 import type { Hook } from './run.ts';
 import { createRunner } from './runner.ts';
@@ -190,8 +190,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
 
   return {
     async start() {
-      const probes = await Promise.all(deps.drivers.map(async (driver) => [driver, await driver.probe()] as const));
-      const isolation = isolationOfHost(probes, options.auto ?? 'auto');
+      const isolation = await probeAll(deps.drivers, clock, options.auto ?? 'auto');
       drivers = createDrivers(deps.drivers, isolation);
       info = await deps.info(isolation);
       const { entries, broken, strays } = await journal.load();
@@ -214,10 +213,6 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       await Promise.all([...tasks.all()].map((runner) => runner.detach()));
     },
   };
-}
-
-function isolationOfHost(probes: (readonly [SandboxDriver, SandboxProbe])[], auto: IsolationWish): HostInfo['isolation'] {
-  return probes.map(([driver, probe]) => isolationInfo(isolationOf(driver), probe, auto));
 }
 
 /** What has no readable entry has no runner: whatever is left of it is killed and removed. */

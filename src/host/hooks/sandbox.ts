@@ -6,6 +6,7 @@ import { kindFor } from '#domain/isolation.ts';
 import type { HostInfo } from '#domain/records.ts';
 import type { Accelerator, IsolationKind } from '#domain/task-spec.ts';
 import type { SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
+import { isolationOf } from '../probes.ts';
 import type { Hook, TaskRun } from '../run.ts';
 import type { Slots } from '../slots.ts';
 
@@ -49,11 +50,6 @@ export function sandboxHook(deps: SandboxHookDeps): Hook {
       await (run.driver ?? deps.drivers.any())?.clean(run.taskId, run.dir, run.network);
     },
   };
-}
-
-/** `fake` pretends to be a container. */
-export function isolationOf(driver: SandboxDriver): IsolationKind {
-  return driver.kind === 'fake' ? 'container' : driver.kind;
 }
 
 /** Throws ResourceInitialization for what only a microVM may have: the control plane has seen to it, and the host doesn't take its word. */

@@ -60,6 +60,11 @@ export const limits = {
   workerTries: 3,
   /** Output of one task that the host holds in memory, unacknowledged; past it the supervisor's socket is not read. */
   outputWindowBytes: 512 * 1024,
+  /** Commands that are run inside the containers of one task (exec) at the same time, and words or variables of one. */
+  execsPerTask: 16,
+  execArguments: 4096,
+  /** How long a command that is run inside may take to start. */
+  execStartMs: 15_000,
   /** One batch of output on the link: text, and events. */
   outputBatchBytes: 256 * 1024,
   outputBatchEvents: 4096,

@@ -43,6 +43,8 @@ test('every kind of message has a golden file', () => {
     .map((name) => readFileSync(new URL(name, golden), 'utf8'))
     .join();
   const kinds = ['state', 'stats', 'error', 'released', 'attach', 'ack', 'stop', 'kill', 'signal', 'release'];
+  kinds.push('exec', 'exec-input', 'exec-resize', 'exec-signal', 'exec-ack', 'exec-close');
+  kinds.push('exec-started', 'exec-taken', 'exec-exit', 'exec-error');
   const ops = [
     'ping',
     'task-start',

@@ -3,6 +3,7 @@ import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { flag, list, oneOf, orElse, orNull, record, text, textMap, whole } from './check.ts';
 import type { Check } from './check.ts';
+import { EXEC_INPUT_BYTES } from './protocol.ts';
 import type {
   CgroupLimits,
   ContainerState,
@@ -143,11 +144,18 @@ function tagged<T>(tag: string, shapes: Record<string, Check<object>>): Check<T>
   };
 }
 
+const u32 = whole(0, 0xffff_ffff);
+const cells = whole(0, 0xffff);
+
 export const checkFromSupervisor: Check<FromSupervisor> = tagged('t', {
   state: record({ seq: whole(), state: checkSupervisorState }),
   stats: record({ id: whole(), stats: checkTaskStats }),
   error: record({ about: name, message: text() }),
   released: record({}),
+  'exec-started': record({ id: u32 }),
+  'exec-taken': record({ id: u32, bytes: whole(1) }),
+  'exec-exit': record({ id: u32, code: whole(0, 255) }),
+  'exec-error': record({ id: u32, message: text() }),
 });
 
 export const checkToSupervisor: Check<ToSupervisor> = tagged('t', {
@@ -159,6 +167,22 @@ export const checkToSupervisor: Check<ToSupervisor> = tagged('t', {
   stats: record({ id: whole() }),
   resumed: record({ entropy: text(200), timeNs: text(20) }),
   release: record({}),
+  exec: record({
+    id: u32,
+    container: name,
+    command: list(text(limits.frameBytes), limits.execArguments),
+    tty: flag,
+    cols: cells,
+    rows: cells,
+    env: textMap(limits.execArguments),
+    user: orNull(name),
+    cwd: orNull(path),
+  }),
+  'exec-input': record({ id: u32, data: text(2 * EXEC_INPUT_BYTES), eof: flag }),
+  'exec-resize': record({ id: u32, cols: cells, rows: cells }),
+  'exec-signal': record({ id: u32, signal: name }),
+  'exec-ack': record({ id: u32, bytes: whole(1) }),
+  'exec-close': record({ id: u32 }),
 });
 
 const id = whole();

@@ -1,6 +1,7 @@
 /**
  * What a host (TypeScript) and a task's supervisor (Rust, supervisor/) say over the supervisor's Unix socket, or later over a
- * virtio-serial port. Frames as in base/frames.ts: kind 0 is one of these messages as JSON, kind 1 is output.
+ * virtio-serial port. Frames as in base/frames.ts: kind 0 is one of these messages as JSON, kind 1 is output, kind 2 what a command that was
+ * run inside (exec) writes.
  * The supervisor's half is supervisor/src/protocol.rs; test/golden/supervisor/*.json is read by the tests of both.
  */
 
@@ -69,14 +70,48 @@ export type ToSupervisor =
   | { t: 'stats'; id: number }
   /** To a microVM that stood still: nanoseconds since the epoch in decimal, and 64 fresh random bytes in base64. */
   | { t: 'resumed'; entropy: string; timeNs: string }
+  /** Runs a command in a container that runs already, as `docker exec` does. Answered by `exec-started` or `exec-error`. */
+  | ({ t: 'exec'; id: number } & ExecBundle)
+  /** Bytes (base64) for its standard input; `eof`: no more will come. Unanswered by `exec-taken` no more than EXEC_INPUT_BYTES. */
+  | { t: 'exec-input'; id: number; data: string; eof: boolean }
+  | { t: 'exec-resize'; id: number; cols: number; rows: number }
+  | { t: 'exec-signal'; id: number; signal: string }
+  /** So many more bytes of its output were handed on. */
+  | { t: 'exec-ack'; id: number; bytes: number }
+  /** Kills it and forgets it: nothing more is said of this id. */
+  | { t: 'exec-close'; id: number }
   /** Unmount, remove cgroups and namespaces, and exit. Refused (with `error`) while a container runs. */
   | { t: 'release' };
+
+/** A command to run inside a container. It has the container's namespaces, limits, rights and environment. */
+export type ExecBundle = {
+  container: string;
+  command: string[];
+  /** With a terminal of the container's own, of `cols` times `rows`; its output is all of stream 1. */
+  tty: boolean;
+  cols: number;
+  rows: number;
+  /** Beside the container's own; these win. */
+  env: Record<string, string>;
+  /** `name`, `uid`, `name:group`, ...; null: the container's. */
+  user: string | null;
+  /** null: the container's. */
+  cwd: string | null;
+};
 
 export type FromSupervisor =
   /** The whole state; sent on attach and after every change. `seq` grows. */
   | { t: 'state'; seq: number; state: SupervisorState }
   | { t: 'stats'; id: number; stats: TaskStats }
   | { t: 'error'; about: string; message: string }
+  /** The command runs. */
+  | { t: 'exec-started'; id: number }
+  /** It took so many more bytes of its input (or will never read them). */
+  | { t: 'exec-taken'; id: number; bytes: number }
+  /** It ended and all its output was sent; 128 + n when killed by signal n. The last of this id. */
+  | { t: 'exec-exit'; id: number; code: number }
+  /** It could not be started. The last of this id. */
+  | { t: 'exec-error'; id: number; message: string }
   | { t: 'released' };
 
 export type SupervisorState = {
@@ -121,6 +156,16 @@ export type TaskStats = {
  */
 export const OUTPUT_FRAME = 1;
 export const OUTPUT_HEADER_BYTES = 19;
+
+/**
+ * Kind 2, output of a command that was run inside: u32 its id, u8 1 = stdout 2 = stderr, then the bytes as it wrote them. At most
+ * EXEC_WINDOW_BYTES are sent beyond what `exec-ack` has handed on: the command then waits.
+ */
+export const EXEC_OUTPUT_FRAME = 2;
+export const EXEC_HEADER_BYTES = 5;
+export const EXEC_WINDOW_BYTES = 128 * 1024;
+/** Input that may be under way to one command. */
+export const EXEC_INPUT_BYTES = 64 * 1024;
 
 /**
  * The kernel worker (`berth-supervisor serve`, one per host, root): does the privileged kernel work and forks the supervisors. It

@@ -5,11 +5,12 @@
 //! becomes the command. What goes wrong comes back through a pipe that closes when exec succeeds.
 mod command;
 mod config;
+pub mod enter;
 mod init;
 mod mounts;
 pub(crate) mod privileges;
 pub(crate) mod rootfs;
-mod terminal;
+pub mod terminal;
 mod user;
 
 use std::convert::Infallible;
@@ -77,6 +78,10 @@ pub fn group(task: &TaskBundle, index: usize) -> String {
         return task.cgroup.path.clone();
     }
     format!("{}/{index}", task.cgroup.path)
+}
+
+fn failed_to(what: &'static str) -> impl Fn(io::Error) -> Error + Copy {
+    move |e| Error::Create(format!("cannot {what}: {}", sys::reason(&e)))
 }
 
 struct Stdio {
@@ -179,7 +184,7 @@ fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio,
     // From here on paths are the image's: /proc/self/fd must not offer a way back to the machine (CVE-2024-21626).
     sys::close_all_but(status.as_raw_fd());
     privileges::drop_to(&config.process, &identity, filter.as_ref())?;
-    enter(cwd)?;
+    enter_directory(cwd)?;
     let command = command::find(&config.process, identity.home.as_deref())?;
     sys::reset_signals();
     if bundle.init_process {
@@ -189,7 +194,7 @@ fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio,
 }
 
 /// Makes `cwd` the working directory. One that another container of the task moved elsewhere in the meantime lies outside the root.
-fn enter(cwd: &Path) -> Result<(), Error> {
+fn enter_directory(cwd: &Path) -> Result<(), Error> {
     let entered = std::env::set_current_dir(cwd).and_then(|()| std::env::current_dir());
     let failed = |reason: &str| Error::Start(format!("chdir to cwd ({cwd:?}) set in config.json failed: {reason}"));
     match entered {
@@ -229,16 +234,22 @@ fn prepare_process(setting: &Setting, stdio: &Stdio, status: BorrowedFd) -> io::
     for (number, fd) in [(0, &stdio.input), (1, &stdio.output), (2, &stdio.error)] {
         sys::dup_to(fd.as_fd(), number)?;
     }
-    // SAFETY: no pointers. A keyring of its own, as runc gives: a kernel without keys answers ENOSYS, which is as good.
+    // SAFETY: no pointers.
     unsafe {
         libc::setsid();
         if stdio.is_terminal {
             libc::ioctl(0, libc::TIOCSCTTY, 0);
         }
-        const JOIN_SESSION_KEYRING: libc::c_int = 1;
-        libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>());
     }
+    own_keyring();
     Ok(())
+}
+
+/// A keyring of its own, as runc gives: a kernel without keys answers ENOSYS, which is as good.
+fn own_keyring() {
+    const JOIN_SESSION_KEYRING: libc::c_int = 1;
+    // SAFETY: no name is given, so there is no string to read.
+    unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
 }
 
 /// Sysctls that belong to the IPC namespace; those of the network are set once for the task.

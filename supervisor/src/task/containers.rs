@@ -122,6 +122,11 @@ impl Container {
         self.process.as_ref().map(|p| p.pid)
     }
 
+    /// Its first process, once the command runs.
+    pub fn running(&self) -> Option<(i32, BorrowedFd<'_>)> {
+        self.process.as_ref().filter(|p| p.status.is_none()).map(|p| (p.pid, p.pidfd.as_fd()))
+    }
+
     pub fn spawn(&mut self, setting: &Setting, index: usize) {
         match container::spawn(setting, index) {
             Ok(spawned) => {

@@ -162,6 +162,16 @@ impl Host {
         frames::append_json(&mut self.out, message).map_err(io::Error::other)
     }
 
+    /// Bytes that wait for the socket.
+    pub fn queued(&self) -> usize {
+        self.out.len() - self.written
+    }
+
+    /// Puts a frame in line. Who calls it looks at `queued` before.
+    pub fn append(&mut self, kind: u8, parts: &[&[u8]]) {
+        frames::append(&mut self.out, kind, parts);
+    }
+
     /// Sends what waits and then output, until the socket takes no more or there is none.
     pub fn flush(&mut self, spool: &Spool) -> io::Result<()> {
         loop {

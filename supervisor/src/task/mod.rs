@@ -4,6 +4,7 @@
 //! there is to send, and waits for the next event. Nothing in it waits for the host.
 mod clean;
 mod containers;
+mod exec;
 mod host;
 mod order;
 mod output;
@@ -44,6 +45,7 @@ pub struct Task {
     listener: Option<UnixListener>,
     signal_fd: OwnedFd,
     host: Option<Host>,
+    execs: exec::Execs,
     failure: Option<TaskFailure>,
     stopping: bool,
     /// PID 1 of the namespace that the containers share.
@@ -68,6 +70,7 @@ enum Event {
     Connection,
     Host,
     Container(usize, Ready),
+    Exec(u32, exec::Ready),
 }
 
 impl Task {
@@ -75,7 +78,7 @@ impl Task {
         let mut fds = Vec::new();
         let mut events = Vec::new();
         loop {
-            let next = self.advance();
+            let next = [self.advance(), self.tend_execs()].into_iter().flatten().min();
             self.tell_host();
             self.collect(&mut fds, &mut events);
             if self.wait(&mut fds, next).is_err() {
@@ -111,6 +114,7 @@ impl Task {
                 add(fd, libc::POLLIN, Event::Container(index, ready));
             }
         }
+        self.execs.sources(self.host.as_ref()).for_each(|(fd, flags, event)| add(fd, flags, event));
     }
 
     /// Waits until something is ready, or until `next` of the monotonic clock.
@@ -138,9 +142,11 @@ impl Task {
                     self.on_host();
                     // The newest is the host that lives; an older one is of an agent that was replaced.
                     self.host = Host::new(stream).ok();
+                    self.execs.clear();
                 }
             }
             Event::Host => self.on_host(),
+            Event::Exec(id, ready) => self.on_exec_ready(id, ready),
             Event::Container(index, ready) => {
                 let changed = self.containers[index].ready(ready, &mut self.spool);
                 self.state_is_due |= changed;
@@ -159,6 +165,8 @@ impl Task {
                 let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace: None, gate: None };
                 self.containers[index].exited(status, &setting, index, &mut self.spool);
                 self.state_is_due = true;
+            } else {
+                self.execs.exited(pid, status);
             }
         }
     }
@@ -227,6 +235,7 @@ impl Task {
                 }
             }
             ToSupervisor::Release => self.release(),
+            exec => self.on_exec_message(exec),
         }
     }
 
@@ -397,6 +406,7 @@ impl Task {
             return self.complain("release", "a container of the task still runs".to_string());
         }
         self.shared_pids = None;
+        self.execs.clear();
         if let Err(e) = self.cgroups.remove(&self.bundle.cgroup.path, RELEASE_PATIENCE) {
             return self.complain("release", e.to_string());
         }

@@ -140,6 +140,7 @@ impl Task {
             listener: None,
             signal_fd,
             host: None,
+            execs: super::exec::Execs::default(),
             failure: None,
             stopping: false,
             shared_pids: None,

@@ -30,9 +30,10 @@ impl World {
             std::fs::create_dir_all(dir.join("layer").join(sub)).unwrap();
         }
         std::fs::copy("/bin/busybox", dir.join("layer/bin/busybox")).unwrap();
-        for applet in
-            ["sh", "cat", "sleep", "id", "mount", "unshare", "mkdir", "dd", "ls", "mknod", "grep", "hostname", "stat", "kill", "tty"]
-        {
+        for applet in [
+            "sh", "cat", "sleep", "id", "mount", "unshare", "mkdir", "dd", "ls", "mknod", "grep", "hostname", "stat", "kill", "tty",
+            "stty", "wc", "head", "readlink", "nohup", "pwd", "env", "seq", "yes",
+        ] {
             std::os::unix::fs::symlink("busybox", dir.join("layer/bin").join(applet)).unwrap();
         }
         std::fs::write(dir.join("layer/etc/passwd"), "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/var/www:/bin/sh\n").unwrap();
@@ -312,10 +313,30 @@ impl Seen {
     }
 }
 
+/// What was seen of a command that was run inside.
+#[derive(Debug, Default)]
+pub struct SeenExec {
+    pub is_started: bool,
+    pub taken: u64,
+    pub out: Vec<u8>,
+    pub err: Vec<u8>,
+    pub code: Option<i32>,
+    pub error: Option<String>,
+}
+
+impl SeenExec {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.out).into_owned()
+    }
+}
+
 /// A host that is attached to a supervisor.
 pub struct Session {
     pub peer: Peer,
     pub seen: Seen,
+    pub execs: BTreeMap<u32, SeenExec>,
+    /// Whether output of commands is handed on at once.
+    pub takes_output: bool,
     pub stats: Vec<TaskStats>,
     is_released: bool,
 }
@@ -324,7 +345,7 @@ impl Session {
     pub fn attach(bundle: &TaskBundle, from: u64) -> Session {
         let mut peer = Peer::connect(Path::new(&bundle.socket));
         peer.send(&ToSupervisor::Attach { from });
-        Session { peer, seen: Seen::default(), stats: Vec::new(), is_released: false }
+        Session { peer, seen: Seen::default(), execs: BTreeMap::new(), takes_output: true, stats: Vec::new(), is_released: false }
     }
 
     pub fn step(&mut self) {
@@ -341,7 +362,21 @@ impl Session {
             });
             return;
         }
+        if kind == EXEC_OUTPUT_FRAME {
+            let id = u32::from_be_bytes(body[..4].try_into().unwrap());
+            let exec = self.execs.entry(id).or_default();
+            let stream = if body[4] == 1 { &mut exec.out } else { &mut exec.err };
+            stream.extend_from_slice(&body[5..]);
+            if self.takes_output {
+                self.peer.send(&ToSupervisor::ExecAck { id, bytes: body.len() as u64 - 5 });
+            }
+            return;
+        }
         match serde_json::from_slice(&body).unwrap() {
+            FromSupervisor::ExecStarted { id } => self.execs.entry(id).or_default().is_started = true,
+            FromSupervisor::ExecTaken { id, bytes } => self.execs.entry(id).or_default().taken += bytes,
+            FromSupervisor::ExecExit { id, code } => self.execs.entry(id).or_default().code = Some(code),
+            FromSupervisor::ExecError { id, message } => self.execs.entry(id).or_default().error = Some(message),
             FromSupervisor::State { state, .. } => self.seen.states.push(state),
             FromSupervisor::Error { about, message } => self.seen.errors.push(format!("{about}: {message}")),
             FromSupervisor::Stats { stats, .. } => self.stats.push(stats),
@@ -376,12 +411,58 @@ impl Session {
         self.until(line, |s| s.seen.records.iter().any(|r| r.text == line));
     }
 
+    /// Begins a command in a container.
+    pub fn exec(&mut self, id: u32, container: &str, command: &[&str], change: impl FnOnce(&mut ExecBundle)) {
+        let command = command.iter().map(ToString::to_string).collect();
+        let mut bundle = ExecBundle {
+            container: container.to_string(),
+            command,
+            tty: false,
+            cols: 80,
+            rows: 24,
+            env: BTreeMap::new(),
+            user: None,
+            cwd: None,
+        };
+        change(&mut bundle);
+        self.peer.send(&ToSupervisor::Exec { id, bundle });
+    }
+
+    pub fn input(&mut self, id: u32, data: &[u8], eof: bool) {
+        self.peer.send(&ToSupervisor::ExecInput { id, data: base64(data), eof });
+    }
+
+    pub fn until_exec(&mut self, id: u32, what: &str, holds: impl Fn(&SeenExec) -> bool) {
+        self.until(what, |s| s.execs.get(&id).is_some_and(&holds));
+    }
+
+    /// Runs a command to its end.
+    pub fn run_inside(&mut self, id: u32, container: &str, command: &[&str], change: impl FnOnce(&mut ExecBundle)) -> &SeenExec {
+        self.exec(id, container, command, change);
+        self.input(id, b"", true);
+        self.until_exec(id, "the command ends", |e| e.code.is_some() || e.error.is_some());
+        &self.execs[&id]
+    }
+
     pub fn release(&mut self) {
         self.peer.send(&ToSupervisor::Release);
         let errors = self.seen.errors.len();
         self.until("it is released", |s| s.is_released || s.seen.errors.len() > errors);
         assert!(self.is_released, "{:?}", self.seen.errors);
     }
+}
+
+fn base64(data: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for group in data.chunks(3) {
+        let word = (0..3).fold(0u32, |word, at| word << 8 | u32::from(*group.get(at).unwrap_or(&0)));
+        for at in 0..4 {
+            let is_there = at <= group.len();
+            out.push(if is_there { ALPHABET[(word >> (18 - 6 * at)) as usize & 63] as char } else { '=' });
+        }
+    }
+    out
 }
 
 /// Whether a process with this pid is there (a zombie is not).

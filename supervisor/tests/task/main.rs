@@ -1,4 +1,5 @@
 //! Real tasks on this machine, through the worker's socket. Needs root and /bin/busybox (static).
+mod exec;
 mod harness;
 mod isolation;
 mod lifecycle;

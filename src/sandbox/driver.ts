@@ -2,6 +2,7 @@
 import type { SandboxPoolStatus } from '#domain/records.ts';
 import type { Accelerator, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import type { PreparedImage } from '#image/types.ts';
+import type { ExecEvents, ExecProcess, ExecRequest } from '#supervisor/exec-calls.ts';
 import type { ContainerState, TaskStats } from '#supervisor/protocol.ts';
 
 export type { SandboxPoolStatus } from '#domain/records.ts';
@@ -75,6 +76,11 @@ export type Sandbox = {
   kill(): void;
   signal(container: string, signal: string): void;
   stats(): Promise<TaskStats>;
+  /**
+   * Runs a command in a container that runs, as `docker exec` does. Throws Fault InvalidParameter with the reason when it can't be started.
+   * It ends with its container, and when this sandbox is detached or lost.
+   */
+  exec(request: ExecRequest, events: ExecEvents): Promise<ExecProcess>;
   /** Gives everything back; only when no container runs. */
   release(): Promise<void>;
   /** Stops listening; the sandbox goes on (the host agent ends). */

@@ -2,7 +2,9 @@
 import type { Clock, Timer } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
+import type { ExecEvents, ExecProcess, ExecRequest } from '#supervisor/exec-calls.ts';
 import type { ContainerState, TaskStats } from '#supervisor/protocol.ts';
+import { createFakeExecs } from './fake-exec.ts';
 import type { OutputRecord, SandboxEvents, SandboxPlan } from './driver.ts';
 import type { FakeBehaviour } from './fake-script.ts';
 
@@ -20,6 +22,7 @@ export type FakeTask = {
   kill(): void;
   signal(container: string): void;
   stats(): TaskStats;
+  exec(request: ExecRequest, events: ExecEvents): ExecProcess;
   running(): boolean;
   /** The supervisor dies with everything in it, without a word of its own. */
   die(reason: string): void;
@@ -37,6 +40,7 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
   let spoolEnd = 0;
   let listener: SandboxEvents | undefined;
   let stopping = false;
+  const execs = createFakeExecs();
 
   const tell = () =>
     listener?.state({
@@ -65,6 +69,7 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
   const exit = (life: Life, exitCode: number | null, change: Partial<ContainerState> = {}) => {
     if (life.state.status === 'exited') return;
     for (const timer of life.timers) timer.cancel();
+    execs.killAll(life.spec.name);
     Object.assign(life.state, { status: 'exited', pid: null, exitCode, finishedAtMs: clock.now() }, change);
     tell();
     step();
@@ -118,7 +123,10 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
         for (const item of spool.filter((one) => one.offset >= from)) events.output([item.record], item.offset, item.end);
       });
     },
-    detach: () => void (listener = undefined),
+    detach() {
+      listener = undefined;
+      execs.lose();
+    },
     ack(to) {
       while (spool[0] !== undefined && spool[0].end <= to) spool.shift();
     },
@@ -138,9 +146,16 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
       if (life.state.status === 'running') end(life);
     },
     stats: () => statsOf(clock, lives),
+    exec(request, events) {
+      const life = lives.find((one) => one.spec.name === request.container);
+      if (life === undefined) throw new Fault('InvalidParameter', `the task has no container "${request.container}"`);
+      if (life.state.status !== 'running') throw new Fault('InvalidParameter', `container "${request.container}" is not running`);
+      return execs.start(request, events);
+    },
     running: () => lives.some((life) => life.state.status !== 'exited'),
     die(reason) {
       for (const life of lives) for (const timer of life.timers) timer.cancel();
+      execs.lose();
       const last = listener;
       listener = undefined;
       last?.lost(reason);

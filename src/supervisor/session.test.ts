@@ -11,7 +11,7 @@ import { isFault } from '#base/fault.ts';
 import { encodeFrame, encodeJson, FrameReader } from '#base/frames.ts';
 import { encodeOutput } from './output-record.ts';
 import type { SpoolRecord } from './output-record.ts';
-import { OUTPUT_FRAME } from './protocol.ts';
+import { EXEC_OUTPUT_FRAME, OUTPUT_FRAME } from './protocol.ts';
 import type { SupervisorState, ToSupervisor } from './protocol.ts';
 import { openSession } from './session.ts';
 
@@ -155,6 +155,39 @@ test('a broken connection is made anew from what was read; a supervisor that is 
   assert.deepEqual(l.lost, []);
   p.end();
   await l.when(() => l.lost.length === 1);
+});
+
+test('a command goes on while output is thrown away and asked for again, and ends with the connection', async (t) => {
+  const p = await peer(t, (message, say) => {
+    if (message.t === 'attach') {
+      say.json({ t: 'state', seq: 1, state: stateOf() });
+      for (let n = message.from / 24; n < 100; n++) say.output(n * 24, 'x');
+    }
+    if (message.t === 'exec') say.json({ t: 'exec-started', id: message.id });
+    if (message.t === 'exec-input')
+      say.raw(encodeFrame(EXEC_OUTPUT_FRAME, Buffer.concat([Buffer.from([0, 0, 0, 1, 1]), Buffer.from('hi')])));
+  });
+  const l = listener();
+  const session = await openSession(options(p.path, { windowBytes: 240, stallMs: 10 }), l.events);
+  const heard: string[] = [];
+  const process = await session.exec(
+    { container: 'app', command: ['cat'], tty: null },
+    { output: (source, data) => void heard.push(`${source} ${data.toString()}`) },
+  );
+  while (l.records.length < 100) {
+    session.ack(l.records.at(-1)?.end ?? 0);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.deepEqual(
+    l.records.map((record) => record.offset),
+    Array.from({ length: 100 }, (_, n) => n * 24),
+  );
+  await process.write(Buffer.from('hi'));
+  while (heard.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(heard, ['stdout hi']);
+  p.say.hangUp();
+  await assert.rejects(process.ended, (error) => isFault(error, 'Unavailable'));
+  session.detach();
 });
 
 test('nobody there is Unavailable', async () => {

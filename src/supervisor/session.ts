@@ -3,19 +3,22 @@
  * looked up, and its output is read only as fast as it is acknowledged.
  *
  * Back-pressure: past `windowBytes` of unacknowledged output the socket is not read. State travels on the same socket, so after
- * `stallMs` the session reads on and throws output away; it is still in the spool, and a new connection asks for it again from there.
+ * `stallMs` the session reads on and throws output away; it is still in the spool, and is asked for again from there. Commands that are
+ * run inside go on meanwhile, and end with the connection.
  */
 import type { Clock, Timer } from '#base/clock.ts';
 import { asFault, Fault } from '#base/fault.ts';
 import { JSON_FRAME } from '#base/frames.ts';
 import type { Frame } from '#base/frames.ts';
 import { limits } from '#base/limits.ts';
+import { createExecCalls } from './exec-calls.ts';
+import type { ExecEvents, ExecProcess, ExecRequest } from './exec-calls.ts';
 import { connectFramed, isNobodyThere, parseJsonFrame } from './framed-socket.ts';
 import type { FramedSocket } from './framed-socket.ts';
 import { checkFromSupervisor } from './messages.ts';
 import { decodeOutput } from './output-record.ts';
 import type { SpoolRecord } from './output-record.ts';
-import { OUTPUT_FRAME } from './protocol.ts';
+import { EXEC_OUTPUT_FRAME, OUTPUT_FRAME } from './protocol.ts';
 import type { FromSupervisor, SupervisorState, TaskStats, ToSupervisor } from './protocol.ts';
 
 export type SessionEvents = {
@@ -48,6 +51,8 @@ export type Session = {
   kill(): void;
   signal(container: string, signal: string): void;
   stats(): Promise<TaskStats>;
+  /** Runs a command in a container; errors as of ExecCalls.start. */
+  exec(request: ExecRequest, events: ExecEvents): Promise<ExecProcess>;
   /** Resolves when the supervisor has given everything back and is gone; Conflict while a container runs. */
   release(): Promise<void>;
   detach(): void;
@@ -80,6 +85,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   let ackSent = options.from;
   let ackTimer: Timer | undefined;
   let flow: 'open' | 'paused' | 'dropping' = 'open';
+  /** Asked for output again: what is still under way from before is not it. */
+  let rewinding = false;
   let stall: Timer | undefined;
   let statsId = 1;
   let silentConnections = 0;
@@ -91,6 +98,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     if (phase === 'over') throw new Fault('Unavailable', `the supervisor of task ${taskId} is gone`);
     socket?.send(message);
   };
+  const execs = createExecCalls({ clock, taskId, send });
 
   const sendAck = () => {
     ackTimer?.cancel();
@@ -108,6 +116,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     socket = undefined;
     for (const call of stats.values()) call.reject(new Fault('Unavailable', `the supervisor of task ${taskId} is gone`));
     stats.clear();
+    execs.fail(new Fault('Unavailable', `the connection to the supervisor of task ${taskId} is over`));
   };
 
   const lose = (cause: Fault) => {
@@ -132,6 +141,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   const onOutput = (payload: Buffer) => {
     if (flow === 'dropping' || phase === 'over') return;
     const record = decodeOutput(payload, options.containers);
+    if (rewinding && record.offset > next) return;
+    rewinding = false;
     if (record.offset < next) {
       if (record.end > next) throw new Fault('ProtocolError', `output at ${record.offset} overlaps what was read up to ${next}`);
       return; // sent again
@@ -162,6 +173,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
       const done = releasing;
       finish();
       done?.resolve();
+    } else if (message.t !== 'error') {
+      execs.onMessage(message);
     } else {
       if (message.about === 'release' && releasing !== undefined) {
         const refused = releasing;
@@ -175,6 +188,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
 
   const onFrame = (frame: Frame) => {
     if (frame.kind === OUTPUT_FRAME) onOutput(frame.payload);
+    else if (frame.kind === EXEC_OUTPUT_FRAME) execs.onOutput(frame.payload);
     else if (frame.kind === JSON_FRAME) onMessage(checkFromSupervisor(parseJsonFrame(frame.payload), ''));
     else throw new Fault('ProtocolError', `a frame of unknown kind ${frame.kind}`);
   };
@@ -193,21 +207,23 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     mine.socket = made;
     socket = made;
     flow = 'open';
+    rewinding = false;
     made.send({ t: 'attach', from: next });
     if (phase === 'releasing') made.send({ t: 'release' });
   };
 
-  /** The connection broke, or output was thrown away: the supervisor may well be alive, so ask once more. */
-  const reattach = async (cause: Fault | null) => {
+  /** The connection broke: the supervisor may well be alive, so ask once more. */
+  const reattach = async (cause: Fault) => {
     if (phase === 'over') return;
-    if (cause?.code === 'ProtocolError') return lose(cause);
+    if (cause.code === 'ProtocolError') return lose(cause);
     socket = undefined;
+    execs.fail(new Fault('Unavailable', `the connection to the supervisor of task ${taskId} broke`, { cause }));
     if (++silentConnections > CONNECTIONS) return lose(new Fault('Unavailable', 'the supervisor closes every connection', { cause }));
     try {
       await attach();
     } catch (error) {
       const fault = asFault(error);
-      lose(isNobodyThere(fault) && cause !== null ? new Fault('Unavailable', 'the supervisor process ended', { cause }) : fault);
+      lose(isNobodyThere(fault) ? new Fault('Unavailable', 'the supervisor process ended', { cause }) : fault);
     }
   };
 
@@ -236,9 +252,11 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
       if (acked - ackSent >= ACK_BYTES) sendAck();
       else ackTimer ??= clock.after(ACK_MS, sendAck);
       if (next - acked > window / 2 || flow === 'open') return;
-      if (flow === 'paused') return setFlow('open');
-      socket?.close();
-      void reattach(null);
+      const asksAgain = flow === 'dropping';
+      setFlow('open');
+      if (!asksAgain) return;
+      rewinding = true;
+      send({ t: 'attach', from: next });
     },
     stop: () => send({ t: 'stop' }),
     kill: () => send({ t: 'kill' }),
@@ -254,6 +272,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
         const settle = () => timer.cancel();
         stats.set(id, { resolve: (s) => (settle(), resolve(s)), reject: (f) => (settle(), reject(f)) });
       }),
+    exec: execs.start,
     release() {
       return new Promise<void>((resolve, reject) => {
         if (phase === 'over') return resolve();

@@ -137,6 +137,7 @@ function sandboxOf(taskId: string, dir: string, session: Session, worker: Worker
     kill: session.kill,
     signal: session.signal,
     stats: session.stats,
+    exec: session.exec,
     async release() {
       await session.release();
       await worker.removeTree(dir, dirname(dir));

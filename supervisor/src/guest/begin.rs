@@ -5,9 +5,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
-use super::base64;
 use super::boot::Machine;
 use super::messages::{Begin, File};
+use crate::base64;
 use crate::{mount, net, sys};
 
 /// Below it go the files that the host sends.

@@ -2,7 +2,6 @@
 //!
 //! It boots as far as a machine can get without knowing its task, and says `ready`: there the host saves the machine as a template.
 //! In each copy `begin` gives it what is its own, and the task's loop goes on from there over the same port.
-mod base64;
 mod begin;
 mod boot;
 mod messages;

@@ -299,7 +299,7 @@ impl Task {
             _ => Ok(()),
         };
         if done.is_err() {
-            self.host = None;
+            self.lose_host();
         }
     }
 
@@ -345,7 +345,7 @@ impl Task {
             },
         };
         if done.is_err() {
-            self.host = None;
+            self.lose_host();
         }
     }
 
@@ -375,7 +375,7 @@ impl Task {
             sent = sent.and_then(|()| host.send(&message));
         }
         if sent.is_err() {
-            self.host = None;
+            self.lose_host();
         }
         self.execs.all.iter().filter_map(|exec| exec.making.as_ref()).map(|making| making.until_ms).min()
     }

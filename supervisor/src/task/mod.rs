@@ -194,11 +194,13 @@ impl Task {
         if let Some(host) = &mut self.host {
             host.renew(nonce);
         }
+        self.execs.clear();
         let task_id = self.bundle.task_id.clone();
         self.send(&guest::hello(Some(&task_id)));
     }
 
     fn lose_host(&mut self) {
+        self.execs.clear();
         if self.host.as_mut().is_some_and(|host| !host.lose()) {
             self.host = None;
         }

@@ -1,8 +1,12 @@
 //! What a host (TypeScript) and this program say to each other: the Rust half of `src/supervisor/protocol.ts`.
 //! `test/golden/supervisor/*.json` is read by the tests of both halves.
+mod messages;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use messages::*;
 
 /// What a supervisor is given to start a task (`task.json` in the task's directory). Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,124 +87,6 @@ pub enum Condition {
     Complete,
     Success,
     Healthy,
-}
-
-/// From the host to a supervisor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "t", rename_all = "kebab-case")]
-pub enum ToSupervisor {
-    /// First message on a connection: asks for state and for output from this spool offset on.
-    Attach {
-        from: u64,
-    },
-    /// Everything below `to` in the spool is safe elsewhere and may be freed.
-    Ack {
-        to: u64,
-    },
-    /// Stops all containers in reverse order of dependency: stop signal, its time, SIGKILL.
-    Stop,
-    /// SIGKILL to everything at once.
-    Kill,
-    Signal {
-        container: String,
-        signal: String,
-    },
-    Stats {
-        id: u64,
-    },
-    /// To a microVM that stood still: the time, as nanoseconds since the epoch in decimal, and 64 fresh random bytes in base64.
-    #[serde(rename_all = "camelCase")]
-    Resumed {
-        entropy: String,
-        time_ns: String,
-    },
-    /// Give everything back and exit. Refused (with `error`) while a container runs.
-    Release,
-    /// Runs a command in a container that runs already. Answered by `exec-started` or `exec-error`.
-    Exec {
-        id: u32,
-        #[serde(flatten)]
-        bundle: ExecBundle,
-    },
-    /// Bytes (base64) for its standard input; `eof`: no more will come. Unanswered by `exec-taken` no more than EXEC_INPUT_BYTES.
-    ExecInput {
-        id: u32,
-        data: String,
-        eof: bool,
-    },
-    ExecResize {
-        id: u32,
-        cols: u16,
-        rows: u16,
-    },
-    ExecSignal {
-        id: u32,
-        signal: String,
-    },
-    /// So many more bytes of its output were handed on.
-    ExecAck {
-        id: u32,
-        bytes: u64,
-    },
-    /// Kills it and forgets it: nothing more is said of this id.
-    ExecClose {
-        id: u32,
-    },
-}
-
-/// A command to run inside a container. It has the container's namespaces, limits, rights and environment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExecBundle {
-    pub container: String,
-    pub command: Vec<String>,
-    /// With a terminal of the container's own, of `cols` times `rows`; its output is all of stream 1.
-    pub tty: bool,
-    pub cols: u16,
-    pub rows: u16,
-    /// Beside the container's own; these win.
-    pub env: BTreeMap<String, String>,
-    /// `name`, `uid`, `name:group`, ...; none: the container's.
-    pub user: Option<String>,
-    pub cwd: Option<String>,
-}
-
-/// From a supervisor to the host.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "t", rename_all = "kebab-case")]
-pub enum FromSupervisor {
-    /// The whole state; sent on attach and after every change. `seq` grows.
-    State {
-        seq: u64,
-        state: SupervisorState,
-    },
-    Stats {
-        id: u64,
-        stats: TaskStats,
-    },
-    Error {
-        about: String,
-        message: String,
-    },
-    Released,
-    /// The command runs.
-    ExecStarted {
-        id: u32,
-    },
-    /// It took so many more bytes of its input (or will never read them).
-    ExecTaken {
-        id: u32,
-        bytes: u64,
-    },
-    /// It ended and all its output was sent; 128 + n when killed by signal n. The last of this id.
-    ExecExit {
-        id: u32,
-        code: i32,
-    },
-    /// It could not be started. The last of this id.
-    ExecError {
-        id: u32,
-        message: String,
-    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -395,14 +281,6 @@ fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<serde_json::
 pub const JSON_FRAME: u8 = 0;
 /// Kind of a frame that holds one record of the spool.
 pub const OUTPUT_FRAME: u8 = 1;
-/// Kind of a frame with output of a command that was run inside: u32 its id, u8 1 = stdout 2 = stderr, the bytes.
-pub const EXEC_OUTPUT_FRAME: u8 = 2;
-/// Most of one command's output that is sent beyond what was acknowledged.
-pub const EXEC_WINDOW_BYTES: u64 = 128 * 1024;
-/// Input that may be under way to one command.
-pub const EXEC_INPUT_BYTES: usize = 64 * 1024;
-/// Commands that are run inside one task at the same time, as `limits.execsPerTask` of the host.
-pub const EXECS: usize = 16;
 /// Largest frame (kind and payload), as `limits.frameBytes` of the host.
 pub const FRAME_BYTES: usize = 1024 * 1024;
 /// Longest text that is sent (a failure's message), as `limits.supervisorTextBytes` of the host.

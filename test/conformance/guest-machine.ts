@@ -7,8 +7,9 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { realClock } from '#base/clock.ts';
 import { encodeJson, FrameReader, JSON_FRAME } from '#base/frames.ts';
-import { buildGuestImage, guestCommandLine } from '#sandbox/microvm/guest-image.ts';
+import { buildGuestImage, guestCommandLine, readTscKhz } from '#sandbox/microvm/guest-image.ts';
 import { supervisorBinary } from './real-host.ts';
 
 const home = fileURLToPath(new URL('../..', import.meta.url));
@@ -16,11 +17,11 @@ const MARK = Buffer.from('ff6265727468ff01', 'hex');
 const SLOTS = ['scratch', ...Array.from({ length: 10 }, (_, n) => `image${n}`), ...Array.from({ length: 6 }, (_, n) => `volume${n}`)];
 const BLANK_BYTES = 256 * 1024 ** 3;
 const BOOT_MS = 30_000;
-const BOOT_TRIES = 4;
 const ANSWER_MS = 30_000;
 
 export type GuestMessage = { t: string; [key: string]: unknown };
-export type GuestOutput = { offset: number; container: number; stream: number; text: string };
+/** `end`: where the next record begins. */
+export type GuestOutput = { offset: number; end: number; container: number; stream: number; text: string };
 
 /** One connection to the port, from its MARK on. */
 export type GuestLine = {
@@ -47,18 +48,16 @@ export type GuestMachine = {
 
 export type GuestOptions = { files: Record<string, string>; trace?: boolean; commandLine?: string };
 
-/** A machine that has said `ready`. A boot under emulation can hang, now and then, before the kernel's first word: then another is tried. */
+/** A machine that has said `ready`. */
 export async function bootGuest(options: GuestOptions): Promise<{ machine: GuestMachine; line: GuestLine }> {
-  for (let tries = 1; ; tries++) {
-    const machine = await startGuest(options);
-    try {
-      const line = await machine.dial();
-      await line.expect('guest', (message) => message['phase'] === 'ready');
-      return { machine, line };
-    } catch (error) {
-      await machine.close();
-      if (tries === BOOT_TRIES) throw error;
-    }
+  const machine = await startGuest(options);
+  try {
+    const line = await machine.dial();
+    await line.expect('guest', (message) => message['phase'] === 'ready');
+    return { machine, line };
+  } catch (error) {
+    await machine.close();
+    throw error;
   }
 }
 
@@ -72,9 +71,10 @@ export async function startGuest(options: GuestOptions): Promise<GuestMachine> {
   });
   const socket = join(dir, 'control');
   const disks = SLOTS.flatMap((slot) => disk(dir, slot, options.files[slot]));
-  const commandLine = `${guestCommandLine({ accel: 'tcg', trace: options.trace === true })} ${options.commandLine ?? ''}`;
+  const tscKhz = await readTscKhz(realClock(), supervisorBinary());
+  const commandLine = `${guestCommandLine({ accel: 'tcg', tscKhz, trace: options.trace === true })} ${options.commandLine ?? ''}`;
   const args = `
-    -M microvm,pit=on,pic=on,rtc=on -accel tcg -cpu max -m 256M -smp 1 -nodefaults -no-user-config -no-reboot -display none -serial stdio
+    -M microvm,pit=off,pic=off,rtc=on -accel tcg -cpu max -m 256M -smp 1 -nodefaults -no-user-config -no-reboot -display none -serial stdio
     -chardev socket,id=control,path=${socket},server=on,wait=off -device virtio-serial-device,max_ports=2
     -device virtserialport,chardev=control,name=berth.control
     -netdev hubport,id=net0,hubid=0 -device virtio-net-device,netdev=net0,mac=02:00:00:00:00:01
@@ -178,8 +178,10 @@ async function connectTo(path: string, qemu: ChildProcess, said: () => string): 
 }
 
 function readOutput(record: Buffer): GuestOutput {
+  const offset = Number(record.readBigUInt64BE(0));
   return {
-    offset: Number(record.readBigUInt64BE(0)),
+    offset,
+    end: offset + 4 + record.length,
     container: record[16] ?? 255,
     stream: record[17] ?? 0,
     text: record.subarray(19).toString(),

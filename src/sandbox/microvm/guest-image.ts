@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runChild } from '#base/child.ts';
+import type { Clock } from '#base/clock.ts';
 import { CHARACTER_DEVICE, DIRECTORY, REGULAR, writeCpio, type CpioItem } from './cpio.ts';
 import { kernelVersion, loadModules, unpackKernel, type Module } from './guest-kernel.ts';
 
@@ -28,6 +30,7 @@ export type GuestImageOptions = {
 const bootModules = ['virtio_mmio', 'virtio_blk', 'virtio_net', 'virtio_console', 'virtio_rng', 'erofs', 'overlay'];
 /** Changes when the same input gives another image. */
 const FORMAT = '1';
+const PROBE_MS = 10_000;
 
 /** Answers the image for this kernel and supervisor, and makes it when it isn't there. Throws Unavailable without a package. */
 export async function buildGuestImage(options: GuestImageOptions): Promise<GuestImage> {
@@ -75,23 +78,33 @@ function renderInitramfs(supervisor: Buffer, modules: Module[]): Buffer {
 
 export type GuestCommandLineOptions = {
   accel: 'kvm' | 'tcg';
+  /** Under emulation: the rate of this machine's time-stamp counter, as `readTscKhz` tells. */
+  tscKhz: number | null;
   /** Stamps of the way to a task's start on the console. */
   trace?: boolean;
 };
 
 /** The guest kernel's command line. */
-export function guestCommandLine(options: GuestCommandLineOptions): string {
-  return [
-    'console=ttyS0',
-    // A dead guest ends at once (with QEMU's -no-reboot).
-    'panic=-1',
-    'quiet',
-    'nokaslr',
-    'cryptomgr.notests',
-    // Mounts and namespaces wait for grace periods, which the timer makes long.
-    'rcupdate.rcu_expedited=1',
+export function guestCommandLine({ accel, tscKhz, trace }: GuestCommandLineOptions): string {
+  const words = ['console=ttyS0', 'quiet', 'nokaslr', 'cryptomgr.notests'];
+  // A dead guest ends at once (with QEMU's -no-reboot).
+  words.push('panic=-1');
+  // Mounts and namespaces wait for grace periods, which the timer makes long.
+  words.push('rcupdate.rcu_expedited=1');
+  if (accel === 'tcg') {
     // Emulation gives nothing to side channels that it doesn't give anyway; with KVM containers are kept apart as on any machine.
-    ...(options.accel === 'tcg' ? ['mitigations=off'] : []),
-    ...(options.trace === true ? ['berth.trace'] : []),
-  ].join(' ');
+    words.push('mitigations=off');
+    // The guest would measure it against the PIT, fail when the host is busy, and then wait for ever for a tick: this machine has no
+    // interrupt of the old kind.
+    if (tscKhz !== null) words.push(`tsc_early_khz=${tscKhz}`);
+  }
+  if (trace === true) words.push('berth.trace');
+  return words.join(' ');
+}
+
+/** The rate of this machine's time-stamp counter in kHz, measured by the supervisor's probe (some 20 ms); null where there is none. */
+export async function readTscKhz(clock: Clock, supervisor: string): Promise<number | null> {
+  const { stdout } = await runChild(clock, supervisor, ['probe'], { timeoutMs: PROBE_MS });
+  const found = (JSON.parse(stdout) as { tscKhz?: unknown }).tscKhz;
+  return typeof found === 'number' && Number.isSafeInteger(found) && found > 0 ? found : null;
 }

@@ -4,7 +4,7 @@ import { realRandom } from '#base/random.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import { containerSpec, taskSpec } from '#domain/samples.ts';
 import { sandboxConformance } from '../../test/conformance/sandbox.ts';
-import type { Life } from '../../test/conformance/sandbox.ts';
+import type { Inside, Life } from '../../test/conformance/sandbox.ts';
 import { createFakeDriver, createFakeWorld } from './fake.ts';
 
 function container(life: Life, change: Partial<ContainerSpec> = {}): ContainerSpec {
@@ -15,6 +15,15 @@ function container(life: Life, change: Partial<ContainerSpec> = {}): ContainerSp
   return containerSpec({ command, ...change });
 }
 
+function command(inside: Inside): string[] {
+  const words = [...(inside.prints ?? []).map((line) => `print=${line}`), ...(inside.errors ?? []).map((line) => `err=${line}`)];
+  if (inside.broken) words.push('/no/such/command');
+  if (inside.echoes) words.push('cat');
+  if (inside.tellsSize) words.push('size');
+  if (inside.waits) words.push('wait');
+  return [...words, `exit=${inside.exits ?? 0}`];
+}
+
 sandboxConformance('fake', async () => {
   const clock = realClock();
   const random = realRandom();
@@ -22,7 +31,12 @@ sandboxConformance('fake', async () => {
   return {
     driver: createFakeDriver(world, { clock }),
     container,
+    command,
     script: null,
+    leftovers: async (taskId) => (world.alive().includes(taskId) ? [`supervisor of ${taskId}`] : []),
+    dial: async () => '',
+    patienceMs: 10_000,
+    limits: { containerMemory: true },
     async plan(containers, change = {}) {
       return {
         taskId: hexId(random),

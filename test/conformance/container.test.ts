@@ -5,25 +5,12 @@ import { after, before, describe, test } from 'node:test';
 import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
 import { nofileOf } from '#sandbox/container/nofile.ts';
 import type { Sandbox } from '#sandbox/driver.ts';
-import { createRealHost, scripted } from './real-host.ts';
+import { createRealHost, realSandbox, scripted } from './real-host.ts';
 import type { RealHost } from './real-host.ts';
-import { runs, sandboxConformance, stateOf, witness } from './sandbox.ts';
-import type { Life } from './sandbox.ts';
+import { sandboxConformance } from './sandbox.ts';
+import { witness } from './witness.ts';
 
-const MIB = 1024 * 1024;
-
-function container(life: Life, change: Partial<ContainerSpec> = {}): ContainerSpec {
-  if (life.broken) return scripted('', { entryPoint: ['/no/such/command'], command: null, ...change });
-  const prints = (life.prints ?? []).map((line) => `echo '${line}'`);
-  const trap = life.deaf ? `trap '' TERM` : `trap 'exit 143' TERM`;
-  const end = life.exits === undefined ? 'while :; do sleep 0.05; done' : `exit ${life.exits}`;
-  return scripted([trap, ...prints, end].join('\n'), change);
-}
-
-sandboxConformance('container', async () => {
-  const host = await createRealHost();
-  return { driver: host.driver, container, script: scripted, plan: host.plan, close: host.close };
-});
+sandboxConformance('container', async () => realSandbox(await createRealHost()));
 
 describe('a container', () => {
   let host: RealHost;
@@ -57,26 +44,6 @@ describe('a container', () => {
   }
   const lines = async (script: string, change: Partial<ContainerSpec> = {}, task: Partial<TaskSpec> = {}) =>
     (await run([scripted(script, change)], task)).text.trim().split('\n');
-
-  test('runs the command of the image when the definition has none, in its environment', async () => {
-    const image = await run([scripted('', { entryPoint: null, command: null })]);
-    assert.equal(image.text, 'from the image\n');
-    const env = await lines('env', { environment: { FROM: 'definition', EMPTY: '' } });
-    assert.ok(env.includes('FROM=definition') && env.includes('EMPTY=') && env.includes('PATH=/bin'));
-    assert.ok(env.includes('HOME=/root'));
-    assert.ok(env.some((line) => /^HOSTNAME=ip-100-\d+-0-\d+$/.test(line)));
-  });
-
-  test('runs as the user and in the directory that are wanted', async () => {
-    assert.deepEqual(await lines('id; pwd; echo $HOME', { user: 'web', workingDirectory: '/home/web' }), [
-      'uid=1001(web) gid=1002(web) groups=1003(staff)',
-      '/home/web',
-      '/home/web',
-    ]);
-    assert.deepEqual(await lines('id -u; id -g', { user: '4000:5000' }), ['4000', '5000']);
-    const nobody = await run([scripted('id', { user: 'nobody-knows' })]);
-    assert.match(stateOf(nobody.w, 'app').failure?.message ?? '', /nobody-knows/);
-  });
 
   test('is confined: no new privileges, Docker capabilities and seccomp, limits, masked and read-only paths, no devices', async () => {
     const nofile = String(nofileOf(readFileSync('/proc/self/limits', 'utf8'), readFileSync('/proc/self/status', 'utf8')));
@@ -115,77 +82,6 @@ describe('a container', () => {
     assert.equal(seen[3], seen[2]);
   });
 
-  test('keeps its root to itself, read-only where that is wanted', async () => {
-    assert.deepEqual(await lines('echo x > /new && cat /new'), ['x']);
-    assert.deepEqual(await lines('ls /new 2>/dev/null || echo gone'), ['gone']);
-    const script = 'touch /x 2>&1 | head -1; touch /tmp/x && echo tmp; df /dev/shm | tail -1 | tr -s " " | grep -o 65536 | head -1';
-    const found = await lines(script.replace('df', 'busybox df'), {
-      readOnlyRoot: true,
-      tmpfs: [{ path: '/tmp', sizeBytes: MIB, options: ['mode=1777'] }],
-    });
-    assert.match(found[0] ?? '', /Read-only file system/);
-    assert.deepEqual(found.slice(1), ['tmp', '65536']);
-  });
-
-  test('shares volumes, network and nothing else with the other containers of its task', async () => {
-    const volumes = [{ name: 'data', kind: 'scratch' } as const];
-    const mount = (readOnly: boolean) => [{ volume: 'data', path: '/data', readOnly }];
-    const writer = scripted('echo shared > /data/file; echo hi | nc -l -p 8080', {
-      name: 'writer',
-      essential: false,
-      mounts: mount(false),
-    });
-    const reader = scripted(
-      'while ! cat /data/file 2>/dev/null; do sleep 0.02; done; until nc 127.0.0.1 8080 </dev/null 2>/dev/null; do sleep 0.02; done; touch /data/x 2>&1',
-      { mounts: mount(true), dependsOn: [{ container: 'writer', condition: 'START' }] },
-    );
-    const { text } = await run([writer, reader], { volumes });
-    assert.match(text, /^shared\nhi\ntouch: \/data\/x: Read-only file system\n$/);
-  });
-
-  test('has an address of its own, a way to its gateway, and two tasks may listen on one port', async () => {
-    const server = await host.plan([scripted('while :; do echo hello | nc -l -p 80; done')]);
-    const w = witness();
-    try {
-      const sandbox = await host.driver.start(server, w.events);
-      await w.until('it runs', () => runs(w, 'app'));
-      const client = await run([
-        scripted(
-          `ip -4 addr show eth0 | grep -o "inet [0-9.]*"; until nc ${server.network.ip} 80 </dev/null 2>/dev/null; do sleep 0.02; done`,
-        ),
-      ]);
-      assert.deepEqual(client.text.trim().split('\n'), [`inet ${client.plan.network.ip}`, 'hello']);
-      sandbox.kill();
-      await w.ended();
-      await sandbox.release();
-    } finally {
-      await host.driver.clean(server.taskId, server.dir, server.network);
-    }
-  });
-
-  test('is killed when it takes more memory than it may, its own limit or the task’s', async () => {
-    const own = await run([scripted('exec tail /dev/zero', { memoryBytes: 32 * MIB })]);
-    assert.equal(stateOf(own.w, 'app').exitCode, 137);
-    assert.equal(stateOf(own.w, 'app').oomKilled, true);
-    const task = await run([scripted('exec tail /dev/zero')], { memoryBytes: 48 * MIB });
-    assert.equal(stateOf(task.w, 'app').exitCode, 137);
-    assert.equal(stateOf(task.w, 'app').oomKilled, true);
-    const within = await run([scripted('echo fine', { memoryBytes: 32 * MIB })]);
-    assert.equal(stateOf(within.w, 'app').oomKilled, false);
-  });
-
-  test('gets no more processor than its task asked for', async () => {
-    // Its share of the time that passed, so that a busy machine makes no difference: fields 14 and 15 of proc(5)'s stat, in 1/100 s.
-    const busy = 'i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; set -- $(cat /proc/$$/stat); echo $((${14} + ${15}))';
-    const { w } = await run([scripted(busy)], { cpuMillis: 200 });
-    const { startedAtMs, finishedAtMs } = stateOf(w, 'app');
-    const usedMs = Number(w.text('app')) * 10;
-    const passedMs = (finishedAtMs ?? 0) - (startedAtMs ?? 0);
-    assert.ok(usedMs > 200, `only ${usedMs} ms used: too little to tell`);
-    // A period's quota may be used up at the start and once more at the end.
-    assert.ok(usedMs < passedMs * 0.2 + 100, `${usedMs} ms of processor in ${passedMs} ms at 0.2 cores`);
-  });
-
   test('can have an init that reaps, and one PID namespace for the whole task', async () => {
     const reaped = await lines('(sleep 0.05 &) ; sleep 0.3; ps | grep -c "\\[sleep\\]" ; echo $$', { initProcess: true });
     assert.equal(reaped[0], '0');
@@ -208,12 +104,6 @@ describe('a container', () => {
     } finally {
       await host.driver.clean(shared.taskId, shared.dir, shared.network);
     }
-  });
-
-  test('writes as fast as it likes and no line is lost', async () => {
-    const { w } = await run([scripted('seq 1 200000')]);
-    const text = w.text('app');
-    assert.equal(text.length, Array.from({ length: 200000 }, (_, n) => n + 1).join('\n').length + 1);
   });
 
   test('starts quickly', async () => {

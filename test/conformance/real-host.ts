@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { realClock } from '#base/clock.ts';
+import type { Clock } from '#base/clock.ts';
 import { hexId } from '#base/ids.ts';
 import { silentLog } from '#base/log.ts';
+import type { Log } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
 import { containerSpec, taskSpec } from '#domain/samples.ts';
-import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
+import type { ContainerSpec, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import { projectedFiles } from '#host/hooks/environment.ts';
 import type { PreparedImage } from '#image/types.ts';
 import { readOccupiedRanges } from '#network/machine.ts';
@@ -21,6 +23,7 @@ import type { SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
 import type { WorkerClient } from '#supervisor/worker-client.ts';
 import { createScratchVolumes } from '#volume/scratch.ts';
+import type { Inside, KindLimits, Life, SandboxUnderTest } from './sandbox.ts';
 
 const home = fileURLToPath(new URL('../..', import.meta.url));
 const binaries = ['.berth/bin/berth-supervisor', 'supervisor/target/x86_64-unknown-linux-gnu/release/berth-supervisor'];
@@ -44,6 +47,8 @@ export type RealHost = {
   plan(containers: ContainerSpec[], change?: Partial<TaskSpec>): Promise<SandboxPlan>;
   /** What a task left on the machine: mounts, cgroups, processes' sockets, files. */
   leftovers(taskId: string): Promise<string[]>;
+  /** Connects to a task's port from the VPC's router, and gives all that is said there; empty when nobody answers. */
+  dial(plan: SandboxPlan, port: number): Promise<string>;
   close(): Promise<void>;
 };
 
@@ -54,7 +59,16 @@ export function supervisorBinary(): string {
   return found;
 }
 
-export async function createRealHost(): Promise<RealHost> {
+/** What a driver may be made of. */
+export type DriverParts = { worker: WorkerClient; clock: Clock; log: Log; instance: string; dir: string; runDir: string };
+
+const containerDriver = ({ worker, clock, log, instance, runDir }: DriverParts) =>
+  createContainerDriver({ worker, clock, log }, { instance, runDir });
+
+/** `makeDriver`: the kind that tasks of this machine run in; `container` unless another is given. */
+export async function createRealHost(
+  makeDriver: (parts: DriverParts) => SandboxDriver | Promise<SandboxDriver> = containerDriver,
+): Promise<RealHost> {
   const clock = realClock();
   const random = realRandom();
   const instance = hexId(random, 6);
@@ -71,7 +85,7 @@ export async function createRealHost(): Promise<RealHost> {
     { worker, log: silentLog, occupied },
     { instance, runDir, ports: { dns: null, metadata: null, api: null }, mtu: 1500 },
   );
-  const driver = createContainerDriver({ worker, clock, log: silentLog }, { instance, runDir });
+  const driver = await makeDriver({ worker, clock, log: silentLog, instance, dir, runDir });
   const image = busybox(join(dir, 'layer'));
   let address = 10;
   return {
@@ -92,7 +106,7 @@ export async function createRealHost(): Promise<RealHost> {
       const joined = { vpcId: VPC.id, vpcCidr: VPC.cidr, gatewayIp: VPC.gatewayIp, ip, mac, hostname: `ip-${ip.replaceAll('.', '-')}` };
       return {
         taskId,
-        kind: 'container' as const,
+        kind: kindOf(driver),
         spec,
         dir: taskDir,
         network: await network.taskNetwork(taskId, joined),
@@ -104,6 +118,7 @@ export async function createRealHost(): Promise<RealHost> {
       };
     },
     leftovers: (taskId) => leftovers(taskId, dir, runDir),
+    dial,
     async close() {
       await network.down();
       await worker.cgroupClean(`berth-${instance}`);
@@ -113,6 +128,22 @@ export async function createRealHost(): Promise<RealHost> {
       for (const path of [dir, runDir]) rmSync(path, { recursive: true, force: true });
     },
   };
+}
+
+function kindOf(driver: SandboxDriver): IsolationKind {
+  if (driver.kind === 'fake') throw new Error('a real machine runs no fake sandboxes');
+  return driver.kind;
+}
+
+function dial(plan: SandboxPlan, port: number): Promise<string> {
+  const args = [`--net=${plan.network.routerNetns}`, '/bin/busybox', 'nc', '-w', '5', plan.network.ip, String(port)];
+  const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    child.on('error', reject);
+    child.on('close', () => resolve(text));
+  });
 }
 
 async function leftovers(taskId: string, dir: string, runDir: string): Promise<string[]> {
@@ -139,7 +170,7 @@ function busybox(layer: string): PreparedImage {
   chmodSync(join(layer, 'bin/busybox'), 0o755);
   chmodSync(join(layer, 'tmp'), 0o1777);
   const names =
-    'sh cat echo sleep id ls grep head tail touch mount umount nc ping dd wc stat env pwd hostname mknod chroot unshare kill ps true false ip tr seq yes';
+    'sh cat echo sleep id ls grep head tail touch mount umount nc ping dd wc stat env pwd hostname mknod chroot unshare kill ps true false ip tr seq yes stty tty date df sort';
   for (const name of names.split(' ')) symlinkSync('busybox', join(layer, 'bin', name));
   writeFileSync(join(layer, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nweb:x:1001:1002::/home/web:/bin/sh\n');
   writeFileSync(join(layer, 'etc/group'), 'root:x:0:\nweb:x:1002:\nstaff:x:1003:web\n');
@@ -163,4 +194,40 @@ function busybox(layer: string): PreparedImage {
 /** A container that runs a shell script. */
 export function scripted(text: string, change: Partial<ContainerSpec> = {}): ContainerSpec {
   return containerSpec({ entryPoint: ['/bin/sh', '-c'], command: [text], ...change });
+}
+
+/** A life of the conformance suite as a container that really runs. */
+export function living(life: Life, change: Partial<ContainerSpec> = {}): ContainerSpec {
+  if (life.broken) return scripted('', { entryPoint: ['/no/such/command'], command: null, ...change });
+  const prints = (life.prints ?? []).map((line) => `echo '${line}'`);
+  const trap = life.deaf ? `trap '' TERM` : `trap 'exit 143' TERM`;
+  const end = life.exits === undefined ? 'while :; do sleep 0.05; done' : `exit ${life.exits}`;
+  return scripted([trap, ...prints, end].join('\n'), change);
+}
+
+/** The same for a command that is run inside. */
+export function acting(inside: Inside): string[] {
+  if (inside.broken) return ['/no/such/command'];
+  const parts = [...(inside.prints ?? []).map((line) => `echo '${line}'`), ...(inside.errors ?? []).map((line) => `echo '${line}' >&2`)];
+  if (inside.echoes) parts.push('cat');
+  // Asked for again and again: SIGWINCH isn't a part of every kind.
+  if (inside.tellsSize) parts.push('told=; while :; do now=$(stty size); [ "$now" = "$told" ] || echo "$now"; told=$now; sleep 0.05; done');
+  if (inside.waits) parts.push('while :; do sleep 0.05; done');
+  return ['/bin/sh', '-c', [...parts, `exit ${inside.exits ?? 0}`].join('\n')];
+}
+
+/** What the suite wants to know of a kind that runs on a real machine. */
+export function realSandbox(host: RealHost, options: { patienceMs?: number; limits?: Partial<KindLimits> } = {}): SandboxUnderTest {
+  return {
+    driver: host.driver,
+    container: living,
+    command: acting,
+    script: scripted,
+    plan: host.plan,
+    leftovers: host.leftovers,
+    dial: host.dial,
+    patienceMs: options.patienceMs ?? 10_000,
+    limits: { containerMemory: true, ...options.limits },
+    close: host.close,
+  };
 }

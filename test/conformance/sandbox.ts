@@ -5,8 +5,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { isFault } from '#base/fault.ts';
-import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
-import type { Sandbox, SandboxDriver, SandboxEvents, SandboxPlan, SandboxState } from '#sandbox/driver.ts';
+import type { ContainerSpec, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
+import type { Sandbox, SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
+import { execs } from './sandbox-exec.ts';
+import { limitsHold } from './sandbox-limits.ts';
+import { placesOf } from './sandbox-places.ts';
+import { runs, stateOf, witness } from './witness.ts';
+import type { Witness } from './witness.ts';
 
 /** What a container does. */
 export type Life = {
@@ -19,100 +24,66 @@ export type Life = {
   broken?: boolean;
 };
 
+/** What a command that is run inside does, in this order. */
+export type Inside = {
+  prints?: string[];
+  /** Lines on standard error. */
+  errors?: string[];
+  /** Copies its input to its output until that ends. */
+  echoes?: boolean;
+  /** With a terminal: tells its size as `ROWS COLS`, now and whenever that changes, until it is killed. */
+  tellsSize?: boolean;
+  /** Runs until it is killed. */
+  waits?: boolean;
+  exits?: number;
+  /** There is no such command. */
+  broken?: boolean;
+};
+
+/** What a kind can't do, each a row of the table in docs/isolation.md: the suite then holds it to what stands there instead. */
+export type KindLimits = {
+  /** A container's own memory limit is enforced. Else only the task's is, and a container may take more than its own. */
+  containerMemory: boolean;
+};
+
 export type SandboxUnderTest = {
   driver: SandboxDriver;
   /** A container that lives so. */
   container(life: Life, change?: Partial<ContainerSpec>): ContainerSpec;
+  /** A command that does so when it is run inside. */
+  command(inside: Inside): string[];
   /** A plan for a new task with a directory and an address of its own. */
   plan(containers: ContainerSpec[], change?: Partial<TaskSpec>): Promise<SandboxPlan>;
-  /** For those that look into a container: a shell script in it. null: nothing really runs here. */
+  /** A shell script as a container. null for the `fake` kind: nothing really runs there. */
   script: ((text: string, change?: Partial<ContainerSpec>) => ContainerSpec) | null;
+  /** What a task left behind, in words; empty when all is well. */
+  leftovers(taskId: string): Promise<string[]>;
+  /** Connects to an address from the VPC's router and gives all that is said there. */
+  dial(plan: SandboxPlan, port: number): Promise<string>;
+  /** How long anything that is waited for may take here. */
+  patienceMs: number;
+  limits: KindLimits;
   close(): Promise<void>;
 };
 
-/** All that was told of a sandbox, and a way to wait for more. */
-export type Witness = {
-  events: SandboxEvents;
-  state(): SandboxState;
-  /** Text that a container wrote, lines joined. */
-  text(container: string): string;
-  offset(): number;
-  lost(): string | null;
-  until(what: string, condition: () => boolean): Promise<void>;
-  /** Waits until nothing runs and all output was read. */
-  ended(): Promise<SandboxState>;
-};
+export type Ran = { sandbox: Sandbox; w: Witness; plan: SandboxPlan };
 
-const PATIENCE_MS = 10_000;
-
-export function witness(): Witness {
-  let last: SandboxState = { containers: [], failure: null, droppedBytes: 0, spoolBase: 0, spoolEnd: 0 };
-  let offset = 0;
-  let lost: string | null = null;
-  const texts = new Map<string, string>();
-  const waiting = new Set<() => void>();
-  const look = () => waiting.forEach((one) => one());
-  const until = (what: string, condition: () => boolean) =>
-    new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        waiting.delete(check);
-        reject(new Error(`waited ${PATIENCE_MS} ms for ${what}; last state: ${JSON.stringify(last)}, lost: ${lost}`));
-      }, PATIENCE_MS);
-      const check = () => {
-        if (!condition()) return;
-        clearTimeout(timer);
-        waiting.delete(check);
-        resolve();
-      };
-      waiting.add(check);
-      check();
-    });
-  const events: SandboxEvents = {
-    state: (state) => ((last = state), look()),
-    output(records, _from, to) {
-      for (const record of records) {
-        texts.set(record.container, (texts.get(record.container) ?? '') + record.data.toString() + (record.partial ? '' : '\n'));
-      }
-      offset = to;
-      look();
-    },
-    lost: (reason) => ((lost = reason), look()),
-  };
-  return {
-    events,
-    state: () => last,
-    text: (container) => texts.get(container) ?? '',
-    offset: () => offset,
-    lost: () => lost,
-    until,
-    async ended() {
-      await until(
-        'the end',
-        () => last.containers.length > 0 && last.containers.every((one) => one.status === 'exited') && offset >= last.spoolEnd,
-      );
-      return last;
-    },
-  };
-}
-
-export function stateOf(w: Witness, name: string) {
-  const found = w.state().containers.find((one) => one.name === name);
-  assert.ok(found, `no container ${name} in ${JSON.stringify(w.state())}`);
-  return found;
-}
-
-export function runs(w: Witness, name: string): boolean {
-  return w.state().containers.some((one) => one.name === name && one.status === 'running');
-}
-
-type Rig = {
+export type Rig = {
   sandbox(): SandboxUnderTest;
-  /** Starts a task; it is cleaned up at the end of the test, however that ends. */
-  run(plan: SandboxPlan): Promise<{ sandbox: Sandbox; w: Witness }>;
-  later(plan: SandboxPlan): void;
+  /** For what really runs: a shell script as a container. */
+  script(text: string, change?: Partial<ContainerSpec>): ContainerSpec;
+  witness(): Witness;
+  /** Starts a task; it is cleaned up at the end of the suite, however its test ends. */
+  run(plan: SandboxPlan): Promise<Ran>;
+  /** Gives an ended task back, and sees to it that nothing of it is left. */
+  giveBack(ran: Ran): Promise<void>;
+  /** Kills a task, waits for its end, gives it back. */
+  finish(ran: Ran): Promise<void>;
+  /** Runs a task to its end while all output is acknowledged, and gives it back. */
+  toEnd(containers: ContainerSpec[], change?: Partial<TaskSpec>): Promise<Ran>;
 };
 
-export function sandboxConformance(kind: string, make: () => Promise<SandboxUnderTest>): void {
+export function sandboxConformance(kind: IsolationKind | 'fake', make: () => Promise<SandboxUnderTest>): void {
   describe(`sandbox conformance: ${kind}`, () => {
     let made: SandboxUnderTest | undefined;
     const plans = new Set<SandboxPlan>();
@@ -122,24 +93,68 @@ export function sandboxConformance(kind: string, make: () => Promise<SandboxUnde
     };
     before(async () => {
       made = await make();
+      assert.equal(made.driver.kind, kind);
+      assert.equal(made.script === null, kind === 'fake');
     });
     after(async () => {
       for (const plan of plans) await made?.driver.clean(plan.taskId, plan.dir, plan.network);
       await made?.close();
     });
-    const rig: Rig = {
-      sandbox: it,
-      later: (plan) => void plans.add(plan),
-      async run(plan) {
-        plans.add(plan);
-        const w = witness();
-        return { sandbox: await it().driver.start(plan, w.events), w };
-      },
-    };
+    const rig = createRig(it, plans);
     lives(rig);
     stops(rig);
     restarts(rig);
+    execs(rig);
+    if (kind === 'fake') return;
+    placesOf(rig);
+    limitsHold(rig);
   });
+}
+
+function createRig(it: () => SandboxUnderTest, plans: Set<SandboxPlan>): Rig {
+  const rig: Rig = {
+    sandbox: it,
+    script(text, change) {
+      const made = it().script?.(text, change);
+      assert.ok(made);
+      return made;
+    },
+    witness: () => witness(it().patienceMs),
+    async run(plan) {
+      plans.add(plan);
+      const w = rig.witness();
+      return { sandbox: await it().driver.start(plan, w.events), w, plan };
+    },
+    async giveBack({ sandbox, w, plan }) {
+      sandbox.ack(w.offset());
+      await sandbox.release();
+      assert.deepEqual(await it().leftovers(plan.taskId), []);
+      plans.delete(plan);
+    },
+    async finish(ran) {
+      ran.sandbox.kill();
+      await ran.w.ended();
+      await rig.giveBack(ran);
+    },
+    async toEnd(containers, change) {
+      const plan = await it().plan(containers, change);
+      plans.add(plan);
+      const w = rig.witness();
+      const begun: { sandbox?: Sandbox } = {};
+      const output: typeof w.events.output = (records, from, to) => {
+        w.events.output(records, from, to);
+        begun.sandbox?.ack(to);
+      };
+      const sandbox = await it().driver.start(plan, { ...w.events, output });
+      begun.sandbox = sandbox;
+      sandbox.ack(w.offset());
+      await w.ended();
+      const ran = { sandbox, w, plan };
+      await rig.giveBack(ran);
+      return ran;
+    },
+  };
+  return rig;
 }
 
 /** From the start to the end that the containers choose. */
@@ -147,12 +162,13 @@ function lives(rig: Rig): void {
   test('it works here, says what it is, and gives back output and exit codes', async () => {
     const { driver, container, plan } = rig.sandbox();
     assert.equal((await driver.probe()).works, true);
-    const { sandbox, w } = await rig.run(
+    const ran = await rig.run(
       await plan([
         container({ prints: ['one', 'two'], exits: 3 }),
         container({ prints: ['side'], exits: 0 }, { name: 'side', essential: false }),
       ]),
     );
+    const { w } = ran;
     const state = await w.ended();
     assert.equal(w.text('app'), 'one\ntwo\n');
     assert.equal(w.text('side'), 'side\n');
@@ -164,8 +180,7 @@ function lives(rig: Rig): void {
       assert.ok((one.finishedAtMs ?? 0) >= (one.startedAtMs ?? Infinity));
       assert.equal(one.oomKilled, false);
     }
-    sandbox.ack(w.offset());
-    await sandbox.release();
+    await rig.giveBack(ran);
   });
 
   test('containers start in the order of what they depend on', async () => {
@@ -173,40 +188,41 @@ function lives(rig: Rig): void {
     const first = container({ exits: 0 }, { name: 'first', essential: false });
     const second = container({ exits: 1 }, { name: 'second', essential: false, dependsOn: [{ container: 'first', condition: 'SUCCESS' }] });
     const third = container({ exits: 0 }, { name: 'third', dependsOn: [{ container: 'second', condition: 'COMPLETE' }] });
-    const { sandbox, w } = await rig.run(await plan([third, second, first]));
+    const ran = await rig.run(await plan([third, second, first]));
+    const { w } = ran;
     await w.ended();
     assert.ok((stateOf(w, 'second').startedAtMs ?? 0) >= (stateOf(w, 'first').finishedAtMs ?? Infinity));
     assert.ok((stateOf(w, 'third').startedAtMs ?? 0) >= (stateOf(w, 'second').finishedAtMs ?? Infinity));
-    sandbox.ack(w.offset());
-    await sandbox.release();
+    await rig.giveBack(ran);
   });
 
   test('a dependency that fails keeps its dependants from starting, and says so', async () => {
     const { container, plan } = rig.sandbox();
     const first = container({ exits: 1 }, { name: 'first', essential: false });
-    const { sandbox, w } = await rig.run(await plan([container({}, { dependsOn: [{ container: 'first', condition: 'SUCCESS' }] }), first]));
+    const ran = await rig.run(await plan([container({}, { dependsOn: [{ container: 'first', condition: 'SUCCESS' }] }), first]));
+    const { w } = ran;
     await w.ended();
     assert.equal(stateOf(w, 'app').failure?.stage, 'dependency');
     assert.equal(stateOf(w, 'app').startedAtMs, null);
-    sandbox.ack(w.offset());
-    await sandbox.release();
+    await rig.giveBack(ran);
   });
 
   test('a command that does not exist is a failure to start', async () => {
     const { container, plan } = rig.sandbox();
-    const { sandbox, w } = await rig.run(await plan([container({ broken: true })]));
-    await w.ended();
-    assert.equal(stateOf(w, 'app').failure?.stage, 'start');
-    await sandbox.release();
+    const ran = await rig.run(await plan([container({ broken: true })]));
+    await ran.w.ended();
+    assert.equal(stateOf(ran.w, 'app').failure?.stage, 'start');
+    await rig.giveBack(ran);
   });
 
   test('usage is told', async () => {
     const { container, plan } = rig.sandbox();
-    const { sandbox, w } = await rig.run(await plan([container({})]));
-    await w.until('it runs', () => runs(w, 'app'));
-    const stats = await sandbox.stats();
+    const ran = await rig.run(await plan([container({})]));
+    await ran.w.until('it runs', () => runs(ran.w, 'app'));
+    const stats = await ran.sandbox.stats();
     assert.equal(stats.containers[0]?.name, 'app');
     assert.ok((stats.containers[0]?.pids ?? 0) >= 1 && stats.task.memoryBytes > 0);
+    await rig.finish(ran);
   });
 }
 
@@ -217,15 +233,15 @@ function stops(rig: Rig): void {
     // They print once they heed signals.
     const life = { prints: ['up'] };
     const db = container(life, { name: 'db', essential: false });
-    const { sandbox, w } = await rig.run(await plan([container(life, { dependsOn: [{ container: 'db', condition: 'START' }] }), db]));
+    const ran = await rig.run(await plan([container(life, { dependsOn: [{ container: 'db', condition: 'START' }] }), db]));
+    const { sandbox, w } = ran;
     await w.until('both run', () => w.text('app') === 'up\n' && w.text('db') === 'up\n');
     await assert.rejects(sandbox.release(), (error) => isFault(error, 'Conflict'));
     sandbox.stop();
     await w.ended();
     assert.equal(stateOf(w, 'app').exitCode, 143);
     assert.equal(stateOf(w, 'db').exitCode, 143);
-    sandbox.ack(w.offset());
-    await sandbox.release();
+    await rig.giveBack(ran);
     assert.throws(
       () => sandbox.stop(),
       (error) => isFault(error, 'Unavailable'),
@@ -240,15 +256,29 @@ function stops(rig: Rig): void {
     await deaf.w.ended();
     const { exitCode } = stateOf(deaf.w, 'app');
     assert.equal(exitCode, 137);
+    await rig.giveBack(deaf);
     const patient = await rig.run(await plan([container({ deaf: true }, { stopTimeoutMs: 60_000 })]));
     await patient.w.until('it runs', () => runs(patient.w, 'app'));
     patient.sandbox.kill();
     await patient.w.ended();
     assert.equal(stateOf(patient.w, 'app').exitCode, 137);
+    await rig.giveBack(patient);
+  });
+
+  test('a signal reaches the one container that it is for', async () => {
+    const { container, plan } = rig.sandbox();
+    const life = { prints: ['up'] };
+    const ran = await rig.run(await plan([container(life, { essential: false }), container(life, { name: 'other' })]));
+    const { sandbox, w } = ran;
+    await w.until('both run', () => w.text('app') === 'up\n' && w.text('other') === 'up\n');
+    sandbox.signal('app', 'SIGTERM');
+    await w.until('it heeds it', () => stateOf(w, 'app').exitCode === 143);
+    assert.ok(runs(w, 'other'));
+    await rig.finish(ran);
   });
 
   test('clean ends and removes whatever there is, also when nothing is', async () => {
-    const { driver, container, plan } = rig.sandbox();
+    const { driver, container, plan, leftovers } = rig.sandbox();
     const made = await plan([container({ deaf: true })]);
     const { w } = await rig.run(made);
     await w.until('it runs', () => runs(w, 'app'));
@@ -257,9 +287,10 @@ function stops(rig: Rig): void {
     await w.until('it is lost', () => w.lost() !== null);
     await driver.clean(made.taskId, made.dir, made.network);
     assert.equal(await driver.mayHaveRun(made.taskId, made.dir), false);
-    assert.equal(await driver.recover(made.taskId, made.dir, ['app'], 0, witness().events), null);
+    assert.equal(await driver.recover(made.taskId, made.dir, ['app'], 0, rig.witness().events), null);
     const never = await plan([container({})]);
     await driver.clean(never.taskId, never.dir, never.network);
+    for (const one of [made, never]) assert.deepEqual(await leftovers(one.taskId), []);
   });
 }
 
@@ -271,7 +302,7 @@ function restarts(rig: Rig): void {
     const { sandbox, w } = await rig.run(made);
     await w.until('all is printed', () => w.text('app') === 'one\ntwo\nthree\n');
     sandbox.detach();
-    const again = witness();
+    const again = rig.witness();
     const found = await driver.recover(made.taskId, made.dir, ['app'], 0, again.events);
     assert.ok(found);
     await again.until('all is told again', () => again.text('app') === 'one\ntwo\nthree\n');
@@ -280,13 +311,13 @@ function restarts(rig: Rig): void {
     await again.ended();
     assert.equal(stateOf(again, 'app').exitCode, 143);
     found.detach();
-    const last = witness();
+    const last = rig.witness();
     const ended = await driver.recover(made.taskId, made.dir, ['app'], again.offset(), last.events);
     assert.ok(ended);
     await last.until('its end is told again', () => last.state().containers[0]?.exitCode === 143);
     assert.equal(last.text('app'), '');
-    await ended.release();
-    assert.equal(await driver.recover(made.taskId, made.dir, ['app'], 0, witness().events), null);
+    await rig.giveBack({ sandbox: ended, w: last, plan: made });
+    assert.equal(await driver.recover(made.taskId, made.dir, ['app'], 0, rig.witness().events), null);
   });
 
   test('a second start of the same task is the same sandbox', async () => {
@@ -295,13 +326,12 @@ function restarts(rig: Rig): void {
     const { sandbox, w } = await rig.run(made);
     await w.until('it prints', () => w.text('app') === 'once\n');
     sandbox.detach();
-    const again = witness();
+    const again = rig.witness();
     const second = await driver.start(made, again.events);
     await again.until('it is the one that runs', () => again.text('app') === 'once\n');
     second.stop();
     await again.ended();
     assert.equal(again.text('app'), 'once\n');
-    second.ack(again.offset());
-    await second.release();
+    await rig.giveBack({ sandbox: second, w: again, plan: made });
   });
 }

@@ -5,6 +5,7 @@
 pub mod base64;
 pub mod cgroup;
 pub mod container;
+pub mod disk;
 pub mod frames;
 pub mod guest;
 pub mod keep;

@@ -246,6 +246,10 @@ pub enum WorkerOp {
         path: String,
         limits: CgroupLimits,
     },
+    /// Builds the disk of an image; answers `{bytes}`.
+    ErofsBuild(ErofsRequest),
+    /// Makes an empty disk to write on.
+    ScratchMake(ScratchRequest),
     /// Removes the instance's own cgroup parents (when empty).
     CgroupClean {
         path: String,
@@ -382,6 +386,34 @@ pub struct VmSocket {
 pub struct VmTap {
     pub fd: i32,
     pub name: String,
+}
+
+/// Layers, topmost first, as one EROFS file system in the file `into`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErofsRequest {
+    pub layers: Vec<String>,
+    pub into: String,
+    pub limits: DiskLimits,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskLimits {
+    pub bytes: u64,
+    pub entries: u64,
+    pub seconds: u64,
+}
+
+/// A sparse ext4 of exactly `bytes` in the new file `path`, owned by `uid`. `model`: the file that disks of this size are copied from;
+/// made when missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScratchRequest {
+    pub path: String,
+    pub bytes: u64,
+    pub model: String,
+    pub uid: u32,
+    pub gid: u32,
 }
 
 /// `exit.json` in a machine's directory: how QEMU ended, and the last of its console and errors.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use crate::cgroup::{self, Cgroups};
 use crate::protocol::{ErrorCode, WorkerError, WorkerOp, WorkerRequest, WorkerResponse};
-use crate::{frames, mount, net, sys, task, unpack, vm};
+use crate::{disk, frames, mount, net, sys, task, unpack, vm};
 
 /// Children that work at the same time; more requests wait in line.
 const JOBS: usize = 64;
@@ -354,6 +354,8 @@ fn carry_out(op: &WorkerOp) -> Result<serde_json::Value, WorkerError> {
         WorkerOp::CgroupLimit { path, limits } => {
             Cgroups::detect().and_then(|c| c.change(path, limits)).map(nothing).map_err(cgroup_failed)
         }
+        WorkerOp::ErofsBuild(request) => disk::build(request),
+        WorkerOp::ScratchMake(request) => disk::make(request).map(nothing),
         WorkerOp::VmNetwork { dir, tap, network } => vm::network(Path::new(dir), tap, network).map(nothing),
     }
 }

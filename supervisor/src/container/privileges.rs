@@ -27,11 +27,7 @@ pub fn drop_to(process: &Process, identity: &Identity, filter: Option<&Filter>) 
         // Needs CAP_SYS_ADMIN, so it comes before the capabilities go.
         install(filter)?;
     }
-    for capability in 0..=last_capability() {
-        if sets.bounding & (1 << capability) == 0 {
-            sys::prctl(libc::PR_CAPBSET_DROP, capability, 0).map_err(failed("drop a capability"))?;
-        }
-    }
+    drop_bounding(&sets)?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).map_err(failed("keep capabilities"))?;
     set_ids(identity)?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 0, 0).map_err(failed("keep capabilities"))?;
@@ -46,12 +42,32 @@ pub fn drop_to(process: &Process, identity: &Identity, filter: Option<&Filter>) 
 
 /// Becomes another user without any capability, and without a way to win one by exec.
 pub fn drop_to_user(uid: u32, gid: u32) -> Result<(), Error> {
+    become_user(uid, gid, &Sets::default())
+}
+
+fn become_user(uid: u32, gid: u32, sets: &Sets) -> Result<(), Error> {
     sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).map_err(failed("set no_new_privs"))?;
-    for capability in 0..=last_capability() {
-        sys::prctl(libc::PR_CAPBSET_DROP, capability, 0).map_err(failed("drop a capability"))?;
-    }
+    drop_bounding(sets)?;
+    sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).map_err(failed("keep capabilities"))?;
     set_ids(&Identity { uid, gid, groups: Vec::new(), home: None })?;
-    set_capabilities(&Sets::default())
+    sys::prctl(libc::PR_SET_KEEPCAPS, 0, 0).map_err(failed("keep capabilities"))?;
+    set_capabilities(sets)
+}
+
+fn drop_bounding(sets: &Sets) -> Result<(), Error> {
+    for capability in 0..=last_capability() {
+        if sets.bounding & (1 << capability) == 0 {
+            sys::prctl(libc::PR_CAPBSET_DROP, capability, 0).map_err(failed("drop a capability"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Becomes another user who may read every file, and nothing else.
+pub fn drop_to_reader(uid: u32, gid: u32) -> Result<(), Error> {
+    let reads = mask(&["DAC_READ_SEARCH".to_string()])?;
+    let sets = Sets { bounding: reads, effective: reads, inheritable: reads, permitted: reads, ambient: reads };
+    become_user(uid, gid, &sets)
 }
 
 /// Gives up everything but the system calls of `filter`. The user is nobody.

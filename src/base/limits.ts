@@ -31,6 +31,9 @@ export const limits = {
   /** What one layer may unpack to: bombs are refused. */
   layerUnpackedBytes: 64 * 1024 ** 3,
   layerEntries: 2_000_000,
+  /** What an image's disk for microVMs may have, and how long its making may take. */
+  imageDiskBytes: 128 * 1024 ** 3,
+  imageDiskMs: 1800_000,
   /** Tasks in one RunTask call. */
   runTaskCount: 10,
   /** Tasks that one host works on at the same time; more wait in line. */

@@ -30,6 +30,7 @@ export function createFakeImages(): Images & { pins(): ReadonlyMap<string, strin
       if (options.taskId !== null) pins.set(options.taskId, [...(pins.get(options.taskId) ?? []), ref]);
       return imageOf(ref);
     },
+    disk: async (image) => join('/disks', image.digest),
     unpin: async (taskId) => void pins.delete(taskId),
     list: async () => [],
     importArchive: async () => {

@@ -8,6 +8,7 @@ import type { Log } from '#base/log.ts';
 import { openBlobStore, type BlobStore } from './blob-store.ts';
 import { openCatalog, type Catalog, type ImageRecord, type RefRecord } from './catalog.ts';
 import { createCredentials } from './credentials.ts';
+import { openDiskStore, type DiskStore } from './disk-store.ts';
 import { importImage } from './import.ts';
 import { openLayerStore, type LayerStore } from './layer-store.ts';
 import type { Platform } from './manifest.ts';
@@ -19,12 +20,15 @@ import { createRegistry, type Registry } from './registry.ts';
 import { retrying } from './retrying.ts';
 import { createSharedWork } from './shared-work.ts';
 import { createTransport, type Transport } from './transport.ts';
-import type { Images, ImageSummary, LayerUnpacker, PreparedImage, PullProgress, RegistryAuth } from './types.ts';
+import type { DiskBuilder, Images, ImageSummary, LayerUnpacker, PreparedImage, PullProgress, RegistryAuth } from './types.ts';
 
 export type ImagesOptions = {
   /** Everything of the store lies below; one process at a time. */
   dir: string;
   unpacker: LayerUnpacker;
+  diskBuilder: DiskBuilder;
+  /** Builds an image's disk right after its pull or import, before a machine asks for it. */
+  disksAhead?: boolean;
   clock: Clock;
   log: Log;
   platform: Platform;
@@ -43,7 +47,7 @@ export const LOCAL_REGISTRY = 'berth.local';
 const PULLS_AGAIN = 5;
 const SETTLE_AFTER_MS = 5000;
 
-type Opened = { catalog: Catalog; layers: LayerStore; blobs: BlobStore };
+type Opened = { catalog: Catalog; layers: LayerStore; blobs: BlobStore; disks: DiskStore };
 
 export function createImages(options: ImagesOptions): Images & { close(): Promise<void> } {
   const { clock, log, platform } = options;
@@ -66,7 +70,8 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
     const layers = await openLayerStore({ dir: options.dir, unpacker: options.unpacker, clock, log, tempPath });
     const blobs = await openBlobStore(options.dir, tempPath);
     const catalog = await openCatalog(options.dir, log);
-    opened = { catalog, layers, blobs };
+    const disks = await openDiskStore({ dir: options.dir, builder: options.diskBuilder, log });
+    opened = { catalog, layers, blobs, disks };
     await dropBroken(opened, log);
     return opened;
   }
@@ -112,6 +117,29 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
     );
   }
 
+  async function disk(digest: string, name: string, signal?: AbortSignal): Promise<string> {
+    const store = await ready();
+    const image = store.catalog.images.get(digest);
+    if (image === undefined) throw new Fault('ResourceNotFound', `there is no image ${name} here`);
+    // While it is read no collection may take a layer of it.
+    const leases = image.layers.map(store.layers.lease);
+    try {
+      const path = await store.disks.ensure(digest, image.layers.map(store.layers.path).toReversed(), signal);
+      if (store.catalog.images.has(digest)) return path;
+    } catch (error) {
+      throw plainFault(error, `the disk of ${name} could not be built`);
+    } finally {
+      for (const release of leases) release();
+    }
+    await collect(store);
+    throw new Fault('ResourceNotFound', `${name} was removed while its disk was built`);
+  }
+
+  function diskAhead(image: ImageRecord, name: string): void {
+    if (options.disksAhead !== true) return;
+    disk(image.digest, name).catch((error: unknown) => log.warn('image.no-disk', { name, why: asFault(error).message }));
+  }
+
   async function prepare(text: string, wish: PrepareOptions): Promise<PreparedImage> {
     const store = opened ?? (await ready());
     const { ref, name } = normalised(text);
@@ -123,6 +151,7 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
       if (tries === PULLS_AGAIN) throw cannotPull(name, new Fault('Conflict', `${name} was removed while it was pulled`), 'fetch');
       image = await pull(store, ref, name, wish);
     }
+    if (known === null || stale) diskAhead(image, name);
     // From the look above to the pin nothing else runs: a collection sees the one or the other.
     if (wish.signal?.aborted === true) throw new Fault('Cancelled', 'the start was cancelled');
     if (wish.taskId !== null) {
@@ -135,6 +164,7 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
 
   return {
     prepare,
+    disk: (image, wish) => disk(image.digest, image.ref, wish?.signal),
     async unpin(taskId) {
       const { catalog } = await ready();
       await catalog
@@ -153,6 +183,7 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
       const image = await importImage(deps, path, ref, onProgress ?? (() => undefined)).catch((error: unknown) => {
         throw plainFault(error, `${path} could not be imported`);
       });
+      diskAhead(image, formatReference(ref));
       return summary(store, image);
     },
     async remove(text) {
@@ -210,7 +241,7 @@ function summary(store: Opened, image: ImageRecord): ImageSummary {
     refs: [...store.catalog.refs.values()].filter((r) => r.digest === image.digest).map((r) => r.ref),
     digest: image.digest,
     sizeBytes: image.sizeBytes,
-    unpackedBytes: image.layers.reduce((sum, diffId) => sum + (store.layers.get(diffId)?.bytes ?? 0), 0),
+    unpackedBytes: image.layers.reduce((sum, diffId) => sum + (store.layers.get(diffId)?.bytes ?? 0), store.disks.bytes(image.digest)),
     createdAt: image.createdAt,
     pulledAt: image.pulledAt,
     lastUsedAt: image.lastUsedAt,
@@ -259,13 +290,17 @@ async function dropImages(store: Opened, digests: string[], log: Log): Promise<n
   return collect(store);
 }
 
-/** Removes layers and blobs that no image has and no pull holds. */
-async function collect({ catalog, layers, blobs }: Opened): Promise<number> {
+/** Removes layers, blobs and disks that no image has and no pull holds. */
+async function collect({ catalog, layers, blobs, disks }: Opened): Promise<number> {
   const images = [...catalog.images.values()];
   const diffIds = new Set(images.flatMap((image) => image.layers));
   const digests = new Set(images.flatMap((image) => [image.digest, image.configDigest]));
-  const [unpacked, packed] = await Promise.all([layers.collect((id) => diffIds.has(id)), blobs.collect((d) => digests.has(d))]);
-  return unpacked.freedBytes + packed.freedBytes;
+  const freed = await Promise.all([
+    layers.collect((id) => diffIds.has(id)),
+    blobs.collect((d) => digests.has(d)),
+    disks.collect((d) => catalog.images.has(d)),
+  ]);
+  return freed.reduce((sum, one) => sum + one.freedBytes, 0);
 }
 
 /** Images whose layers a power cut took, or that were being removed; and names that point nowhere. */

@@ -27,7 +27,7 @@ export type ImageRunConfig = {
 export type ImageSummary = {
   refs: string[];
   digest: string;
-  /** Compressed and unpacked size. */
+  /** Compressed and unpacked size; the latter with the image's disk, if it has one. */
   sizeBytes: number;
   unpackedBytes: number;
   createdAt: number | null;
@@ -62,6 +62,11 @@ export type Images = {
       onProgress?: (p: PullProgress) => void;
     },
   ): Promise<PreparedImage>;
+  /**
+   * Path of the image as a read-only disk (EROFS, its layers merged): built when first asked for, which takes a moment, and kept with the
+   * image. Throws CapacityUnavailable when the machine's disk is full, ResourceNotFound when the image isn't here (any more): pin it.
+   */
+  disk(image: PreparedImage, options?: { signal?: AbortSignal }): Promise<string>;
   /** Idempotent. */
   unpin(taskId: string): Promise<void>;
   list(): Promise<ImageSummary[]>;
@@ -85,6 +90,11 @@ export type LayerUnpacker = {
     diffId: string | null;
   }): Promise<{ diffId: string; bytes: number; entries: number }>;
   removeTree(path: string, below: string): Promise<void>;
+};
+
+/** What `disk` needs from the kernel worker: same layers (topmost first), same bytes; when it fails nothing is left. */
+export type DiskBuilder = {
+  erofsBuild(request: { layers: string[]; into: string }): Promise<{ bytes: number }>;
 };
 
 export type ImageDetails = Record<string, Json>;

@@ -50,6 +50,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const images = createImages({
     dir: paths.images,
     unpacker: worker,
+    diskBuilder: worker,
     clock,
     log,
     platform: { os: 'linux', arch: process.arch === 'arm64' ? 'arm64' : 'amd64' },

@@ -57,6 +57,8 @@ test('every kind of message has a golden file', () => {
     'vm-start',
     'vm-network',
     'cgroup-limit',
+    'erofs-build',
+    'scratch-make',
   ];
   for (const kind of kinds) assert.match(text, new RegExp(`"t":\\s*"${kind}"`));
   for (const op of ops) assert.match(text, new RegExp(`"op":\\s*"${op}"`));

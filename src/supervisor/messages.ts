@@ -204,6 +204,13 @@ export const checkWorkerRequest: Check<WorkerRequest> = tagged('op', {
   'vm-start': record({ id, vm: vmBundle }),
   'vm-network': record({ id, dir: path, tap: text(15), network: networkBundle }),
   'cgroup-limit': record({ id, path, limits: checkCgroupLimits }),
+  'erofs-build': record({
+    id,
+    layers: list(path, limits.layersPerImage),
+    into: path,
+    limits: record({ bytes: whole(), entries: whole(), seconds: whole() }),
+  }),
+  'scratch-make': record({ id, path, bytes: whole(), model: path, uid: whole(), gid: whole() }),
   'cgroup-clean': record({ id, path }),
 });
 

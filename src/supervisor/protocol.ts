@@ -198,6 +198,10 @@ export type WorkerRequest =
   | { id: number; op: 'vm-network'; dir: string; tap: string; network: NetworkBundle }
   /** Changes limits of a group that is there; null leaves one as it is. */
   | { id: number; op: 'cgroup-limit'; path: string; limits: CgroupLimits }
+  /** Builds one EROFS file system of layers (topmost first) in the file `into`; answers { bytes }. Same layers, same bytes. */
+  | { id: number; op: 'erofs-build'; layers: string[]; into: string; limits: { bytes: number; entries: number; seconds: number } }
+  /** Makes a sparse ext4 of exactly `bytes` in the new file `path`. `model`: what disks of this size are copied from; made when missing. */
+  | { id: number; op: 'scratch-make'; path: string; bytes: number; model: string; uid: number; gid: number }
   /** Removes the instance's own cgroup parents (when empty). */
   | { id: number; op: 'cgroup-clean'; path: string };
 

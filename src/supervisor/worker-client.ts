@@ -45,6 +45,10 @@ export type WorkerClient = {
   vmStart(vm: VmBundle): Promise<{ pid: number; qemuPid: number }>;
   /** `dir`: the machine's. */
   vmNetwork(request: { dir: string; tap: string; network: NetworkBundle }): Promise<void>;
+  /** `layers`: topmost first. Takes as long as reading them does. */
+  erofsBuild(request: { layers: string[]; into: string }): Promise<{ bytes: number }>;
+  /** An empty ext4 of exactly `bytes`, sparse, owned by QEMU's user. `model`: a file for each size, which disks are copied from. */
+  scratchMake(request: { path: string; bytes: number; model: string; uid: number; gid: number }): Promise<void>;
   /** null leaves a limit as it is. */
   cgroupLimit(path: string, limits: CgroupLimits): Promise<void>;
   close(): void;
@@ -60,7 +64,7 @@ export type WorkerClientOptions = {
 };
 
 /** A second try would find what the first one left. */
-const onceOnly = new Set<WorkerRequest['op']>(['unpack', 'vm-start']);
+const onceOnly = new Set<WorkerRequest['op']>(['unpack', 'vm-start', 'scratch-make']);
 
 const RETRY_MS = 50;
 
@@ -89,6 +93,18 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
     cgroupClean: (path) => done({ op: 'cgroup-clean', path }),
     vmStart: (vm) => get({ op: 'vm-start', vm }, record({ pid: whole(1), qemuPid: whole(1) })),
     vmNetwork: (request) => done({ op: 'vm-network', ...request }),
+    erofsBuild: (request) =>
+      get(
+        {
+          op: 'erofs-build',
+          ...request,
+          limits: { bytes: limits.imageDiskBytes, entries: limits.layerEntries, seconds: limits.imageDiskMs / 1000 },
+        },
+        record({ bytes: whole() }),
+        // The worker's own limit comes first, and takes away what was begun.
+        limits.imageDiskMs + callTimeoutMs,
+      ),
+    scratchMake: (request) => done({ op: 'scratch-make', ...request }),
     cgroupLimit: (path, wanted) => done({ op: 'cgroup-limit', path, limits: wanted }),
     close: call.close,
   };

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { realClock } from '#base/clock.ts';
-import { isFault, type Fault } from '#base/fault.ts';
+import { Fault, isFault } from '#base/fault.ts';
 import { silentLog } from '#base/log.ts';
 import { buildImage, type BuiltImage } from '#image/build.ts';
 import { createImages, type ImagesOptions } from '#image/images.ts';
+import type { DiskBuilder } from '#image/types.ts';
 import { tarUnpacker } from './layer-unpacker.ts';
 
 export const platform = { os: 'linux', arch: 'amd64' } as const;
@@ -54,10 +55,17 @@ export async function makeImage(
   return { ...built, layerDirectories: [lower, upper] };
 }
 
+/** For tests that are about layers only. */
+const noDisks: DiskBuilder = {
+  erofsBuild: async () => {
+    throw new Fault('Unsupported', 'this store builds no disks');
+  },
+};
+
 export async function makeStore(dir: string, options: Partial<ImagesOptions> = {}) {
   const at = await mkdtemp(join(dir, 'store-'));
   const unpacker = tarUnpacker();
-  const open = () => createImages({ dir: at, unpacker, clock: realClock(), log: silentLog, platform, ...options });
+  const open = () => createImages({ dir: at, unpacker, diskBuilder: noDisks, clock: realClock(), log: silentLog, platform, ...options });
   return { images: open(), at, unpacker, open };
 }
 

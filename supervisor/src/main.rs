@@ -4,11 +4,12 @@
 //! - `keep ...`: starts and restarts the platform's processes.
 //! - `launch ...`: starts one process as another user.
 //! - `/init`, as PID 1: the supervisor of the one task of a microVM.
+//! - `enter ...`: what a supervisor's helper becomes on its way into a container.
 //! - `probe`: says what this kernel offers, as JSON.
 //! - `version`.
 use std::process::ExitCode;
 
-use berth_supervisor::{guest, keep, launch, probe, serve};
+use berth_supervisor::{container, guest, keep, launch, probe, serve};
 
 const USAGE: &str = "usage: berth-supervisor serve --socket PATH | keep ... | launch ... | probe | version";
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Some("serve") => serve::main(rest),
         Some("keep") => keep::main(rest),
         Some("launch") => launch::main(rest),
+        Some("enter") => container::enter::main(rest),
         Some("probe") => probe::main(rest),
         Some("version") => {
             println!("berth-supervisor {}", env!("CARGO_PKG_VERSION"));

@@ -72,7 +72,7 @@ fn on_read_only_mount() -> io::Result<()> {
     let tree = mount::clone_tree(mount::open_path(Path::new("/proc/self/exe"))?.as_fd(), false)?;
     mount::set_attributes(tree.as_fd(), mount::RDONLY, 0, false)?;
     let args = std::env::args_os().map(|arg| sys::c_string(arg.as_bytes())).collect::<io::Result<Vec<_>>>()?;
-    sys::exec_descriptor(tree.as_fd(), &args)
+    sys::exec_descriptor(tree.as_fd(), &args, None)
 }
 
 struct Connection {

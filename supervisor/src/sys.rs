@@ -156,6 +156,33 @@ pub fn close_from(first: RawFd) {
     unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
 }
 
+/// Closes every descriptor from 3 on but these two, which are different ones.
+pub fn close_all_but_two(one: RawFd, other: RawFd) {
+    let (low, high) = (one.min(other), one.max(other));
+    // SAFETY: as in `close_from`.
+    unsafe {
+        if low > 3 {
+            libc::syscall(libc::SYS_close_range, 3, low - 1, 0);
+        }
+        if high > low + 1 {
+            libc::syscall(libc::SYS_close_range, low + 1, high - 1, 0);
+        }
+        libc::syscall(libc::SYS_close_range, high + 1, u32::MAX, 0);
+    }
+}
+
+/// Lets the descriptor outlive exec.
+pub fn survive_exec(fd: BorrowedFd) -> io::Result<()> {
+    // SAFETY: no pointers.
+    check_int(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, 0) }).map(drop)
+}
+
+/// Lets the descriptor be closed at exec.
+pub fn end_at_exec(fd: BorrowedFd) -> io::Result<()> {
+    // SAFETY: no pointers.
+    check_int(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
+}
+
 /// Closes every descriptor from 3 on but `keep`.
 pub fn close_all_but(keep: RawFd) {
     // SAFETY: as in `close_from`.
@@ -178,16 +205,23 @@ pub fn is_read_only(file: BorrowedFd) -> io::Result<bool> {
     Ok(found.f_flag & libc::ST_RDONLY != 0)
 }
 
-/// Becomes the program behind `file`, with this process's environment. Comes back only with the reason why not.
-pub fn exec_descriptor(file: BorrowedFd, args: &[CString]) -> io::Result<()> {
-    let mut pointers: Vec<*const libc::c_char> = args.iter().map(|arg| arg.as_ptr()).collect();
-    pointers.push(std::ptr::null());
+/// Becomes the program behind `file`, with `env` or else this process's environment. Comes back only with the reason why not.
+pub fn exec_descriptor(file: BorrowedFd, args: &[CString], env: Option<&[CString]>) -> io::Result<()> {
+    let pointers = |strings: &[CString]| {
+        let mut all: Vec<*const libc::c_char> = strings.iter().map(|string| string.as_ptr()).collect();
+        all.push(std::ptr::null());
+        all
+    };
+    let (args, env) = (pointers(args), env.map(pointers));
     extern "C" {
         static environ: *const *const libc::c_char;
     }
-    // SAFETY: the path is an empty C string; `pointers` and `environ` end with null and point at C strings.
-    check(unsafe { libc::syscall(libc::SYS_execveat, file.as_raw_fd(), c"".as_ptr(), pointers.as_ptr(), environ, libc::AT_EMPTY_PATH) })
-        .map(drop)
+    // SAFETY: the path is an empty C string; both arrays end with null and point at C strings.
+    check(unsafe {
+        let env = env.as_ref().map_or(environ, |env| env.as_ptr());
+        libc::syscall(libc::SYS_execveat, file.as_raw_fd(), c"".as_ptr(), args.as_ptr(), env, libc::AT_EMPTY_PATH)
+    })
+    .map(drop)
 }
 
 pub fn unshare(flags: libc::c_int) -> io::Result<()> {

@@ -3,6 +3,7 @@ use std::convert::Infallible;
 use std::ffi::CString;
 use std::fs::Metadata;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use super::config::Process;
@@ -85,6 +86,31 @@ fn usable(path: &str) -> io::Result<()> {
 }
 
 impl Command {
+    /// Its path and arguments, as `of_words` takes them.
+    pub fn words(&self) -> Vec<CString> {
+        std::iter::once(&self.path).chain(&self.args).cloned().collect()
+    }
+
+    pub fn env(&self) -> &[CString] {
+        &self.env
+    }
+
+    /// Of this process's own arguments; its environment is this process's.
+    pub fn of_words(words: &[String]) -> Option<Command> {
+        let (path, args) = words.split_first().filter(|(_, args)| !args.is_empty())?;
+        let c_string = |text: &String| CString::new(text.as_bytes()).ok();
+        let env = std::env::vars_os().map(|(name, value)| {
+            let entry = [name.as_bytes(), b"=", value.as_bytes()].concat();
+            CString::new(entry).ok()
+        });
+        Some(Command {
+            path: c_string(path)?,
+            name: path.clone(),
+            args: args.iter().map(c_string).collect::<Option<_>>()?,
+            env: env.collect::<Option<_>>()?,
+        })
+    }
+
     /// Replaces this process. Comes back only with the reason why not.
     pub fn exec(&self) -> Result<Infallible, Error> {
         let pointers = |strings: &[CString]| {

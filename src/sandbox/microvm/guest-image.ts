@@ -94,9 +94,9 @@ export function guestCommandLine({ accel, tscKhz, trace }: GuestCommandLineOptio
   if (accel === 'tcg') {
     // Emulation gives nothing to side channels that it doesn't give anyway; with KVM containers are kept apart as on any machine.
     words.push('mitigations=off');
-    // The guest would measure it against the PIT, fail when the host is busy, and then wait for ever for a tick: this machine has no
-    // interrupt of the old kind.
-    if (tscKhz !== null) words.push(`tsc_early_khz=${tscKhz}`);
+    // The guest would measure the counter against the PIT, fail when the host is busy, and then wait for ever for a tick: this machine
+    // has no interrupt of the old kind. Later it would compare it with ticks, which get lost, and take those for its clock.
+    if (tscKhz !== null) words.push(`tsc_early_khz=${tscKhz}`, 'tsc=reliable');
   }
   if (trace === true) words.push('berth.trace');
   return words.join(' ');

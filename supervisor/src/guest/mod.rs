@@ -55,7 +55,7 @@ fn serve(machine: Machine) -> Result<Infallible, String> {
     machine.trace("ready");
     loop {
         sys::poll(&mut [sys::poll_entry(host.fd(), libc::POLLIN)], -1).map_err(broken)?;
-        let over = host.fill().is_err();
+        host.fill().map_err(broken)?;
         while let Some(incoming) = host.take() {
             match incoming {
                 Incoming::Json(payload) => host = on_message(&machine, host, &payload),
@@ -65,9 +65,7 @@ fn serve(machine: Machine) -> Result<Infallible, String> {
                 }
             }
         }
-        if over || host.write().is_err() {
-            host.lose();
-        }
+        host.write().map_err(broken)?;
     }
 }
 

@@ -32,7 +32,15 @@ enum Line {
     /// A connection, which ends.
     Socket(UnixStream),
     /// A microVM's port, which stays while connections come and go.
-    Port { port: Port, scanner: Scanner, is_deaf: bool },
+    Port {
+        port: Port,
+        scanner: Scanner,
+        /// Until the next mark.
+        is_deaf: bool,
+        /// Nobody was there when the port was last read to its end. A host may be heard before it is seen: its first bytes can come
+        /// ahead of the word that it has connected. So this ends no connection, and only output waits.
+        is_alone: bool,
+    },
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +58,7 @@ impl Host {
     }
 
     pub fn on_port(port: Port) -> Host {
-        Host::with(Line::Port { port, scanner: Scanner::default(), is_deaf: true })
+        Host::with(Line::Port { port, scanner: Scanner::default(), is_deaf: true, is_alone: true })
     }
 
     fn with(line: Line) -> Host {
@@ -115,10 +123,14 @@ impl Host {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                     Err(e) => return Err(e),
                 },
-                Line::Port { port, .. } => match port.read(&mut buffer)? {
-                    Some(n) => n,
-                    None => return Ok(()),
-                },
+                Line::Port { port, is_alone, .. } => {
+                    let read = port.read(&mut buffer)?;
+                    *is_alone = read == Some(0);
+                    match read {
+                        None | Some(0) => return Ok(()),
+                        Some(n) => n,
+                    }
+                }
             };
             if n == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -177,7 +189,8 @@ impl Host {
         loop {
             self.write()?;
             let Some(next) = self.next else { return Ok(()) };
-            if self.is_blocked() || next >= spool.end() {
+            let is_alone = matches!(self.line, Line::Port { is_alone: true, .. });
+            if self.is_blocked() || next >= spool.end() || is_alone {
                 return Ok(());
             }
             let out = &mut self.out;

@@ -6,6 +6,7 @@ import type { Clock } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
 import type { Assignment, OutputBatch } from '#link/protocol.ts';
+import type { ExecEvents, ExecProcess, ExecRequest } from '#supervisor/exec-calls.ts';
 import type { TaskStats } from '#supervisor/protocol.ts';
 import type { Journal, TaskEntry } from './journal.ts';
 import { bounded } from './outcome.ts';
@@ -44,6 +45,8 @@ export type Runner = {
   linkUp(): void;
   /** Throws Fault Unavailable unless it runs. */
   stats(): Promise<TaskStats>;
+  /** Runs a command in one of its containers, as Sandbox.exec. Throws Fault Unavailable unless it runs. */
+  exec(request: ExecRequest, events: ExecEvents): Promise<ExecProcess>;
   /** The agent ends; the task goes on. Resolves once the journal has all. */
   detach(): Promise<void>;
   /** The task is STOPPED and its entry goes away: nothing is written any more. */
@@ -63,6 +66,10 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
   const abort = new AbortController();
   const parts = assemble(deps, entry, abort);
   const { record, output, run, supervision } = parts;
+  const running = () => {
+    if (run.sandbox === null) throw new Fault('Unavailable', `task ${taskId} does not run (it is ${entry.report.status})`);
+    return run.sandbox;
+  };
   return {
     taskId,
     entry,
@@ -75,10 +82,8 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
     abandon: () => supervision.wantStop({ code: 'InfrastructureHealth', reason: 'The control plane no longer knows this task.' }),
     outputAcknowledged: output.acknowledged,
     linkUp: output.linkUp,
-    async stats() {
-      if (run.sandbox === null) throw new Fault('Unavailable', `task ${taskId} does not run (it is ${entry.report.status})`);
-      return run.sandbox.stats();
-    },
+    stats: async () => running().stats(),
+    exec: async (request, events) => running().exec(request, events),
     async detach() {
       const closed = record.close();
       supervision.close();

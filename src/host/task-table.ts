@@ -135,7 +135,7 @@ export function createTaskTable(deps: TaskTableDeps): TaskTable {
   };
 }
 
-function newEntry(assignment: Assignment, random: Random, now: number): TaskEntry {
+export function newEntry(assignment: Assignment, random: Random, now: number): TaskEntry {
   const { version: _version, connectivity: _connectivity, ...observed } = newTaskObserved(assignment.spec);
   const runtimeIds = Object.fromEntries(assignment.spec.containers.map((container) => [container.name, runtimeId(random)]));
   const containers = observed.containers.map((one) => ({ ...one, runtimeId: runtimeIds[one.name] ?? null }));

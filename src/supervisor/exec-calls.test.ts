@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as fc from 'fast-check';
 import { realClock } from '#base/clock.ts';
 import { Fault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { createExecCalls } from './exec-calls.ts';
 import type { ExecRequest } from './exec-calls.ts';
-import { checkToSupervisor } from './messages.ts';
+import { checkFromSupervisor, checkToSupervisor } from './messages.ts';
 import { EXEC_INPUT_BYTES, EXEC_WINDOW_BYTES } from './protocol.ts';
 import type { ToSupervisor } from './protocol.ts';
 
@@ -96,4 +97,41 @@ test('one that cannot be started says why; there are only so many; a lost connec
   calls.fail(new Fault('Unavailable', 'gone'));
   await writing;
   await assert.rejects(begun[1]?.process.ended ?? Promise.resolve(), (error) => isFault(error, 'Unavailable'));
+});
+
+test('whatever a hostile supervisor says of commands is taken, ignored or a broken protocol, and memory stays within the windows', async () => {
+  const id = fc.oneof(fc.integer({ min: 0, max: 4 }), fc.integer(), fc.constant('1'), fc.double());
+  const message = fc.record({
+    t: fc.constantFrom('exec-started', 'exec-taken', 'exec-exit', 'exec-error', 'exec'),
+    id,
+    bytes: fc.oneof(fc.integer({ min: 0, max: 200_000 }), fc.double()),
+    code: fc.integer(),
+    message: fc.string(),
+  });
+  const output = fc.tuple(fc.uint8Array({ maxLength: 9 }), fc.integer({ min: 0, max: 200_000 }));
+  const known = fc.tuple(fc.constant(Uint8Array.of(0, 0, 0, 1, 1)), fc.integer({ min: 0, max: 200_000 }));
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(message, output, known), { maxLength: 40 }), async (said) => {
+      const { calls, output: heard, begin, bytes } = rig();
+      const { process } = await begin();
+      void process.write(Buffer.alloc(3 * EXEC_INPUT_BYTES));
+      for (const one of said) {
+        try {
+          if (Array.isArray(one)) calls.onOutput(Buffer.concat([one[0], Buffer.alloc(one[1])]));
+          else {
+            const checked = checkFromSupervisor(one, '');
+            if (checked.t === 'exec-started' || checked.t === 'exec-taken' || checked.t === 'exec-exit' || checked.t === 'exec-error')
+              calls.onMessage(checked);
+          }
+        } catch (error) {
+          assert.ok(isFault(error, 'ProtocolError'), String(error));
+          break; // the connection is dropped
+        }
+      }
+      assert.ok(heard.reduce((sum, text) => sum + text.length - 'stdout '.length, 0) <= EXEC_WINDOW_BYTES);
+      assert.ok(bytes() <= 3 * EXEC_INPUT_BYTES);
+      calls.fail(new Fault('Unavailable', 'dropped'));
+    }),
+    { numRuns: 200 },
+  );
 });

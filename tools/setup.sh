@@ -86,7 +86,6 @@ missing_packages() {
   if [ "$arch" = x64 ] && ! have qemu-system-x86_64; then printf 'qemu-system-x86 '; fi
   have mkfs.erofs || printf 'erofs-utils '
   have mkfs.ext4 || printf 'e2fsprogs '
-  have mkfs.ext4 || printf 'e2fsprogs '
   if ! check_supervisor; then
     find_cargo
     if ! cargo_is_new_enough; then printf '%s ' "$(rust_packages)"; fi

@@ -82,6 +82,15 @@ pub fn set_attributes(mount: BorrowedFd, set: u64, propagation: u64, recursive: 
     check(done).map(drop)
 }
 
+/// Takes attributes away from a mount.
+pub fn clear_attributes(mount: BorrowedFd, clear: u64) -> io::Result<()> {
+    let attr = MountAttr { attr_set: 0, attr_clr: clear, propagation: 0, userns_fd: 0 };
+    // SAFETY: the path is an empty C string; `attr` has the size that is told.
+    let done =
+        unsafe { libc::syscall(libc::SYS_mount_setattr, mount.as_raw_fd(), c"".as_ptr(), AT_EMPTY_PATH, &attr, size_of::<MountAttr>()) };
+    check(done).map(drop)
+}
+
 /// Attaches a detached mount over `target`.
 pub fn attach(mount: BorrowedFd, target: BorrowedFd) -> io::Result<()> {
     let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;

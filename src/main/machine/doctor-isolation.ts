@@ -67,12 +67,12 @@ async function checkProgram({ clock }: Deps, name: string, command: string, args
   }
 }
 
-/** The kernel and initramfs that every microVM boots: made at setup, kept by content in a directory each. */
+/** Debian's cloud kernel, which every microVM boots: setup takes it out of its package. */
 function checkGuest({ self }: Deps): Check {
-  const dir = join(home, '.berth/guest');
-  const made = existsSync(dir) ? readdirSync(dir).filter((name) => existsSync(join(dir, name, 'vmlinux'))) : [];
-  if (made.length > 0) return ok('guest kernel', join(dir, made[0] ?? ''));
-  return warn('guest kernel', 'not made yet: no microVMs without it', `sudo ${self} setup takes it from Debian's cloud kernel package`);
+  const boot = join(home, '.berth/guest/package/boot');
+  const kernel = existsSync(boot) ? readdirSync(boot).find((name) => name.startsWith('vmlinuz-')) : undefined;
+  if (kernel !== undefined) return ok('guest kernel', join(boot, kernel));
+  return warn('guest kernel', 'not there: no microVMs without it', `sudo ${self} setup takes it out of Debian's cloud kernel package`);
 }
 
 function checkTried(entry: IsolationInfo): Check {

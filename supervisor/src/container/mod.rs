@@ -5,6 +5,7 @@
 //! becomes the command. What goes wrong comes back through a pipe that closes when exec succeeds.
 mod command;
 mod config;
+pub(crate) mod devices;
 pub mod enter;
 mod init;
 mod mounts;
@@ -167,6 +168,9 @@ fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio,
     let identity = identity(&config, root.as_fd())?;
     mounts::make_all(root.as_fd(), &config.mounts, setting.cgroups, group)?;
     mounts::make_devices(root.as_fd(), stdio.is_terminal)?;
+    if let Some(wish) = config.annotations.get(devices::DEVICES_ANNOTATION) {
+        devices::give(root.as_fd(), wish)?;
+    }
     mounts::make_readonly(root.as_fd(), &config.linux.readonly_paths)?;
     mounts::mask(root.as_fd(), &config.linux.masked_paths)?;
     let cwd = Path::new(&config.process.cwd);

@@ -21,6 +21,7 @@ pub const INIT: &str = "/init";
 
 /// Runs the machine; never comes back.
 pub fn main() -> ! {
+    crate::container::devices::allow();
     let Err(why) = boot::boot().and_then(serve);
     // The console is all there is to say it on.
     eprintln!("berth-guest: {why}");

@@ -6,6 +6,7 @@
 #   supervisor  the Rust half, into .berth/bin/berth-supervisor
 #   user        the system users: berth, that the control plane and HAProxy run as, and berth-vm, that QEMU runs as
 #   guest       Debian's cloud kernel for microVMs, out of its package into .berth/guest/package; it is not installed
+#   gvisor      gVisor's runsc out of its Debian package, into .berth/gvisor/bin/runsc; it is not installed
 # `check PART` says by its exit code whether a part is there. The services of installed packages are never started.
 set -eu
 
@@ -217,12 +218,57 @@ download_kernel() (
   cd "$guest/new" && apt-get download -q -o APT::Sandbox::User=root -o Acquire::Retries=2 "$real"
 )
 
+# ---- gvisor ----
+
+# The version whose control protocol berth speaks (src/sandbox/gvisor/settings.ts). bookworm itself has an older one; its backports,
+# trixie and sid have this one. It is a static program of one file, so it is taken out of its package and kept in berth's own directory:
+# the machine's list of sources, its packages and a runsc that somebody else uses stay as they are.
+RUNSC_VERSION=0.0~20240729.0
+gvisor=$private/gvisor
+
+check_gvisor() { [ -x "$gvisor/bin/runsc" ] && [ "$(cat "$gvisor/version" 2>/dev/null)" = "$RUNSC_VERSION" ]; }
+
+do_gvisor() {
+  check_gvisor && return 0
+  have apt-get && have dpkg-deb || { say 'gVisor is a package of Debian, and apt-get is missing: tasks can not have it here'; return 0; }
+  say "fetching gVisor (runsc $RUNSC_VERSION) ..."
+  rm -rf "$gvisor/new"
+  for suite in bookworm-backports trixie; do
+    if said=$(download_runsc "$suite" 2>&1); then
+      mkdir -p "$gvisor/bin"
+      mv "$gvisor/new/package/usr/bin/runsc" "$gvisor/bin/runsc"
+      printf '%s\n' "$RUNSC_VERSION" >"$gvisor/version"
+      rm -rf "$gvisor/new"
+      return 0
+    fi
+  done
+  rm -rf "$gvisor/new"
+  # One kind of sandbox less is no reason for none.
+  say "gVisor could not be fetched, so tasks can not have it here: $said"
+}
+
+# By lists of its own: apt-get's options keep everything below $gvisor/new.
+download_runsc() (
+  dir=$gvisor/new
+  rm -rf "$dir"
+  mkdir -p "$dir/lists/partial" "$dir/archives/partial" "$dir/package"
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -E '/debian/?$' | head -n 1)
+  printf 'deb [signed-by=%s] %s %s main\n' /usr/share/keyrings/debian-archive-keyring.gpg "${mirror:-http://deb.debian.org/debian}" "$1" >"$dir/sources.list"
+  set -- -q -o APT::Sandbox::User=root -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::Languages=none \
+    -o Dir::Etc::SourceList="$dir/sources.list" -o Dir::Etc::SourceParts=- -o Dir::Etc::Preferences=- -o Dir::Etc::PreferencesParts=- \
+    -o Dir::State::Lists="$dir/lists" -o Dir::Cache="$dir"
+  cd "$dir"
+  apt-get "$@" update || exit 1
+  apt-get "$@" download "runsc=$RUNSC_VERSION*" || exit 1
+  dpkg-deb -x runsc_*.deb package && [ "$(package/usr/bin/runsc --version | sed -n 's/^runsc version //p')" = "$RUNSC_VERSION" ]
+)
+
 # ---- which ----
 
 case "${1:-all}" in
   check) shift; "check_${1:?which part}"; exit ;;
-  node | packages | supervisor | user | guest | all) ;;
-  *) die "tools/setup.sh knows node, packages, supervisor, user, guest and all, not '$1'" ;;
+  node | packages | supervisor | user | guest | gvisor | all) ;;
+  *) die "tools/setup.sh knows node, packages, supervisor, user, guest, gvisor and all, not '$1'" ;;
 esac
 
 mkdir -p "$private"
@@ -230,6 +276,6 @@ mkdir -p "$private"
 exec 9>"$private/setup.lock"
 flock 9
 case "${1:-all}" in
-  all) do_node; do_packages; do_supervisor; do_user; do_guest ;;
+  all) do_node; do_packages; do_supervisor; do_user; do_guest; do_gvisor ;;
   *) "do_$1" ;;
 esac

@@ -24,6 +24,15 @@ export const limits = {
   clientTokenKeepMs: 24 * 3600_000,
   /** Processes and threads in one task. */
   taskPids: 4096,
+  /** Memory that a task in gVisor may take beyond its own limit for gVisor's processes: its kernel, and what serves a container's files. */
+  gvisorOverheadBytes: 48 * 1024 * 1024,
+  gvisorContainerOverheadBytes: 16 * 1024 * 1024,
+  /** gVisor sandboxes that stand ready for tasks to come, and what each may take until a task has it. */
+  gvisorPoolSandboxes: 2,
+  gvisorPoolSandboxBytes: 128 * 1024 * 1024,
+  /** How long a sandbox may take to be ready for the pool, and how long a pool waits after a start before it fills up again. */
+  gvisorPoolStartMs: 30_000,
+  gvisorPoolQuietMs: 500,
   /** Layers of one image that are fetched at the same time. */
   layersInFlight: 4,
   layersPerImage: 127,

@@ -36,7 +36,7 @@ sandboxConformance('fake', async () => {
     leftovers: async (taskId) => (world.alive().includes(taskId) ? [`supervisor of ${taskId}`] : []),
     dial: async () => '',
     patienceMs: 10_000,
-    limits: { containerMemory: true },
+    limits: { containerMemory: true, terminalName: true },
     async plan(containers, change = {}) {
       return {
         taskId: hexId(random),

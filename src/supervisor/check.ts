@@ -41,6 +41,16 @@ export const orElse =
   (value, at) =>
     value === undefined ? fallback : inner(value, at);
 
+/** For a member that need not be there. */
+export const optional =
+  <T>(inner: Check<T>): Check<T | undefined> =>
+  (value, at) =>
+    value === undefined ? undefined : inner(value, at);
+
+/** An object of another program's, which is handed on as it is. */
+export const anyRecord: Check<Record<string, unknown>> = (value, at) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : wrong(at, 'an object', value);
+
 export const list =
   <T>(inner: Check<T>, max: number): Check<T[]> =>
   (value, at) => {
@@ -63,7 +73,9 @@ export const record =
   (value, at) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrong(at, 'an object', value);
     const out: Record<string, unknown> = {};
-    for (const [key, check] of Object.entries(shape))
-      out[key] = check((value as Record<string, unknown>)[key], at === '' ? key : `${at}.${key}`);
+    for (const [key, check] of Object.entries(shape)) {
+      const item = check((value as Record<string, unknown>)[key], at === '' ? key : `${at}.${key}`);
+      if (item !== undefined) out[key] = item;
+    }
     return out as { [K in keyof S]: Checked<S[K]> };
   };

@@ -3,8 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Check } from './check.ts';
 import {
+  checkFromPool,
   checkFromSupervisor,
   checkTaskBundle,
+  checkToPool,
   checkToSupervisor,
   checkVmExit,
   checkWorkerRequest,
@@ -18,6 +20,8 @@ const checks: [string, Check<unknown>][] = [
   ['bundle', checkTaskBundle],
   ['from-supervisor', checkFromSupervisor],
   ['to-supervisor', checkToSupervisor],
+  ['from-pool', checkFromPool],
+  ['to-pool', checkToPool],
   ['vm-exit', checkVmExit],
   ['worker-request', checkWorkerRequest],
   ['worker-response', checkWorkerResponse],
@@ -45,6 +49,7 @@ test('every kind of message has a golden file', () => {
   const kinds = ['state', 'stats', 'error', 'released', 'attach', 'ack', 'stop', 'kill', 'signal', 'release'];
   kinds.push('exec', 'exec-input', 'exec-resize', 'exec-signal', 'exec-ack', 'exec-close');
   kinds.push('exec-started', 'exec-taken', 'exec-exit', 'exec-error');
+  kinds.push('take', 'ready', 'taken', 'failed');
   const ops = [
     'ping',
     'task-start',
@@ -54,6 +59,7 @@ test('every kind of message has a golden file', () => {
     'unpack',
     'remove-tree',
     'cgroup-clean',
+    'pool-start',
     'vm-start',
     'vm-network',
     'cgroup-limit',

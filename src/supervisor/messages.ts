@@ -1,17 +1,20 @@
 /** Checks of every message and file of protocol.ts. A supervisor runs beside foreign code, so what it says is bounded and checked. */
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import { flag, list, oneOf, orElse, orNull, record, text, textMap, whole } from './check.ts';
+import { anyRecord, flag, list, oneOf, optional, orElse, orNull, record, text, textMap, whole } from './check.ts';
 import type { Check } from './check.ts';
 import { EXEC_INPUT_BYTES } from './protocol.ts';
 import type {
   CgroupLimits,
   ContainerState,
+  FromPool,
   FromSupervisor,
+  RunscBundle,
   SupervisorState,
   TaskBundle,
   NetworkBundle,
   TaskStats,
+  ToPool,
   ToSupervisor,
   VmBundle,
   VmExit,
@@ -68,6 +71,7 @@ const networkBundle: Check<NetworkBundle> = record({
   gatewayMac: name,
   mtu: whole(576, 65_535),
 });
+const runscBundle: Check<RunscBundle> = record({ binary: path, flags: list(text(4096), 64), config: anyRecord, pause: path, room: path });
 
 export const checkTaskBundle: Check<TaskBundle> = record({
   taskId: name,
@@ -79,6 +83,7 @@ export const checkTaskBundle: Check<TaskBundle> = record({
   sysctls: textMap(256),
   pidMode: oneOf('container', 'task'),
   spoolBytes: whole(),
+  runtime: optional(runscBundle),
   containers: list(
     record({
       name,
@@ -185,10 +190,19 @@ export const checkToSupervisor: Check<ToSupervisor> = tagged('t', {
   'exec-close': record({ id: u32 }),
 });
 
+export const checkFromPool: Check<FromPool> = tagged('t', {
+  ready: record({ memoryBytes: whole() }),
+  taken: record({}),
+  failed: record({ message: text() }),
+});
+
+export const checkToPool: Check<ToPool> = tagged('t', { take: record({ bundle: path }) });
+
 const id = whole();
 export const checkWorkerRequest: Check<WorkerRequest> = tagged('op', {
   ping: record({ id }),
   'task-start': record({ id, bundle: path }),
+  'pool-start': record({ id, pool: record({ dir: path, socket: path, cgroup: record({ ...cgroupLimits, path }), runtime: runscBundle }) }),
   'task-clean': record({ id, dir: path, cgroupPath: path, routerNetns: orNull(path), routerIf: orNull(text(15)) }),
   'vpc-up': record({ id, vpc: vpcBundle }),
   'vpc-down': record({ id, routerNetns: path, hostIf: text(15) }),

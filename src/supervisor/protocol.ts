@@ -21,9 +21,46 @@ export type TaskBundle = {
   sysctls: Record<string, string>;
   pidMode: 'container' | 'task';
   spoolBytes: number;
+  /** What a container is made of; without it by the supervisor itself. */
+  runtime?: RunscBundle | undefined;
   /** Started in the order of their `dependsOn`, stopped in reverse. */
   containers: ContainerBundle[];
 };
+
+/** The task's containers share one gVisor sandbox, which `runsc` makes. */
+export type RunscBundle = {
+  /** The program, of exactly the version that `config` and the control protocol were written for. */
+  binary: string;
+  /** Its global flags but `--root`. */
+  flags: string[];
+  /** The same settings as the program's own JSON (`Conf` of `containerManager.StartSubcontainer`). */
+  config: Record<string, unknown>;
+  /** Bundle directory of the sandbox's own first container, which does nothing. */
+  pause: string;
+  /** Directory for the program's state and control socket; short, since a socket's path is. */
+  room: string;
+};
+
+/** A sandbox that is made before its task is known. It ends when the connection to its socket does. */
+export type PoolBundle = {
+  /** Directory of its own, where its lock is. */
+  dir: string;
+  /** Path of the Unix socket that it listens on. */
+  socket: string;
+  cgroup: CgroupLimits & { path: string };
+  runtime: RunscBundle;
+};
+
+/** To a sandbox in the pool: become the supervisor of the task in this `task.json`. */
+export type ToPool = { t: 'take'; bundle: string };
+
+export type FromPool =
+  /** The sandbox runs and waits for a task. */
+  | { t: 'ready'; memoryBytes: number }
+  /** The task's supervisor listens on the task's socket. */
+  | { t: 'taken' }
+  /** It is of no use, and ends. */
+  | { t: 'failed'; message: string };
 
 export type CgroupLimits = { cpuMillis: number | null; cpuShares: number | null; memoryBytes: number | null; pids: number | null };
 
@@ -175,6 +212,8 @@ export type WorkerRequest =
   | { id: number; op: 'ping' }
   /** Forks a supervisor for STATE/.../task.json; answers once it listens on its socket. */
   | { id: number; op: 'task-start'; bundle: string }
+  /** Forks a sandbox for the pool; answers once it listens on its socket. */
+  | { id: number; op: 'pool-start'; pool: PoolBundle }
   /** Kills and removes whatever a task left: processes, mounts below its directory, cgroups, router interface. Idempotent. */
   | { id: number; op: 'task-clean'; dir: string; cgroupPath: string; routerNetns: string | null; routerIf: string | null }
   /** Makes a VPC's router namespace with its uplink; idempotent. */

@@ -9,7 +9,7 @@ import type { Check } from './check.ts';
 import { connectFramed, parseJsonFrame } from './framed-socket.ts';
 import type { FramedSocket } from './framed-socket.ts';
 import { checkWorkerResponse } from './messages.ts';
-import type { CgroupLimits, NetworkBundle, VmBundle, VpcBundle, WorkerRequest, WorkerResponse } from './protocol.ts';
+import type { CgroupLimits, NetworkBundle, PoolBundle, VmBundle, VpcBundle, WorkerRequest, WorkerResponse } from './protocol.ts';
 
 type WorkerErrorCode = Extract<WorkerResponse, { ok: false }>['error']['code'];
 
@@ -35,6 +35,7 @@ export type WorkerClient = {
   ping(): Promise<void>;
   /** `bundle`: path of task.json. */
   taskStart(bundle: string): Promise<{ pid: number }>;
+  poolStart(pool: PoolBundle): Promise<void>;
   taskClean(request: { dir: string; cgroupPath: string; routerNetns: string | null; routerIf: string | null }): Promise<void>;
   vpcUp(vpc: VpcBundle): Promise<void>;
   vpcDown(request: { routerNetns: string; hostIf: string }): Promise<void>;
@@ -80,6 +81,7 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
   return {
     ping: () => done({ op: 'ping' }),
     taskStart: (bundle) => get({ op: 'task-start', bundle }, record({ pid: whole(1) })),
+    poolStart: (pool) => done({ op: 'pool-start', pool }),
     taskClean: (request) => done({ op: 'task-clean', ...request }),
     vpcUp: (vpc) => done({ op: 'vpc-up', vpc }),
     vpcDown: (request) => done({ op: 'vpc-down', ...request }),

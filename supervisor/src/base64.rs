@@ -1,4 +1,18 @@
-//! Base64 (RFC 4648, section 4), decoding only.
+//! Base64 (RFC 4648, section 4).
+
+/// With padding.
+pub fn encode(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let all = chunk.iter().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for at in 0..4 {
+            let digit = DIGITS[(all >> (18 - 6 * at)) as usize & 63];
+            out.push(if at <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    out
+}
 
 /// None for anything but whole groups of four of the standard alphabet.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
@@ -38,7 +52,16 @@ fn value(byte: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{decode, encode};
+
+    #[test]
+    fn encodes_what_it_decodes() {
+        for length in 0..10 {
+            let bytes: Vec<u8> = (250..=255).chain(0..10).take(length).collect();
+            assert_eq!(decode(&encode(&bytes)), Some(bytes));
+        }
+        assert_eq!(encode(&[255; 4]), "/////w==");
+    }
 
     #[test]
     fn decodes_the_rfcs_examples_and_nothing_else() {

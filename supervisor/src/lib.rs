@@ -14,6 +14,7 @@ pub mod mount;
 pub mod net;
 pub mod probe;
 pub mod protocol;
+pub mod runsc;
 pub mod seccomp;
 pub mod serve;
 pub mod signals;

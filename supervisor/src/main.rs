@@ -5,6 +5,7 @@
 //! - `launch ...`: starts one process as another user.
 //! - `/init`, as PID 1: the supervisor of the one task of a microVM.
 //! - `enter ...`: what a supervisor's helper becomes on its way into a container.
+//! - `init COMMAND ...`: the small init of a container in a gVisor sandbox.
 //! - `probe`: says what this kernel offers, as JSON.
 //! - `version`.
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Some("keep") => keep::main(rest),
         Some("launch") => launch::main(rest),
         Some("enter") => container::enter::main(rest),
+        Some("init") => container::init_main(rest),
         Some("probe") => probe::main(rest),
         Some("version") => {
             println!("berth-supervisor {}", env!("CARGO_PKG_VERSION"));

@@ -1,11 +1,13 @@
 //! What a host (TypeScript) and this program say to each other: the Rust half of `src/supervisor/protocol.ts`.
 //! `test/golden/supervisor/*.json` is read by the tests of both halves.
+mod gvisor;
 mod messages;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use gvisor::{FromPool, PoolBundle, RunscBundle, ToPool};
 pub use messages::*;
 
 /// What a supervisor is given to start a task (`task.json` in the task's directory). Paths are absolute.
@@ -23,6 +25,9 @@ pub struct TaskBundle {
     pub sysctls: BTreeMap<String, String>,
     pub pid_mode: PidMode,
     pub spool_bytes: u64,
+    /// What a container is made of; without it by this program itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<RunscBundle>,
     /// Started in the order of their `depends_on`, stopped in reverse.
     pub containers: Vec<ContainerBundle>,
 }
@@ -210,6 +215,10 @@ pub enum WorkerOp {
     /// Forks a supervisor for `task.json`; answered once it listens on its socket.
     TaskStart {
         bundle: String,
+    },
+    /// Forks a sandbox for the pool; answered once it listens on its socket.
+    PoolStart {
+        pool: PoolBundle,
     },
     /// Kills and removes whatever a task left. Idempotent.
     TaskClean {

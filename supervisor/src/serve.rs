@@ -333,6 +333,9 @@ fn in_child(request: &WorkerRequest, cgroups: Option<Cgroups>, answer: OwnedFd) 
     if let WorkerOp::VmStart { vm } = &request.op {
         vm::start(vm, cgroups, reply)
     }
+    if let WorkerOp::PoolStart { pool } = &request.op {
+        task::start_pool(pool.clone(), cgroups, reply)
+    }
     let _ = sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0);
     reply(carry_out(&request.op));
     sys::exit_now(0)
@@ -341,7 +344,7 @@ fn in_child(request: &WorkerRequest, cgroups: Option<Cgroups>, answer: OwnedFd) 
 fn carry_out(op: &WorkerOp) -> Result<serde_json::Value, WorkerError> {
     let nothing = |()| serde_json::Value::Null;
     match op {
-        WorkerOp::Ping | WorkerOp::TaskStart { .. } | WorkerOp::VmStart { .. } => Ok(serde_json::Value::Null),
+        WorkerOp::Ping | WorkerOp::TaskStart { .. } | WorkerOp::VmStart { .. } | WorkerOp::PoolStart { .. } => Ok(serde_json::Value::Null),
         WorkerOp::TaskClean { dir, cgroup_path, router_netns, router_if } => {
             let router = router_netns.as_deref().zip(router_if.as_deref()).map(|(netns, name)| (Path::new(netns), name));
             task::clean(Path::new(dir), cgroup_path, router).map(nothing)

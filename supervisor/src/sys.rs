@@ -150,6 +150,22 @@ pub fn dup_to(fd: BorrowedFd, number: RawFd) -> io::Result<()> {
     check_int(unsafe { libc::dup2(fd.as_raw_fd(), number) }).map(drop)
 }
 
+/// Makes `fds` the descriptors 0, 1, 2, ... that survive exec, and closes all others at exec. Only for a process that goes on to exec.
+pub fn set_descriptors(fds: &[BorrowedFd]) -> io::Result<()> {
+    let count = fds.len() as RawFd;
+    // Out of the way first: one may be where another is to be.
+    // SAFETY: fcntl on live descriptors, no pointers.
+    let high = |fd: &BorrowedFd| check_int(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, count.max(3)) });
+    let copies = fds.iter().map(high).collect::<io::Result<Vec<_>>>()?;
+    for (number, copy) in (0..).zip(copies) {
+        // SAFETY: no pointers; what `number` was before is not used any more in this process.
+        check_int(unsafe { libc::dup2(copy, number) })?;
+    }
+    const CLOSE_ON_EXEC: libc::c_uint = 4;
+    // SAFETY: no pointers.
+    check(unsafe { libc::syscall(libc::SYS_close_range, count, u32::MAX, CLOSE_ON_EXEC) }).map(drop)
+}
+
 /// Closes every descriptor from `first` on.
 pub fn close_from(first: RawFd) {
     // SAFETY: used only in a fresh child that touches none of its parent's descriptors afterwards.

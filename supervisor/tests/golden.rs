@@ -24,6 +24,8 @@ fn messages_survive_a_round() {
             n if n.starts_with("from-supervisor") => round::<FromSupervisor>(&text),
             n if n.starts_with("worker-request") => round::<WorkerRequest>(&text),
             n if n.starts_with("worker-response") => round::<WorkerResponse>(&text),
+            n if n.starts_with("to-pool") => round::<ToPool>(&text),
+            n if n.starts_with("from-pool") => round::<FromPool>(&text),
             n if n.starts_with("vm-exit") => round::<VmExit>(&text),
             n => panic!("{n}: no message of the protocol has such a name"),
         };

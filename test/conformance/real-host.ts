@@ -227,7 +227,7 @@ export function realSandbox(host: RealHost, options: { patienceMs?: number; limi
     leftovers: host.leftovers,
     dial: host.dial,
     patienceMs: options.patienceMs ?? 10_000,
-    limits: { containerMemory: true, ...options.limits },
+    limits: { containerMemory: true, terminalName: true, ...options.limits },
     close: host.close,
   };
 }

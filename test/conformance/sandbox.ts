@@ -44,6 +44,8 @@ export type Inside = {
 export type KindLimits = {
   /** A container's own memory limit is enforced. Else only the task's is, and a container may take more than its own. */
   containerMemory: boolean;
+  /** A terminal has a name inside (`tty`). */
+  terminalName: boolean;
 };
 
 export type SandboxUnderTest = {
@@ -164,7 +166,8 @@ function lives(rig: Rig): void {
     assert.equal((await driver.probe()).works, true);
     const ran = await rig.run(
       await plan([
-        container({ prints: ['one', 'two'], exits: 3 }),
+        // The end of what is essential would stop the other in the middle.
+        container({ prints: ['one', 'two'], exits: 3 }, { dependsOn: [{ container: 'side', condition: 'COMPLETE' }] }),
         container({ prints: ['side'], exits: 0 }, { name: 'side', essential: false }),
       ]),
     );

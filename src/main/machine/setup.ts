@@ -13,6 +13,7 @@ const parts = [
   { name: 'supervisor', title: 'Supervisor built', needsRoot: false },
   { name: 'user', title: 'System users berth and berth-vm', needsRoot: true },
   { name: 'guest', title: 'Kernel of microVMs', needsRoot: false },
+  { name: 'gvisor', title: 'gVisor', needsRoot: false },
 ] as const;
 
 type Part = (typeof parts)[number]['name'];

@@ -5,6 +5,7 @@ import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { ContainerBundle, TaskBundle } from '#supervisor/protocol.ts';
 import type { SandboxPlan } from '../driver.ts';
 import { cpuSharesOf, imageOf, render } from './render.ts';
+import type { RenderContext } from './render.ts';
 
 export type BundleContext = {
   /** Below each cgroup hierarchy's root: `berth-INSTANCE/TASKID`. */
@@ -13,6 +14,14 @@ export type BundleContext = {
   /** Open files of a container that doesn't set its own limit. */
   nofile: number;
 };
+
+/** For a runtime that takes containers in another form than the supervisor itself. */
+export type BundleForm = {
+  render(plan: SandboxPlan, container: ContainerSpec, context: RenderContext): object;
+  task(bundle: TaskBundle): TaskBundle;
+};
+
+const ownForm: BundleForm = { render, task: (bundle) => bundle };
 
 /** One file to write: `path` below the task's directory. */
 export type BundleFile = { path: string; contents: string };
@@ -61,18 +70,22 @@ export function taskBundle(plan: SandboxPlan, context: BundleContext): TaskBundl
 }
 
 /** Directories (parents first) and files to write. Throws CannotStartContainer or CannotCreateContainer for what can't be rendered. */
-export function bundleFiles(plan: SandboxPlan, context: BundleContext): { directories: string[]; files: BundleFile[] } {
+export function bundleFiles(
+  plan: SandboxPlan,
+  context: BundleContext,
+  form: BundleForm = ownForm,
+): { directories: string[]; files: BundleFile[] } {
   const places = Object.fromEntries(Object.keys(plan.files).map((path, index) => [path, join(plan.dir, fileAt(index))]));
   const configs = plan.spec.containers.map((container, index): BundleFile => {
     const root = join(plan.dir, containerDir(index), 'rootfs');
     return {
       path: join(containerDir(index), 'config.json'),
-      contents: JSON.stringify(render(plan, container, { root, files: places, nofile: context.nofile })),
+      contents: JSON.stringify(form.render(plan, container, { root, files: places, nofile: context.nofile })),
     };
   });
   const projected = Object.values(plan.files).map((contents, index): BundleFile => ({ path: fileAt(index), contents }));
   return {
     directories: ['files', ...plan.spec.containers.map((_, index) => join(containerDir(index), 'rootfs'))],
-    files: [...projected, ...configs, { path: 'task.json', contents: JSON.stringify(taskBundle(plan, context)) }],
+    files: [...projected, ...configs, { path: 'task.json', contents: JSON.stringify(form.task(taskBundle(plan, context))) }],
   };
 }

@@ -34,19 +34,22 @@ pub struct Inside<'a> {
 
 /// A command under way.
 pub struct Entered {
-    /// PID of the process that goes in.
-    pub helper: i32,
+    /// PID of the process that goes in; None where that is the one that is born.
+    pub helper: Option<i32>,
     /// First says `BORN` and the PID, or what `report` writes; ends without more once the command runs.
     pub status: OwnedFd,
     /// Where its input goes; with a terminal the same as its output.
     pub input: OwnedFd,
     pub outputs: Vec<OwnedFd>,
+    /// The process only stands for the command's.
+    pub is_keeper: bool,
 }
 
-struct Stdio {
-    input: OwnedFd,
-    output: OwnedFd,
-    error: OwnedFd,
+/// The command's ends of its standard streams.
+pub struct Stdio {
+    pub input: OwnedFd,
+    pub output: OwnedFd,
+    pub error: OwnedFd,
 }
 
 /// Clones the helper, which goes on alone from there.
@@ -60,7 +63,7 @@ pub fn enter(inside: &Inside, wanted: &ExecBundle) -> Result<Entered, Error> {
     let group = group(inside.task, inside.index);
     let birthplace = inside.cgroups.birthplace(&group).map_err(|e| Error::Create(e.to_string()))?;
     match sys::clone3(0, birthplace.as_ref().map(AsFd::as_fd)).map_err(failed_to("clone a process"))? {
-        Some((helper, _)) => Ok(Entered { helper, status, input, outputs }),
+        Some((helper, _)) => Ok(Entered { helper: Some(helper), status, input, outputs, is_keeper: false }),
         None => {
             let Err(error) = go_in(inside, wanted, &group, &theirs, status_write.as_fd());
             report(status_write.as_fd(), &error);
@@ -69,9 +72,10 @@ pub fn enter(inside: &Inside, wanted: &ExecBundle) -> Result<Entered, Error> {
     }
 }
 
-type Ours = (OwnedFd, Vec<OwnedFd>);
+/// The supervisor's ends: of the input, and of the outputs.
+pub type Ours = (OwnedFd, Vec<OwnedFd>);
 
-fn pipes() -> Result<(Ours, Stdio), Error> {
+pub fn pipes() -> Result<(Ours, Stdio), Error> {
     let pipe = || sys::pipe().map_err(failed_to("make a pipe"));
     let ((input, in_write), (out_read, output), (err_read, error)) = (pipe()?, pipe()?, pipe()?);
     Ok(((in_write, vec![out_read, err_read]), Stdio { input, output, error }))
@@ -81,8 +85,13 @@ fn terminal_inside(inside: &Inside, wanted: &ExecBundle) -> Result<(Ours, Stdio)
     let failed = |e| failed_to("make a terminal in the container")(e);
     let (master, slave) = terminal::open_inside(inside.pid).map_err(failed)?;
     terminal::resize(master.as_fd(), wanted.cols, wanted.rows).map_err(failed)?;
-    let copy = |fd: &OwnedFd| fd.try_clone().map_err(failed);
-    Ok(((copy(&master)?, vec![master]), Stdio { input: copy(&slave)?, output: copy(&slave)?, error: slave }))
+    ends_of(master, slave).map_err(failed)
+}
+
+/// A terminal's both ends as standard streams.
+pub fn ends_of(master: OwnedFd, slave: OwnedFd) -> io::Result<(Ours, Stdio)> {
+    let (input, output) = (slave.try_clone()?, slave.try_clone()?);
+    Ok(((master.try_clone()?, vec![master]), Stdio { input, output, error: slave }))
 }
 
 /// Everything between the clone and the birth of the command's process. Runs in the helper.
@@ -144,7 +153,7 @@ pub fn main(args: &[String]) -> ExitCode {
 }
 
 /// The container's process as the definition has it, with another command and what else is wanted.
-fn adapt(process: &mut Process, wanted: &ExecBundle) -> Result<(), Error> {
+pub fn adapt(process: &mut Process, wanted: &ExecBundle) -> Result<(), Error> {
     if wanted.command.first().is_none_or(String::is_empty) {
         return Err(Error::Start("no command specified".to_string()));
     }
@@ -167,7 +176,7 @@ fn adapt(process: &mut Process, wanted: &ExecBundle) -> Result<(), Error> {
 }
 
 /// The supervisor may have died before that: then nobody reads the status any more.
-fn end_with_supervisor(status: BorrowedFd) -> io::Result<()> {
+pub fn end_with_supervisor(status: BorrowedFd) -> io::Result<()> {
     sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0)?;
     let mut reader = [sys::poll_entry(status, 0)];
     sys::poll(&mut reader, 0)?;

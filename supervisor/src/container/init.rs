@@ -1,5 +1,8 @@
 //! The small init of a container with `initProcessEnabled`: forwards signals to the command, reaps orphans, ends as the command ends.
+use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{self, ExitCode};
 
 use super::command::Command;
 use super::{report, Error};
@@ -21,6 +24,24 @@ pub fn run(command: &Command, status: BorrowedFd, terminal: bool) -> Error {
             sys::exit_now(127)
         }
         Ok(Some(child)) => tend(child),
+    }
+}
+
+/// `init COMMAND ...`: the same inside a gVisor sandbox, where this program is mounted into the container.
+pub fn main(args: &[String]) -> ExitCode {
+    let Some((name, rest)) = args.split_first() else { return ExitCode::from(2) };
+    match sys::fork() {
+        Ok(Some(child)) => tend(child),
+        Ok(None) => {
+            let error = process::Command::new(name).args(rest).exec();
+            eprintln!("exec: {name:?}: {}", sys::reason(&error));
+            let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
+            sys::exit_now(code)
+        }
+        Err(e) => {
+            eprintln!("cannot fork the command: {}", sys::reason(&e));
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! mounts its root in a mount namespace of its own (which dies with it, so nothing is left to unmount), gives up its privileges and
 //! becomes the command. What goes wrong comes back through a pipe that closes when exec succeeds.
 mod command;
-mod config;
+pub(crate) mod config;
 pub(crate) mod devices;
 pub mod enter;
 mod init;
@@ -22,9 +22,13 @@ use std::path::Path;
 
 use crate::cgroup::Cgroups;
 use crate::protocol::{ContainerFailure, ContainerStage, PidMode, TaskBundle, TEXT_BYTES};
+use crate::runsc::Room;
 use crate::{seccomp, sys};
-use config::{Config, USER_ANNOTATION};
-use user::Identity;
+use config::Config;
+pub use config::USER_ANNOTATION;
+pub use init::main as init_main;
+pub use rootfs::{directory_in, mount_overlay};
+pub use user::{resolve_in as resolve_user, Identity};
 
 /// Why a container doesn't run, told apart as ECS does: it could not be created, or its command could not be started.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub struct Spawned {
     pub status: OwnedFd,
     /// Lines end with CR LF.
     pub terminal: bool,
+    /// The process only stands for the container's.
+    pub is_keeper: bool,
 }
 
 /// What a container needs from its task.
@@ -70,12 +76,15 @@ pub struct Setting<'a> {
     pub pid_namespace: Option<BorrowedFd<'a>>,
     /// The command is not started before this reads end of file; the second is its other end.
     pub gate: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
+    /// The gVisor sandbox that the task's containers run in, when they do.
+    pub room: Option<&'a Room>,
 }
 
 /// Path of a container's group. By number: a name may be as long as a file's name, or that of a control file (`tasks`). A task's only
-/// container has the task's own: a group costs the kernel some 100 KiB in all its hierarchies.
+/// container has the task's own: a group costs the kernel some 100 KiB in all its hierarchies. In one gVisor sandbox all containers are
+/// the same process.
 pub fn group(task: &TaskBundle, index: usize) -> String {
-    if task.containers.len() == 1 {
+    if task.containers.len() == 1 || task.runtime.is_some() {
         return task.cgroup.path.clone();
     }
     format!("{}/{index}", task.cgroup.path)
@@ -85,11 +94,40 @@ fn failed_to(what: &'static str) -> impl Fn(io::Error) -> Error + Copy {
     move |e| Error::Create(format!("cannot {what}: {}", sys::reason(&e)))
 }
 
-struct Stdio {
-    input: OwnedFd,
-    output: OwnedFd,
-    error: OwnedFd,
-    is_terminal: bool,
+/// The container's ends of its standard streams.
+pub struct Stdio {
+    pub input: OwnedFd,
+    pub output: OwnedFd,
+    pub error: OwnedFd,
+    pub is_terminal: bool,
+}
+
+/// Both ends.
+pub struct Streams {
+    pub stdio: Stdio,
+    pub stdout: OwnedFd,
+    /// None with a terminal.
+    pub stderr: Option<OwnedFd>,
+}
+
+/// Pipes, or a terminal where the bundle in `dir` wants one. The supervisor's ends don't block.
+pub fn standard_streams(dir: &Path) -> Result<Streams, Error> {
+    let failed = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));
+    let streams = if config::wants_terminal(dir)? {
+        let (stdout, slave) = terminal::open().map_err(failed("make a terminal"))?;
+        let copy = || slave.try_clone().map_err(failed("make a terminal"));
+        let stdio = Stdio { input: copy()?, output: copy()?, error: copy()?, is_terminal: true };
+        Streams { stdio, stdout, stderr: None }
+    } else {
+        let pipe = || sys::pipe().map_err(failed("make a pipe"));
+        let ((stdout, output), (stderr, error)) = (pipe()?, pipe()?);
+        let input = File::open("/dev/null").map_err(failed("open /dev/null"))?.into();
+        Streams { stdio: Stdio { input, output, error, is_terminal: false }, stdout, stderr: Some(stderr) }
+    };
+    for fd in [Some(&streams.stdout), streams.stderr.as_ref()].into_iter().flatten() {
+        sys::set_nonblocking(fd.as_fd()).map_err(failed("prepare a pipe"))?;
+    }
+    Ok(streams)
 }
 
 /// Clones the container's first process, which goes on alone from there.
@@ -104,23 +142,9 @@ pub fn spawn(setting: &Setting, index: usize) -> Result<Spawned, Error> {
     }
     let birthplace = cgroups.birthplace(&group).map_err(|e| Error::Create(e.to_string()))?;
 
-    let (stdout, stderr, stdio, is_terminal);
-    if config::wants_terminal(Path::new(&bundle.bundle))? {
-        let (master, slave) = terminal::open().map_err(failed("make a terminal"))?;
-        let copy = || slave.try_clone().map_err(failed("make a terminal"));
-        (stdio, stdout, stderr) = (Stdio { input: copy()?, output: copy()?, error: copy()?, is_terminal: true }, master, None);
-        is_terminal = true;
-    } else {
-        let pipe = || sys::pipe().map_err(failed("make a pipe"));
-        let ((out_read, output), (err_read, error)) = (pipe()?, pipe()?);
-        let input = File::open("/dev/null").map_err(failed("open /dev/null"))?.into();
-        (stdio, stdout, stderr) = (Stdio { input, output, error, is_terminal: false }, out_read, Some(err_read));
-        is_terminal = false;
-    }
+    let Streams { stdio, stdout, stderr } = standard_streams(Path::new(&bundle.bundle))?;
     let (status, status_write) = sys::pipe().map_err(failed("make a pipe"))?;
-    for fd in [Some(&stdout), stderr.as_ref(), Some(&status)].into_iter().flatten() {
-        sys::set_nonblocking(fd.as_fd()).map_err(failed("prepare a pipe"))?;
-    }
+    sys::set_nonblocking(status.as_fd()).map_err(failed("prepare a pipe"))?;
 
     let mut flags = libc::CLONE_NEWNS | libc::CLONE_NEWIPC;
     let own_pids = match (task.pid_mode, setting.pid_namespace) {
@@ -144,7 +168,7 @@ pub fn spawn(setting: &Setting, index: usize) -> Result<Spawned, Error> {
         sys::set_namespace(own.as_fd(), libc::CLONE_NEWPID).map_err(failed("return to the PID namespace"))?;
     }
     let Some((pid, pidfd)) = cloned.map_err(failed("clone the container's process"))? else { sys::exit_now(127) };
-    Ok(Spawned { pid, pidfd, stdout, stderr, status, terminal: is_terminal })
+    Ok(Spawned { pid, pidfd, stdout, stderr, status, terminal: stdio.is_terminal, is_keeper: false })
 }
 
 /// Everything between the clone and the command. Runs in the container's first process.
@@ -274,7 +298,7 @@ pub fn set_sysctl(name: &str, value: &str) -> io::Result<()> {
     std::fs::write(Path::new("/proc/sys").join(name.replace('.', "/")), value)
 }
 
-fn identity(config: &Config, root: BorrowedFd) -> Result<Identity, Error> {
+pub(crate) fn identity(config: &Config, root: BorrowedFd) -> Result<Identity, Error> {
     let process = &config.process.user;
     let wanted = config.annotations.get(USER_ANNOTATION).cloned().unwrap_or_else(|| format!("{}:{}", process.uid, process.gid));
     let mut identity = user::resolve_in(root, &wanted)?;
@@ -283,7 +307,7 @@ fn identity(config: &Config, root: BorrowedFd) -> Result<Identity, Error> {
 }
 
 /// Writes why it failed: one byte for the stage, then the text.
-fn report(status: BorrowedFd, error: &Error) {
+pub fn report(status: BorrowedFd, error: &Error) {
     let (stage, message) = match error {
         Error::Create(message) => (b'c', message),
         Error::Start(message) => (b's', message),

@@ -118,7 +118,7 @@ impl Sets {
     }
 }
 
-fn mask(names: &[String]) -> Result<u64, Error> {
+pub fn mask(names: &[String]) -> Result<u64, Error> {
     names.iter().try_fold(0, |mask, name| {
         let short = name.strip_prefix("CAP_").unwrap_or(name);
         let at = CAPABILITIES.iter().position(|known| known.eq_ignore_ascii_case(short));

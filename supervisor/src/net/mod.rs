@@ -15,11 +15,12 @@ use std::net::Ipv4Addr;
 pub use guest::{guest_prepare, guest_up};
 pub use netns::Netns;
 pub use tap::{tap_create, tap_up};
-pub use task::{task_down, task_leave, task_up};
+pub use task::{task_down, task_leave, task_up, Addressed, ETH0};
 pub use vpc::{vpc_down, vpc_up};
 
 use crate::protocol::{ErrorCode, WorkerError};
-use netlink::{failed, Mac};
+use netlink::failed;
+pub use netlink::Mac;
 
 /// Longest interface name (IFNAMSIZ less its NUL).
 const NAME_BYTES: usize = 15;
@@ -42,7 +43,7 @@ fn parse_cidr(text: &str) -> Result<(Ipv4Addr, u8), WorkerError> {
     Ok((parse_address(address)?, prefix))
 }
 
-fn parse_mac(text: &str) -> Result<Mac, WorkerError> {
+pub fn parse_mac(text: &str) -> Result<Mac, WorkerError> {
     let bad = || invalid("a MAC address", text);
     let bytes: Vec<u8> = text
         .split(':')

@@ -9,7 +9,7 @@ use crate::protocol::{ErrorCode, NetworkBundle, WorkerError};
 
 pub const LOOPBACK: i32 = 1;
 /// Chosen by us, so that everything in the task's namespace goes to the kernel in one batch.
-const ETH0: i32 = 16;
+pub const ETH0: i32 = 16;
 
 /// Tasks have IPv4 addresses only, while ::1 on the loopback stays. The other two are what Docker gives every container: images that run
 /// as an ordinary user expect to listen on port 80 and to ping.
@@ -19,8 +19,17 @@ pub const TASK_SYSCTLS: [(&str, &str); 3] = [
     ("net/ipv4/ping_group_range", "0 2147483647"),
 ];
 
+/// Who answers for the task's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressed {
+    /// The kernel, in the task's network namespace.
+    Here,
+    /// A network stack behind a packet socket on the link.
+    Behind,
+}
+
 /// Called inside the task's fresh network namespace: makes the veth pair with its far end in the router, sets addresses and routes.
-pub fn task_up(network: &NetworkBundle) -> Result<(), WorkerError> {
+pub fn task_up(network: &NetworkBundle, addressed: Addressed) -> Result<(), WorkerError> {
     let ip = parse_address(&network.ip)?;
     let mac = parse_mac(&network.mac)?;
     let gateway = parse_address(&network.gateway_ip)?;
@@ -39,9 +48,13 @@ pub fn task_up(network: &NetworkBundle) -> Result<(), WorkerError> {
         router.fd(),
     );
     batch.set_up(LOOPBACK);
-    batch.add_address(ETH0, ip, 32);
-    batch.add_neighbour(ETH0, gateway, gateway_mac);
-    batch.add_route((Ipv4Addr::UNSPECIFIED, 0), Some(gateway), ETH0, Present::Refuse);
+    if addressed == Addressed::Here {
+        batch.add_address(ETH0, ip, 32);
+        batch.add_neighbour(ETH0, gateway, gateway_mac);
+        batch.add_route((Ipv4Addr::UNSPECIFIED, 0), Some(gateway), ETH0, Present::Refuse);
+    } else {
+        batch.set_up(ETH0);
+    }
     Netlink::open().map_err(failed("open a netlink socket"))?.run(batch)?;
 
     let netlink = Netlink::open_in(&router).map_err(failed("enter the router's namespace"))?;

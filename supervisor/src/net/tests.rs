@@ -90,7 +90,7 @@ impl Machine {
 
     fn task(&self, number: u8) -> Netns {
         let task = Netns::create(&self.dir.join(format!("tasks/{number}"))).unwrap();
-        task.within(|| task_up(&self.bundle(number))).unwrap().unwrap();
+        task.within(|| task_up(&self.bundle(number), Addressed::Here)).unwrap().unwrap();
         task
     }
 }
@@ -309,7 +309,7 @@ fn a_range_that_the_machine_routes_already_is_refused_whole() {
 #[test]
 fn a_task_without_a_router_is_refused() {
     on_a_machine(|machine, _| {
-        let error = task_up(&machine.bundle(4)).unwrap_err();
+        let error = task_up(&machine.bundle(4), Addressed::Here).unwrap_err();
         assert_eq!(error.code, ErrorCode::NotFound);
     });
 }
@@ -326,7 +326,7 @@ fn many_tasks_come_and_go() {
         let made = started.elapsed() / u32::from(rounds);
         let started = Instant::now();
         for (number, task) in (4..).zip(&tasks) {
-            task.within(|| task_up(&machine.bundle(number))).unwrap().unwrap();
+            task.within(|| task_up(&machine.bundle(number), Addressed::Here)).unwrap().unwrap();
         }
         let up = started.elapsed() / u32::from(rounds);
         let web = listen(&tasks[99], "0.0.0.0:80");

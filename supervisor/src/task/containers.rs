@@ -9,7 +9,7 @@ use crate::protocol::{
     ContainerBundle, ContainerFailure, ContainerStage, ContainerState, ContainerStatus, PidMode, TaskBundle, TEXT_BYTES,
 };
 use crate::spool::{Source, Spool};
-use crate::{signals, sys};
+use crate::{runsc, signals, sys};
 
 /// Output taken from one pipe before others get their turn.
 const TURN_BYTES: usize = 256 * 1024;
@@ -33,6 +33,8 @@ struct Process {
     status: Option<OwnedFd>,
     report: Vec<u8>,
     streams: Vec<Stream>,
+    /// The process stands for the container's, and hands signals on.
+    is_keeper: bool,
 }
 
 pub struct Container {
@@ -110,6 +112,10 @@ impl Container {
         self.process.as_ref().is_some_and(|p| p.status.is_some())
     }
 
+    pub fn has_started(&self) -> bool {
+        self.started_at_ms.is_some()
+    }
+
     pub fn has_failed(&self) -> bool {
         self.failure.is_some()
     }
@@ -128,13 +134,17 @@ impl Container {
     }
 
     pub fn spawn(&mut self, setting: &Setting, index: usize) {
-        match container::spawn(setting, index) {
+        let spawned = match (&setting.task.runtime, setting.room) {
+            (Some(runtime), Some(room)) => runsc::spawn(setting, runtime, room, index),
+            _ => container::spawn(setting, index),
+        };
+        match spawned {
             Ok(spawned) => {
                 let source = |stream| Source { container: index as u8, stream };
                 let mut streams = vec![Stream::new(spawned.stdout, source(1), spawned.terminal)];
                 streams.extend(spawned.stderr.map(|fd| Stream::new(fd, source(2), false)));
-                let (pid, pidfd) = (spawned.pid, spawned.pidfd);
-                self.process = Some(Process { pid, pidfd, status: Some(spawned.status), report: Vec::new(), streams });
+                let (pid, pidfd, is_keeper) = (spawned.pid, spawned.pidfd, spawned.is_keeper);
+                self.process = Some(Process { pid, pidfd, status: Some(spawned.status), report: Vec::new(), streams, is_keeper });
             }
             Err(error) => self.fail(error.into()),
         }
@@ -211,7 +221,7 @@ impl Container {
         }
         self.read_status();
         let group = container::group(setting.task, index);
-        if setting.task.pid_mode == PidMode::Task {
+        if setting.task.pid_mode == PidMode::Task && setting.task.runtime.is_none() {
             // No PID namespace died with it.
             let _ = setting.cgroups.kill(&group);
         }
@@ -257,6 +267,9 @@ impl Container {
     /// Sends a signal to its first process; gone is fine.
     pub fn signal(&self, signal: i32) {
         if let Some(process) = &self.process {
+            // A keeper that has nothing to keep yet is killed itself.
+            let handed_on = process.is_keeper && process.status.is_none();
+            let signal = if handed_on { runsc::carried(signal) } else { signal };
             let _ = sys::signal_by_pidfd(process.pidfd.as_fd(), signal);
         }
     }

@@ -12,7 +12,7 @@ use crate::container::{self, terminal, Error};
 use crate::protocol::{
     ExecBundle, FromSupervisor, ToSupervisor, EXECS, EXEC_INPUT_BYTES, EXEC_OUTPUT_FRAME, EXEC_WINDOW_BYTES, TEXT_BYTES,
 };
-use crate::{base64, signals, sys};
+use crate::{base64, runsc, signals, sys};
 
 /// Output taken at once from one command.
 const TURN_BYTES: usize = 16 * 1024;
@@ -67,6 +67,8 @@ struct Exec {
     /// Index + 1 is the number of the stream.
     outputs: Vec<Option<OwnedFd>>,
     is_terminal: bool,
+    /// The process stands for the command's, and hands signals on.
+    is_keeper: bool,
     unacknowledged: u64,
 }
 
@@ -80,7 +82,7 @@ enum Started {
 impl Exec {
     fn new(id: u32, entered: Entered, is_terminal: bool) -> Exec {
         let until_ms = monotonic_ms() + ENTER_MS;
-        let making = Making { status: entered.status, report: Vec::new(), helper: Some(entered.helper), until_ms, is_over: false };
+        let making = Making { status: entered.status, report: Vec::new(), helper: entered.helper, until_ms, is_over: false };
         Exec {
             id,
             making: Some(making),
@@ -91,6 +93,7 @@ impl Exec {
             input_ends: false,
             outputs: entered.outputs.into_iter().map(Some).collect(),
             is_terminal,
+            is_keeper: entered.is_keeper,
             unacknowledged: 0,
         }
     }
@@ -114,13 +117,20 @@ impl Exec {
         }
     }
 
+    /// What signals go to, and whether it hands them on.
+    fn target(&mut self) -> Option<(i32, bool)> {
+        self.pid.map(|pid| (pid, self.is_keeper))
+    }
+
     /// Kills it with all of its process group.
     fn kill(&mut self) {
         self.learn();
         if let Some(helper) = self.making.as_ref().and_then(|making| making.helper) {
             let _ = sys::kill(helper, libc::SIGKILL);
         }
-        if let Some(pid) = self.pid {
+        if let Some(pid) = self.pid.filter(|_| self.is_keeper) {
+            let _ = sys::kill(pid, runsc::carried(libc::SIGKILL));
+        } else if let Some(pid) = self.pid {
             let _ = sys::kill(-pid, libc::SIGKILL);
             let _ = sys::kill(pid, libc::SIGKILL);
         }
@@ -274,14 +284,14 @@ impl Task {
                 let _ = terminal.map(|fd| terminal::resize(fd.as_fd(), cols, rows));
                 Ok(())
             }
-            ToSupervisor::ExecSignal { id, signal } => match (execs.find(id).and_then(|exec| exec.pid), signals::number(&signal)) {
+            ToSupervisor::ExecSignal { id, signal } => match (execs.find(id).and_then(Exec::target), signals::number(&signal)) {
                 (_, None) => {
                     let message = format!("{signal:?} is not a signal");
                     host.send(&FromSupervisor::Error { about: "exec-signal".to_string(), message })
                 }
-                (Some(pid), Some(number)) => {
+                (Some((pid, is_keeper)), Some(number)) => {
                     // Not reaped, so it is still that one; gone is fine.
-                    let _ = sys::kill(pid, number);
+                    let _ = sys::kill(pid, if is_keeper { runsc::carried(number) } else { number });
                     Ok(())
                 }
                 (None, _) => Ok(()),
@@ -322,7 +332,11 @@ impl Task {
         let index = index.ok_or_else(|| format!("the task has no container {name:?}"))?;
         let (pid, pidfd) = self.containers[index].running().ok_or_else(|| format!("container {name:?} is not running"))?;
         let inside = Inside { task: &self.bundle, cgroups: &self.cgroups, index, pid, pidfd };
-        enter::enter(&inside, wanted).map_err(|(Error::Create(why) | Error::Start(why))| why)
+        let entered = match &self.room {
+            Some(room) => runsc::enter(&inside, room, wanted),
+            None => enter::enter(&inside, wanted),
+        };
+        entered.map_err(|(Error::Create(why) | Error::Start(why))| why)
     }
 
     pub(super) fn on_exec_ready(&mut self, id: u32, ready: Ready) {

@@ -9,6 +9,7 @@ mod host;
 mod order;
 mod output;
 mod pause;
+mod pool;
 mod setup;
 mod stats;
 
@@ -18,12 +19,16 @@ use std::time::Duration;
 
 pub use clean::{clean, holder};
 pub use host::{Host, Incoming};
+pub use pool::start as start_pool;
 pub(crate) use setup::{become_supervisor, lock};
 pub use setup::{start, start_in_guest};
 
 use crate::cgroup::{self, Cgroups};
 use crate::container::{self, Setting};
-use crate::protocol::{ContainerFailure, ContainerStage, FromSupervisor, SupervisorState, TaskBundle, TaskFailure, ToSupervisor};
+use crate::protocol::{
+    CgroupLimits, ContainerFailure, ContainerStage, FromSupervisor, SupervisorState, TaskBundle, TaskFailure, TaskStage, ToSupervisor,
+};
+use crate::runsc::Room;
 use crate::spool::Spool;
 use crate::{guest, net, signals, sys};
 use containers::{kill_groups, monotonic_ms, Container, Ready};
@@ -48,6 +53,12 @@ pub struct Task {
     execs: exec::Execs,
     failure: Option<TaskFailure>,
     stopping: bool,
+    /// The gVisor sandbox that the containers run in.
+    room: Option<Room>,
+    /// The lock on the directory of a sandbox that was in the pool.
+    pool_lock: Option<std::fs::File>,
+    /// Its processor time is limited.
+    has_quota: bool,
     /// PID 1 of the namespace that the containers share.
     shared_pids: Option<pause::Pause>,
     /// Containers that stand still while one is being made.
@@ -74,6 +85,16 @@ enum Event {
 }
 
 impl Task {
+    /// Makes what the task needs, and tends it to its end.
+    fn go(mut self) -> ! {
+        if let Err(failure) = setup::bring_up(&mut self) {
+            self.failure = Some(failure);
+            self.kill();
+        }
+        self.gate = None;
+        self.run()
+    }
+
     fn run(mut self) -> ! {
         let mut fds = Vec::new();
         let mut events = Vec::new();
@@ -161,14 +182,30 @@ impl Task {
             }
         }
         while let Some((pid, status)) = sys::reap() {
-            if let Some(index) = self.containers.iter().position(|c| c.pid() == Some(pid)) {
-                let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace: None, gate: None };
+            if self.room.as_ref().is_some_and(|room| room.pid() == pid) {
+                self.sandbox_ended(sys::exit_code(status));
+            } else if let Some(index) = self.containers.iter().position(|c| c.pid() == Some(pid)) {
+                let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace: None, gate: None, room: None };
                 self.containers[index].exited(status, &setting, index, &mut self.spool);
                 self.state_is_due = true;
             } else {
                 self.execs.exited(pid, status);
             }
         }
+    }
+
+    /// The gVisor sandbox is no more, and all containers with it.
+    fn sandbox_ended(&mut self, code: i32) {
+        if self.stopping || self.failure.is_some() || self.cgroups.oom_kills(&self.bundle.cgroup.path) > 0 {
+            return;
+        }
+        let how = match code - 128 {
+            signal if signal > 0 => format!("it was killed by signal {signal}"),
+            _ => format!("it ended with code {code}"),
+        };
+        self.failure = Some(TaskFailure { stage: TaskStage::Setup, message: format!("the task's gVisor sandbox is gone: {how}") });
+        self.state_is_due = true;
+        self.kill();
     }
 
     fn on_host(&mut self) {
@@ -256,9 +293,26 @@ impl Task {
         kill_groups(&self.bundle, &self.cgroups);
     }
 
+    /// The task's limits as its sandbox is made: the processor is its own to start on, and shared out once a container runs.
+    fn limits(&self) -> CgroupLimits {
+        CgroupLimits { cpu_millis: None, ..self.bundle.cgroup.limits }
+    }
+
+    fn begin_quota(&mut self) {
+        let begins = self.room.is_some() && !self.has_quota && self.containers.iter().any(Container::has_started);
+        if begins {
+            self.has_quota = true;
+            let quota = CgroupLimits { cpu_millis: self.bundle.cgroup.limits.cpu_millis, ..CgroupLimits::default() };
+            if let Err(e) = self.cgroups.change(&self.bundle.cgroup.path, &quota) {
+                self.complain("cgroup", e.to_string());
+            }
+        }
+    }
+
     /// Does all that can be done now. Gives the time of the monotonic clock when to look again without an event.
     fn advance(&mut self) -> Option<u64> {
         self.let_go();
+        self.begin_quota();
         loop {
             let next = if self.stopping { self.advance_stop() } else { self.advance_start() };
             // What failed or ended on the way may be the reason to stop.
@@ -340,7 +394,7 @@ impl Task {
     fn spawn(&mut self, index: usize) {
         let gate = self.gate.as_ref().map(|(read, write)| (read.as_fd(), write.as_fd()));
         let pid_namespace = self.shared_pids.as_ref().map(pause::Pause::namespace);
-        let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace, gate };
+        let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace, gate, room: self.room.as_ref() };
         self.containers[index].spawn(&setting, index);
         self.state_is_due |= self.containers[index].has_failed();
         // One that could not be made at all holds nobody up.
@@ -409,6 +463,7 @@ impl Task {
         }
         self.shared_pids = None;
         self.execs.clear();
+        self.room = None;
         if let Err(e) = self.cgroups.remove(&self.bundle.cgroup.path, RELEASE_PATIENCE) {
             return self.complain("release", e.to_string());
         }
@@ -416,6 +471,9 @@ impl Task {
             if let Err(e) = net::task_leave(network) {
                 return self.complain("release", e.message);
             }
+        }
+        if let Some(runtime) = &self.bundle.runtime {
+            let _ = std::fs::remove_dir_all(&runtime.room);
         }
         if self.listener.is_some() {
             let _ = std::fs::remove_file(&self.bundle.socket);

@@ -13,7 +13,7 @@ use crate::cgroup::{self, Cgroups};
 use crate::container::set_sysctl;
 use crate::protocol::{ErrorCode, PidMode, TaskBundle, TaskFailure, TaskStage, WorkerError};
 use crate::spool::Spool;
-use crate::{net, sys};
+use crate::{net, runsc, sys};
 
 /// Containers of one task: ECS allows 10; what poll and the spool's marks are sized for.
 const CONTAINERS: usize = 32;
@@ -29,14 +29,9 @@ pub fn start(bundle: &str, cgroups: Option<Cgroups>, answer: impl FnOnce(Result<
             answer(Err(e));
             sys::exit_now(1)
         }
-        Ok(mut task) => {
+        Ok(task) => {
             answer(Ok(serde_json::json!({ "pid": std::process::id() })));
-            if let Err(failure) = bring_up(&mut task) {
-                task.failure = Some(failure);
-                task.kill();
-            }
-            task.gate = None;
-            task.run()
+            task.go()
         }
     }
 }
@@ -107,7 +102,7 @@ pub(crate) fn lock(dir: &Path) -> Result<File, WorkerError> {
     Ok(file)
 }
 
-fn prepare(path: &Path, cgroups: Option<Cgroups>) -> Result<Task, WorkerError> {
+pub fn prepare(path: &Path, cgroups: Option<Cgroups>) -> Result<Task, WorkerError> {
     let bundle = load(path)?;
     let dir = Path::new(&bundle.dir);
     let lock = lock(dir)?;
@@ -143,6 +138,9 @@ impl Task {
             execs: super::exec::Execs::default(),
             failure: None,
             stopping: false,
+            room: None,
+            pool_lock: None,
+            has_quota: false,
             shared_pids: None,
             held: Vec::new(),
             gate: None,
@@ -177,15 +175,21 @@ pub(crate) fn become_supervisor(name: &CStr) -> io::Result<()> {
 }
 
 /// Namespaces, cgroup, network and the first containers. The containers build their file systems while the network is being made.
-fn bring_up(task: &mut Task) -> Result<(), TaskFailure> {
+pub(crate) fn bring_up(task: &mut Task) -> Result<(), TaskFailure> {
+    if task.room.is_some() {
+        return bring_up_sandbox(task);
+    }
     sys::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWUTS).map_err(setup("make the task's namespaces"))?;
     sys::set_hostname(&task.bundle.hostname).map_err(setup("set the task's host name"))?;
+    if task.bundle.runtime.is_some() {
+        return bring_up_sandbox(task);
+    }
     if task.bundle.network.is_some() || !task.bundle.sysctls.is_empty() {
         task.gate = Some(sys::pipe().map_err(setup("make a pipe"))?);
     }
     begin(task)?;
     if let Some(network) = &task.bundle.network {
-        net::task_up(network).map_err(|e| TaskFailure { stage: TaskStage::Network, message: e.message })?;
+        net::task_up(network, net::Addressed::Here).map_err(|e| TaskFailure { stage: TaskStage::Network, message: e.message })?;
     }
     set_sysctls(task)
 }
@@ -215,4 +219,31 @@ fn set_sysctls(task: &Task) -> Result<(), TaskFailure> {
             .map_err(|e| TaskFailure { stage: TaskStage::Network, message: format!("cannot set sysctl {name}: {}", sys::reason(&e)) })?;
     }
     Ok(())
+}
+
+/// The same for a task whose containers run in one gVisor sandbox. The containers' file systems are built while the sandbox starts.
+fn bring_up_sandbox(task: &mut Task) -> Result<(), TaskFailure> {
+    let failure = |stage: TaskStage| move |message: String| TaskFailure { stage, message };
+    let Some(runtime) = task.bundle.runtime.clone() else { return Ok(()) };
+    let group = task.bundle.cgroup.path.clone();
+    let limited = match task.room {
+        // From the pool: its group has the pool's limits so far.
+        Some(_) => task.cgroups.change(&group, &task.limits()),
+        None => task.cgroups.create_whole(&group, &task.limits()),
+    };
+    limited.map_err(|e| failure(TaskStage::Cgroup)(e.to_string()))?;
+    if task.room.is_none() {
+        task.room = Some(runsc::Room::start(&runtime, &task.cgroups, &group).map_err(setup("make the sandbox's namespaces"))?);
+    }
+    task.gate = Some(sys::pipe().map_err(setup("make a pipe"))?);
+    task.advance();
+    if let Some(network) = &task.bundle.network {
+        net::task_up(network, net::Addressed::Behind).map_err(|e| failure(TaskStage::Network)(e.message))?;
+    }
+    let Some(room) = &mut task.room else { return Ok(()) };
+    room.wait().map_err(failure(TaskStage::Setup))?;
+    runsc::create_links(&room.control(), task.bundle.network.as_ref())
+        .map_err(|e| failure(TaskStage::Network)(format!("cannot give the sandbox its network: {e}")))?;
+    room.begin().map_err(|e| failure(TaskStage::Setup)(format!("cannot start gVisor's sandbox: {e}")))?;
+    room.set_hostname(&task.bundle.hostname).map_err(setup("set the sandbox's host name"))
 }

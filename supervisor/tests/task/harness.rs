@@ -63,6 +63,7 @@ impl World {
             sysctls: BTreeMap::new(),
             pid_mode: PidMode::Container,
             spool_bytes: 4 << 20,
+            runtime: None,
             containers,
         };
         change(&mut bundle);

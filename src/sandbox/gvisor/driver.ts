@@ -1,0 +1,135 @@
+/** The `gvisor` sandbox: a task's containers in one gVisor kernel in user space, made by `runsc` under the task's own supervisor. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { asFault, isFault } from '#base/fault.ts';
+import type { SandboxDriver, SandboxPlan } from '../driver.ts';
+import { attach, createError, exists, mayHaveRun, reattach, writeBundle } from '../supervised.ts';
+import type { Attachment } from '../supervised.ts';
+import { nofileOf } from '../container/nofile.ts';
+import { gvisorBundle } from './bundle.ts';
+import type { GvisorPaths } from './bundle.ts';
+import { pauseProgram } from './pause.ts';
+import { createPool } from './pool.ts';
+import type { Place, PoolDeps } from './pool.ts';
+import { renderPause } from './render.ts';
+import { readRunscVersion } from './version.ts';
+import { RUNSC_VERSION } from './settings.ts';
+
+export type GvisorDriverOptions = {
+  /** Six hex digits. */
+  instance: string;
+  /** The instance's directory in /run: `sup/TASKID.sock` are the supervisors' sockets, `gv/` the sandboxes' rooms. */
+  runDir: string;
+  /** Where the sandbox's own first container is kept. */
+  dir: string;
+  runsc: string;
+  supervisor: string;
+  /** Whether sandboxes are started ahead of the first task. */
+  eager: boolean;
+};
+
+export type GvisorDriver = SandboxDriver & {
+  /** Ends what stands ready for tasks to come. */
+  close(): Promise<void>;
+};
+
+export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions): GvisorDriver {
+  const { worker } = deps;
+  const socketDir = join(options.runDir, 'sup');
+  const rooms = join(options.runDir, 'gv');
+  const nofile = nofileOf(readFileSync('/proc/self/limits', 'utf8'), readFileSync('/proc/self/status', 'utf8'));
+  const paths: GvisorPaths = { runsc: options.runsc, supervisor: options.supervisor, pause: join(options.dir, 'pause') };
+  const pool = createPool(deps, { instance: options.instance, rooms, paths });
+  let probed: ReturnType<SandboxDriver['probe']> | undefined;
+
+  const socketOf = (taskId: string) => join(socketDir, `${taskId}.sock`);
+  const placeOf = (taskId: string): Place => ({ cgroup: `berth-${options.instance}/${taskId}`, room: join(rooms, taskId) });
+  const attachment = (taskId: string, dir: string, containers: string[], from: number): Attachment => ({
+    kind: 'gvisor',
+    taskId,
+    dir,
+    socket: socketOf(taskId),
+    containers,
+    from,
+  });
+  const write = (plan: SandboxPlan, place: Place) =>
+    writeBundle(plan.dir, socketDir, gvisorBundle(plan, { ...place, socket: socketOf(plan.taskId), nofile, paths }));
+
+  const startCold = async (plan: SandboxPlan) => {
+    write(plan, placeOf(plan.taskId));
+    try {
+      await worker.taskStart(join(plan.dir, 'task.json'));
+    } catch (error) {
+      if (!isFault(error, 'AlreadyExists')) throw createError(error);
+    }
+  };
+
+  const probe = async () => {
+    try {
+      const version = await readRunscVersion(deps.clock, options.runsc);
+      if (version !== RUNSC_VERSION) {
+        return { works: false, reason: `runsc is of version ${version}, and berth knows ${RUNSC_VERSION}: run 'berth setup'` };
+      }
+      writePause(paths.pause);
+      await pool.sweep();
+      await pool.prove();
+      if (options.eager) pool.fill();
+      return { works: true, reason: `gVisor ${version}, platform systrap` };
+    } catch (error) {
+      return { works: false, reason: asFault(error).message };
+    }
+  };
+
+  return {
+    kind: 'gvisor',
+    probe: () => (probed ??= probe()),
+    status: () => pool.status(),
+    async start(plan, events) {
+      const names = plan.spec.containers.map((container) => container.name);
+      const to = attachment(plan.taskId, plan.dir, names, 0);
+      // Asked for twice: the one that runs is this task's.
+      const running = (await mayHaveRun(plan.dir)) ? await reattach(deps, to, events) : null;
+      if (running !== null) return running;
+      const taken = await pool.take((place) => {
+        write(plan, place);
+        return join(plan.dir, 'task.json');
+      });
+      if (!taken) await startCold(plan);
+      return attach(deps, to, events);
+    },
+    recover: (taskId, dir, containers, from, events) => reattach(deps, attachment(taskId, dir, containers, from), events),
+    mayHaveRun: (_taskId, dir) => mayHaveRun(dir),
+    async clean(taskId, dir, network) {
+      const place = readPlace(dir) ?? placeOf(taskId);
+      await worker.taskClean({
+        dir,
+        cgroupPath: place.cgroup,
+        routerNetns: network?.routerNetns ?? null,
+        routerIf: network?.routerIf ?? null,
+      });
+      await Promise.all([rm(socketOf(taskId), { force: true }), rm(place.room, { recursive: true, force: true })]);
+      if (await exists(dir)) await worker.removeTree(dir, dirname(dir));
+    },
+    close: () => pool.close(),
+  };
+}
+
+/** From the bundle that was written last; null when there is none that can be read. */
+function readPlace(dir: string): Place | null {
+  try {
+    const bundle = JSON.parse(readFileSync(join(dir, 'task.json'), 'utf8'));
+    const { path } = bundle.cgroup;
+    const { room } = bundle.runtime;
+    return typeof path === 'string' && typeof room === 'string' ? { cgroup: path, room } : null;
+  } catch {
+    return null;
+  }
+}
+
+function writePause(dir: string): void {
+  const root = join(dir, 'rootfs');
+  mkdirSync(root, { recursive: true, mode: 0o755 });
+  writeFileSync(join(root, 'pause'), pauseProgram(process.arch === 'arm64' ? 'arm64' : 'x64'), { mode: 0o755 });
+  writeFileSync(join(dir, 'config.json'), JSON.stringify(renderPause(root)), { mode: 0o644 });
+}

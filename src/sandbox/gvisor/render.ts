@@ -1,0 +1,68 @@
+/** Pure: a container of a plan as gVisor takes it, and the sandbox's own first container. Golden files stand beside this. */
+import type { ContainerSpec } from '#domain/task-spec.ts';
+import type { OciConfig, OciMount } from '../container/oci.ts';
+import { render as renderOwn } from '../container/render.ts';
+import type { RenderContext } from '../container/render.ts';
+import type { SandboxPlan } from '../driver.ts';
+
+export type GvisorConfig = Pick<OciConfig, 'ociVersion' | 'process' | 'root' | 'hostname' | 'mounts' | 'annotations'> & {
+  linux: { namespaces: { type: string }[] };
+};
+
+/** Where the sandbox's name is fixed; it is alone in its directory. Supervisor: runsc/room.rs. */
+const SANDBOX = 'sandbox';
+
+/** Docker's `--init`: the supervisor's own small one. */
+export const INIT_PATH = '/dev/berth-init';
+
+export type GvisorContext = RenderContext & {
+  /** The supervisor's program, which is also the small init of a container that wants one. */
+  supervisor: string;
+};
+
+/**
+ * What gVisor does otherwise than this machine's kernel is left out: seccomp, masked and read-only paths, devices and groups of the
+ * machine don't exist inside. A container's labels don't become annotations, some of which gVisor acts on.
+ */
+export function render(plan: SandboxPlan, container: ContainerSpec, context: GvisorContext): GvisorConfig {
+  const own = renderOwn(plan, container, context);
+  const kinds = ['ipc', 'uts', 'mount', ...(plan.spec.pidMode === 'task' ? [] : ['pid'])];
+  const user = own.annotations['berth.user'];
+  const init: OciMount = { destination: INIT_PATH, type: 'bind', source: context.supervisor, options: ['rbind', 'ro', 'nosuid'] };
+  return {
+    ociVersion: '1.0.2',
+    process: container.initProcess ? { ...own.process, args: [INIT_PATH, 'init', ...own.process.args] } : own.process,
+    root: own.root,
+    hostname: own.hostname,
+    mounts: container.initProcess ? [...own.mounts, init] : own.mounts,
+    annotations: {
+      'io.kubernetes.cri.container-type': 'container',
+      'io.kubernetes.cri.sandbox-id': SANDBOX,
+      ...(user === undefined ? {} : { 'berth.user': user }),
+    },
+    linux: { namespaces: kinds.map((type) => ({ type })) },
+  };
+}
+
+/** Its only right is to set the sandbox's host name. */
+export function renderPause(root: string): GvisorConfig {
+  const capabilities = ['CAP_SYS_ADMIN'];
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: false,
+      user: { uid: 0, gid: 0 },
+      args: ['/pause'],
+      env: [],
+      cwd: '/',
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities, inheritable: [], ambient: [] },
+      rlimits: [],
+      noNewPrivileges: true,
+    },
+    root: { path: root, readonly: true },
+    hostname: 'berth',
+    mounts: [],
+    annotations: { 'io.kubernetes.cri.container-type': SANDBOX },
+    linux: { namespaces: ['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type })) },
+  };
+}

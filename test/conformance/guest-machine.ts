@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { realClock } from '#base/clock.ts';
 import { encodeJson, FrameReader, JSON_FRAME } from '#base/frames.ts';
 import { buildGuestImage, guestCommandLine, readTscKhz } from '#sandbox/microvm/guest-image.ts';
+import { EXEC_HEADER_BYTES, OUTPUT_FRAME } from '#supervisor/protocol.ts';
 import { supervisorBinary } from './real-host.ts';
 
 const home = fileURLToPath(new URL('../..', import.meta.url));
@@ -27,6 +28,8 @@ export type GuestOutput = { offset: number; end: number; container: number; stre
 export type GuestLine = {
   messages: GuestMessage[];
   output: GuestOutput[];
+  /** What commands that were run inside wrote, by id. */
+  inside: Map<number, string>;
   send(message: object): void;
   /** Bytes as they are, for a host that behaves badly. */
   write(bytes: Uint8Array): void;
@@ -119,7 +122,7 @@ async function dial(path: string, qemu: ChildProcess, said: () => string): Promi
   const nonce = randomBytes(8);
   const mark = Buffer.concat([MARK, nonce]);
   const reader = new FrameReader();
-  const line = { messages: [] as GuestMessage[], output: [] as GuestOutput[] };
+  const line = { messages: [] as GuestMessage[], output: [] as GuestOutput[], inside: new Map<number, string>() };
   let before: Buffer | null = Buffer.alloc(0);
   let wake: () => void = () => undefined;
   socket.on('data', (chunk: Buffer) => {
@@ -133,7 +136,12 @@ async function dial(path: string, qemu: ChildProcess, said: () => string): Promi
     }
     for (const { kind, payload } of reader.push(rest)) {
       if (kind === JSON_FRAME) line.messages.push(JSON.parse(payload.toString()) as GuestMessage);
-      else line.output.push(readOutput(payload));
+      else if (kind === OUTPUT_FRAME) line.output.push(readOutput(payload));
+      else
+        line.inside.set(
+          payload.readUInt32BE(),
+          (line.inside.get(payload.readUInt32BE()) ?? '') + payload.subarray(EXEC_HEADER_BYTES).toString(),
+        );
     }
     wake();
   });

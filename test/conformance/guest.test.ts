@@ -134,6 +134,42 @@ describe('the guest', () => {
     }
   });
 
+  it('runs commands inside, with and without a terminal, and kills them when another host comes', async () => {
+    try {
+      const { machine, line } = await boot();
+      sendFile(line, 'files/c/config.json', config('echo up; while :; do sleep 0.1; done'));
+      line.send(beginning());
+      line.send({ t: 'attach', from: 0 });
+      await line.until('it runs', () => said(line) === 'up');
+      const exec = (to: GuestLine, id: number, script: string, tty: boolean): void => {
+        const command = ['/bin/sh', '-c', script];
+        to.send({ t: 'exec', id, container: 'c', command, tty, cols: 120, rows: 40, env: { NAME: 'inside' }, user: null, cwd: '/tmp' });
+      };
+      exec(line, 1, 'echo $NAME; pwd; hostname; cat; cat /proc/self/cgroup; exit 3', false);
+      line.send({ t: 'exec-input', id: 1, data: Buffer.from('ÿ typed\n').toString('base64'), eof: true });
+      assert.equal((await line.expect('exec-exit'))['code'], 3);
+      assert.equal(line.inside.get(1), 'inside\n/tmp\nip-10-0-1-5\nÿ typed\n0::/\n');
+      exec(line, 2, 'tty; stty size; sleep 4321', true);
+      await line.until('its terminal', () => line.inside.get(2) === '/dev/pts/0\r\n40 120\r\n');
+      line.close();
+
+      const second = await machine.dial();
+      await second.expect('guest');
+      second.send({ t: 'attach', from: 0 });
+      exec(second, 3, 'while ps | grep -q "[s]leep 4321"; do sleep 0.1; done; echo gone', false);
+      assert.equal((await second.expect('exec-exit'))['code'], 0);
+      assert.equal(second.inside.get(3), 'gone\n');
+      second.send({ t: 'kill' });
+      const state = await exited(second);
+      second.send({ t: 'ack', to: state.spoolEnd });
+      second.send({ t: 'release' });
+      await second.expect('released');
+      await machine.ended;
+    } finally {
+      await closeAll();
+    }
+  });
+
   it('says why it can’t begin, and begins when it is told better', async () => {
     try {
       const { line } = await boot();

@@ -2,18 +2,20 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
+import { taskSpec } from '#domain/samples.ts';
 import type { Rig } from './sandbox.ts';
 import { runs, stateOf } from './witness.ts';
 
 const MIB = 1024 * 1024;
-/** In thousandths of a core; how long its use is looked at; and how much of a period's quota may be used up at both ends of that. */
-const CPU_MILLIS = 200;
+/** Of all tasks of the suite: a kind that makes something ready for each size makes it once. */
+const { cpuMillis: CPU_MILLIS } = taskSpec();
+/** How long the use of processors is looked at, and how much of a period's quota may be used up at both ends of that. */
 const LOOK_MS = 2000;
 const QUOTA_MS = 100;
 
 export function limitsHold(rig: Rig): void {
   test('who takes more memory than the task has is killed, and it is said why', async () => {
-    const { w } = await rig.toEnd([rig.script('exec tail /dev/zero')], { memoryBytes: 64 * MIB });
+    const { w } = await rig.toEnd([rig.script('exec tail /dev/zero')]);
     assert.equal(stateOf(w, 'app').exitCode, 137);
     assert.equal(stateOf(w, 'app').oomKilled, true);
     const within = await rig.toEnd([rig.script('dd if=/dev/zero of=/dev/null bs=16M count=1 2>/dev/null && echo fine')]);
@@ -41,7 +43,7 @@ export function limitsHold(rig: Rig): void {
 
   test('no more processor than the task asked for', async () => {
     const { plan } = rig.sandbox();
-    const ran = await rig.run(await plan([rig.script('while :; do :; done')], { cpuMillis: CPU_MILLIS }));
+    const ran = await rig.run(await plan([rig.script('while :; do :; done')]));
     await ran.w.until('it runs', () => runs(ran.w, 'app'));
     // Its share of the time that passed, told by the same clock, so that a busy machine makes no difference.
     const first = await ran.sandbox.stats();

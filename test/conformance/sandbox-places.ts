@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
 import type { ExecRequest } from '#supervisor/exec-calls.ts';
 import type { Ran, Rig } from './sandbox.ts';
-import { execWitness, runs, stateOf } from './witness.ts';
+import { eventually, execWitness, runs, stateOf } from './witness.ts';
 
 const MIB = 1024 * 1024;
 const CLOCK_OFF_MS = 2000;
@@ -87,7 +87,7 @@ function neighboursOf(rig: Rig): void {
   });
 
   test('each task has an address: the router and other tasks reach it, and two may listen on one port', async () => {
-    const { plan, dial } = rig.sandbox();
+    const { plan, dial, patienceMs } = rig.sandbox();
     const serve = async (name: string): Promise<Ran> => {
       const ran = await rig.run(await plan([rig.script(`while :; do echo I am ${name} | nc -l -p 80; done`)]));
       await ran.w.until('it runs', () => runs(ran.w, 'app'));
@@ -97,8 +97,12 @@ function neighboursOf(rig: Rig): void {
     for (const [n, name] of ['a', 'b'].entries()) {
       const target = servers[n];
       assert.ok(target);
-      let heard = '';
-      while (heard === '') heard = await dial(target.plan, 80);
+      const heard = await eventually(
+        'an answer',
+        patienceMs,
+        () => dial(target.plan, 80),
+        (text) => text !== '',
+      );
       assert.equal(heard, `I am ${name}\n`);
     }
     const ip = servers[0]?.plan.network.ip ?? '';
@@ -136,7 +140,7 @@ function commandsOf(rig: Rig): void {
     const begun = await execWitness(ran.sandbox, { container: 'app', command: ['sleep', '4321'], tty: null }, { patienceMs });
     assert.equal(await running(), 1);
     begun.process.close();
-    while ((await running()) !== 0);
+    await eventually('its end', patienceMs, running, (count) => count === 0);
     await rig.finish(ran);
   });
 }

@@ -77,6 +77,16 @@ export function runs(w: Witness, name: string): boolean {
   return w.state().containers.some((one) => one.name === name && one.status === 'running');
 }
 
+/** Asks again and again until the answer is the wanted one. */
+export async function eventually<T>(what: string, patienceMs: number, ask: () => Promise<T>, wanted: (answer: T) => boolean): Promise<T> {
+  const late = performance.now() + patienceMs;
+  for (;;) {
+    const answer = await ask();
+    if (wanted(answer)) return answer;
+    if (performance.now() >= late) throw new Error(`waited ${patienceMs} ms for ${what}; last: ${JSON.stringify(answer)}`);
+  }
+}
+
 /** A command that is run inside, and all that it wrote. */
 export type ExecWitness = {
   process: ExecProcess;

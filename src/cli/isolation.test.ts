@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeKind, explainIsolation, isolationLine } from './isolation.ts';
+import { describeKind, describePool, explainIsolation, isolationLine } from './isolation.ts';
 
 const container = { kind: 'container', works: true, reason: 'namespaces', accelerator: null, auto: true };
 const noRunsc = { kind: 'gvisor', works: false, reason: 'runsc is not installed', accelerator: null, auto: false };
@@ -31,6 +31,11 @@ test('a microVM under software emulation warns', () => {
   assert.match(describeKind(emulated), /no security border/);
   const byUp = explainIsolation('auto', hosts('microvm', container, { ...emulated, auto: true }), 'microvm');
   assert.match(byUp.why, /no security border.*berth up --isolation microvm said so/);
+});
+
+test('what stands ready is told', () => {
+  assert.equal(describePool({ kind: 'gvisor', ready: 2, memoryBytes: 30_000_000, templates: 0 }), 'gvisor: 2 ready, 30 MB');
+  assert.equal(describePool({ kind: 'microvm', ready: 0, memoryBytes: 88_000_000, templates: 1 }), 'microvm: 0 ready, 1 template, 88 MB');
 });
 
 test('a kind that does not work says why', () => {

@@ -1,5 +1,6 @@
 /** What tasks run in here, put into words: for `up`, `run`, `demo` and `status`. */
 import type { Answer, Client } from './client.ts';
+import { formatBytes } from './format.ts';
 
 export const isolationWishes = ['auto', 'container', 'gvisor', 'microvm'] as const;
 
@@ -79,4 +80,10 @@ export function describeKind(info: KindInfo): string {
   if (!info.works) return info.reason;
   if (info.accelerator === 'tcg') return `${info.reason} [${EMULATED}; only by name unless up --isolation microvm]`;
   return info.auto ? info.reason : `${info.reason} [only by name]`;
+}
+
+/** What stands ready: `microvm: 4 ready, 1 template, 88 MB`. */
+export function describePool(pool: { kind: string; ready: number; memoryBytes: number; templates: number }): string {
+  const templates = pool.templates === 0 ? [] : [`${pool.templates} template${pool.templates === 1 ? '' : 's'}`];
+  return `${pool.kind}: ${[`${pool.ready} ready`, ...templates, formatBytes(pool.memoryBytes)].join(', ')}`;
 }

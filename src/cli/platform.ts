@@ -2,6 +2,7 @@
  * This machine's side of the platform: setting up, starting, stopping, looking. `main` implements it; commands that only speak HTTP
  * never load it.
  */
+import type { Explained } from './isolation.ts';
 import type { Steps } from './steps.ts';
 
 export type UpOptions = {
@@ -21,7 +22,7 @@ export type UpResult = {
   state: string;
   already: boolean;
   /** What a task gets that asks for no kind of sandbox; `kind` null when there is none. */
-  isolation: { kind: string | null; why: string };
+  isolation: Explained;
   notes: string[];
 };
 

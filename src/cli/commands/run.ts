@@ -127,7 +127,8 @@ export function explainDefaults(
 function explain(args: Arguments, context: Context, plan: Launch, image: PulledImage, isolation: Isolation): void {
   const { terminal } = context;
   for (const [what, why] of explainDefaults((option) => args.has(option), plan, image, isolation)) {
-    terminal.line(`  ${what.padEnd(24)}${terminal.style('dim', why)}`);
+    const shown = what.startsWith('isolation ') && isolation.warning !== null ? 'yellow' : 'dim';
+    terminal.line(`  ${what.padEnd(24)}${terminal.style(shown, why)}`);
   }
 }
 

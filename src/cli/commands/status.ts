@@ -3,7 +3,7 @@ import type { Answer } from '../client.ts';
 import { exitCodes, jsonOption } from '../command.ts';
 import type { Command, Context } from '../command.ts';
 import { formatBytes } from '../format.ts';
-import { describeKind, explainIsolation } from '../isolation.ts';
+import { describeKind, describePool, explainIsolation } from '../isolation.ts';
 import type { ProcessStatus } from '../platform.ts';
 
 export const status: Command = {
@@ -31,12 +31,6 @@ async function describe(context: Context): Promise<Answer> {
     if (isFault(error, 'Unavailable') || isFault(error, 'ResourceNotFound')) return undefined;
     throw error;
   }
-}
-
-/** What stands ready: `microvm: 4 ready from 1 template, 88 MiB`. */
-function describePool(pool: Answer): string {
-  const templates = pool.templates === 0 ? '' : ` from ${pool.templates} template${pool.templates === 1 ? '' : 's'}`;
-  return `${pool.kind}: ${pool.ready} ready${templates}, ${formatBytes(pool.memoryBytes)}`;
 }
 
 function show(context: Context, processes: ProcessStatus[], seen: Answer): void {

@@ -42,7 +42,8 @@ export const up: Command = {
     terminal.line(
       `${terminal.style('bold', 'berth runs')}${result.already ? ' already' : ''}: API at ${result.endpoint}, URLs at http://NAME.localhost:${result.endpointPort}`,
     );
-    terminal.line(`Tasks run in: ${result.isolation.kind ?? 'nothing'}  ${terminal.style('dim', result.isolation.why)}`);
+    const { kind, why, warning } = result.isolation;
+    terminal.line(`Tasks run in: ${kind ?? 'nothing'}  ${terminal.style(kind === null || warning !== null ? 'yellow' : 'dim', why)}`);
     for (const note of result.notes) terminal.line(terminal.style('yellow', note));
     terminal.line(`Next: ${context.self} run --image nginx    or    eval "$(${context.self} env)"`);
     return exitCodes.ok;

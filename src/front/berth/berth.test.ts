@@ -145,6 +145,7 @@ it('describes the platform with the default network of the caller’s region', a
 it('describes hosts, and lists, removes and prunes their images', async () => {
   const { hosts } = await client.call('berth', 'DescribeHosts', {});
   assert.equal(hosts[0].info.hostname, 'metal');
+  assert.equal(hosts[0].autoIsolation, 'container');
   assert.deepEqual((await client.call('berth', 'ListImages', {})).images, [{ refs: ['nginx'], digest, sizeBytes: 5 }]);
   assert.deepEqual(await client.call('berth', 'RemoveImage', { image: 'nginx' }), { freedBytes: 7 });
   assert.deepEqual(await client.call('berth', 'PruneImages', {}), { removed: ['false'], freedBytes: 0 });

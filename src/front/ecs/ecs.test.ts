@@ -302,6 +302,18 @@ describe('a task', () => {
     await waitUntilTasksStopped({ client: ecs, maxWaitTime: 20 }, { tasks: [id] });
   });
 
+  it('says what it runs in, and what its virtual machine runs on', async () => {
+    const { tasks } = await run();
+    const id = idOf(tasks?.[0]);
+    const told = async () => (await ecs.send(new DescribeTasksCommand({ tasks: [id] }))).tasks?.[0]?.attributes?.slice(1);
+    assert.deepEqual(await told(), []);
+    await observe(id, { isolation: 'microvm', accelerator: 'tcg' });
+    assert.deepEqual(await told(), [
+      { name: 'berth.isolation', value: 'microvm' },
+      { name: 'berth.accelerator', value: 'tcg' },
+    ]);
+  });
+
   it('is stopped once, with the caller’s reason', async () => {
     const { tasks } = await run();
     const { task } = await ecs.send(new StopTaskCommand({ task: tasks?.[0]?.taskArn, reason: 'enough' }));

@@ -21,9 +21,9 @@ export async function checkIsolation(deps: Deps): Promise<Check[]> {
   const tried = triedKinds(deps.paths);
   const microvm = tried.find((entry) => entry.kind === 'microvm');
   const parts = await Promise.all([
-    checkProgram(deps, 'QEMU', 'qemu-system-x86_64', ['--version'], 'microVMs', 'apt-get install --no-install-recommends qemu-system-x86'),
-    checkProgram(deps, 'erofs-utils', 'mkfs.erofs', ['--version'], 'microVMs', 'apt-get install erofs-utils'),
-    checkProgram(deps, 'runsc', 'runsc', ['--version'], 'gVisor', 'apt-get install -t bookworm-backports runsc'),
+    checkProgram(deps, 'QEMU', findProgram('qemu-system-x86_64'), 'microVMs', 'apt-get install qemu-system-x86'),
+    checkProgram(deps, 'erofs-utils', findProgram('mkfs.erofs'), 'microVMs', 'apt-get install erofs-utils'),
+    checkProgram(deps, 'runsc', join(home, '.berth/gvisor/bin/runsc'), 'gVisor', 'out of its Debian package'),
   ]);
   return [checkKvm(microvm), ...parts, checkGuest(deps), ...tried.map(checkTried), ...checkAuto(deps, tried)];
 }
@@ -58,12 +58,12 @@ function deviceOpens(): boolean {
 }
 
 /** What only one kind of sandbox needs is never `missing`: the others work without. */
-async function checkProgram({ clock }: Deps, name: string, command: string, args: string[], use: string, fix: string): Promise<Check> {
+async function checkProgram({ clock, self }: Deps, name: string, path: string, use: string, how: string): Promise<Check> {
   try {
-    const { stdout, stderr } = await runChild(clock, findProgram(command), args, { timeoutMs: 5000 });
+    const { stdout, stderr } = await runChild(clock, path, ['--version'], { timeoutMs: 5000 });
     return ok(name, (stdout || stderr).split('\n')[0]?.trim() ?? 'there');
   } catch {
-    return warn(name, `not installed: no ${use} without it`, fix);
+    return warn(name, `not installed: no ${use} without it`, `sudo ${self} setup (${how})`);
   }
 }
 

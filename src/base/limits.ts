@@ -66,6 +66,17 @@ export const limits = {
   vmArguments: 1024,
   vmFiles: 64,
   vmConsoleBytes: 16 * 1024,
+  /**
+   * What a supervisor may say beside output, in bytes a second and at once: more of it waits in its socket. A state costs the host more
+   * than its bytes, and is counted for more.
+   */
+  supervisorBytesPerSecond: 4 * 1024 * 1024,
+  supervisorBurstBytes: 16 * 1024 * 1024,
+  supervisorStateBytes: 2048,
+  /** Complaints of one supervisor that are told; what follows is not worth a log's disk. */
+  supervisorErrors: 100,
+  /** How long a task's last output may hold up its end altogether. */
+  outputDrainMs: 10 * 60_000,
   /** Calls to the kernel worker under way at the same time. */
   workerCallsInFlight: 4096,
   /** How often a call is made anew because the worker died over it. */

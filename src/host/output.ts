@@ -142,7 +142,9 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
     },
     linkUp: post,
     async drained(spoolEnd) {
-      while (acked < spoolEnd && !closed) {
+      // Whoever invents an end and lets its output trickle must not hold its task for ever.
+      const until = clock.now() + limits.outputDrainMs;
+      while (acked < spoolEnd && !closed && clock.now() < until) {
         if (read >= spoolEnd && lines.pendingFrom() !== undefined) flushNow();
         if (acked >= spoolEnd || (await moved(DRAIN_MS))) continue;
         const linkIsDown = flight !== undefined && !flight.sent;

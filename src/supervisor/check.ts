@@ -15,6 +15,12 @@ export const text =
   (value, at) =>
     typeof value === 'string' && value.length <= maxChars ? value : wrong(at, `text of at most ${maxChars} characters`, value);
 
+/** Text for people: control characters but newline and tab, which could steer a terminal, become blanks. */
+export const words =
+  (maxChars: number = limits.supervisorTextBytes): Check<string> =>
+  (value, at) =>
+    text(maxChars)(value, at).replace(/[^\P{Cc}\n\t]/gu, ' ');
+
 /** A whole number in [min, max]; what JSON can't hold exactly is refused. */
 export const whole =
   (min: number = 0, max: number = Number.MAX_SAFE_INTEGER): Check<number> =>

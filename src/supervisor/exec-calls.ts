@@ -47,8 +47,8 @@ export type ExecCalls = {
   /** Throws Fault InvalidParameter with the reason when it can't be started, LimitExceeded, TimedOut, Unavailable. */
   start(request: ExecRequest, events: ExecEvents): Promise<ExecProcess>;
   onMessage(message: ExecMessage): void;
-  /** An output frame's payload. */
-  onOutput(payload: Buffer): void;
+  /** An output frame's payload; false when it is of no command that runs. */
+  onOutput(payload: Buffer): boolean;
   /** The connection is over, and with it every command. */
   fail(fault: Fault): void;
 };
@@ -133,11 +133,12 @@ export function createExecCalls(deps: { clock: Clock; taskId: string; send(messa
         throw new Fault('ProtocolError', `output of a command has ${payload.length} bytes and source ${source ?? 'none'}`);
       }
       const exec = execs.get(payload.readUInt32BE(0));
-      if (exec === undefined) return;
+      if (exec === undefined) return false;
       const data = Buffer.from(payload.subarray(EXEC_HEADER_BYTES));
       exec.unacknowledged += data.length;
       if (exec.unacknowledged > EXEC_WINDOW_BYTES) throw new Fault('ProtocolError', 'a command sent more output than was asked for');
       exec.events.output(source === 1 ? 'stdout' : 'stderr', data);
+      return true;
     },
     fail(fault) {
       for (const id of execs.keys()) reject(id, fault);

@@ -1,7 +1,7 @@
 /** Checks of every message and file of protocol.ts. A supervisor runs beside foreign code, so what it says is bounded and checked. */
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import { anyRecord, flag, list, oneOf, optional, orElse, orNull, record, text, textMap, whole } from './check.ts';
+import { anyRecord, flag, list, oneOf, optional, orElse, orNull, record, text, textMap, whole, words } from './check.ts';
 import type { Check } from './check.ts';
 import { EXEC_INPUT_BYTES } from './protocol.ts';
 import type {
@@ -36,13 +36,13 @@ const containerState: Check<ContainerState> = record({
   finishedAtMs: millis,
   exitCode: orNull(whole(0, 255)),
   oomKilled: flag,
-  failure: orNull(record({ stage: oneOf('create', 'start', 'dependency'), message: text() })),
+  failure: orNull(record({ stage: oneOf('create', 'start', 'dependency'), message: words() })),
 });
 
 export const checkSupervisorState: Check<SupervisorState> = record({
   taskId: name,
   pid: whole(),
-  failure: orNull(record({ stage: oneOf('network', 'cgroup', 'setup'), message: text() })),
+  failure: orNull(record({ stage: oneOf('network', 'cgroup', 'setup'), message: words() })),
   containers: list(containerState, containers),
   droppedBytes: whole(),
   spoolBase: orElse(whole(), 0),
@@ -123,7 +123,7 @@ export const checkVmExit: Check<VmExit> = record({
   signal: orNull(whole(1, 64)),
   oomKilled: flag,
   atMs: whole(),
-  console: text(limits.vmConsoleBytes),
+  console: words(limits.vmConsoleBytes),
 });
 
 const vpcBundle: Check<VpcBundle> = record({
@@ -155,12 +155,12 @@ const cells = whole(0, 0xffff);
 export const checkFromSupervisor: Check<FromSupervisor> = tagged('t', {
   state: record({ seq: whole(), state: checkSupervisorState }),
   stats: record({ id: whole(), stats: checkTaskStats }),
-  error: record({ about: name, message: text() }),
+  error: record({ about: words(255), message: words() }),
   released: record({}),
   'exec-started': record({ id: u32 }),
   'exec-taken': record({ id: u32, bytes: whole(1) }),
   'exec-exit': record({ id: u32, code: whole(0, 255) }),
-  'exec-error': record({ id: u32, message: text() }),
+  'exec-error': record({ id: u32, message: words() }),
 });
 
 export const checkToSupervisor: Check<ToSupervisor> = tagged('t', {

@@ -28,7 +28,8 @@ export function decodeOutput(payload: Buffer, containers: number): SpoolRecord {
   const offset = Number(payload.readBigUInt64BE(0));
   const container = payload[16] ?? 255;
   const source = payload[17];
-  if (!Number.isSafeInteger(offset + payload.length)) throw new Fault('ProtocolError', `a spool offset of ${offset} is out of range`);
+  if (!Number.isSafeInteger(offset + payload.length + TRAILER_BYTES))
+    throw new Fault('ProtocolError', `a spool offset of ${offset} is out of range`);
   if (container >= containers) throw new Fault('ProtocolError', `output names container ${container} of ${containers}`);
   if (source !== 1 && source !== 2) throw new Fault('ProtocolError', `output has source ${source}, which is neither stdout nor stderr`);
   const flags = payload[18] ?? 0;

@@ -4,7 +4,7 @@
  *
  * Back-pressure: past `windowBytes` of unacknowledged output the socket is not read. State travels on the same socket, so after
  * `stallMs` the session reads on and throws output away; it is still in the spool, and is asked for again from there. Commands that are
- * run inside go on meanwhile, and end with the connection.
+ * run inside go on meanwhile, and end with the connection. Messages have a rate: a peer that floods the host with them waits.
  */
 import type { Clock, Timer } from '#base/clock.ts';
 import { asFault, Fault } from '#base/fault.ts';
@@ -16,6 +16,7 @@ import type { ExecEvents, ExecProcess, ExecRequest } from './exec-calls.ts';
 import { connectFramed, isNobodyThere, parseJsonFrame } from './framed-socket.ts';
 import type { FramedSocket } from './framed-socket.ts';
 import { checkFromSupervisor } from './messages.ts';
+import { createMeter } from './meter.ts';
 import { decodeOutput } from './output-record.ts';
 import type { SpoolRecord } from './output-record.ts';
 import { EXEC_OUTPUT_FRAME, OUTPUT_FRAME } from './protocol.ts';
@@ -88,6 +89,10 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   /** Asked for output again: what is still under way from before is not it. */
   let rewinding = false;
   let stall: Timer | undefined;
+  const meter = createMeter(clock, { bytesPerSecond: limits.supervisorBytesPerSecond, burstBytes: limits.supervisorBurstBytes });
+  /** The peer said too much: nothing is read until then. */
+  let held: Timer | undefined;
+  let complaints = 0;
   let statsId = 1;
   let silentConnections = 0;
   let phase: 'live' | 'releasing' | 'over' = 'live';
@@ -111,6 +116,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   const finish = () => {
     phase = 'over';
     stall?.cancel();
+    held?.cancel();
     ackTimer?.cancel();
     socket?.close();
     socket = undefined;
@@ -133,19 +139,31 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     stall?.cancel();
     stall = undefined;
     flow = to;
-    if (to !== 'paused') return socket?.resume();
+    if (to !== 'paused') return held === undefined ? socket?.resume() : undefined;
     socket?.pause();
     stall = clock.after(options.stallMs ?? 1_000, () => setFlow('dropping'));
   };
 
+  const charge = (bytes: number) => {
+    const waitMs = meter.take(bytes);
+    if (waitMs === 0 || held !== undefined) return;
+    socket?.pause();
+    held = clock.after(waitMs, () => {
+      held = undefined;
+      if (flow !== 'paused') socket?.resume();
+    });
+  };
+  /** Bytes that come to nothing cost little, but are bounded by nothing else. */
+  const ignore = (payload: Buffer) => charge(16 + payload.length / 16);
+
   const onOutput = (payload: Buffer) => {
-    if (flow === 'dropping' || phase === 'over') return;
+    if (flow === 'dropping' || phase === 'over') return ignore(payload);
     const record = decodeOutput(payload, options.containers);
-    if (rewinding && record.offset > next) return;
+    if (rewinding && record.offset > next) return ignore(payload);
     rewinding = false;
     if (record.offset < next) {
       if (record.end > next) throw new Fault('ProtocolError', `output at ${record.offset} overlaps what was read up to ${next}`);
-      return; // sent again
+      return ignore(payload); // sent again
     }
     next = record.end;
     events.output(record);
@@ -182,15 +200,19 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
         phase = 'live';
         refused.reject(new Fault('Conflict', message.message));
       }
-      events.error(message.about, message.message);
+      if (++complaints <= limits.supervisorErrors) events.error(message.about, message.message);
     }
   };
 
   const onFrame = (frame: Frame) => {
     if (frame.kind === OUTPUT_FRAME) onOutput(frame.payload);
-    else if (frame.kind === EXEC_OUTPUT_FRAME) execs.onOutput(frame.payload);
-    else if (frame.kind === JSON_FRAME) onMessage(checkFromSupervisor(parseJsonFrame(frame.payload), ''));
-    else throw new Fault('ProtocolError', `a frame of unknown kind ${frame.kind}`);
+    else if (frame.kind === EXEC_OUTPUT_FRAME) {
+      if (!execs.onOutput(frame.payload)) ignore(frame.payload);
+    } else if (frame.kind === JSON_FRAME) {
+      const message = checkFromSupervisor(parseJsonFrame(frame.payload), '');
+      charge(64 + frame.payload.length + (message.t === 'state' ? limits.supervisorStateBytes : 0));
+      onMessage(message);
+    } else throw new Fault('ProtocolError', `a frame of unknown kind ${frame.kind}`);
   };
 
   const attach = async () => {
@@ -206,6 +228,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     if (phase === 'over') return made.close();
     mine.socket = made;
     socket = made;
+    if (held !== undefined) made.pause();
     flow = 'open';
     rewinding = false;
     made.send({ t: 'attach', from: next });

@@ -1,0 +1,84 @@
+/** What a hostile guest may do to the host, in a small size; `npm run soak` has the large one. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { realClock } from '#base/clock.ts';
+import { encodeFrame, encodeJson, FrameReader } from '#base/frames.ts';
+import { limits } from '#base/limits.ts';
+import { checkFromSupervisor } from './messages.ts';
+import { createMeter } from './meter.ts';
+import { openSession } from './session.ts';
+import { fuzzParser, fuzzSession } from '../../test/fuzz/guest.ts';
+
+test('spoiled messages end in ProtocolError, or mean what they say', () => fuzzParser(1500, 20_261_126));
+
+test('a session with a peer that says anything is lost once or stays', () => fuzzSession(60, 20_261_126));
+
+test('a frame that comes byte by byte costs no more than its bytes', () => {
+  const frame = encodeFrame(7, Buffer.alloc(limits.frameBytes - 1, 1));
+  const reader = new FrameReader();
+  const started = process.cpuUsage();
+  let frames = 0;
+  for (let at = 0; at < frame.length; at++) frames += reader.push(frame.subarray(at, at + 1)).length;
+  const { user, system } = process.cpuUsage(started);
+  assert.equal(frames, 1);
+  // Gathering the whole again at each byte would take minutes.
+  assert.ok(user + system < 5_000_000, `${user + system} us`);
+});
+
+test('what a supervisor says to people steers no terminal', () => {
+  const said = checkFromSupervisor({ t: 'error', about: 'a\x1b]0;b\x07', message: 'one\n\ttwo\x1b[2J\x9b1m' }, '');
+  assert.deepEqual(said, { t: 'error', about: 'a ]0;b ', message: 'one\n\ttwo [2J 1m' });
+});
+
+test('a meter lets a burst through, and then a rate', () => {
+  let now = 0;
+  const meter = createMeter({ ...realClock(), now: () => now }, { bytesPerSecond: 1000, burstBytes: 500 });
+  assert.equal(meter.take(500), 0);
+  assert.equal(meter.take(100), 100);
+  now = 200;
+  assert.equal(meter.take(100), 0);
+  now = 10_000;
+  assert.equal(meter.take(1500), 1000, 'no more than a burst was saved up');
+});
+
+test('a flood of states is read no faster than its rate, and a flood of complaints is not told', { timeout: 30_000 }, async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-flood-'));
+  const path = join(dir, 'sup.sock');
+  const state = { taskId: 'abc', pid: 9, failure: null, containers: [], droppedBytes: 0, spoolBase: 0, spoolEnd: 0 };
+  const flood = Buffer.concat([
+    ...Array.from({ length: 500 }, () => encodeJson({ t: 'error', about: 'x', message: 'y' })),
+    ...Array.from({ length: 20_000 }, (_, seq) => encodeJson({ t: 'state', seq, state })),
+  ]);
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    socket.write(encodeJson({ t: 'state', seq: 0, state }));
+    socket.write(flood);
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  let [states, errors] = [0, 0];
+  const session = await openSession(
+    { path, taskId: 'abc', containers: 0, from: 0, clock: realClock() },
+    { state: () => void states++, output: () => {}, error: () => void errors++, lost: (reason) => assert.fail(reason) },
+  );
+  t.after(() => {
+    session.detach();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const each = limits.supervisorStateBytes + 64 + encodeJson({ t: 'state', seq: 10_000, state }).length - 5;
+  const burst = limits.supervisorBurstBytes / each;
+  await realClock().sleep(600);
+  assert.equal(errors, limits.supervisorErrors);
+  assert.ok(states > burst * 0.9, `${states} states within the burst`);
+  // What one read brings along is taken whole: 64 KiB, some 300 states.
+  assert.ok(states < burst + (limits.supervisorBytesPerSecond / each) * 3 + 1000, `${states} states, where ${burst} are a burst`);
+  assert.ok(states < 20_000);
+});

@@ -52,6 +52,7 @@ if part setup 600 ./berth setup; then
   PATH=$(dirname "$(node_program)"):$PATH
   part packages 400 node tools/test-packages.ts
   part unit 400 npm run --silent test:unit
+  part microvm 500 npm run --silent test:microvm
   part supervisor 400 sh tools/test.sh cargo
   part e2e 600 npm run --silent test:e2e
 fi

@@ -228,4 +228,40 @@ export const limits = {
   dnsAnswers: 8,
   /** How often log events past their retention are looked for. */
   logSweepMs: 3600_000,
+  /** What a microVM's RAM has beyond its task's memory, besides a sixty-fourth of that: the guest's kernel, supervisor and page cache. */
+  vmOverheadBytes: 64 * 1024 ** 2,
+  /** What QEMU itself may take beside the guest's RAM, and its threads. */
+  qemuOverheadBytes: 96 * 1024 ** 2,
+  qemuPids: 64,
+  /** Translated code that QEMU keeps under software emulation. */
+  tcgCacheBytes: 32 * 1024 ** 2,
+  /** One command of QEMU's monitor, saving or loading a machine's state, and one line of what QEMU says. */
+  qmpCommandMs: 10_000,
+  qmpMigrationMs: 120_000,
+  qmpLineBytes: 1024 * 1024,
+  /** How long a guest may take to boot; to answer; and how often, and how silent it may be before it counts as hung. */
+  tcgBootMs: 10_000,
+  kvmBootMs: 4_000,
+  guestAnswerMs: 20_000,
+  guestLookMs: 15_000,
+  guestSilenceMs: 60_000,
+  /** What a guest may send before it answers a mark, and before anybody asked for it. */
+  guestSkipBytes: 8 * 1024 * 1024,
+  guestEarlyFrames: 64,
+  guestEntropyBytes: 64,
+  /** How long a machine's end may take to be written down. */
+  vmExitMs: 1000,
+  /** Boots until a template counts as impossible; restores until a task fails. */
+  templateTries: 4,
+  restoreTries: 3,
+  /** Memory of all templates of a host; the least recently used goes first. */
+  templateMemoryBytes: 1024 ** 3,
+  /** Machines that stand ready: for one shape, and in all; how long a shape stays wanted. */
+  poolPerShape: 2,
+  poolMachines: 4,
+  poolKeepMs: 30 * 60_000,
+  /** How long after a start the pool is filled again; after a failure; and how often it is looked at otherwise. */
+  poolRefillMs: 500,
+  poolRetryMs: 30_000,
+  poolLookMs: 60_000,
 } as const;

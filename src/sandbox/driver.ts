@@ -81,6 +81,12 @@ export type Sandbox = {
    * It ends with its container, and when this sandbox is detached or lost.
    */
   exec(request: ExecRequest, events: ExecEvents): Promise<ExecProcess>;
+  /**
+   * Puts the sandbox's memory on disk and ends its processes: it takes no CPU and no RAM until `resume`. Only kinds that can do it have
+   * these two. Idempotent; after a failed `suspend` it runs on.
+   */
+  suspend?(): Promise<void>;
+  resume?(): Promise<void>;
   /** Gives everything back; only when no container runs. */
   release(): Promise<void>;
   /** Stops listening; the sandbox goes on (the host agent ends). */

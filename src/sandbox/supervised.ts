@@ -6,11 +6,11 @@ import type { Clock } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
 import type { IsolationKind } from '#domain/task-spec.ts';
-import type { SpoolRecord } from '#supervisor/output-record.ts';
 import { openSession } from '#supervisor/session.ts';
-import type { Session, SessionEvents } from '#supervisor/session.ts';
+import type { Session } from '#supervisor/session.ts';
 import type { WorkerClient } from '#supervisor/worker-client.ts';
-import type { OutputRecord, Sandbox, SandboxEvents } from './driver.ts';
+import type { Sandbox, SandboxEvents } from './driver.ts';
+import { sessionEvents } from './session-events.ts';
 
 export type SupervisedDeps = { worker: WorkerClient; clock: Clock; log: Log };
 
@@ -52,7 +52,7 @@ export type Attachment = {
 export async function attach(deps: SupervisedDeps, to: Attachment, events: SandboxEvents): Promise<Sandbox> {
   const session = await openSession(
     { path: to.socket, taskId: to.taskId, containers: to.containers.length, from: to.from, clock: deps.clock },
-    sessionEvents(to, events, deps.log),
+    sessionEvents(to.taskId, to.containers, events, deps.log),
   );
   return sandboxOf(to, session, deps.worker);
 }
@@ -70,23 +70,6 @@ export async function reattach(deps: SupervisedDeps, to: Attachment, events: San
 export async function mayHaveRun(dir: string): Promise<boolean> {
   const there = await Promise.all(supervisorFiles.map((name) => exists(join(dir, name))));
   return there.includes(true);
-}
-
-function sessionEvents({ taskId, containers }: Attachment, events: SandboxEvents, log: Log): SessionEvents {
-  const recordOf = (record: SpoolRecord): OutputRecord => ({
-    container: containers[record.container] ?? '',
-    source: record.source,
-    timeMs: record.timeMs,
-    data: record.data,
-    partial: record.partial,
-    gap: record.gap,
-  });
-  return {
-    state: (state) => events.state(state),
-    output: (record) => events.output([recordOf(record)], record.offset, record.end),
-    error: (about, message) => log.warn('supervisor.error', { taskId, about, message }),
-    lost: (reason) => events.lost(reason),
-  };
 }
 
 function sandboxOf({ kind, taskId, dir }: Attachment, session: Session, worker: WorkerClient): Sandbox {

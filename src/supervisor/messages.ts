@@ -62,7 +62,7 @@ export const checkTaskStats: Check<TaskStats> = record({
 const cgroupLimits = { cpuMillis: orNull(whole()), cpuShares: orNull(whole()), memoryBytes: orNull(whole()), pids: orNull(whole()) };
 const checkCgroupLimits: Check<CgroupLimits> = record(cgroupLimits);
 
-const networkBundle: Check<NetworkBundle> = record({
+export const checkNetworkBundle: Check<NetworkBundle> = record({
   routerNetns: path,
   routerIf: text(15),
   ip: name,
@@ -79,7 +79,7 @@ export const checkTaskBundle: Check<TaskBundle> = record({
   socket: path,
   hostname: name,
   cgroup: record({ ...cgroupLimits, path }),
-  network: orNull(networkBundle),
+  network: orNull(checkNetworkBundle),
   sysctls: textMap(256),
   pidMode: oneOf('container', 'task'),
   spoolBytes: whole(),
@@ -216,7 +216,7 @@ export const checkWorkerRequest: Check<WorkerRequest> = tagged('op', {
   }),
   'remove-tree': record({ id, path, below: path }),
   'vm-start': record({ id, vm: vmBundle }),
-  'vm-network': record({ id, dir: path, tap: text(15), network: networkBundle }),
+  'vm-network': record({ id, dir: path, tap: text(15), network: checkNetworkBundle }),
   'cgroup-limit': record({ id, path, limits: checkCgroupLimits }),
   'erofs-build': record({
     id,

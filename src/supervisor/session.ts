@@ -14,7 +14,7 @@ import { limits } from '#base/limits.ts';
 import { createExecCalls } from './exec-calls.ts';
 import type { ExecEvents, ExecProcess, ExecRequest } from './exec-calls.ts';
 import { connectFramed, isNobodyThere, parseJsonFrame } from './framed-socket.ts';
-import type { FramedSocket } from './framed-socket.ts';
+import type { FramedSocket, FramedSocketEvents } from './framed-socket.ts';
 import { checkFromSupervisor } from './messages.ts';
 import { createMeter } from './meter.ts';
 import { decodeOutput } from './output-record.ts';
@@ -33,7 +33,8 @@ export type SessionEvents = {
 };
 
 export type SessionOptions = {
-  path: string;
+  /** The supervisor's Unix socket, or another way to it; rejects with Unavailable (`details.refused`) when nobody is there. */
+  path: string | ((events: FramedSocketEvents) => Promise<FramedSocket>);
   taskId: string;
   /** How many containers the task has: bounds every index. */
   containers: number;
@@ -77,6 +78,7 @@ export async function openSession(options: SessionOptions, events: SessionEvents
 
 function createSession(options: SessionOptions, events: SessionEvents): Session & { connect(): Promise<void> } {
   const { clock, path, taskId } = options;
+  const dial = typeof path === 'string' ? (taker: FramedSocketEvents) => connectFramed(path, taker) : path;
   const window = options.windowBytes ?? limits.outputWindowBytes;
   const answerTimeoutMs = options.answerTimeoutMs ?? 10_000;
   const stats = new Map<number, StatsCall>();
@@ -194,6 +196,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     } else if (message.t !== 'error') {
       execs.onMessage(message);
     } else {
+      // A supervisor that was there before its task couldn't begin it.
+      if (message.about === 'begin' && firstState !== undefined) return lose(new Fault('Unavailable', message.message));
       if (message.about === 'release' && releasing !== undefined) {
         const refused = releasing;
         releasing = undefined;
@@ -217,7 +221,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
 
   const attach = async () => {
     const mine: { socket?: FramedSocket } = {};
-    const made = await connectFramed(path, {
+    const made = await dial({
       frame: (frame) => {
         if (mine.socket === socket) onFrame(frame);
       },

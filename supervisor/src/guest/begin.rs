@@ -76,6 +76,9 @@ pub fn settle(machine: &Machine, begin: &Begin) -> Result<(), String> {
         machine.trace("network");
     }
     mount_disk(machine, "scratch", SCRATCH, "ext4", libc::MS_NOATIME | libc::MS_NODEV, SCRATCH_OPTIONS)?;
+    for directory in &begin.directories {
+        make_volume(Path::new(directory))?;
+    }
     machine.trace("scratch");
     if begin.images > IMAGES {
         return Err(format!("a machine has {IMAGES} image disks, not {}", begin.images));
@@ -87,6 +90,14 @@ pub fn settle(machine: &Machine, begin: &Begin) -> Result<(), String> {
     }
     machine.trace("images");
     Ok(())
+}
+
+/// As AWS documents for volumes on Fargate: root's, mode 0755.
+fn make_volume(path: &Path) -> Result<(), String> {
+    if !path.starts_with(SCRATCH) || !path.components().skip(1).all(|part| matches!(part, Component::Normal(_))) {
+        return Err(format!("{path:?} is not a place on the scratch disk"));
+    }
+    fs::create_dir_all(path).map_err(|e| format!("cannot make {}: {}", path.display(), sys::reason(&e)))
 }
 
 fn image_place(index: usize) -> String {

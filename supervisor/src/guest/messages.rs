@@ -30,6 +30,9 @@ pub struct Begin {
     pub network: Option<Network>,
     /// So many of the disks `image0`... hold EROFS file systems; each is mounted on /images/N.
     pub images: usize,
+    /// Made on the scratch disk: the task's volumes.
+    #[serde(default)]
+    pub directories: Vec<String>,
     pub bundle: TaskBundle,
 }
 

@@ -1,0 +1,72 @@
+/** Pure: a plan as what the guest is told to begin it: the files that its containers need, and the task itself with the guest's own paths. */
+import { posix } from 'node:path';
+import { limits } from '#base/limits.ts';
+import type { PreparedImage } from '#image/types.ts';
+import type { TaskBundle } from '#supervisor/protocol.ts';
+import { bundleFiles } from '../container/bundle.ts';
+import type { SandboxNetwork, SandboxPlan } from '../driver.ts';
+
+/** Where the guest keeps what is sent; its images; its scratch disk. */
+const FILES = '/run/berth';
+const IMAGES = '/images';
+const SCRATCH = '/scratch';
+const CGROUP = 'berth/task';
+
+export type FileMessage = { t: 'file'; path: string; mode: number; data: string };
+
+export type BeginMessage = {
+  t: 'begin';
+  /** Base64. */
+  entropy: string;
+  /** Nanoseconds since the epoch, decimal. */
+  timeNs: string;
+  hostname: string;
+  network: Pick<SandboxNetwork, 'ip' | 'mac' | 'gatewayIp' | 'gatewayMac' | 'mtu'>;
+  /** How many of the disks `imageN` hold an image. */
+  images: number;
+  scratch: true;
+  /** Made on the scratch disk before anything starts: the task's volumes. */
+  directories: string[];
+  bundle: TaskBundle;
+};
+
+export type GuestStart = {
+  files: FileMessage[];
+  begin: Omit<BeginMessage, 'entropy' | 'timeNs'>;
+  /** The image of each disk, in their order. */
+  disks: PreparedImage[];
+};
+
+/** Two containers of one image share its disk. */
+export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
+  const disks = [...new Map(Object.values(plan.images).map((image) => [image.digest, image])).values()];
+  const slotOf = new Map(disks.map((image, index) => [image.digest, index]));
+  const inGuest = (image: PreparedImage): PreparedImage => ({ ...image, layers: [`${IMAGES}/${slotOf.get(image.digest)}`] });
+  const volumes = Object.fromEntries(Object.keys(plan.volumes).map((name, index) => [name, posix.join(SCRATCH, 'volumes', String(index))]));
+  const guestPlan: SandboxPlan = {
+    ...plan,
+    dir: FILES,
+    images: Object.fromEntries(Object.entries(plan.images).map(([name, image]) => [name, inGuest(image)])),
+    volumes,
+  };
+  const { files } = bundleFiles(guestPlan, { cgroup: CGROUP, socket: '', nofile });
+  const task = files.find((file) => file.path === 'task.json');
+  const bundle = JSON.parse(task?.contents ?? '{}') as TaskBundle;
+  const { ip, mac, gatewayIp, gatewayMac, mtu, hostname } = plan.network;
+  return {
+    disks,
+    files: files
+      .filter((file) => file !== task)
+      .map((file) => ({ t: 'file', path: file.path, mode: 0o644, data: Buffer.from(file.contents).toString('base64') })),
+    begin: {
+      t: 'begin',
+      hostname,
+      network: { ip, mac, gatewayIp, gatewayMac, mtu },
+      images: disks.length,
+      scratch: true,
+      directories: Object.values(volumes),
+      // The guest is the task's: its supervisor's own files lie on the scratch disk, where the containers' writable layers are.
+      bundle: { ...bundle, dir: posix.join(SCRATCH, 'task'), network: null, spoolBytes: limits.spoolBytes },
+    },
+  };
+}

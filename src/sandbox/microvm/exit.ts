@@ -1,0 +1,41 @@
+/** How a machine ended, out of what its monitor process wrote down (exit.json in its directory): the reason that a user reads. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '#base/clock.ts';
+import { limits } from '#base/limits.ts';
+import { checkVmExit } from '#supervisor/messages.ts';
+import type { VmExit } from '#supervisor/protocol.ts';
+
+/** null while it lives, and when its monitor died with it. */
+export function readExit(dir: string): VmExit | null {
+  try {
+    return checkVmExit(JSON.parse(readFileSync(join(dir, 'exit.json'), 'utf8')), 'exit.json');
+  } catch {
+    return null;
+  }
+}
+
+/** Pure: one sentence. The console is the guest's word: bounded, and only printable. */
+export function describeExit(exit: VmExit): string {
+  const panic = /Kernel panic - not syncing: ([^\n\r]*)/.exec(exit.console)?.[1];
+  if (exit.oomKilled) return "the task's virtual machine ran out of the host memory it was given, and was killed";
+  if (panic !== undefined) return `the guest kernel panicked: ${printable(panic)}`;
+  if (exit.signal !== null) return `the task's virtual machine (QEMU) was killed by signal ${exit.signal}`;
+  if (exit.code === 0) return 'the guest powered itself off';
+  const last = exit.console.trimEnd().split('\n').at(-1) ?? '';
+  return `the task's virtual machine (QEMU) ended with ${exit.code}${last === '' ? '' : `: ${printable(last)}`}`;
+}
+
+function printable(line: string): string {
+  return line.replace(/[^\x20-\x7e]/g, '').slice(0, 200);
+}
+
+/** Waits a moment for the monitor's word; else gives back `otherwise`. */
+export async function endOf(clock: Clock, dir: string, otherwise: string): Promise<string> {
+  for (let waited = 0; waited < limits.vmExitMs; waited += 20) {
+    const exit = readExit(dir);
+    if (exit !== null) return describeExit(exit);
+    await clock.sleep(20);
+  }
+  return otherwise;
+}

@@ -1,0 +1,153 @@
+/** A running task's machine as a Sandbox: the session with its supervisor, a watch over whether that answers, suspend and resume. */
+import { dirname } from 'node:path';
+import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { FramedSocket, FramedSocketEvents } from '#supervisor/framed-socket.ts';
+import { openSession } from '#supervisor/session.ts';
+import type { Session } from '#supervisor/session.ts';
+import type { Sandbox, SandboxEvents } from '../driver.ts';
+import { sessionEvents } from '../session-events.ts';
+import { endOf } from './exit.ts';
+import type { GuestLink } from './control.ts';
+import type { Machine } from './machine.ts';
+import type { MicrovmParts } from './parts.ts';
+import { createQuota } from './quota.ts';
+import { resumeMachine, suspendMachine } from './suspend.ts';
+import type { VmFile } from './vm-file.ts';
+import { createWatch } from './watch.ts';
+
+export type TaskOfMachine = {
+  taskId: string;
+  /** The task's directory. */
+  dir: string;
+  containers: string[];
+  /** First spool offset that is wanted. */
+  from: number;
+  file: VmFile;
+};
+
+/** `fresh`: a machine that was just told to begin the task, its connection still open; null: a former agent's, or a suspended one. */
+export async function openSandbox(
+  parts: MicrovmParts,
+  task: TaskOfMachine,
+  fresh: Machine | null,
+  events: SandboxEvents,
+): Promise<Sandbox> {
+  const paths = parts.machines.pathsOf(task.file.vmId);
+  let acked = task.from;
+  /** Also while it is being suspended: then the end of the connection is no loss. */
+  let life: Life | null = task.file.suspended ? null : await connect(parts, { ...task, from: acked }, fresh?.link ?? null, events);
+  let changing: Promise<void> | null = null;
+  const living = (): Session => {
+    if (life !== null) return life.session;
+    throw new Fault('Unavailable', `task ${task.taskId} is suspended`);
+  };
+  /** One change at a time; one that is asked for twice is the same. */
+  const change = (work: () => Promise<void>): Promise<void> => (changing ??= work().finally(() => void (changing = null)));
+  const resume = () =>
+    change(async () => {
+      if (life !== null) return;
+      const link = await resumeMachine(parts, task);
+      life = await connect(parts, { ...task, from: acked }, link, events);
+    });
+  /** Something that stands still can't be told to end. */
+  const awake = (then: (session: Session) => void): void => {
+    if (life !== null) return then(life.session);
+    resume().then(
+      () => then(living()),
+      (error: unknown) => events.lost(`the suspended task could not be resumed: ${error instanceof Error ? error.message : String(error)}`),
+    );
+  };
+  return {
+    taskId: task.taskId,
+    kind: 'microvm',
+    ack(to) {
+      acked = Math.max(acked, to);
+      life?.session.ack(to);
+    },
+    stop: () => awake((session) => session.stop()),
+    kill: () => awake((session) => session.kill()),
+    signal: (container, signal) => living().signal(container, signal),
+    stats: async () => living().stats(),
+    exec: async (request, taker) => living().exec(request, taker),
+    suspend: () =>
+      change(async () => {
+        if (life === null) return;
+        life.end();
+        life = null;
+        try {
+          await suspendMachine(parts, task);
+        } catch (error) {
+          // It goes on as if nothing had been asked.
+          life = await connect(parts, { ...task, from: acked }, null, events);
+          throw error;
+        }
+      }),
+    resume,
+    async release() {
+      await living().release();
+      life?.end();
+      await parts.machines.remove(paths);
+      await parts.deps.worker.removeTree(task.dir, dirname(task.dir));
+    },
+    detach: () => life?.end(),
+  };
+}
+
+/** A session, and all that lives as long as it. */
+type Life = { session: Session; end(): void };
+
+async function connect(parts: MicrovmParts, task: TaskOfMachine, link: GuestLink | null, events: SandboxEvents): Promise<Life> {
+  const { clock, log } = parts.deps;
+  const paths = parts.machines.pathsOf(task.file.vmId);
+  let over = false;
+  const watch = createWatch(parts, task.taskId, paths);
+  const quota = createQuota(parts, task.file, paths);
+  const inner = sessionEvents(task.taskId, task.containers, events, log);
+  const options = {
+    taskId: task.taskId,
+    containers: task.containers.length,
+    from: task.from,
+    clock,
+    answerTimeoutMs: limits.guestAnswerMs,
+  };
+  const session = await openSession(
+    { ...options, path: dialer(parts, task, link) },
+    {
+      ...inner,
+      state(state) {
+        quota.look(state);
+        inner.state(state);
+      },
+      lost(reason) {
+        if (over) return;
+        over = true;
+        watch.stop();
+        void endOf(clock, paths.dir, reason).then((why) => events.lost(watch.verdict() ?? why));
+      },
+    },
+  );
+  watch.start(session);
+  return {
+    session,
+    end() {
+      over = true;
+      watch.stop();
+      session.detach();
+    },
+  };
+}
+
+/** The first connection is the one over which the task began; later ones are made anew. */
+function dialer(parts: MicrovmParts, task: TaskOfMachine, link: GuestLink | null) {
+  let first = link;
+  return async (taker: FramedSocketEvents): Promise<FramedSocket> => {
+    const given = first;
+    first = null;
+    if (given !== null) return given.hand(taker);
+    const made = await parts.machines.dial(parts.machines.pathsOf(task.file.vmId));
+    if (made.hello.phase === 'task') return made.hand(taker);
+    made.close();
+    throw new Fault('Unavailable', `the machine ${task.file.vmId} has not begun the task`, { details: { refused: true } });
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * Templates: for each shape in use, a machine that booted once and was saved with its supervisor ready. A template's key changes with the
+ * kernel, the supervisor, QEMU and the command line, so an old one is never taken for a new one.
+ */
+import { createHash } from 'node:crypto';
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '#base/clock.ts';
+import { asFault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { Log } from '#base/log.ts';
+import type { Machine, MachineOptions, Machines } from './machine.ts';
+import { renderQemu } from './render.ts';
+import { saveState } from './save.ts';
+import { shapeName } from './shape.ts';
+import type { Shape } from './shape.ts';
+import { loadTemplate, removeTemplate, saveTemplate } from './template-files.ts';
+import type { TemplateFiles } from './template-files.ts';
+
+export type Template = TemplateFiles & { key: string; shape: Shape; lastUsed: number };
+
+export type Templates = {
+  /** A machine that goes on from the shape's template, which is made first where there is none. Resolves when its supervisor is ready. */
+  restore(shape: Shape): Promise<Machine>;
+  /** Makes the template ahead. Throws Unavailable when no machine of this shape comes up. */
+  ensure(shape: Shape): Promise<Template>;
+  status(): { name: string; memoryBytes: number; bootMs: number }[];
+  /** Removes what was left half made, and templates of other kernels, supervisors and QEMUs of shapes that have a newer one. */
+  sweep(): Promise<void>;
+};
+
+export type TemplatesDeps = { machines: Machines; clock: Clock; log: Log };
+
+export function createTemplates(deps: TemplatesDeps, options: MachineOptions): Templates {
+  const { machines, clock, log } = deps;
+  const root = join(options.dir, 'vm-templates');
+  const ready = new Map<string, Promise<Template>>();
+  const known = new Map<string, Template>();
+
+  /** One boot, up to the moment at which all machines of this shape begin. Gives its milliseconds. */
+  const bootAndSave = async (shape: Shape, dir: string): Promise<number> => {
+    const began = clock.now();
+    const memory = join(dir, 'memory');
+    const file = await open(memory, 'w', 0o600);
+    await file.truncate(shape.ramBytes);
+    await file.close();
+    const machine = await machines.boot(shape, memory, shape.accelerator === 'tcg' ? limits.tcgBootMs : limits.kvmBootMs);
+    const bootMs = clock.now() - began;
+    try {
+      machine.link.close();
+      await machine.monitor.run('stop');
+      await saveState(machine, join(dir, 'state'), ['x-ignore-shared']);
+    } finally {
+      await machines.remove(machine);
+    }
+    return bootMs;
+  };
+
+  const make = async (shape: Shape, key: string): Promise<Template> => {
+    const there = await loadTemplate(root, key).catch((error: unknown) => {
+      log.warn('template.bad', { key, reason: asFault(error).message });
+      return null;
+    });
+    if (there !== null) return { ...there, key, shape, lastUsed: clock.now() };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const files = await saveTemplate(root, key, (dir) => bootAndSave(shape, dir));
+        log.info('template.made', { key, bootMs: files.bootMs, attempt });
+        return { ...files, key, shape, lastUsed: clock.now() };
+      } catch (error) {
+        log.warn('template.failed', { key, attempt, reason: asFault(error).message });
+        // Under software emulation a boot hangs now and then; KVM that doesn't boot a guest never does.
+        if (attempt >= (shape.accelerator === 'tcg' ? limits.templateTries : 1)) throw error;
+      }
+    }
+  };
+
+  /** Machines that were restored from it go on: they have its memory mapped. */
+  const forget = async (key: string): Promise<void> => {
+    ready.delete(key);
+    known.delete(key);
+    await removeTemplate(root, key);
+  };
+
+  /** Least recently used first, until the rest fits. */
+  const makeRoom = async (keep: string): Promise<void> => {
+    let sum = [...known.values()].reduce((bytes, one) => bytes + one.memoryBytes, 0);
+    for (const one of [...known.values()].toSorted((a, b) => a.lastUsed - b.lastUsed)) {
+      if (sum <= limits.templateMemoryBytes) return;
+      if (one.key === keep) continue;
+      sum -= one.memoryBytes;
+      log.info('template.dropped', { key: one.key, memoryBytes: one.memoryBytes });
+      await forget(one.key);
+    }
+  };
+
+  const ensure = async (shape: Shape): Promise<Template> => {
+    const key = keyOf(options, shape);
+    const making = ready.get(key) ?? make(shape, key);
+    ready.set(key, making);
+    try {
+      const template = await making;
+      template.lastUsed = clock.now();
+      if (!known.has(key) && ready.get(key) === making) {
+        known.set(key, template);
+        await makeRoom(key);
+      }
+      return template;
+    } catch (error) {
+      if (ready.get(key) === making) ready.delete(key);
+      throw error;
+    }
+  };
+
+  return {
+    ensure,
+    async restore(shape) {
+      for (let attempt = 1; ; attempt++) {
+        const template = await ensure(shape);
+        try {
+          return await machines.restore(shape, template.memory, template.state);
+        } catch (error) {
+          log.warn('template.restore', { key: template.key, attempt, reason: asFault(error).message });
+          if (attempt >= limits.restoreTries) throw error;
+          // One failure may be the machine's; a second is the template's.
+          if (attempt >= 2) await forget(template.key);
+        }
+      }
+    },
+    status: () => [...known.values()].map((one) => ({ name: shapeName(one.shape), memoryBytes: one.memoryBytes, bootMs: one.bootMs })),
+    async sweep() {
+      const names = await readdir(root).catch(() => []);
+      for (const name of names) {
+        if (name.startsWith('scratch-')) continue;
+        const shape = /^((?:tcg|kvm)-\d+c-\d+m)-[0-9a-f]+$/.exec(name)?.[1];
+        const current = shape !== undefined && [...known.values()].some((one) => shapeName(one.shape) === shape && one.key !== name);
+        if (shape === undefined || current) await removeTemplate(root, name);
+      }
+    },
+  };
+}
+
+/** Everything that a saved state depends on. */
+function keyOf(options: MachineOptions, shape: Shape): string {
+  const { room, guest } = options.kit();
+  // The counter's rate is measured anew by every process, and differs a little: it is not part of what a template is.
+  const launches = (['boot', 'restore'] as const).map((launch) => renderQemu({ shape, launch, tscKhz: null }));
+  const parts = [room.version, guest.id, JSON.stringify(launches)];
+  return `${shapeName(shape)}-${createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16)}`;
+}

@@ -353,6 +353,28 @@ fn disks_are_files_of_its_directory_and_nothing_else_can_be_opened() {
 }
 
 #[test]
+fn kvm_is_there_only_when_asked_for() {
+    let world = World::new();
+    let mut asks = bundle(&world, "asks", &["-m", "32M"]);
+    asks.kvm = true;
+    if !Path::new("/dev/kvm").exists() {
+        let error = world.call(json!({ "id": 1, "op": "vm-start", "vm": asks })).unwrap_err();
+        assert!(error.message.contains("make the room's devices"), "{error:?}");
+        return;
+    }
+    asks.args[3] = "kvm".to_string();
+    let vm = start(&world, asks);
+    vm.qmp().run("query-kvm", json!({}));
+    let node = std::fs::metadata(format!("/proc/{}/root/dev/kvm", vm.qemu)).unwrap();
+    let machine = std::fs::metadata("/dev/kvm").unwrap();
+    assert_eq!((node.uid(), node.mode() & 0o777, node.rdev()), (UID, 0o600, machine.rdev()));
+    let mut refused = bundle(&world, "refused", &["-m", "32M"]);
+    refused.args[3] = "kvm".to_string();
+    let exit = start(&world, refused).exit();
+    assert!(exit["console"].as_str().unwrap().contains("Could not access KVM kernel module"), "{exit}");
+}
+
+#[test]
 fn its_tap_moves_to_the_router_and_goes_with_it() {
     let world = World::new();
     let router = world.dir.join("ns/router");

@@ -62,20 +62,52 @@ struct AddFd {
     number_flags: u32,
 }
 
+/// What a QEMU that was taken over could want of the kernel, and QEMU itself never does. Its own filter (-sandbox) lets some of it pass;
+/// and all machines are one user, whose keys they would share.
+const DENIED: [libc::c_long; 14] = [
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_mount,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_kcmp,
+    libc::SYS_pidfd_getfd,
+];
+
+fn program() -> Vec<libc::sock_filter> {
+    let op = |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt, jf, k };
+    let load = |at: u32| op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, at);
+    let skip_unless = |number: libc::c_long, count: u8| op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, count, number as u32);
+    let answer = |with: u32| op(libc::BPF_RET | libc::BPF_K, 0, 0, with);
+    let errno = |number: i32| answer(libc::SECCOMP_RET_ERRNO | number as u32);
+    // seccomp_data: nr at 0, arch at 4, the low half of the first argument at 16.
+    let is_ours = op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, 0, AUDIT_ARCH);
+    let mut out = vec![load(4), is_ours, answer(libc::SECCOMP_RET_KILL_PROCESS), load(0)];
+    // x32 on x86-64: the same calls by other numbers.
+    out.extend([op(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, 0x4000_0000), errno(libc::ENOSYS)]);
+    out.extend([skip_unless(libc::SYS_openat, 1), answer(libc::SECCOMP_RET_USER_NOTIF)]);
+    for denied in DENIED {
+        out.extend([skip_unless(denied, 1), errno(libc::EPERM)]);
+    }
+    // Its flags can't be seen here; the C library falls back to clone.
+    out.extend([skip_unless(libc::SYS_clone3, 1), errno(libc::ENOSYS)]);
+    let user_namespace = op(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, libc::CLONE_NEWUSER as u32);
+    out.extend([skip_unless(libc::SYS_clone, 3), load(16), user_namespace, errno(libc::EPERM)]);
+    out.push(answer(libc::SECCOMP_RET_ALLOW));
+    out
+}
+
 /// Installs the filter in the calling process, which has set no_new_privs, and gives what the monitor listens on.
 pub fn install() -> io::Result<OwnedFd> {
-    let op = |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt, jf, k };
-    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    let mut program = [
-        op(load, 0, 0, 4), // seccomp_data.arch
-        op(equal, 0, 3, AUDIT_ARCH),
-        op(load, 0, 0, 0), // seccomp_data.nr
-        op(equal, 0, 1, libc::SYS_openat as u32),
-        op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_USER_NOTIF),
-        op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    let mut filters = program();
+    let program = libc::sock_fprog { len: filters.len() as u16, filter: filters.as_mut_ptr() };
     // SAFETY: `program` describes a live array of filters, which the kernel copies.
     let fd = check(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, NEW_LISTENER, &program) })?;
     // SAFETY: the kernel just gave this descriptor to us alone.
@@ -242,6 +274,36 @@ mod tests {
         let own = std::process::id() as i32;
         assert_eq!(read_path(own, at as u64), b"/dev/fd/7");
         assert_eq!(read_path(own, 8), b"");
+    }
+
+    /// Tried in a child that never execs: it ends with the number of the first thing that went through, or with that of success.
+    #[test]
+    fn what_qemu_never_wants_is_denied() {
+        use std::os::unix::process::CommandExt;
+        const FINE: i32 = 99;
+        let attempts = || {
+            sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0)?;
+            let listener = install()?;
+            let denied = |ret: libc::c_long, errno: i32| ret == -1 && io::Error::last_os_error().raw_os_error() == Some(errno);
+            // SAFETY: no pointers but null ones; each call is refused before the kernel looks at them.
+            let calls = unsafe {
+                [
+                    denied(libc::syscall(libc::SYS_unshare, libc::CLONE_NEWUSER), libc::EPERM),
+                    denied(libc::syscall(libc::SYS_clone, libc::CLONE_NEWUSER | libc::SIGCHLD, 0, 0, 0, 0), libc::EPERM),
+                    denied(libc::syscall(libc::SYS_clone3, 0, 0), libc::ENOSYS),
+                    denied(libc::syscall(libc::SYS_keyctl, 0, -3, 0), libc::EPERM),
+                    denied(libc::syscall(libc::SYS_pidfd_getfd, 0, 0, 0), libc::EPERM),
+                    denied(libc::syscall(0x4000_0000 | libc::SYS_getpid), libc::ENOSYS),
+                    libc::syscall(libc::SYS_getppid) > 0,
+                ]
+            };
+            drop(listener);
+            let first = calls.iter().position(|fine| !fine).map_or(FINE, |at| 100 + at as i32);
+            Err(io::Error::from_raw_os_error(first))
+        };
+        // SAFETY: the closure makes system calls only.
+        let error = unsafe { std::process::Command::new("/bin/true").pre_exec(attempts) }.spawn().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(FINE));
     }
 
     #[test]

@@ -12,7 +12,12 @@ export type Steps = {
   run<T>(title: string, fn: (progress: Progress) => Promise<T>, done?: (value: T) => string): Promise<T>;
   /** A step that had nothing to do. */
   already(title: string, detail?: string): void;
+  /** Something that can be done without, and why it isn't there. */
+  without(title: string, why: string): void;
 };
+
+/** For output that programs read. */
+export const silentSteps: Steps = { run: (_title, fn) => fn(() => undefined), already: () => undefined, without: () => undefined };
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 80;
@@ -42,6 +47,7 @@ export function createSteps(terminal: Terminal, clock: Clock): Steps {
       }
     },
     already: (title, detail = 'already there') => finish(terminal.style('green', '✓'), title, detail, null),
+    without: (title, why) => finish(terminal.style('yellow', '!'), title, why, null),
   };
 }
 

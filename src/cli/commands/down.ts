@@ -2,6 +2,7 @@ import { isFault } from '#base/fault.ts';
 import { exitCodes, jsonOption } from '../command.ts';
 import type { Command, Context } from '../command.ts';
 import { stopAll, waitStopped } from '../launch.ts';
+import { silentSteps } from '../steps.ts';
 import { listTasks } from '../tasks.ts';
 import type { TaskRow } from '../tasks.ts';
 
@@ -19,9 +20,7 @@ export const down: Command = {
     const platform = await context.platform();
     platform.requireRoot('down');
     const json = args.has('json');
-    const steps = json
-      ? { run: <T>(_title: string, fn: (p: () => void) => Promise<T>) => fn(() => undefined), already: () => undefined }
-      : context.steps;
+    const steps = json ? silentSteps : context.steps;
     const keepTasks = args.has('keep-tasks');
     const stopped = keepTasks ? 0 : await stopEverything({ ...context, steps });
     const { wasRunning } = await platform.down(steps, { keepTasks });

@@ -4,6 +4,7 @@ import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Answer } from '../client.ts';
 import { exitCodes, jsonOption } from '../command.ts';
+import { silentSteps } from '../steps.ts';
 import type { Command, Context } from '../command.ts';
 import { formatAge, formatBytes } from '../format.ts';
 import { describeProgress, pullImage, shortDigest } from '../launch.ts';
@@ -49,14 +50,12 @@ const pull: Command = {
   examples: [{ command: 'berth image pull docker.io/library/nginx:1.27', note: 'so that a later run touches no registry' }],
   async run(args, context) {
     const client = await context.connect();
-    const quiet = args.has('json') ? { ...context, steps: { run: quietly, already: () => undefined } } : context;
+    const quiet = args.has('json') ? { ...context, steps: silentSteps } : context;
     const image = await pullImage(client, quiet, args.positional('REF') ?? '', 'always');
     if (args.has('json')) context.terminal.line(JSON.stringify(image, null, 2));
     return exitCodes.ok;
   },
 };
-
-const quietly: Context['steps']['run'] = (_title, fn) => fn(() => undefined);
 
 const importCommand: Command = {
   name: 'image import',

@@ -11,6 +11,7 @@ import type { Launch, Launched, PulledImage } from '../launch.ts';
 import { parseCpu, parseMemory, smallestSize } from '../sizes.ts';
 import { formatCpu, formatMemory } from '../format.ts';
 import { showFailure, showOutput } from '../failure.ts';
+import { silentSteps } from '../steps.ts';
 import { Fault } from '#base/fault.ts';
 
 const DEFAULT_CPU = 256;
@@ -74,8 +75,6 @@ export const run: Command = {
     }
   },
 };
-
-const silentSteps: Context['steps'] = { run: (_title, fn) => fn(() => undefined), already: () => undefined };
 
 async function failed(context: Context, client: Client, failure: TaskFailure, json: boolean): Promise<number> {
   if (json) context.terminal.line(JSON.stringify({ error: failure.message, tasks: failure.tasks }, null, 2));

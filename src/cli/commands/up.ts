@@ -2,6 +2,7 @@ import { exitCodes, jsonOption } from '../command.ts';
 import type { Command } from '../command.ts';
 import type { Arguments } from '../arguments.ts';
 import { isolationWishes } from '../isolation.ts';
+import { silentSteps } from '../steps.ts';
 import type { UpOptions } from '../platform.ts';
 
 export const up: Command = {
@@ -28,9 +29,7 @@ export const up: Command = {
   async run(args, context) {
     const platform = await context.platform();
     const quiet = args.has('json');
-    const steps = quiet
-      ? { run: <T>(_title: string, fn: (p: () => void) => Promise<T>) => fn(() => undefined), already: () => undefined }
-      : context.steps;
+    const steps = quiet ? silentSteps : context.steps;
     await platform.setUp(steps, { quiet: true });
     const result = await platform.up(upOptions(args), steps);
     const { terminal } = context;

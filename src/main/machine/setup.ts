@@ -1,19 +1,21 @@
 /** Runs tools/setup.sh part by part, so that its steps tick off like all others. */
 import { spawn } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Clock } from '#base/clock.ts';
-import { Fault } from '#base/fault.ts';
+import { asFault, Fault } from '#base/fault.ts';
 import type { Steps } from '#cli/steps.ts';
 import { home } from '../paths.ts';
 import { compileModules, modulesAreCompiled } from './modules.ts';
 
+/** `optional`: one kind of sandbox needs it. Where it can't be had the others do, and `up` doesn't try again each time: `setup` does. */
 const parts = [
-  { name: 'packages', title: 'Debian packages', needsRoot: true },
-  { name: 'supervisor', title: 'Supervisor built', needsRoot: false },
-  { name: 'user', title: 'System users berth and berth-vm', needsRoot: true },
-  { name: 'guest', title: 'Kernel of microVMs', needsRoot: false },
-  { name: 'gvisor', title: 'gVisor', needsRoot: false },
+  { name: 'packages', title: 'Debian packages', needsRoot: true, optional: false },
+  { name: 'supervisor', title: 'Supervisor built', needsRoot: false, optional: false },
+  { name: 'user', title: 'System users berth and berth-vm', needsRoot: true, optional: false },
+  { name: 'guest', title: 'Kernel of microVMs', needsRoot: false, optional: true },
+  { name: 'gvisor', title: 'gVisor', needsRoot: false, optional: true },
 ] as const;
 
 type Part = (typeof parts)[number]['name'];
@@ -45,10 +47,29 @@ export async function setUp(clock: Clock, steps: Steps, options: { quiet: boolea
         details: { needsRoot: true },
       });
     }
-    await steps.run(part.title, (progress) => runPart(part.name, progress, options.signal));
+    if (part.optional) await setUpOptional(part, steps, options);
+    else await steps.run(part.title, (progress) => runPart(part.name, progress, options.signal));
   }
   if (!modulesAreCompiled()) await steps.run(MODULES, () => compileModules(clock, options.signal));
   else if (!options.quiet) steps.already(MODULES);
+}
+
+async function setUpOptional(part: (typeof parts)[number], steps: Steps, options: { quiet: boolean; signal: AbortSignal }): Promise<void> {
+  const tried = join(home, `.berth/${part.name}.tried`);
+  if (options.quiet && existsSync(tried)) return;
+  let why = '';
+  const failed = async (progress: (detail: string) => void): Promise<boolean> => {
+    const telling = (detail: string) => progress((why = detail));
+    await runPart(part.name, telling, options.signal).catch((error: unknown) => {
+      if (options.signal.aborted) throw error;
+      why = asFault(error).message.split('\n').at(-1)?.trim() ?? '';
+    });
+    return !(await partIsThere(part.name));
+  };
+  if (await steps.run(part.title, failed, (missing) => (missing ? 'could not be had' : ''))) {
+    writeFileSync(tried, `${why}\n`);
+    steps.without(part.title, `${why}; berth goes on without, and setup tries again`);
+  } else rmSync(tried, { force: true });
 }
 
 function runPart(part: Part, progress: (detail: string) => void, signal: AbortSignal): Promise<void> {

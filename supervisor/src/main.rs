@@ -4,13 +4,13 @@
 //! - `keep ...`: starts and restarts the platform's processes.
 //! - `launch ...`: starts one process as another user.
 //! - `/init`, as PID 1: the supervisor of the one task of a microVM.
-//! - `enter ...`: what a supervisor's helper becomes on its way into a container.
+//! - `enter ...`, `tend ...`, `pause ...`: what a supervisor's children become that go on inside a container.
 //! - `init COMMAND ...`: the small init of a container in a gVisor sandbox.
 //! - `probe`: says what this kernel offers, as JSON.
 //! - `version`.
 use std::process::ExitCode;
 
-use berth_supervisor::{container, guest, keep, launch, probe, serve};
+use berth_supervisor::{container, guest, keep, launch, probe, serve, task};
 
 const USAGE: &str = "usage: berth-supervisor serve --socket PATH | keep ... | launch ... | probe | version";
 
@@ -25,6 +25,8 @@ fn main() -> ExitCode {
         Some("keep") => keep::main(rest),
         Some("launch") => launch::main(rest),
         Some("enter") => container::enter::main(rest),
+        Some("tend") => container::tend_main(rest),
+        Some("pause") => task::pause_main(rest),
         Some("init") => container::init_main(rest),
         Some("probe") => probe::main(rest),
         Some("version") => {

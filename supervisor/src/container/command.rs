@@ -86,29 +86,29 @@ fn usable(path: &str) -> io::Result<()> {
 }
 
 impl Command {
-    /// Its path and arguments, as `of_words` takes them.
-    pub fn words(&self) -> Vec<CString> {
-        std::iter::once(&self.path).chain(&self.args).cloned().collect()
+    /// For a new program: what `of_words` takes, with what is told of the standard streams.
+    pub fn words(&self, terminal: bool) -> Vec<CString> {
+        let kind = if terminal { c"terminal" } else { c"pipes" };
+        std::iter::once(kind.into()).chain(std::iter::once(self.path.clone())).chain(self.args.iter().cloned()).collect()
     }
 
     pub fn env(&self) -> &[CString] {
         &self.env
     }
 
-    /// Of this process's own arguments; its environment is this process's.
-    pub fn of_words(words: &[String]) -> Option<Command> {
-        let (path, args) = words.split_first().filter(|(_, args)| !args.is_empty())?;
+    /// Of this process's own arguments, and whether a terminal is meant; its environment is this process's.
+    pub fn of_words(words: &[String]) -> Option<(Command, bool)> {
+        let [kind, path, args @ ..] = words else { return None };
+        if args.is_empty() {
+            return None;
+        }
         let c_string = |text: &String| CString::new(text.as_bytes()).ok();
         let env = std::env::vars_os().map(|(name, value)| {
             let entry = [name.as_bytes(), b"=", value.as_bytes()].concat();
             CString::new(entry).ok()
         });
-        Some(Command {
-            path: c_string(path)?,
-            name: path.clone(),
-            args: args.iter().map(c_string).collect::<Option<_>>()?,
-            env: env.collect::<Option<_>>()?,
-        })
+        let (args, env) = (args.iter().map(c_string).collect::<Option<_>>()?, env.collect::<Option<_>>()?);
+        Some((Command { path: c_string(path)?, name: path.clone(), args, env }, kind == "terminal"))
     }
 
     /// Replaces this process. Comes back only with the reason why not.

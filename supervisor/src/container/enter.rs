@@ -6,12 +6,12 @@
 //! own process born into the namespace, with the rights of the container and no others. It is a child of the supervisor, and the helper
 //! ends.
 use std::convert::Infallible;
-use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::anew::{self, Program};
 use super::config::{Config, Process};
 use super::{command, enter_directory, failed_to, group, identity, privileges, report, terminal, Error};
 use crate::cgroup::Cgroups;
@@ -112,7 +112,7 @@ fn go_in(inside: &Inside, wanted: &ExecBundle, group: &str, stdio: &Stdio, statu
         config.annotations.insert(super::config::USER_ANNOTATION.to_string(), user.clone());
     }
 
-    let program = open_path(Path::new("/proc/self/exe")).map_err(failed_to("find this program"))?;
+    let program = Program::find().map_err(failed_to("find this program"))?;
     // This process itself stays in its PID namespace: what is forked from here on is in the container's.
     let spaces = libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWNET | libc::CLONE_NEWCGROUP;
     sys::set_namespace(inside.pidfd, spaces | libc::CLONE_NEWPID).map_err(failed_to("join the container's namespaces"))?;
@@ -123,31 +123,22 @@ fn go_in(inside: &Inside, wanted: &ExecBundle, group: &str, stdio: &Stdio, statu
         std::os::unix::fs::fchown(&stdio.input, Some(identity.uid), None).map_err(failed_to("give the terminal to its user"))?;
     }
     // From here on paths are the image's: no descriptor may offer a way back to the machine (CVE-2024-21626).
-    sys::close_all_but_two(status.as_raw_fd(), program.as_raw_fd());
+    program.close_others(status);
     privileges::drop_to(&config.process, &identity, filter.as_ref())?;
     enter_directory(Path::new(&config.process.cwd))?;
     let command = command::find(&config.process, identity.home.as_deref())?;
-    // Its memory is a copy of the supervisor's, which is none of the container's business.
-    sys::survive_exec(status).map_err(failed_to("keep a descriptor"))?;
-    let mut args = ["berth-exec", "enter", &status.as_raw_fd().to_string(), if wanted.tty { "terminal" } else { "pipes" }]
-        .map(|text| sys::c_string(text.as_bytes()))
-        .into_iter()
-        .collect::<io::Result<Vec<CString>>>()
-        .map_err(failed_to("start anew"))?;
-    args.extend(command.words());
-    let error = sys::exec_descriptor(program.as_fd(), &args, Some(command.env()));
-    Err(failed_to("start anew")(error.err().unwrap_or_else(io::Error::last_os_error)))
+    let error = program.begin("enter", status, &command.words(wanted.tty), command.env());
+    Err(failed_to("start anew")(error))
 }
 
 /// Runs `berth-supervisor enter STATUS terminal|pipes PATH NAME [ARG]...`: the helper, started anew with all given up.
 pub fn main(args: &[String]) -> ExitCode {
-    let [status, kind, words @ ..] = args else { return ExitCode::from(2) };
-    let (Ok(status @ 3..), Some(command)) = (status.parse(), command::Command::of_words(words)) else { return ExitCode::from(2) };
-    // SAFETY: whoever started this left that descriptor to it; if there is none, nothing can be said and nothing is.
-    let status = unsafe { OwnedFd::from_raw_fd(status) };
-    let Err(error) = sys::end_at_exec(status.as_fd())
-        .map_err(failed_to("keep a descriptor"))
-        .and_then(|()| give_birth(&command, kind == "terminal", status.as_fd()));
+    let Some((status, (command, terminal))) =
+        args.split_first().and_then(|(status, words)| anew::status(status).zip(command::Command::of_words(words)))
+    else {
+        return ExitCode::from(2);
+    };
+    let Err(error) = give_birth(&command, terminal, status.as_fd());
     report(status.as_fd(), &error);
     ExitCode::from(127)
 }

@@ -1,15 +1,30 @@
 //! The small init of a container with `initProcessEnabled`: forwards signals to the command, reaps orphans, ends as the command ends.
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{self, ExitCode};
 
 use super::command::Command;
-use super::{report, Error};
+use super::{anew, report, Error};
 use crate::sys;
 
+/// Runs `berth-supervisor tend STATUS terminal|pipes PATH NAME [ARG]...`: PID 1 of a container, with its rights, started anew.
+pub fn tend_main(args: &[String]) -> ExitCode {
+    let Some((status, (command, terminal))) =
+        args.split_first().and_then(|(status, words)| anew::status(status).zip(Command::of_words(words)))
+    else {
+        return ExitCode::from(2);
+    };
+    sys::set_name(c"berth-init");
+    // This program ignores SIGPIPE, which the command must not.
+    sys::reset_signals();
+    let error = run(&command, status.as_fd(), terminal);
+    report(status.as_fd(), &error);
+    ExitCode::from(127)
+}
+
 /// Forks the command and tends it. Comes back only when it could not be forked.
-pub fn run(command: &Command, status: BorrowedFd, terminal: bool) -> Error {
+fn run(command: &Command, status: BorrowedFd, terminal: bool) -> Error {
     // Where the PID namespace is shared this is not PID 1, and orphans would go to somebody else.
     let _ = sys::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0);
     match sys::fork() {

@@ -3,6 +3,7 @@
 //! The container's first process is cloned straight from the supervisor and builds everything around itself: it joins its cgroups,
 //! mounts its root in a mount namespace of its own (which dies with it, so nothing is left to unmount), gives up its privileges and
 //! becomes the command. What goes wrong comes back through a pipe that closes when exec succeeds.
+pub mod anew;
 mod command;
 pub(crate) mod config;
 pub(crate) mod devices;
@@ -24,9 +25,11 @@ use crate::cgroup::Cgroups;
 use crate::protocol::{ContainerFailure, ContainerStage, PidMode, TaskBundle, TEXT_BYTES};
 use crate::runsc::Room;
 use crate::{seccomp, sys};
+use anew::Program;
 use config::Config;
 pub use config::USER_ANNOTATION;
 pub use init::main as init_main;
+pub use init::tend_main;
 pub use rootfs::{directory_in, mount_overlay};
 pub use user::{resolve_in as resolve_user, Identity};
 
@@ -183,6 +186,7 @@ fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio,
     let oom_score = config.process.oom_score_adj.unwrap_or(0);
     std::fs::write("/proc/self/oom_score_adj", oom_score.to_string()).map_err(failed("set the OOM score"))?;
     set_ipc_sysctls(setting.task)?;
+    let program = bundle.init_process.then(Program::find).transpose().map_err(failed("find this program"))?;
     let filter = config.linux.seccomp.as_ref().map(seccomp::compile).transpose().map_err(|e| Error::Create(e.to_string()))?;
 
     crate::mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(failed("detach the mount namespace"))?;
@@ -210,13 +214,17 @@ fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio,
         sys::read(gate, &mut [0]).map_err(failed("wait for the task's network"))?;
     }
     // From here on paths are the image's: /proc/self/fd must not offer a way back to the machine (CVE-2024-21626).
-    sys::close_all_but(status.as_raw_fd());
+    match &program {
+        Some(program) => program.close_others(status),
+        None => sys::close_all_but(status.as_raw_fd()),
+    }
     privileges::drop_to(&config.process, &identity, filter.as_ref())?;
     enter_directory(cwd)?;
     let command = command::find(&config.process, identity.home.as_deref())?;
     sys::reset_signals();
-    if bundle.init_process {
-        return Err(init::run(&command, status, stdio.is_terminal));
+    if let Some(program) = program {
+        let error = program.begin("tend", status, &command.words(stdio.is_terminal), command.env());
+        return Err(failed("start the container's init")(error));
     }
     command.exec()
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 pub use clean::{clean, holder};
 pub use host::{Host, Incoming};
+pub use pause::main as pause_main;
 pub use pool::start as start_pool;
 pub(crate) use setup::{become_supervisor, lock};
 pub use setup::{start, start_in_guest};

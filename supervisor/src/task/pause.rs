@@ -5,7 +5,9 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::ExitCode;
 
+use crate::container::anew::{self, Program};
 use crate::{container, sys};
 
 /// What `rest` needs.
@@ -19,7 +21,13 @@ pub struct Pause {
 impl Pause {
     pub fn start() -> io::Result<Pause> {
         let (ready, done) = sys::pipe()?;
-        let Some((pid, pidfd)) = sys::clone3(libc::CLONE_NEWPID as u64, None)? else { rest(&done) };
+        let Some((pid, pidfd)) = sys::clone3(libc::CLONE_NEWPID as u64, None)? else {
+            if let Ok(program) = Program::find() {
+                // Not even the supervisor's memory comes along.
+                program.begin("pause", done.as_fd(), &[], &[]);
+            }
+            sys::exit_now(1)
+        };
         drop(done);
         let namespace = File::open(format!("/proc/{pid}/ns/pid"))?.into();
         let pause = Pause { pidfd, namespace };
@@ -37,6 +45,14 @@ impl Pause {
 impl Drop for Pause {
     fn drop(&mut self) {
         let _ = sys::signal_by_pidfd(self.pidfd.as_fd(), libc::SIGKILL);
+    }
+}
+
+/// Runs `berth-supervisor pause DONE`.
+pub fn main(args: &[String]) -> ExitCode {
+    match args.first().and_then(|word| anew::status(word)) {
+        Some(done) => rest(&done),
+        None => ExitCode::from(2),
     }
 }
 

@@ -279,7 +279,7 @@ fn who_may_trace_meets_nothing_of_the_machine_when_commands_come_in() {
         let spy = format!(
             "echo up; while :; do for p in /proc/[0-9]*; do [ -e $p/root{} ] && echo root $p; \
             for f in $p/fd/*; do [ -e $f/cgroup.procs ] || [ -e $f/task.json ] && echo $f; done; \
-            [ $p = /proc/1 ] || {{ read -r c < $p/cmdline; case $c in *--soc''ket*) echo memory $p;; esac; }} 2>/dev/null; \
+            {{ read -r c < $p/cmdline; case $c in *--soc''ket*) echo memory $p;; esac; }} 2>/dev/null; \
             {{ while read -r a b; do case $a$b in Cap???:00000000080[08]04e1 | Cap???:0000000000000000) ;; Cap*) echo $p $a $b;; esac; \
             done < $p/status; }} 2>/dev/null; done; done",
             inside.display()

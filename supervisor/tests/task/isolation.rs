@@ -192,17 +192,24 @@ fn with_ptrace(spec: Spec) -> Spec {
 #[test]
 fn who_may_trace_finds_nothing_of_the_machine() {
     let mut world = World::new();
+    // Whose memory is the supervisor's has its command line.
     let look =
-        "cat /proc/1/comm; ls -a /proc/1/root/ /proc/1/cwd/; cat /proc/1/root/etc/passwd; grep -E 'Cap|Seccomp:|Uid' /proc/1/status; \
+        "grep -c -e '--soc''ket' /proc/1/cmdline; cat /proc/1/comm; ls -a /proc/1/root/ /proc/1/cwd/; cat /proc/1/root/etc/passwd; grep -E 'Cap|Seccomp:|Uid' /proc/1/status; \
         echo x > /proc/1/exe; ls -l /proc/self/fd/ | grep -c ' -> '";
     let seen = world.run_with("shared", vec![with_ptrace(shell(look))], |b| b.pid_mode = PidMode::Task);
     let text = seen.text();
-    assert!(text.contains("berth-pause\n/proc/1/cwd/:\n.\n..\n\n/proc/1/root/:\n.\n..\n"), "{text}");
+    assert!(text.contains("0\nberth-pause\n/proc/1/cwd/:\n.\n..\n\n/proc/1/root/:\n.\n..\n"), "{text}");
     for wanted in ["CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "Seccomp:\t2", "Uid:\t65534", "exe: Read-only file system"] {
         assert!(text.contains(wanted), "{wanted} is not in: {text}");
     }
     let text = world.run("init", with_ptrace(shell(look)).with(|s| s.init_process = true)).text();
-    assert!(text.contains("exe: Read-only file system") && text.contains("Seccomp:\t2") && !text.contains("berth-test"), "{text}");
+    assert!(
+        text.contains("0\nberth-init\n")
+            && text.contains("exe: Read-only file system")
+            && text.contains("Seccomp:\t2")
+            && !text.contains("berth-test"),
+        "{text}"
+    );
 }
 
 #[test]

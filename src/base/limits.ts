@@ -33,6 +33,8 @@ export const limits = {
   /** How long a sandbox may take to be ready for the pool, and how long a pool waits after a start before it fills up again. */
   gvisorPoolStartMs: 30_000,
   gvisorPoolQuietMs: 500,
+  /** How long the sandbox that was started to see whether gVisor works waits for a first task. */
+  gvisorPoolProofMs: 60_000,
   /** Layers of one image that are fetched at the same time. */
   layersInFlight: 4,
   layersPerImage: 127,

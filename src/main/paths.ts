@@ -9,6 +9,9 @@ export const home = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/
 /** The supervisor's binary, as tools/setup.sh builds it. */
 export const supervisorBinary = join(home, '.berth/bin/berth-supervisor');
 
+/** gVisor's `runsc`, as tools/setup.sh brings it. */
+export const runscBinary = join(home, '.berth/gvisor/bin/runsc');
+
 export const DEFAULT_STATE = '/var/lib/berth';
 /** The system user of control plane and HAProxy. */
 export const USER = 'berth';

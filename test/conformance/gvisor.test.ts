@@ -18,7 +18,7 @@ type GvisorHost = RealHost & { driver: GvisorDriver };
 async function createGvisorHost(): Promise<GvisorHost> {
   let driver: GvisorDriver | undefined;
   const host = await createRealHost(({ worker, clock, log, instance, dir, runDir }: DriverParts) => {
-    const options = { instance, runDir, dir: join(dir, 'gvisor'), runsc, supervisor: supervisorBinary(), eager: true };
+    const options = { instance, runDir, dir: join(dir, 'gvisor'), runsc, supervisor: supervisorBinary() };
     return (driver = createGvisorDriver({ worker, clock, random: realRandom(), log }, options));
   });
   const made = driver;

@@ -8,7 +8,7 @@ import type { Check } from '#cli/platform.ts';
 import { kindFor } from '#domain/isolation.ts';
 import type { HostInfo, IsolationInfo } from '#domain/records.ts';
 import { readConfig } from '../config.ts';
-import { home } from '../paths.ts';
+import { home, runscBinary } from '../paths.ts';
 import type { InstancePaths } from '../paths.ts';
 import { keeperPid } from './keeper.ts';
 import { findProgram, missing, ok, warn } from './checks.ts';
@@ -23,7 +23,7 @@ export async function checkIsolation(deps: Deps): Promise<Check[]> {
   const parts = await Promise.all([
     checkProgram(deps, 'QEMU', findProgram('qemu-system-x86_64'), 'microVMs', 'apt-get install qemu-system-x86'),
     checkProgram(deps, 'erofs-utils', findProgram('mkfs.erofs'), 'microVMs', 'apt-get install erofs-utils'),
-    checkProgram(deps, 'runsc', join(home, '.berth/gvisor/bin/runsc'), 'gVisor', 'out of its Debian package'),
+    checkProgram(deps, 'runsc', runscBinary, 'gVisor', 'out of its Debian package'),
   ]);
   return [checkKvm(microvm), ...parts, checkGuest(deps), ...tried.map(checkTried), ...checkAuto(deps, tried)];
 }

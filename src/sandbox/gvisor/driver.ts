@@ -25,11 +25,11 @@ export type GvisorDriverOptions = {
   dir: string;
   runsc: string;
   supervisor: string;
-  /** Whether sandboxes are started ahead of the first task. */
-  eager: boolean;
 };
 
 export type GvisorDriver = SandboxDriver & {
+  /** Has sandboxes stand ready from now on, not only from the first task on. */
+  warm(): void;
   /** Ends what stands ready for tasks to come. */
   close(): Promise<void>;
 };
@@ -74,7 +74,6 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
       writePause(paths.pause);
       await pool.sweep();
       await pool.prove();
-      if (options.eager) pool.fill();
       return { works: true, reason: `gVisor ${version}, platform systrap` };
     } catch (error) {
       return { works: false, reason: asFault(error).message };
@@ -84,7 +83,7 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
   return {
     kind: 'gvisor',
     probe: () => (probed ??= probe()),
-    status: () => pool.status(),
+    status: pool.status,
     async start(plan, events) {
       const names = plan.spec.containers.map((container) => container.name);
       const to = attachment(plan.taskId, plan.dir, names, 0);
@@ -111,7 +110,8 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
       await Promise.all([rm(socketOf(taskId), { force: true }), rm(place.room, { recursive: true, force: true })]);
       if (await exists(dir)) await worker.removeTree(dir, dirname(dir));
     },
-    close: () => pool.close(),
+    warm: pool.fill,
+    close: pool.close,
   };
 }
 

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Timer } from '#base/clock.ts';
 import { asFault, Fault } from '#base/fault.ts';
 import { hexId } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
@@ -49,6 +50,10 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
   /** Names of those that were started and neither taken nor cleaned up. */
   const mine = new Set<string>();
   let filling = false;
+  /** Somebody wants it to stand ready. */
+  let wanted = false;
+  let proof: Timer | undefined;
+  let pause: Timer | undefined;
   let closed = false;
   let failures = 0;
 
@@ -94,10 +99,10 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
   };
 
   const again = () => {
-    if (closed || filling) return;
+    if (closed || filling || !wanted) return;
     filling = true;
     const backOff = Math.min(limits.gvisorPoolQuietMs * 2 ** failures, 60_000);
-    clock.after(backOff, () => void refill());
+    pause = clock.after(backOff, () => void refill());
   };
 
   const refill = async () => {
@@ -116,8 +121,14 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
   };
 
   const add = (member: Member) => {
-    if (closed) member.socket.close();
+    if (closed) end(member);
     else ready.push(member);
+  };
+
+  /** It clears itself away; whether it did is seen to. */
+  const end = (member: Member) => {
+    member.socket.close();
+    if (!closed) void clear(member.name);
   };
 
   return {
@@ -128,6 +139,7 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
       templates: 0,
     }),
     async take(write) {
+      wanted = true;
       const member = ready.shift();
       again();
       if (member === undefined) return false;
@@ -142,9 +154,15 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
         throw error;
       }
     },
-    fill: again,
+    fill() {
+      wanted = true;
+      again();
+    },
     async prove() {
       add(await startMember());
+      proof = clock.after(limits.gvisorPoolProofMs, () => {
+        if (!wanted) for (const member of ready.splice(0)) end(member);
+      });
     },
     async sweep() {
       const names = (await exists(options.rooms)) ? await readdir(options.rooms) : [];
@@ -153,7 +171,9 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
     },
     async close() {
       closed = true;
-      for (const member of ready.splice(0)) member.socket.close();
+      proof?.cancel();
+      pause?.cancel();
+      for (const member of ready.splice(0)) end(member);
       const until = clock.now() + CLOSE_MS;
       while ([...mine].some((name) => existsSync(placeOf(name).room)) && clock.now() < until) await clock.sleep(LOOK_MS);
     },

@@ -77,7 +77,7 @@ export const limits = {
   supervisorStateBytes: 2048,
   /** Complaints of one supervisor that are told; what follows is not worth a log's disk. */
   supervisorErrors: 100,
-  /** How long a task's last output may hold up its end altogether. */
+  /** How long a task's last output may hold up its end altogether, while there is a link. */
   outputDrainMs: 10 * 60_000,
   /** Calls to the kernel worker under way at the same time. */
   workerCallsInFlight: 4096,

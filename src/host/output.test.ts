@@ -157,6 +157,20 @@ test('the end waits for the output: as long as the link is down, but not for a c
   assert.equal(safe, false);
 });
 
+test('an end that is never reached holds up the task for a bounded time, however the output trickles', async () => {
+  const r = rig();
+  let safe: boolean | undefined;
+  void r.output.drained(Number.MAX_SAFE_INTEGER).then((value) => (safe = value));
+  const startedAt = r.clock.now();
+  for (let at = 0; safe === undefined; at += 10) {
+    assert.ok(r.clock.now() - startedAt <= limits.outputDrainMs + 60_000, 'it is still waited for');
+    r.output.records([record('drip')], at, at + 10);
+    r.output.acknowledged(at + 10);
+    await r.clock.advance(20_000);
+  }
+  assert.equal(safe, false);
+});
+
 test('no event is larger than the limits, and nothing of a text is lost by the split', () => {
   const pieces = fc.array(fc.constantFrom('a', '\u0001', 'ü', '😀', '\\', '\n'), { minLength: 1, maxLength: 6 });
   fc.assert(

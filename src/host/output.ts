@@ -142,11 +142,14 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
     },
     linkUp: post,
     async drained(spoolEnd) {
-      // Whoever invents an end and lets its output trickle must not hold its task for ever.
-      const until = clock.now() + limits.outputDrainMs;
+      // Whoever invents an end and lets its output trickle must not hold its task for ever. Time without a link doesn't count.
+      let until = clock.now() + limits.outputDrainMs;
       while (acked < spoolEnd && !closed && clock.now() < until) {
+        const linkWasDown = flight !== undefined && !flight.sent;
         if (read >= spoolEnd && lines.pendingFrom() !== undefined) flushNow();
-        if (acked >= spoolEnd || (await moved(DRAIN_MS))) continue;
+        const hasMoved = acked >= spoolEnd || (await moved(DRAIN_MS));
+        if (linkWasDown) until = clock.now() + limits.outputDrainMs;
+        if (hasMoved) continue;
         const linkIsDown = flight !== undefined && !flight.sent;
         if (!linkIsDown) return false;
       }

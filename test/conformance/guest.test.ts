@@ -5,8 +5,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { realClock } from '#base/clock.ts';
+import { bundleFiles } from '#sandbox/container/bundle.ts';
+import { buildWarmDisk, warmPlan } from '#sandbox/microvm/warm-up.ts';
 import { bootGuest, makeDisks, startGuest } from './guest-machine.ts';
 import type { GuestLine, GuestMachine, GuestMessage } from './guest-machine.ts';
+import { supervisorBinary } from './real-host.ts';
 
 const plain = new URL('../../src/sandbox/container/golden/plain.json', import.meta.url);
 const TASK = '0f1e2d3c4b5a69788796a5b4c3d2e1f0';
@@ -84,9 +88,9 @@ describe('the guest', () => {
   });
   after(() => rmSync(dir, { recursive: true, force: true }));
 
-  const boot = async (): Promise<{ machine: GuestMachine; line: GuestLine }> => {
+  const boot = async (more: Record<string, string> = {}): Promise<{ machine: GuestMachine; line: GuestLine }> => {
     files = makeDisks(mkdtempSync(join(dir, 'disks-')));
-    const booted = await bootGuest({ files });
+    const booted = await bootGuest({ files: { ...files, ...more } });
     open.push(booted.machine);
     return booted;
   };
@@ -191,6 +195,36 @@ describe('the guest', () => {
       line.send({ t: 'attach', from: 0 });
       const state = await exited(line);
       assert.deepEqual([said(line), state.containers[0]?.exitCode], ['well', 0]);
+    } finally {
+      await closeAll();
+    }
+  });
+
+  it('rehearses a start, and is then as it was before', async () => {
+    try {
+      const image9 = await buildWarmDisk(realClock(), supervisorBinary(), dir);
+      const { line } = await boot({ image9 });
+      const plan = { ...warmPlan(), dir: '/run/berth' };
+      for (const image of Object.values(plan.images)) image.layers = ['/images/0'];
+      const { files: sent } = bundleFiles(plan, { cgroup: 'task', socket: '', nofile: 1024 });
+      for (const scratch of [true, false]) {
+        sent.filter(({ path }) => path !== 'task.json').forEach(({ path, contents }) => sendFile(line, path, contents));
+        const rehearsed = JSON.parse(sent.find(({ path }) => path === 'task.json')?.contents ?? '') as object;
+        const address = { ...network, ip: '192.0.2.2' };
+        const warm = { ...rehearsed, dir: '/scratch/task', network: null };
+        line.send({ ...beginning({ bundle: warm, network: address, hostname: 'warm', scratch }), t: 'warm' });
+        await line.until('the rehearsal', () => line.messages.some(({ t }) => t === 'warmed' || t === 'error'));
+        assert.deepEqual(line.messages.splice(0), [{ t: 'warmed' }]);
+      }
+      sendFile(line, 'files/c/config.json', config('cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max; ip -4 addr; ip route; hostname'));
+      line.send(beginning());
+      line.send({ t: 'attach', from: 0 });
+      const state = await exited(line);
+      const text = said(line);
+      assert.equal(state.containers[0]?.exitCode, 0, text);
+      assert.match(text, /^67108864\nmax 100000\n/);
+      assert.doesNotMatch(text, /192\.0\.2|warm/);
+      assert.match(text, /inet 10\.0\.1\.5\/32[^]*\ndefault via 10\.0\.1\.1[^\n]*\nip-10-0-1-5$/);
     } finally {
       await closeAll();
     }

@@ -11,9 +11,10 @@ use crate::base64;
 use crate::{mount, net, sys};
 
 /// Below it go the files that the host sends.
-const FILES: &str = "/run/berth";
+pub const FILES: &str = "/run/berth";
 const ENTROPY_BYTES: usize = 64;
-const IMAGES: usize = 10;
+/// Image disks of a machine.
+pub const IMAGES: usize = 10;
 const SCRATCH: &str = "/scratch";
 /// Its content goes with the task: nothing has to reach the disk in any order, and no thread shall zero tables that nobody reads.
 const SCRATCH_OPTIONS: &str = "discard,noinit_itable,barrier=0,errors=remount-ro";
@@ -65,8 +66,8 @@ fn reseed(entropy: &[u8]) -> io::Result<()> {
     sys::check(libc::c_long::from(unsafe { libc::ioctl(random.as_raw_fd(), RNDRESEEDCRNG as _, 0) })).map(drop)
 }
 
-/// Everything up to the task itself.
-pub fn settle(machine: &Machine, begin: &Begin) -> Result<(), String> {
+/// Everything up to the task itself. `images`: numbers of the image disks to mount, on /images/0 and so on.
+pub fn settle(machine: &Machine, begin: &Begin, images: &[usize]) -> Result<(), String> {
     set_moment(&begin.entropy, &begin.time_ns)?;
     machine.trace("seeded");
     sys::set_hostname(&begin.hostname).map_err(|e| format!("cannot set the host name: {}", sys::reason(&e)))?;
@@ -75,18 +76,21 @@ pub fn settle(machine: &Machine, begin: &Begin) -> Result<(), String> {
         net::guest_up(index, network).map_err(|e| e.message)?;
         machine.trace("network");
     }
-    mount_disk(machine, "scratch", SCRATCH, "ext4", libc::MS_NOATIME | libc::MS_NODEV, SCRATCH_OPTIONS)?;
+    if begin.scratch {
+        mount_disk(machine, "scratch", SCRATCH, "ext4", libc::MS_NOATIME | libc::MS_NODEV, SCRATCH_OPTIONS)?;
+    } else {
+        let made = mount::mount("scratch", SCRATCH, "tmpfs", libc::MS_NODEV, "mode=755");
+        made.map_err(|e| format!("cannot mount {SCRATCH}: {}", sys::reason(&e)))?;
+    }
     for directory in &begin.directories {
         make_volume(Path::new(directory))?;
     }
     machine.trace("scratch");
-    if begin.images > IMAGES {
-        return Err(format!("a machine has {IMAGES} image disks, not {}", begin.images));
-    }
-    for index in 0..begin.images {
+    let make = |path: &str| fs::create_dir_all(path).map_err(|e| format!("cannot make {path}: {}", sys::reason(&e)));
+    for (index, disk) in images.iter().enumerate() {
         let place = image_place(index);
-        fs::create_dir_all(&place).map_err(|e| format!("cannot make {place}: {}", sys::reason(&e)))?;
-        mount_disk(machine, &format!("image{index}"), &place, "erofs", libc::MS_RDONLY | libc::MS_NODEV, "")?;
+        make(&place)?;
+        mount_disk(machine, &format!("image{disk}"), &place, "erofs", libc::MS_RDONLY | libc::MS_NODEV, "")?;
     }
     machine.trace("images");
     Ok(())
@@ -104,15 +108,18 @@ fn image_place(index: usize) -> String {
     format!("/images/{index}")
 }
 
-pub fn mount_disk(machine: &Machine, serial: &str, place: &str, kind: &str, flags: libc::c_ulong, options: &str) -> Result<(), String> {
+fn mount_disk(machine: &Machine, serial: &str, place: &str, kind: &str, flags: libc::c_ulong, options: &str) -> Result<(), String> {
     let device = machine.disk(serial)?;
     let mounted = mount::mount(&device.to_string_lossy(), place, kind, flags, options);
     mounted.map_err(|e| format!("cannot mount the disk {serial} ({kind}): {}", sys::reason(&e)))
 }
 
-/// Takes back what a failed `settle` or start left mounted.
-pub fn unsettle(images: usize) {
-    for place in (0..images.min(IMAGES)).map(image_place).chain([SCRATCH.to_string()]) {
+/// Takes back what `settle` did, as far as the next would stumble over it.
+pub fn unsettle(machine: &Machine, begin: &Begin, images: &[usize]) {
+    for place in (0..images.len()).map(image_place).chain([SCRATCH.to_string()]) {
         let _ = mount::unmount(&place, libc::MNT_DETACH);
+    }
+    if let (Some(index), Some(network)) = (machine.interface, &begin.network) {
+        let _ = net::guest_down(index, network);
     }
 }

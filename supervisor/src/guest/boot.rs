@@ -39,6 +39,10 @@ impl Machine {
         self.disks.get(serial).map(PathBuf::as_path).ok_or_else(|| format!("the machine has no disk {serial:?}"))
     }
 
+    pub fn make_group(&self) -> Result<(), String> {
+        self.cgroups.create_whole(GROUP, &Default::default()).map_err(|e| e.to_string())
+    }
+
     pub fn trace(&self, what: &str) {
         if self.traces {
             eprintln!("berth-guest: {} us {what}", sys::monotonic_ns() / 1000);
@@ -57,9 +61,10 @@ pub fn boot() -> Result<Machine, String> {
     let port = await_port().map_err(step("find the control port"))?;
     let disks = disks().map_err(step("list the disks"))?;
     let cgroups = Cgroups::detect().map_err(|e| e.to_string())?;
-    cgroups.create_whole(GROUP, &Default::default()).map_err(|e| e.to_string())?;
     let traces = fs::read_to_string("/proc/cmdline").unwrap_or_default().split_whitespace().any(|word| word == TRACE);
-    Ok(Machine { port, disks, cgroups, interface, traces })
+    let machine = Machine { port, disks, cgroups, interface, traces };
+    machine.make_group()?;
+    Ok(machine)
 }
 
 /// Those that /modules/order names, in its order.

@@ -18,7 +18,7 @@ pub struct File<'a> {
     pub data: Cow<'a, str>,
 }
 
-/// `{"t":"begin"}`: what the machine becomes, and its task.
+/// `{"t":"begin"}`: what the machine becomes, and its task. `{"t":"warm"}`: the same, to be gone through for nobody.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Begin {
@@ -28,8 +28,10 @@ pub struct Begin {
     pub time_ns: String,
     pub hostname: String,
     pub network: Option<Network>,
-    /// So many of the disks `image0`... hold EROFS file systems; each is mounted on /images/N.
+    /// So many of the disks `image0`... hold EROFS file systems; each is mounted on /images/N. `warm` takes the last disk alone.
     pub images: usize,
+    /// The disk `scratch` holds an ext4 file system; else what is written stays in memory.
+    pub scratch: bool,
     /// Made on the scratch disk: the task's volumes.
     #[serde(default)]
     pub directories: Vec<String>,

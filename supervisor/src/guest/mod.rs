@@ -10,8 +10,8 @@ mod warm;
 
 use std::convert::Infallible;
 
+use crate::sys;
 use crate::task::{self, Host, Incoming};
-use crate::{cgroup::Cgroups, sys};
 use boot::Machine;
 pub use messages::Network;
 use messages::{Begin, FromGuest, Kind, Phase};
@@ -81,7 +81,7 @@ fn on_message(machine: &Machine, mut host: Host, payload: &[u8]) -> Host {
     let kind = serde_json::from_slice::<Kind>(payload).map(|kind| kind.t);
     let (about, done) = match kind.as_deref() {
         Ok("file") => ("file", begin::write_file(payload)),
-        Ok("warm") => ("warm", warm::warm(machine).map(|()| say(&mut host, &FromGuest::Warmed))),
+        Ok("warm") => ("warm", warm::warm(machine, payload).map(|()| say(&mut host, &FromGuest::Warmed))),
         Ok("begin") => {
             let why;
             (why, host) = begin_task(machine, host, payload);
@@ -104,13 +104,14 @@ fn begin_task(machine: &Machine, host: Host, payload: &[u8]) -> (String, Host) {
         Err(e) => return (e.to_string(), host),
     };
     machine.trace("parsed");
-    if let Err(why) = begin::settle(machine, &begin) {
-        begin::unsettle(begin.images);
-        return (why, host);
+    if begin.images > begin::IMAGES {
+        return (format!("a machine has {} image disks, not {}", begin::IMAGES, begin.images), host);
     }
-    machine.trace("settled");
-    let cgroups: Cgroups = machine.cgroups.clone();
-    let (error, host) = task::start_in_guest(begin.bundle, cgroups, host);
-    begin::unsettle(begin.images);
-    (error.message, host)
+    let images: Vec<usize> = (0..begin.images).collect();
+    let (why, host) = match begin::settle(machine, &begin, &images) {
+        Ok(()) => task::start_in_guest(begin.bundle.clone(), machine.cgroups.clone(), host),
+        Err(why) => (why, host),
+    };
+    begin::unsettle(machine, &begin, &images);
+    (why, host)
 }

@@ -12,7 +12,7 @@ mod vpc;
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
-pub use guest::{guest_prepare, guest_up};
+pub use guest::{guest_down, guest_prepare, guest_up};
 pub use netns::Netns;
 pub use tap::{tap_create, tap_up};
 pub use task::{task_down, task_leave, task_up, Addressed, ETH0};

@@ -183,6 +183,15 @@ impl Batch {
         self.end();
     }
 
+    /// Missing is fine.
+    pub fn delete_address(&mut self, index: i32, address: Ipv4Addr, prefix: u8) {
+        self.begin(libc::RTM_DELADDR, 0, format!("delete the address {address}/{prefix}"), libc::EADDRNOTAVAIL);
+        self.buffer.extend_from_slice(&[libc::AF_INET as u8, prefix, 0, 0]);
+        self.buffer.extend_from_slice(&index.to_ne_bytes());
+        self.attribute(libc::IFA_LOCAL, &address.octets());
+        self.end();
+    }
+
     /// A route out of the link `index`; without a gateway the destination is on the link itself.
     pub fn add_route(&mut self, destination: (Ipv4Addr, u8), gateway: Option<Ipv4Addr>, index: i32, present: Present) {
         let (address, prefix) = destination;

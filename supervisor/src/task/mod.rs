@@ -22,7 +22,7 @@ pub use host::{Host, Incoming};
 pub use pause::main as pause_main;
 pub use pool::start as start_pool;
 pub(crate) use setup::{become_supervisor, lock};
-pub use setup::{start, start_in_guest};
+pub use setup::{rehearse, start, start_in_guest};
 
 use crate::cgroup::{self, Cgroups};
 use crate::container::{self, Setting};
@@ -85,6 +85,13 @@ enum Event {
     Exec(u32, exec::Ready),
 }
 
+/// What a turn waits for; kept, so that a turn allocates nothing.
+#[derive(Default)]
+struct Poll {
+    fds: Vec<libc::pollfd>,
+    events: Vec<Event>,
+}
+
 impl Task {
     /// Makes what the task needs, and tends it to its end.
     fn go(mut self) -> ! {
@@ -97,21 +104,25 @@ impl Task {
     }
 
     fn run(mut self) -> ! {
-        let mut fds = Vec::new();
-        let mut events = Vec::new();
+        let mut poll = Poll::default();
         loop {
-            let next = [self.advance(), self.tend_execs()].into_iter().flatten().min();
-            self.tell_host();
-            self.collect(&mut fds, &mut events);
-            if self.wait(&mut fds, next).is_err() {
-                // poll fails only for want of memory; the loop looks at everything anyway.
-                std::thread::sleep(Duration::from_millis(10));
-                continue;
-            }
-            for (fd, event) in fds.iter().zip(&events) {
-                if fd.revents != 0 {
-                    self.handle(*event);
-                }
+            self.turn(&mut poll);
+        }
+    }
+
+    fn turn(&mut self, poll: &mut Poll) {
+        let Poll { fds, events } = poll;
+        let next = [self.advance(), self.tend_execs()].into_iter().flatten().min();
+        self.tell_host();
+        self.collect(fds, events);
+        if self.wait(fds, next).is_err() {
+            // poll fails only for want of memory; the loop looks at everything anyway.
+            std::thread::sleep(Duration::from_millis(10));
+            return;
+        }
+        for (fd, event) in fds.iter().zip(events) {
+            if fd.revents != 0 {
+                self.handle(*event);
             }
         }
     }
@@ -457,9 +468,14 @@ impl Task {
         self.send(&FromSupervisor::Error { about: about.to_string(), message });
     }
 
+    /// No container lives, and none will.
+    fn is_over(&self) -> bool {
+        !self.containers.iter().any(|c| c.is_alive() || !self.stopping && c.is_waiting())
+    }
+
     /// Gives everything back and ends this process; refused while a container lives.
     fn release(&mut self) {
-        if self.containers.iter().any(Container::is_alive) || !self.stopping && self.containers.iter().any(Container::is_waiting) {
+        if !self.is_over() {
             return self.complain("release", "a container of the task still runs".to_string());
         }
         self.shared_pids = None;

@@ -6,17 +6,21 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::containers::Container;
-use super::{order, pause, Host, Task};
+use super::{order, pause, Host, Poll, Task, RELEASE_PATIENCE};
 use crate::cgroup::{self, Cgroups};
 use crate::container::set_sysctl;
-use crate::protocol::{ErrorCode, PidMode, TaskBundle, TaskFailure, TaskStage, WorkerError};
+use crate::protocol::{ErrorCode, FromSupervisor, PidMode, TaskBundle, TaskFailure, TaskStage, WorkerError, OUTPUT_FRAME};
 use crate::spool::Spool;
-use crate::{net, runsc, sys};
+use crate::{frames, net, runsc, sys, unpack};
 
 /// Containers of one task: ECS allows 10; what poll and the spool's marks are sized for.
 const CONTAINERS: usize = 32;
+/// How long a rehearsal may take, and how much of its output is looked at.
+const REHEARSAL: Duration = Duration::from_secs(20);
+const REHEARSED_BYTES: usize = 4096;
 
 fn failed(what: &str, e: impl std::fmt::Display) -> WorkerError {
     WorkerError::new(ErrorCode::Failed, format!("cannot {what}: {e}"))
@@ -38,14 +42,14 @@ pub fn start(bundle: &str, cgroups: Option<Cgroups>, answer: impl FnOnce(Result<
 
 /// Runs the task as PID 1 of its microVM, over the port that began it. The network and the host's name are there; comes back only with
 /// the reason why nothing of it was begun.
-pub fn start_in_guest(bundle: TaskBundle, cgroups: Cgroups, host: Host) -> (WorkerError, Host) {
+pub fn start_in_guest(bundle: TaskBundle, cgroups: Cgroups, host: Host) -> (String, Host) {
     let prepared = check(&bundle)
         .map_err(|e| WorkerError::new(ErrorCode::Invalid, e))
         .and_then(|()| std::fs::create_dir_all(&bundle.dir).map_err(|e| failed(&format!("make {}", bundle.dir), e)))
         .and_then(|()| Task::new(bundle, cgroups));
     let mut task = match prepared {
         Ok(task) => task,
-        Err(e) => return (e, host),
+        Err(e) => return (e.message, host),
     };
     task.host = Some(host);
     if let Err(failure) = set_sysctls(&task).and_then(|()| begin(&mut task)) {
@@ -55,6 +59,34 @@ pub fn start_in_guest(bundle: TaskBundle, cgroups: Cgroups, host: Host) -> (Work
     // What came together with the beginning.
     task.on_host();
     task.run()
+}
+
+/// Runs a task to its end for nobody, through all that a real one goes through, and forgets it.
+pub fn rehearse(bundle: TaskBundle, cgroups: Cgroups) -> Result<(), String> {
+    check(&bundle)?;
+    std::fs::create_dir_all(&bundle.dir).map_err(|e| format!("cannot make {}: {}", bundle.dir, sys::reason(&e)))?;
+    let mut task = Task::new(bundle, cgroups).map_err(|e| e.message)?;
+    let begun = begin(&mut task);
+    let until = Instant::now() + REHEARSAL;
+    let mut poll = Poll::default();
+    while begun.is_ok() && !task.is_over() && Instant::now() < until {
+        task.turn(&mut poll);
+    }
+    // What a host would be told.
+    let mut out = Vec::new();
+    let state = task.state();
+    let _ = frames::append_json(&mut out, &FromSupervisor::State { seq: 0, state: state.clone() });
+    let _ = task.spool.read(0, REHEARSED_BYTES, |record| frames::append(&mut out, OUTPUT_FRAME, &[record]));
+    task.shared_pids = None;
+    let removed = task.cgroups.remove(&task.bundle.cgroup.path, RELEASE_PATIENCE);
+    let _ = unpack::remove_tree(Path::new(&task.bundle.dir), Path::new(&task.bundle.dir));
+    begun.map_err(|e| e.message)?;
+    removed.map_err(|e| e.to_string())?;
+    match state.containers.iter().find_map(|c| c.failure.as_ref()) {
+        Some(failure) => Err(failure.message.clone()),
+        None if task.is_over() => Ok(()),
+        None => Err("it did not come to its end".to_string()),
+    }
 }
 
 fn load(path: &Path) -> Result<TaskBundle, WorkerError> {

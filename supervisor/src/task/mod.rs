@@ -12,6 +12,7 @@ mod pause;
 mod pool;
 mod setup;
 mod stats;
+mod turn;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
@@ -34,13 +35,12 @@ use crate::spool::Spool;
 use crate::{guest, net, signals, sys};
 use containers::{kill_groups, monotonic_ms, Container, Ready};
 use order::Decision;
+use turn::Poll;
 
 /// How long a removal of cgroups may wait for processes that are on their way out.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 /// Growing losses of output are told at most this often.
 const LOSS_EVERY_MS: u64 = 1000;
-/// Quiet for so long: freed memory goes back to the kernel.
-const QUIET_MS: u64 = 200;
 
 pub struct Task {
     bundle: TaskBundle,
@@ -85,13 +85,6 @@ enum Event {
     Exec(u32, exec::Ready),
 }
 
-/// What a turn waits for; kept, so that a turn allocates nothing.
-#[derive(Default)]
-struct Poll {
-    fds: Vec<libc::pollfd>,
-    events: Vec<Event>,
-}
-
 impl Task {
     /// Makes what the task needs, and tends it to its end.
     fn go(mut self) -> ! {
@@ -101,69 +94,6 @@ impl Task {
         }
         self.gate = None;
         self.run()
-    }
-
-    fn run(mut self) -> ! {
-        let mut poll = Poll::default();
-        loop {
-            self.turn(&mut poll);
-        }
-    }
-
-    fn turn(&mut self, poll: &mut Poll) {
-        let Poll { fds, events } = poll;
-        let next = [self.advance(), self.tend_execs()].into_iter().flatten().min();
-        self.tell_host();
-        self.collect(fds, events);
-        if self.wait(fds, next).is_err() {
-            // poll fails only for want of memory; the loop looks at everything anyway.
-            std::thread::sleep(Duration::from_millis(10));
-            return;
-        }
-        for (fd, event) in fds.iter().zip(events) {
-            if fd.revents != 0 {
-                self.handle(*event);
-            }
-        }
-    }
-
-    fn collect(&self, fds: &mut Vec<libc::pollfd>, events: &mut Vec<Event>) {
-        fds.clear();
-        events.clear();
-        let mut add = |fd, flags, event| {
-            fds.push(sys::poll_entry(fd, flags));
-            events.push(event);
-        };
-        add(self.signal_fd.as_fd(), libc::POLLIN, Event::Signal);
-        if let Some(listener) = &self.listener {
-            add(listener.as_fd(), libc::POLLIN, Event::Connection);
-        }
-        if let Some(host) = &self.host {
-            let out = if host.is_blocked() { libc::POLLOUT } else { 0 };
-            add(host.fd(), libc::POLLIN | out, Event::Host);
-        }
-        for (index, container) in self.containers.iter().enumerate() {
-            for (fd, ready) in container.sources() {
-                add(fd, libc::POLLIN, Event::Container(index, ready));
-            }
-        }
-        self.execs.sources(self.host.as_ref()).for_each(|(fd, flags, event)| add(fd, flags, event));
-    }
-
-    /// Waits until something is ready, or until `next` of the monotonic clock.
-    fn wait(&mut self, fds: &mut [libc::pollfd], next: Option<u64>) -> std::io::Result<()> {
-        let left = next.map(|at| i32::try_from(at.saturating_sub(monotonic_ms())).unwrap_or(i32::MAX));
-        let quiet = QUIET_MS as i32;
-        if self.is_tidy || left.is_some_and(|left| left <= quiet) {
-            self.is_tidy = false;
-            return sys::poll(fds, left.unwrap_or(-1));
-        }
-        sys::poll(fds, quiet)?;
-        if fds.iter().all(|fd| fd.revents == 0) {
-            sys::trim_memory();
-            self.is_tidy = true;
-        }
-        Ok(())
     }
 
     fn handle(&mut self, event: Event) {

@@ -1,6 +1,17 @@
 /** A machine of a test's own: the real kernel worker, a VPC, and a root file system of busybox. Needs root. */
 import { spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,8 +38,8 @@ import type { Inside, KindLimits, Life, SandboxUnderTest } from './sandbox.ts';
 
 const home = fileURLToPath(new URL('../..', import.meta.url));
 const binaries = ['.berth/bin/berth-supervisor', 'supervisor/target/x86_64-unknown-linux-gnu/release/berth-supervisor'];
-/** A range that no VPC of the product takes (RFC 6598), another one for each test process, so that two may run side by side. */
-const RANGE = `100.${64 + (process.pid % 64)}`;
+/** A range that no VPC of the product takes (RFC 6598), another one for each test process, so that several may run side by side. */
+const RANGE = `100.${freeOctet()}`;
 export const VPC = {
   id: 'vpc-0123456789abcdef0',
   cidr: `${RANGE}.0.0/16`,
@@ -51,6 +62,16 @@ export type RealHost = {
   dial(plan: SandboxPlan, port: number): Promise<string>;
   close(): Promise<void>;
 };
+
+/** Of 100.64.0.0/10, the second octet of a /16 that nothing on this machine is routed to. */
+function freeOctet(): number {
+  // The destination's bytes in the machine's order: 100.X.0.0 is 0000XX64.
+  const routes = readFileSync('/proc/net/route', 'utf8');
+  const octets = Array.from({ length: 64 }, (_, n) => 64 + ((process.pid + n) % 64));
+  const free = octets.find((octet) => !routes.includes(`\t0000${octet.toString(16).toUpperCase().padStart(2, '0')}64\t`));
+  if (free === undefined) throw new Error('every range of 100.64.0.0/10 is routed already');
+  return free;
+}
 
 export function supervisorBinary(): string {
   const found = binaries.map((path) => join(home, path)).find((path) => existsSync(path));

@@ -45,6 +45,8 @@ export type RunTaskWish = {
 /** AWS's text for Fargate ("API failure reasons", ECS developer guide), and for a subnet without a free address. */
 export const CAPACITY_UNAVAILABLE = 'Capacity is unavailable at this time. Please try again later or in a different availability zone';
 export const NO_ADDRESS = 'RESOURCE:ENI';
+/** AWS's word for a task that needs what no host offers, now or later (same page). */
+export const NO_SUCH_HOST = 'ATTRIBUTE';
 
 export type RunTaskFailure = { reason: string; detail: string };
 export type RunTaskResult = { tasks: TaskRecord[]; failures: RunTaskFailure[] };
@@ -95,7 +97,8 @@ async function placeAll(tx: WriteTx, deps: IntentDeps, scope: Scope, wish: RunTa
     const spec = withExtensions(wish.spec(id), setting.cluster, hosts);
     const picked = capacity.pick(spec, spec.isolation);
     if ('unavailable' in picked) {
-      result.failures.push({ reason: CAPACITY_UNAVAILABLE, detail: detailOf(picked, spec, hosts) });
+      const reason = picked.unavailable === 'isolation' ? NO_SUCH_HOST : CAPACITY_UNAVAILABLE;
+      result.failures.push({ reason, detail: detailOf(picked, spec, hosts) });
       continue;
     }
     const subnet = subnetWithRoom(setting.subnets, slots);

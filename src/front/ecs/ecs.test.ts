@@ -405,8 +405,10 @@ describe('a task', () => {
     const isolation = [{ key: 'berth:isolation', value: 'microvm' }];
     const { tasks, failures } = await run({ tags: isolation });
     assert.deepEqual(tasks, []);
-    assert.match(failures?.[0]?.reason ?? '', /^Capacity is unavailable at this time\./);
+    assert.equal(failures?.[0]?.reason, 'ATTRIBUTE');
     assert.match(failures?.[0]?.detail ?? '', /microvm/);
+    const large = await run({ overrides: { cpu: '4096', memory: '30720' } });
+    assert.match(large.failures?.[0]?.reason ?? '', /^Capacity is unavailable at this time\./);
   });
 });
 

@@ -21,12 +21,12 @@ const QEMU: &str = "/usr/bin/qemu-system-x86_64";
 const MODULES: &str = "/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so";
 const FIRMWARE: [&str; 3] = ["bios-microvm.bin", "pvh.bin", "linuxboot_dma.bin"];
 
-/// A room for all tests of this process, which its last user leaves to the next run: it is made anew when QEMU changes.
+/// A room for all tests, kept among what was built; it is made anew when QEMU changes.
 fn room() -> &'static Path {
     static ROOM: OnceLock<PathBuf> = OnceLock::new();
     ROOM.get_or_init(|| {
         let changed = std::fs::metadata(QEMU).expect("qemu-system-x86 is not installed").mtime();
-        let room = std::env::temp_dir().join(format!("berth-test-room-{changed}"));
+        let room = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("room-{changed}"));
         if room.is_dir() {
             return room;
         }

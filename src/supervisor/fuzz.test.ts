@@ -46,6 +46,28 @@ test('a meter lets a burst through, and then a rate', () => {
   assert.equal(meter.take(1500), 1000, 'no more than a burst was saved up');
 });
 
+test('a peer that says its state and hangs up, again and again, is none', { timeout: 30_000 }, async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-hangs-'));
+  const path = join(dir, 'sup.sock');
+  const state = { taskId: 'abc', pid: 9, failure: null, containers: [], droppedBytes: 0, spoolBase: 0, spoolEnd: 0 };
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections++;
+    socket.on('error', () => {});
+    socket.end(encodeJson({ t: 'state', seq: 0, state }));
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.after(() => {
+    server.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const lost = Promise.withResolvers<string>();
+  const events = { state: () => {}, output: () => {}, error: () => {}, lost: lost.resolve };
+  await openSession({ path, taskId: 'abc', containers: 0, from: 0, clock: realClock() }, events);
+  assert.match(await lost.promise, /closes every connection/);
+  assert.ok(connections < 10, `${connections}`);
+});
+
 test('a flood of states is read no faster than its rate, and a flood of complaints is not told', { timeout: 30_000 }, async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'berth-flood-'));
   const path = join(dir, 'sup.sock');

@@ -64,8 +64,9 @@ export type Session = {
 const ACK_BYTES = 64 * 1024;
 const ACK_MS = 100;
 
-/** Connections in a row that may end before the supervisor said its state. */
+/** Connections in a row that may end so soon, whatever was said on them: a peer that only comes and goes is none. */
 const CONNECTIONS = 5;
+const LASTING_MS = 1000;
 
 type StatsCall = { resolve(stats: TaskStats): void; reject(fault: Fault): void };
 
@@ -96,7 +97,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   let held: Timer | undefined;
   let complaints = 0;
   let statsId = 1;
-  let silentConnections = 0;
+  let shortConnections = 0;
+  let attachedAt = 0;
   let phase: 'live' | 'releasing' | 'over' = 'live';
   let firstState: ((error?: Fault) => void) | undefined;
   let releasing: { resolve(): void; reject(fault: Fault): void } | undefined;
@@ -181,7 +183,6 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
           `the supervisor has ${message.state.containers.length} containers instead of ${options.containers}`,
         );
       }
-      silentConnections = 0;
       const first = firstState;
       firstState = undefined;
       first?.();
@@ -221,6 +222,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
 
   const attach = async () => {
     const mine: { socket?: FramedSocket } = {};
+    attachedAt = clock.now();
     const made = await dial({
       frame: (frame) => {
         if (mine.socket === socket) onFrame(frame);
@@ -245,7 +247,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     if (cause.code === 'ProtocolError') return lose(cause);
     socket = undefined;
     execs.fail(new Fault('Unavailable', `the connection to the supervisor of task ${taskId} broke`, { cause }));
-    if (++silentConnections > CONNECTIONS) return lose(new Fault('Unavailable', 'the supervisor closes every connection', { cause }));
+    shortConnections = clock.now() - attachedAt < LASTING_MS ? shortConnections + 1 : 0;
+    if (shortConnections > CONNECTIONS) return lose(new Fault('Unavailable', 'the supervisor closes every connection', { cause }));
     try {
       await attach();
     } catch (error) {

@@ -37,6 +37,7 @@ sandboxConformance('fake', async () => {
     dial: async () => '',
     patienceMs: 10_000,
     limits: { containerMemory: true, terminalName: true },
+    hog: '',
     async plan(containers, change = {}) {
       return {
         taskId: hexId(random),

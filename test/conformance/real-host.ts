@@ -238,7 +238,10 @@ export function acting(inside: Inside): string[] {
 }
 
 /** What the suite wants to know of a kind that runs on a real machine. */
-export function realSandbox(host: RealHost, options: { patienceMs?: number; limits?: Partial<KindLimits> } = {}): SandboxUnderTest {
+export function realSandbox(
+  host: RealHost,
+  options: { patienceMs?: number; limits?: Partial<KindLimits>; hog?: string } = {},
+): SandboxUnderTest {
   return {
     driver: host.driver,
     container: living,
@@ -249,6 +252,7 @@ export function realSandbox(host: RealHost, options: { patienceMs?: number; limi
     dial: host.dial,
     patienceMs: options.patienceMs ?? 10_000,
     limits: { containerMemory: true, terminalName: true, ...options.limits },
+    hog: options.hog ?? 'exec tail /dev/zero',
     close: host.close,
   };
 }

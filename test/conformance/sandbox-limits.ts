@@ -15,7 +15,7 @@ const QUOTA_MS = 100;
 
 export function limitsHold(rig: Rig): void {
   test('who takes more memory than the task has is killed, and it is said why', async () => {
-    const { w } = await rig.toEnd([rig.script('exec tail /dev/zero')]);
+    const { w } = await rig.toEnd([rig.script(rig.sandbox().hog)]);
     assert.equal(stateOf(w, 'app').exitCode, 137);
     assert.equal(stateOf(w, 'app').oomKilled, true);
     const within = await rig.toEnd([rig.script('dd if=/dev/zero of=/dev/null bs=16M count=1 2>/dev/null && echo fine')]);

@@ -65,6 +65,8 @@ export type SandboxUnderTest = {
   /** How long anything that is waited for may take here. */
   patienceMs: number;
   limits: KindLimits;
+  /** A shell script that takes more memory than any task has, as quickly as a quarter of a processor can here. */
+  hog: string;
   close(): Promise<void>;
 };
 

@@ -1,5 +1,5 @@
 /** The `gvisor` sandbox: a task's containers in one gVisor kernel in user space, made by `runsc` under the task's own supervisor. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asFault, isFault } from '#base/fault.ts';
@@ -57,6 +57,7 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
     writeBundle(plan.dir, socketDir, gvisorBundle(plan, { ...place, socket: socketOf(plan.taskId), nofile, paths }));
 
   const startCold = async (plan: SandboxPlan) => {
+    if (!existsSync(paths.pause)) writePause(paths.pause);
     write(plan, placeOf(plan.taskId));
     try {
       await worker.taskStart(join(plan.dir, 'task.json'));

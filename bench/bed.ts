@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Platform, root, startPlatform } from '../test/e2e/platform.ts';
 import { type DockerPeer, startDocker } from './docker-peer.ts';
-import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import type { CloudWatchLogsClient, OutputLogEvent } from '@aws-sdk/client-cloudwatch-logs';
 import type { ECSClient, Task } from '@aws-sdk/client-ecs';
 
 const load = createRequire(import.meta.url);
@@ -22,9 +22,12 @@ export type Bed = {
   ecs: ECSClient;
   logs: CloudWatchLogsClient;
   subnets: string[];
+  /** The stamp program, static. */
+  program: string;
   /** Registers a definition that runs the stamp program with these arguments. */
   define(family: string, args: string[]): Promise<void>;
-  runTasks(family: string, count: number): Promise<Task[]>;
+  /** `isolation`: what they run in; what `up` said unless told. */
+  runTasks(family: string, count: number, isolation?: string): Promise<Task[]>;
   stopTasks(arns: string[]): Promise<void>;
   /** Resolves once DescribeTasks says RUNNING, or STOPPED, of all of them. */
   running(arns: string[], timeoutMs: number): Promise<void>;
@@ -34,6 +37,11 @@ export type Bed = {
    * a look takes a call per task, which is our work and not the platform's: many tasks are looked at seldom.
    */
   stamps(family: string, arns: string[], timeoutMs: number, everyMs?: number): Promise<Map<string, bigint>>;
+  /**
+   * When each task's first line reached its supervisor, in ms since the epoch: for kinds whose clocks inside are not the machine's. Misses are
+   * left out after the time is up.
+   */
+  heard(family: string, arns: string[], timeoutMs: number): Promise<Map<string, number>>;
   end(): Promise<void>;
 };
 
@@ -63,14 +71,22 @@ export async function makeBed(): Promise<Bed> {
     ecs,
     logs,
     subnets,
+    program: `${dir}/stamp`,
     define: (family, args) => define(ecs, settings.region, family, args),
-    runTasks: (family, count) => runTasks(ecs, subnets, family, count),
+    runTasks: (family, count, isolation) => runTasks(ecs, subnets, family, count, isolation),
     stopTasks: async (arns) => {
       await Promise.all(arns.map((task) => ecs.send(new ecsSdk.StopTaskCommand({ task }))));
     },
     running: (arns, timeoutMs) => untilAll(ecs, 'RUNNING', arns, timeoutMs),
     stopped: (arns, timeoutMs) => untilAll(ecs, 'STOPPED', arns, timeoutMs),
-    stamps: (family, arns, timeoutMs, everyMs = POLL_MS) => stamps(logs, family, arns, timeoutMs, everyMs),
+    stamps: async (family, arns, timeoutMs, everyMs = POLL_MS) => {
+      const events = await firstEvents(logs, family, arns, timeoutMs, everyMs);
+      return new Map([...events].map(([arn, event]) => [arn, BigInt((event.message ?? '').trim())]));
+    },
+    heard: async (family, arns, timeoutMs) => {
+      const events = await firstEvents(logs, family, arns, timeoutMs, POLL_MS);
+      return new Map([...events].map(([arn, event]) => [arn, event.timestamp ?? NaN]));
+    },
     async end() {
       ecs.destroy();
       logs.destroy();
@@ -117,12 +133,13 @@ async function define(ecs: ECSClient, region: string, family: string, args: stri
   );
 }
 
-async function runTasks(ecs: ECSClient, subnets: string[], family: string, count: number): Promise<Task[]> {
+async function runTasks(ecs: ECSClient, subnets: string[], family: string, count: number, isolation?: string): Promise<Task[]> {
   const { tasks = [], failures = [] } = await ecs.send(
     new ecsSdk.RunTaskCommand({
       taskDefinition: family,
       count,
       launchType: 'FARGATE',
+      ...(isolation === undefined ? {} : { tags: [{ key: 'berth:isolation', value: isolation }] }),
       networkConfiguration: { awsvpcConfiguration: { subnets: subnets.slice(0, 1) } },
     }),
   );
@@ -144,14 +161,14 @@ async function untilAll(ecs: ECSClient, status: string, arns: string[], timeoutM
 const POLL_MS = 50;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function stamps(
+async function firstEvents(
   logs: CloudWatchLogsClient,
   family: string,
   arns: string[],
   timeoutMs: number,
   everyMs: number,
-): Promise<Map<string, bigint>> {
-  const found = new Map<string, bigint>();
+): Promise<Map<string, OutputLogEvent>> {
+  const found = new Map<string, OutputLogEvent>();
   const deadline = Date.now() + timeoutMs;
   while (found.size < arns.length && Date.now() < deadline) {
     // Waits first: a look at the logs in the very moment of the start would be measured with it.
@@ -162,8 +179,8 @@ async function stamps(
       const answer = await logs
         .send(new logsSdk.GetLogEventsCommand({ logGroupName: GROUP, logStreamName, startFromHead: true }))
         .catch(() => undefined);
-      const message = answer?.events?.[0]?.message;
-      if (message !== undefined) found.set(arn, BigInt(message.trim()));
+      const event = answer?.events?.[0];
+      if (event !== undefined) found.set(arn, event);
     }
   }
   return found;

@@ -3,10 +3,11 @@
  * that nothing of it is left on the machine.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { root } from '../test/e2e/platform.ts';
 
 const run = promisify(execFile);
 const DOCKER = '/usr/bin/docker';
@@ -19,11 +20,20 @@ export type DockerPeer = {
   end(): Promise<void>;
 };
 
+/** Compiles what Debian's runsc needs around it under this docker; gives its path. */
+function wrapRunsc(dir: string): string {
+  mkdirSync(`${dir}/empty`);
+  const env = { ...process.env, RUNSC: join(root, '.berth/gvisor/bin/runsc'), EMPTY: `${dir}/empty` };
+  execFileSync('rustc', ['-O', '--edition=2021', '-o', `${dir}/runsc`, join(root, 'bench/runsc-wrap/wrap.rs')], { env });
+  return `${dir}/runsc`;
+}
+
+/** Its runtimes are runc and runsc. */
 export async function startDocker(): Promise<DockerPeer> {
   if (!existsSync(DOCKER)) throw new Error('the peer is missing: apt-get install docker.io iptables');
   const dir = mkdtempSync(join(tmpdir(), 'berth-docker-'));
   const cgroupParent = `berth-bench-docker-${process.pid}`;
-  const command = `ip link set lo up; exec dockerd --data-root ${dir}/root --exec-root ${dir}/exec -p ${dir}/pid -H unix://${dir}/sock --cgroup-parent /${cgroupParent}`;
+  const command = `ip link set lo up; exec dockerd --add-runtime runsc=${wrapRunsc(dir)} --data-root ${dir}/root --exec-root ${dir}/exec -p ${dir}/pid -H unix://${dir}/sock --cgroup-parent /${cgroupParent}`;
   writeFileSync(`${dir}/log`, '');
   const daemon = spawn('unshare', ['--net', '--mount', 'sh', '-c', `${command} >${dir}/log 2>&1`], { stdio: 'ignore' });
   const ended = new Promise((resolve) => daemon.once('exit', resolve));

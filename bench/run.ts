@@ -2,11 +2,12 @@
 import { cpus, loadavg, release } from 'node:os';
 import { makeBed } from './bed.ts';
 import { burst } from './burst.ts';
+import { gvisorStart } from './gvisor-start.ts';
 import { idle } from './idle.ts';
 import { startLatency } from './start-latency.ts';
 import { teardown } from './teardown.ts';
 
-const benchmarks = { 'start-latency': startLatency, burst, teardown, idle };
+const benchmarks = { 'start-latency': startLatency, burst, teardown, idle, 'gvisor-start': gvisorStart };
 const load = () => `load ${loadavg()[0]?.toFixed(1)}`;
 const asked = process.argv.slice(2);
 for (const name of asked) {

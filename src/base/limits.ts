@@ -32,7 +32,7 @@ export const limits = {
   gvisorPoolSandboxBytes: 128 * 1024 * 1024,
   /** How long a sandbox may take to be ready for the pool, and how long a pool waits after a start before it fills up again. */
   gvisorPoolStartMs: 30_000,
-  gvisorPoolQuietMs: 500,
+  gvisorPoolQuietMs: 1000,
   /** How long the sandbox that was started to see whether gVisor works waits for a first task. */
   gvisorPoolProofMs: 60_000,
   /** Layers of one image that are fetched at the same time. */

@@ -107,7 +107,15 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     if (phase === 'over') throw new Fault('Unavailable', `the supervisor of task ${taskId} is gone`);
     socket?.send(message);
   };
-  const execs = createExecCalls({ clock, taskId, send });
+  const execs = createExecCalls({
+    clock,
+    taskId,
+    send(message) {
+      // A command lives by one connection: between two there is none to begin one on.
+      if (socket === undefined) throw new Fault('Unavailable', `the supervisor of task ${taskId} is being connected to again`);
+      send(message);
+    },
+  });
 
   const sendAck = () => {
     ackTimer?.cancel();

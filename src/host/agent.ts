@@ -86,7 +86,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   const stages: Hook[][] = [
     [networkHook({ network: deps.network, slots, clock, serveVpc: deps.serveVpc }), environmentHook(), journalHook()],
     [logStreamsHook({ uplink, clock }), imagesHook({ images: deps.images, clock }), volumesHook(deps.volumes)],
-    [sandboxHook({ drivers: { choose: (run) => drivers.choose(run), any: () => drivers.any() }, slots, log })],
+    [sandboxHook({ drivers: { choose: (run) => drivers.choose(run), clean: (...what) => drivers.clean(...what) }, slots, log })],
   ];
 
   const tasks = createTaskTable({
@@ -194,7 +194,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       drivers = createDrivers(deps.drivers, isolation);
       info = await deps.info(isolation);
       const { entries, broken, strays } = await journal.load();
-      await cleanStrays(deps, `${options.dir}/tasks`, [...strays, ...broken]);
+      await cleanStrays(deps, drivers, `${options.dir}/tasks`, [...strays, ...broken]);
       await deps.images.recover(entries.filter((entry) => entry.report.status !== 'STOPPED').map((entry) => entry.report.taskId));
       if (stopped) return;
       tasks.restore(entries, broken);
@@ -216,11 +216,10 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
 }
 
 /** What has no readable entry has no runner: whatever is left of it is killed and removed. */
-async function cleanStrays(deps: HostAgentDeps, tasksDir: string, taskIds: string[]): Promise<void> {
-  const driver = deps.drivers[0];
+async function cleanStrays(deps: HostAgentDeps, drivers: Drivers, tasksDir: string, taskIds: string[]): Promise<void> {
   for (const taskId of taskIds) {
     try {
-      await driver?.clean(taskId, `${tasksDir}/${taskId}`, null);
+      await drivers.clean(taskId, `${tasksDir}/${taskId}`, null);
       await deps.journal.remove(taskId);
     } catch (error) {
       deps.log.error('task.leak', { taskId }, error);

@@ -13,14 +13,13 @@ import { unixDialer } from '#link/unix.ts';
 import { readMtu, readOccupiedRanges } from '#network/machine.ts';
 import { createNetwork } from '#network/network.ts';
 import { createResolver } from '#network/resolver.ts';
-import { createContainerDriver } from '#sandbox/container/driver.ts';
-import { createGvisorDriver } from '#sandbox/gvisor/driver.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
 import { createScratchVolumes } from '#volume/scratch.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
 import { reachable } from './machine/reachable.ts';
-import { instancePaths, runscBinary } from './paths.ts';
+import { instancePaths } from './paths.ts';
+import { createSandboxes } from './sandboxes.ts';
 import { LOAD_ONLY, required, runService } from './service.ts';
 import { startWorker } from './worker.ts';
 
@@ -67,14 +66,11 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     { port: SERVICE_PORTS.api, target: { host: reachable(settings.listen), port: settings.apiPort } },
   );
   const resolver = createResolver({ clock, random, log }, { port: SERVICE_PORTS.dns });
-  const gvisor = createGvisorDriver(
-    { worker, clock, random, log },
-    { instance: paths.instance, runDir: paths.run, dir: join(paths.host, 'gvisor'), runsc: runscBinary, supervisor },
-  );
+  const sandboxes = await createSandboxes({ worker, images, clock, random, log, paths, settings, supervisor });
   const agent = createHostAgent(
     {
       dialer: unixDialer(paths.linkSocket, clock),
-      drivers: [createContainerDriver({ worker, clock, log }, { instance: paths.instance, runDir: paths.run }), gvisor],
+      drivers: sandboxes.drivers,
       images,
       network,
       volumes: createScratchVolumes(),
@@ -83,8 +79,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       random,
       log,
       async info(isolation) {
-        // Tasks that ask for nothing find one ready from the first on.
-        if (isolation.some((entry) => entry.kind === 'gvisor' && entry.auto)) gvisor.warm();
+        sandboxes.found(isolation);
         writeFileSync(paths.isolation, `${JSON.stringify(isolation, null, 2)}\n`, { mode: 0o644 });
         const info = await readHostInfo({
           isolation,
@@ -105,7 +100,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   await agent.start();
   return async () => {
     await agent.stop();
-    await Promise.all([gvisor.close(), forward.close(), resolver.close(), images.close()]);
+    await Promise.all([sandboxes.close(), forward.close(), resolver.close(), images.close()]);
     worker.close();
     await workerProcess.stop();
   };

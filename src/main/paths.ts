@@ -15,6 +15,8 @@ export const runscBinary = join(home, '.berth/gvisor/bin/runsc');
 export const DEFAULT_STATE = '/var/lib/berth';
 /** The system user of control plane and HAProxy. */
 export const USER = 'berth';
+/** The system user that QEMU runs as. */
+export const VM_USER = 'berth-vm';
 
 export type InstancePaths = ReturnType<typeof instancePaths>;
 

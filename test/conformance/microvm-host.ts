@@ -1,6 +1,5 @@
 /** A real host whose tasks run in microVMs under software emulation: for the conformance suite, the crash tests and the benchmarks. */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { realRandom } from '#base/random.ts';
@@ -13,37 +12,54 @@ import type { DriverParts, RealHost } from './real-host.ts';
 
 const home = fileURLToPath(new URL('../..', import.meta.url));
 
-export type MicrovmHost = RealHost & { driver: MicrovmDriver };
+export type MicrovmHost = RealHost & {
+  driver: MicrovmDriver;
+  /** Another driver on the same host, as that of the next host agent. */
+  another(change?: Partial<MicrovmOptions>): Promise<MicrovmDriver>;
+};
 
 /** Emulation is some twenty times slower than the machine itself, and test processes share two cores. */
 export const MICROVM_PATIENCE_MS = 60_000;
 
 /** Its driver was probed: it works, or this throws. */
 export async function createMicrovmHost(change: Partial<MicrovmOptions> = {}): Promise<MicrovmHost> {
-  let made: MicrovmDriver | undefined;
-  const host = await createRealHost((parts) => (made = createMicrovmDriver(depsOf(parts), { ...optionsOf(parts), ...change })));
-  const driver = made;
-  if (driver === undefined) throw new Error('the host was made without its driver');
-  const { works, reason } = await driver.probe();
-  if (!works) {
-    await host.close();
-    throw new Error(`no microVM works here: ${reason}; tools/setup.sh brings what is missing`);
-  }
+  const drivers: MicrovmDriver[] = [];
+  let another: MicrovmHost['another'] | undefined;
+  const host = await createRealHost((parts) => {
+    const deps = depsOf(parts);
+    another = async (also = {}) => {
+      const made = createMicrovmDriver(deps, { ...optionsOf(parts), ...change, ...also });
+      drivers.push(made);
+      const { works, reason } = await made.probe();
+      if (!works) throw new Error(`no microVM works here: ${reason}; tools/setup.sh brings what is missing`);
+      return made;
+    };
+    return another();
+  });
+  const [driver] = drivers;
+  if (driver === undefined || another === undefined) throw new Error('the host was made without its driver');
   return {
     ...host,
     driver,
+    another,
     async close() {
-      await driver.close();
+      for (const one of drivers) await one.close();
       await host.close();
     },
   };
 }
 
 function depsOf({ worker, clock, log, dir }: DriverParts) {
-  const disk = async (image: PreparedImage): Promise<string> => {
+  const disks = new Map<string, Promise<string>>();
+  const build = async (image: PreparedImage): Promise<string> => {
     const path = join(dir, `${image.digest.replace(':', '-')}.erofs`);
-    if (!existsSync(path)) await worker.erofsBuild({ layers: image.layers, into: path });
+    await worker.erofsBuild({ layers: image.layers, into: path });
     return path;
+  };
+  const disk = (image: PreparedImage): Promise<string> => {
+    const known = disks.get(image.digest) ?? build(image);
+    disks.set(image.digest, known);
+    return known;
   };
   return { worker, clock, log, random: realRandom(), disk };
 }
@@ -59,7 +75,6 @@ function optionsOf({ instance, dir, runDir }: DriverParts): MicrovmOptions {
     accel: 'tcg',
     kitDir: join(home, '.berth/vm'),
     packageDir: join(home, '.berth/guest/package'),
-    ahead: false,
     pool: false,
   };
 }

@@ -5,7 +5,7 @@ import { beyondFargate } from '#domain/extensions.ts';
 import { kindFor } from '#domain/isolation.ts';
 import type { HostInfo } from '#domain/records.ts';
 import type { Accelerator, IsolationKind } from '#domain/task-spec.ts';
-import type { SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
+import type { SandboxDriver, SandboxNetwork, SandboxPlan } from '#sandbox/driver.ts';
 import { isolationOf } from '../probes.ts';
 import type { Hook, TaskRun } from '../run.ts';
 import type { Slots } from '../slots.ts';
@@ -17,8 +17,8 @@ export type Choice = { driver: SandboxDriver; accelerator: Accelerator | null };
 export type Drivers = {
   /** The driver for a task: the kind it asks for, or the strongest that works here. Throws ResourceInitialization when there is none. */
   choose(run: TaskRun): Choice;
-  /** One that can clean up after a task that never came to have a kind. */
-  any(): SandboxDriver | undefined;
+  /** Cleans up after a task that never came to have a kind, or of which nothing is known: as every kind would. */
+  clean(taskId: string, dir: string, network: SandboxNetwork | null): Promise<void>;
 };
 
 export function sandboxHook(deps: SandboxHookDeps): Hook {
@@ -47,7 +47,9 @@ export function sandboxHook(deps: SandboxHookDeps): Hook {
           deps.log.warn('sandbox.release', { taskId: run.taskId, reason: asFault(error).message });
         }
       }
-      await (run.driver ?? deps.drivers.any())?.clean(run.taskId, run.dir, run.network);
+      await (run.driver === null
+        ? deps.drivers.clean(run.taskId, run.dir, run.network)
+        : run.driver.clean(run.taskId, run.dir, run.network));
     },
   };
 }
@@ -79,7 +81,10 @@ function planOf(run: TaskRun, kind: IsolationKind): SandboxPlan {
 /** `isolation`: what the drivers' probes said, and what this host takes `auto` for. */
 export function createDrivers(drivers: SandboxDriver[], isolation: HostInfo['isolation']): Drivers {
   return {
-    any: () => drivers[0],
+    async clean(taskId, dir, network) {
+      // What is no kind's own is a directory and an interface, which the weakest removes last.
+      for (const driver of drivers.toReversed()) await driver.clean(taskId, dir, network);
+    },
     choose(run) {
       const before = run.entry.report.isolation;
       const wish = run.spec.isolation;

@@ -22,6 +22,7 @@ export type GuestHello = { version: string; phase: 'ready' | 'task'; taskId: str
 
 export type GuestLink = {
   hello: GuestHello;
+  alive(): boolean;
   send(message: object): void;
   /** The next message of one of these kinds; `error` messages reject. Only before `hand`. */
   answer(kinds: readonly string[], timeoutMs: number): Promise<{ t: string; [member: string]: unknown }>;
@@ -148,6 +149,7 @@ function openLink(clock: Clock, path: string, mark: Buffer) {
   return {
     connected,
     fail,
+    alive: () => over === undefined,
     send: (message: object) => void (over === undefined && socket.write(encodeJson(message))),
     close: () => {
       over ??= new Fault('Unavailable', 'the connection was closed');

@@ -1,5 +1,5 @@
 /** The `microvm` sandbox: a virtual machine per task, which goes on from a template and runs the task's containers under its supervisor. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asFault, Fault } from '#base/fault.ts';
@@ -23,6 +23,8 @@ import { readVmFile } from './vm-file.ts';
 const SMALLEST = { cpuMillis: 250, memoryBytes: 512 * 1024 ** 2 };
 
 export type MicrovmDriver = SandboxDriver & {
+  /** Makes the template of the smallest shape and fills the pool, before anybody asks. */
+  warm(): void;
   /** Removes machines of a former agent that no task has: `tasksDir` holds the tasks' directories. */
   sweep(tasksDir: string): Promise<void>;
   /** Ends what waits in the pool; tasks go on. */
@@ -66,9 +68,16 @@ export function createMicrovmDriver(deps: MicrovmDeps, options: MicrovmOptions):
     },
     async clean(_taskId, dir, network) {
       const file = readVmFile(dir);
-      if (file === null) return;
-      await machines.remove(machines.pathsOf(file.vmId), network);
-      await deps.worker.removeTree(dir, dirname(dir));
+      if (file !== null) await machines.remove(machines.pathsOf(file.vmId), network);
+      if (existsSync(dir)) await deps.worker.removeTree(dir, dirname(dir));
+    },
+    warm() {
+      const shape = shapeOf(SMALLEST, parts.accelerator());
+      // In the background: nobody waits for it yet.
+      templates.ensure(shape).then(
+        () => pool?.want(shape),
+        (error: unknown) => deps.log.warn('template.ahead', { reason: asFault(error).message }),
+      );
     },
     async sweep(tasksDir) {
       const taken = new Set((await namesIn(tasksDir)).flatMap((task) => vmOf(join(tasksDir, task))));
@@ -109,21 +118,11 @@ async function probe(parts: MicrovmParts, found: Found): Promise<SandboxProbe> {
     const boot = async () => void (await templates.ensure(shapeOf(SMALLEST, 'kvm')));
     const kvm = options.accel === 'tcg' ? { works: false, reason: 'not asked for' } : await askKvm(kit, options.kitDir, deps.log, boot);
     const accelerator = (found.accelerator = chooseAccelerator(options.accel, kvm));
-    if (options.ahead) ahead(parts, accelerator);
     if (accelerator === 'kvm') return { works: true, reason: kvm.reason, accelerator };
-    return { works: true, reason: `software emulation (TCG), which is slow and no security border; KVM: ${kvm.reason}`, accelerator };
+    return { works: true, reason: `QEMU without KVM (${kvm.reason})`, accelerator };
   } catch (error) {
     return { works: false, reason: asFault(error).message };
   }
-}
-
-/** In the background: nobody waits for it yet. */
-function ahead(parts: MicrovmParts, accelerator: Accelerator): void {
-  const shape = shapeOf(SMALLEST, accelerator);
-  parts.templates.ensure(shape).then(
-    () => parts.pool?.want(shape),
-    (error: unknown) => parts.deps.log.warn('template.ahead', { reason: asFault(error).message }),
-  );
 }
 
 /** Runs once through what a start does, so that the emulator has translated it when a task comes. */

@@ -89,8 +89,8 @@ export type GuestCommandLineOptions = {
 /** The guest kernel's command line. */
 export function guestCommandLine({ accel, tscKhz, trace }: GuestCommandLineOptions): string {
   const words = ['console=ttyS0', 'quiet', 'nokaslr', 'cryptomgr.notests'];
-  // A dead guest ends at once (with QEMU's -no-reboot).
-  words.push('panic=-1');
+  // A dead guest ends at once: by a triple fault, since this machine has no other way to be reset, and QEMU's -no-reboot.
+  words.push('panic=-1', 'reboot=t');
   // Mounts and namespaces wait for grace periods, which the timer makes long.
   words.push('rcupdate.rcu_expedited=1');
   if (accel === 'tcg') {

@@ -38,7 +38,9 @@ export type MachineOptions = {
 
 export type MachinePaths = { vmId: string; dir: string; control: string; qmp: string; cgroup: string };
 
-export type Machine = MachinePaths & { shape: Shape; monitor: Qmp; link: GuestLink };
+type Launched = MachinePaths & { qemuPid: number; monitor: Qmp };
+
+export type Machine = Launched & { shape: Shape; link: GuestLink };
 
 /** A file that QEMU gets as an open descriptor. */
 export type GivenFile = VmBundle['files'][number];
@@ -59,13 +61,13 @@ export function createMachines(deps: MachineDeps, options: MachineOptions) {
   const { worker, clock, random } = deps;
 
   /** QEMU runs and answers; the guest may not yet. On failure nothing is left. */
-  const launch = async (shape: Shape, how: Launch, files: GivenFile[], vmId = hexId(random)): Promise<MachinePaths & { monitor: Qmp }> => {
+  const launch = async (shape: Shape, how: Launch, files: GivenFile[], vmId = hexId(random)): Promise<Launched> => {
     const paths = pathsOf(options, vmId);
     mkdirSync(paths.dir, { recursive: true, mode: 0o755 });
     mkdirSync(dirname(paths.control), { recursive: true, mode: 0o755 });
     try {
-      await worker.vmStart(bundleOf(options, paths, shape, how, files));
-      return { ...paths, monitor: await connectQmp(clock, paths.qmp) };
+      const { qemuPid } = await worker.vmStart(bundleOf(options, paths, shape, how, files));
+      return { ...paths, qemuPid, monitor: await connectQmp(clock, paths.qmp) };
     } catch (error) {
       const why = await endOf(clock, paths.dir, asFault(error).message);
       if (how !== 'resume') await remove(paths);
@@ -117,7 +119,8 @@ export function createMachines(deps: MachineDeps, options: MachineOptions) {
     async resume(paths: MachinePaths, shape: Shape, state: string, disks: (monitor: Qmp) => Promise<void>): Promise<Machine> {
       const made = await launch(shape, 'resume', [{ fd: fds.state, path: state, mode: 'read' }], paths.vmId);
       await disks(made.monitor);
-      await incoming(made.monitor, ['events']);
+      // The machine was restored with it once, and says so; its RAM is its own by now and comes along.
+      await incoming(made.monitor, ['x-ignore-shared', 'events']);
       return { ...made, shape, link: await dialGuest({ clock, random, path: made.control }) };
     },
 
@@ -138,7 +141,7 @@ export function createMachines(deps: MachineDeps, options: MachineOptions) {
     }
   }
 
-  async function greet(made: MachinePaths & { monitor: Qmp }, shape: Shape, timeoutMs: number): Promise<Machine> {
+  async function greet(made: Launched, shape: Shape, timeoutMs: number): Promise<Machine> {
     return orRemove(made, async () => {
       const link = await dialGuest({ clock, random, path: made.control, timeoutMs });
       if (link.hello.phase !== 'ready') throw new Fault('ProtocolError', `the guest is in phase ${link.hello.phase} instead of ready`);

@@ -21,11 +21,10 @@ export type MicrovmOptions = Omit<MachineOptions, 'kit'> & {
   kitDir: string;
   /** An unpacked linux-image-*-cloud package. */
   packageDir: string;
-  /** Whether machines are expected: then a template of the smallest shape is made before anybody asks. */
-  ahead: boolean;
   /** Whether machines stand ready for tasks to come. */
   pool: boolean;
-  /** How often a guest is asked whether it is there, and how long it may be silent; for tests. */
+  /** How long a guest may take to answer, how often it is asked whether it is there, and how long it may be silent; for tests. */
+  guestAnswerMs?: number;
   guestLookMs?: number;
   guestSilenceMs?: number;
 };

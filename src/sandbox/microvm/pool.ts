@@ -2,6 +2,7 @@
  * Machines that were restored ahead and wait for a task: for each shape that was lately asked for, a few. Taking one makes it start another,
  * some time later, so that the task that took it has the processors for its own start.
  */
+import { readFileSync } from 'node:fs';
 import type { Clock, Timer } from '#base/clock.ts';
 import { asFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
@@ -58,8 +59,8 @@ export function createPool(deps: PoolDeps): Pool {
     line.making++;
     try {
       const machine = await templates.restore(line.shape);
-      await deps.warm(machine);
-      if (closed) return discard(machine);
+      await deps.warm(machine).catch((error: unknown) => log.info('pool.cold', { vmId: machine.vmId, reason: asFault(error).message }));
+      if (closed || !machine.link.alive()) return discard(machine);
       line.ready.push(machine);
     } catch (error) {
       log.warn('pool.refill', { shape: shapeName(line.shape), reason: asFault(error).message });
@@ -99,7 +100,11 @@ export function createPool(deps: PoolDeps): Pool {
 
   return {
     take(shape) {
-      const machine = lineOf(shape).ready.shift() ?? null;
+      const line = lineOf(shape);
+      // One that ended while it waited is no use to anybody.
+      line.ready.filter((one) => !one.link.alive()).forEach(discard);
+      line.ready = line.ready.filter((one) => one.link.alive());
+      const machine = line.ready.shift() ?? null;
       schedule(limits.poolRefillMs);
       return machine;
     },
@@ -109,7 +114,7 @@ export function createPool(deps: PoolDeps): Pool {
     },
     status() {
       const waiting = [...lines.values()].flatMap((line) => line.ready);
-      return { ready: waiting.length, memoryBytes: waiting.length * limits.qemuOverheadBytes };
+      return { ready: waiting.length, memoryBytes: waiting.reduce((sum, machine) => sum + ownBytes(machine.qemuPid), 0) };
     },
     async close() {
       closed = true;
@@ -122,4 +127,14 @@ export function createPool(deps: PoolDeps): Pool {
       await Promise.all(waiting.map((machine) => machines.remove(machine)));
     },
   };
+}
+
+/** What a process has for itself: of a machine's RAM only the pages that it changed. */
+function ownBytes(pid: number): number {
+  try {
+    const anonymous = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return Number(anonymous ?? 0) * 1024;
+  } catch {
+    return 0; // it just ended
+  }
 }

@@ -109,7 +109,7 @@ async function connect(parts: MicrovmParts, task: TaskOfMachine, link: GuestLink
     containers: task.containers.length,
     from: task.from,
     clock,
-    answerTimeoutMs: limits.guestAnswerMs,
+    answerTimeoutMs: parts.options.guestAnswerMs ?? limits.guestAnswerMs,
   };
   const session = await openSession(
     { ...options, path: dialer(parts, task, link) },

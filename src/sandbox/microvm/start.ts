@@ -39,7 +39,10 @@ export async function startTask<T>(
     writeVmFile(plan.dir, file);
     await Promise.all([insertDisks(parts, plan, machine, disks), deps.worker.vmNetwork({ dir: machine.dir, tap: 'tap0', network })]);
     begin(parts, machine, start);
-    return await open(machine, file);
+    const opened = await open(machine, file);
+    // Its monitor takes one connection at a time; who wants to suspend it later makes one.
+    machine.monitor.close();
+    return opened;
   } catch (error) {
     machine.link.close();
     machine.monitor.close();

@@ -2,7 +2,7 @@
  * A task that stands still: its memory and devices in `suspended` in its machine's directory, no QEMU, no CPU time, no RAM. Its disks stay
  * where they are. `vm.json` says which of the two it is, and is written when the new state is whole.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
@@ -27,6 +27,7 @@ export async function suspendMachine(parts: MicrovmParts, task: TaskOfMachine): 
   const paths = parts.machines.pathsOf(task.file.vmId);
   const monitor = await connectQmp(clock, paths.qmp);
   try {
+    const pid = readFileSync(join(paths.dir, 'sup.pid'), 'utf8').trim();
     await monitor.run('stop');
     try {
       await saveState({ dir: paths.dir, monitor }, join(paths.dir, STATE), []);
@@ -38,15 +39,16 @@ export async function suspendMachine(parts: MicrovmParts, task: TaskOfMachine): 
     task.file.suspended = true;
     writeVmFile(task.dir, task.file);
     await monitor.run('quit');
-    await ended(parts, paths);
+    await ended(parts, paths, pid);
   } finally {
     monitor.close();
   }
 }
 
-async function ended(parts: MicrovmParts, paths: MachinePaths): Promise<void> {
+/** QEMU has ended, and who tends it. */
+async function ended(parts: MicrovmParts, paths: MachinePaths, pid: string): Promise<void> {
   for (let waited = 0; waited < limits.qmpCommandMs; waited += 20) {
-    if (readExit(paths.dir) !== null) return;
+    if (readExit(paths.dir) !== null && !existsSync(`/proc/${pid}`)) return;
     await parts.deps.clock.sleep(20);
   }
   throw new Fault('TimedOut', `the machine ${paths.vmId} was told to end, and did not within ${limits.qmpCommandMs} ms`);

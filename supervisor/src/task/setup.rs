@@ -79,9 +79,11 @@ pub fn rehearse(bundle: TaskBundle, cgroups: Cgroups) -> Result<(), String> {
     let _ = task.spool.read(0, REHEARSED_BYTES, |record| frames::append(&mut out, OUTPUT_FRAME, &[record]));
     task.shared_pids = None;
     let removed = task.cgroups.remove(&task.bundle.cgroup.path, RELEASE_PATIENCE);
-    let _ = unpack::remove_tree(Path::new(&task.bundle.dir), Path::new(&task.bundle.dir));
+    let dir = Path::new(&task.bundle.dir);
+    let emptied = dir.parent().map_or(Ok(()), |above| unpack::remove_tree(dir, above));
     begun.map_err(|e| e.message)?;
     removed.map_err(|e| e.to_string())?;
+    emptied.map_err(|e| e.message)?;
     match state.containers.iter().find_map(|c| c.failure.as_ref()) {
         Some(failure) => Err(failure.message.clone()),
         None if task.is_over() => Ok(()),

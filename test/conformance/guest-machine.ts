@@ -77,7 +77,7 @@ export async function startGuest(options: GuestOptions): Promise<GuestMachine> {
   const tscKhz = await readTscKhz(realClock(), supervisorBinary());
   const commandLine = `${guestCommandLine({ accel: 'tcg', tscKhz, trace: options.trace === true })} ${options.commandLine ?? ''}`;
   const args = `
-    -M microvm,pit=off,pic=off,rtc=on -accel tcg -cpu max -m 256M -smp 1 -nodefaults -no-user-config -no-reboot -display none -serial stdio
+    -M microvm,pit=off,pic=off,rtc=on -accel tcg -cpu Nehalem -m 256M -smp 1 -nodefaults -no-user-config -no-reboot -display none -serial stdio
     -chardev socket,id=control,path=${socket},server=on,wait=off -device virtio-serial-device,max_ports=2
     -device virtserialport,chardev=control,name=berth.control
     -netdev hubport,id=net0,hubid=0 -device virtio-net-device,netdev=net0,mac=02:00:00:00:00:01

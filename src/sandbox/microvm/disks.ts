@@ -16,3 +16,9 @@ export async function insertDisk(qmp: Qmp, disk: DiskFile): Promise<void> {
   await qmp.run('blockdev-add', { driver: 'file', 'node-name': node, filename: disk.path, 'read-only': readOnly, locking: 'off' });
   await qmp.run('blockdev-reopen', { options: [{ driver: 'raw', 'node-name': disk.slot, file: node, 'read-only': readOnly }] });
 }
+
+/** Takes the file away again: the disk is as blank as it was. */
+export async function ejectDisk(qmp: Qmp, { slot, readOnly }: Omit<DiskFile, 'path'>): Promise<void> {
+  await qmp.run('blockdev-reopen', { options: [{ driver: 'raw', 'node-name': slot, file: `blank-${slot}`, 'read-only': readOnly }] });
+  await qmp.run('blockdev-del', { 'node-name': `file-${slot}` });
+}

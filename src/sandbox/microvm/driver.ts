@@ -3,17 +3,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asFault, Fault } from '#base/fault.ts';
-import { limits } from '#base/limits.ts';
 import type { Accelerator } from '#domain/task-spec.ts';
 import { nofileOf } from '../container/nofile.ts';
 import type { SandboxDriver, SandboxProbe } from '../driver.ts';
 import { askKvm, chooseAccelerator, makeKit } from './kit.ts';
 import type { Kit } from './kit.ts';
 import { createMachines, machineExists } from './machine.ts';
-import type { Machine } from './machine.ts';
 import type { MicrovmDeps, MicrovmOptions, MicrovmParts } from './parts.ts';
 import { createPool } from './pool.ts';
 import { openSandbox } from './sandbox.ts';
+import { createRehearsal } from './rehearsal.ts';
 import { shapeOf } from './shape.ts';
 import { startTask } from './start.ts';
 import { createTemplates } from './templates.ts';
@@ -105,8 +104,10 @@ function assemble(deps: MicrovmDeps, options: MicrovmOptions, found: Found): Mic
   const all = { ...options, kit: () => known(found.kit) };
   const machines = createMachines(deps, all);
   const templates = createTemplates({ ...deps, machines }, all);
-  const pool = options.pool ? createPool({ ...deps, machines, templates, warm }) : null;
   const nofile = nofileOf(readFileSync('/proc/self/limits', 'utf8'), readFileSync('/proc/self/status', 'utf8'));
+  const pool = options.pool
+    ? createPool({ ...deps, machines, templates, warm: createRehearsal({ deps, options, machines, nofile }) })
+    : null;
   return { deps, options, machines, templates, pool, nofile, accelerator: () => known(found.accelerator) };
 }
 
@@ -123,12 +124,6 @@ async function probe(parts: MicrovmParts, found: Found): Promise<SandboxProbe> {
   } catch (error) {
     return { works: false, reason: asFault(error).message };
   }
-}
-
-/** Runs once through what a start does, so that the emulator has translated it when a task comes. */
-async function warm(machine: Machine): Promise<void> {
-  machine.link.send({ t: 'warm' });
-  await machine.link.answer(['warmed'], limits.guestAnswerMs);
 }
 
 async function namesIn(dir: string): Promise<string[]> {

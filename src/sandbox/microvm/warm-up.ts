@@ -3,7 +3,7 @@
  * copied. The guest takes it as it takes a real one, by `{t: 'warm'}` with what `{t: 'begin'}` would say; its image is on the last disk.
  */
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runChild } from '#base/child.ts';
 import type { Clock } from '#base/clock.ts';
@@ -32,6 +32,8 @@ export async function buildWarmDisk(clock: Clock, supervisor: string, dir: strin
     const args = ['--quiet', '-T0', `-U${UUID}`, '--all-root', disk, join(scratch, 'root')];
     const result = await runChild(clock, 'mkfs.erofs', args, { timeoutMs: MKFS_MS });
     if (result.code !== 0) throw new Fault('Internal', `mkfs.erofs could not make the rehearsal's disk: ${result.stderr.trim()}`);
+    // QEMU reads it as a user of its own.
+    await chmod(disk, 0o644);
     await rename(disk, path);
   } finally {
     await rm(scratch, { recursive: true, force: true });

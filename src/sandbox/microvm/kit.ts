@@ -1,5 +1,5 @@
 /** All that machines are made of on this host: QEMU's room, the guest's kernel and first file system, an accelerator. Found out once. */
-import { access, constants, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '#base/clock.ts';
 import { asFault, Fault } from '#base/fault.ts';
@@ -23,16 +23,54 @@ export type KitOptions = {
   supervisor: string;
 };
 
-/** Throws Unavailable with what is missing and how to get it. */
+/**
+ * Throws Unavailable with what is missing and how to get it. Reading QEMU, its libraries and the kernel takes some 200 ms, so what was
+ * found is kept in `kit.json` for as long as the system's packages and the supervisor are the same.
+ */
 export async function makeKit(options: KitOptions): Promise<Kit> {
   const { clock, dir, packageDir, supervisor } = options;
   await mkdir(dir, { recursive: true, mode: 0o755 });
-  const [room, guest, tscKhz] = await Promise.all([
+  const path = join(dir, 'kit.json');
+  const key = await stampOf([supervisor, packageDir, '/usr/bin/qemu-system-x86_64', DPKG_STATUS]);
+  const [known, tscKhz] = await Promise.all([readKit(path, key), readTscKhz(clock, supervisor)]);
+  if (known !== null) return { ...known, tscKhz };
+  const [room, guest] = await Promise.all([
     makeRoom({ clock, dir: join(dir, 'rooms') }),
     buildGuestImage({ packageDir, supervisor, dir: join(dir, 'guests') }),
-    readTscKhz(clock, supervisor),
   ]);
+  if (key !== null) await replace(path, JSON.stringify({ key, room, guest }));
   return { room, guest, tscKhz };
+}
+
+/** Every change of a package of Debian's shows here. */
+const DPKG_STATUS = '/var/lib/dpkg/status';
+
+/** When and how long these files were last; null when one isn't there. */
+async function stampOf(paths: string[]): Promise<string | null> {
+  const all = await Promise.all(paths.map((path) => stat(path).catch(() => null)));
+  return all.includes(null) ? null : all.map((one) => `${one?.size}@${one?.mtimeMs}`).join(' ');
+}
+
+const checkKit = record({
+  key: text(),
+  room: record({ path: text(), program: text(), version: text() }),
+  guest: record({ kernel: text(), initrd: text(), version: text(), id: text() }),
+});
+
+/** null when it is another's, unreadable, or what it names is gone. */
+async function readKit(path: string, key: string | null): Promise<{ room: Room; guest: GuestImage } | null> {
+  try {
+    const { key: said, room, guest } = checkKit(JSON.parse(await readFile(path, 'utf8')), path);
+    await Promise.all([join(room.path, room.program), guest.kernel, guest.initrd].map((file) => access(file)));
+    return said === key ? { room, guest } : null;
+  } catch {
+    return null;
+  }
+}
+
+async function replace(path: string, contents: string): Promise<void> {
+  await writeFile(`${path}.${process.pid}`, contents);
+  await rename(`${path}.${process.pid}`, path);
 }
 
 const checkVerdict = record({ key: text(), works: flag, reason: text() });
@@ -63,8 +101,7 @@ export async function askKvm(kit: Kit, dir: string, log: Log, boot: () => Promis
   );
   log.info('kvm.asked', verdict);
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.${process.pid}`, JSON.stringify({ key, ...verdict }));
-  await rename(`${path}.${process.pid}`, path);
+  await replace(path, JSON.stringify({ key, ...verdict }));
   return verdict;
 }
 

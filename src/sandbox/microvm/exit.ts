@@ -21,9 +21,16 @@ export function describeExit(exit: VmExit): string {
   if (exit.oomKilled) return "the task's virtual machine ran out of the host memory it was given, and was killed";
   if (panic !== undefined) return `the guest kernel panicked: ${printable(panic)}`;
   if (exit.signal !== null) return `the task's virtual machine (QEMU) was killed by signal ${exit.signal}`;
-  if (exit.code === 0) return 'the guest powered itself off';
-  const last = exit.console.trimEnd().split('\n').at(-1) ?? '';
-  return `the task's virtual machine (QEMU) ended with ${exit.code}${last === '' ? '' : `: ${printable(last)}`}`;
+  const last = printable(lastWords(exit.console));
+  const words = last === '' ? '' : `: ${last}`;
+  if (exit.code === 0) return `the guest powered itself off${words}`;
+  return `the task's virtual machine (QEMU) ended with ${exit.code}${words}`;
+}
+
+/** The last line that isn't one of QEMU's warnings, which it gives each time. */
+function lastWords(console: string): string {
+  const lines = console.split('\n').filter((line) => line.trim() !== '' && !/^qemu-system-\w+: warning: /.test(line));
+  return lines.at(-1) ?? '';
 }
 
 function printable(line: string): string {

@@ -32,7 +32,7 @@ const bootModules = ['virtio_mmio', 'virtio_blk', 'virtio_net', 'virtio_console'
 /** For containers that may have devices (docs/isolation.md): file systems in user space, tunnels, disks in files; 0.6 MiB. */
 const deviceModules = ['fuse', 'tun', 'loop'];
 /** Changes when the same input gives another image. */
-const FORMAT = '1';
+const FORMAT = '2';
 const PROBE_MS = 10_000;
 
 /** Answers the image for this kernel and supervisor, and makes it when it isn't there. Throws Unavailable without a package. */

@@ -26,6 +26,9 @@ export function unpackKernel(image: Buffer): Buffer {
   const payload = image.subarray(start, start + image.readUInt32LE(0x24c));
   const size = payload.readUInt32LE(payload.length - 4);
   const kernel = unpackLz4Legacy(payload.subarray(0, -4), size);
+  // The frame has no checksum, and a kernel with one wrong byte fails in ways that nobody would look for here.
+  if (!kernel.equals(unpackLz4Legacy(payload.subarray(0, -4), size)))
+    throw new Fault('Internal', 'the kernel unpacks in two ways: try again');
   if (kernel.readUInt32LE(0) !== ELF) throw new Fault('Internal', 'the packed kernel is no ELF file');
   return kernel;
 }

@@ -20,29 +20,27 @@ export function unpackLz4Legacy(data: Buffer, size: number): Buffer {
   return out;
 }
 
-/** One block, whose matches reach back no further than its own beginning; answers where its output ends. */
+/**
+ * One block, whose matches reach back no further than its own beginning; answers where its output ends. No counter is shared
+ * with an inner function: so written, it once (in some fifty cold runs) put out one byte too many, which the input doesn't explain.
+ */
 function unpackBlock(block: Buffer, out: Buffer, start: number): number {
-  let [at, to] = [0, start];
-  const extended = (length: number): number => {
-    if (length < 15) return length;
-    for (;;) {
-      const more = block[at++];
-      if (more === undefined) throw damaged('a length is cut off');
-      length += more;
-      if (more < 255) return length;
-    }
-  };
+  let at = 0;
+  let to = start;
   while (at < block.length) {
-    const token = block[at++] ?? 0;
-    const literals = extended(token >> 4);
+    const token = block[at] ?? 0;
+    at += 1;
+    const [literals, first] = lengthAt(block, at, token >> 4);
+    at = first;
     if (literals > block.length - at || literals > out.length - to) throw damaged('literals run over the end');
     block.copy(out, to, at, at + literals);
     at += literals;
     to += literals;
     if (at >= block.length) break;
     const distance = (block[at] ?? 0) | ((block[at + 1] ?? 0) << 8);
-    at += 2;
-    const match = extended(token & 15) + MIN_MATCH;
+    const [more, next] = lengthAt(block, at + 2, token & 15);
+    at = next;
+    const match = more + MIN_MATCH;
     const from = to - distance;
     if (distance === 0 || from < start || match > out.length - to) throw damaged('a match leads nowhere');
     if (distance >= match) out.copy(out, to, from, from + match);
@@ -50,6 +48,19 @@ function unpackBlock(block: Buffer, out: Buffer, start: number): number {
     to += match;
   }
   return to;
+}
+
+/** A length of which the token said `begun`, and where what follows it begins. */
+function lengthAt(block: Buffer, at: number, begun: number): [number, number] {
+  let length = begun;
+  let next = at;
+  for (let more = begun < 15 ? 0 : 255; more === 255; next += 1) {
+    const byte = block[next];
+    if (byte === undefined) throw damaged('a length is cut off');
+    more = byte;
+    length += byte;
+  }
+  return [length, next];
 }
 
 function damaged(why: string): Fault {

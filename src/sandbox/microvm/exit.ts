@@ -6,6 +6,8 @@ import { limits } from '#base/limits.ts';
 import { checkVmExit } from '#supervisor/messages.ts';
 import type { VmExit } from '#supervisor/protocol.ts';
 
+const SIGKILL = 9;
+
 /** null while it lives, and when its monitor died with it. */
 export function readExit(dir: string): VmExit | null {
   try {
@@ -20,17 +22,13 @@ export function describeExit(exit: VmExit): string {
   const panic = /Kernel panic - not syncing: ([^\n\r]*)/.exec(exit.console)?.[1];
   if (exit.oomKilled) return "the task's virtual machine ran out of the host memory it was given, and was killed";
   if (panic !== undefined) return `the guest kernel panicked: ${printable(panic)}`;
-  if (exit.signal !== null) return `the task's virtual machine (QEMU) was killed by signal ${exit.signal}`;
-  const last = printable(lastWords(exit.console));
+  const last = printable(exit.console.trimEnd().split('\n').at(-1) ?? '');
   const words = last === '' ? '' : `: ${last}`;
+  // Whoever kills it by hand is not explained by what it said before.
+  if (exit.signal === SIGKILL) return `the task's virtual machine (QEMU) was killed by signal ${exit.signal}`;
+  if (exit.signal !== null) return `the task's virtual machine (QEMU) died of signal ${exit.signal}${words}`;
   if (exit.code === 0) return `the guest powered itself off${words}`;
   return `the task's virtual machine (QEMU) ended with ${exit.code}${words}`;
-}
-
-/** The last line that isn't one of QEMU's warnings, which it gives each time. */
-function lastWords(console: string): string {
-  const lines = console.split('\n').filter((line) => line.trim() !== '' && !/^qemu-system-\w+: warning: /.test(line));
-  return lines.at(-1) ?? '';
 }
 
 function printable(line: string): string {

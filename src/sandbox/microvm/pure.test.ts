@@ -73,7 +73,8 @@ test('how a machine ended is told in a sentence, and the guest cannot write what
   const exit = { code: null, signal: null, oomKilled: false, atMs: 0, console: '' };
   assert.match(describeExit({ ...exit, signal: 9 }), /killed by signal 9/);
   assert.match(describeExit({ ...exit, signal: 9, oomKilled: true }), /host memory/);
-  assert.match(describeExit({ ...exit, code: 0 }), /powered itself off/);
+  assert.match(describeExit({ ...exit, signal: 11, console: 'qemu: no such MSR' }), /died of signal 11: qemu: no such MSR$/);
+  assert.match(describeExit({ ...exit, code: 0, console: 'berth-guest: no port\n' }), /powered itself off: berth-guest: no port$/);
   const panic = 'Kernel panic - not syncing: Attempted \u001b[2J to kill init!\r\n---[ end';
   assert.equal(describeExit({ ...exit, code: 0, console: panic }), 'the guest kernel panicked: Attempted [2J to kill init!');
   assert.match(describeExit({ ...exit, code: 1, console: 'a\nqemu: bad disk\n' }), /ended with 1: qemu: bad disk/);

@@ -218,6 +218,23 @@ test('a template that was damaged is thrown away and made anew; the pool gives m
   assert.equal(existsSync(host.dir), false);
 });
 
+test('a pool that is closed over a machine in the making leaves none', async () => {
+  const host = await createMicrovmHost({ pool: true });
+  try {
+    host.driver.warm();
+    for (let waited = 0; readdirOf(join(host.dir, 'vms')).length < 1 || !hasTemplate(host.dir); waited += 20) {
+      assert.ok(waited < MICROVM_PATIENCE_MS, 'a machine is being made');
+      await sleep(20);
+    }
+  } finally {
+    await host.close();
+  }
+  assert.equal(existsSync(host.dir), false);
+});
+
+const readdirOf = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
+const hasTemplate = (dir: string): boolean => readdirOf(join(dir, 'vm-templates')).some((name) => /^tcg-[^.]*$/.test(name));
+
 function damage(path: string): void {
   const file = openSync(path, 'r+');
   writeSync(file, Buffer.alloc(64, 0x5a), 0, 64, 4096);

@@ -49,10 +49,10 @@ export function createPool(deps: PoolDeps): Pool {
 
   const total = () => [...lines.values()].reduce((sum, line) => sum + line.ready.length + line.making, 0);
 
-  const discard = (machine: Machine): void => {
+  const discard = async (machine: Machine): Promise<void> => {
     machine.link.close();
     machine.monitor.close();
-    machines.remove(machine).catch((error: unknown) => log.error('pool.leak', { vmId: machine.vmId }, error));
+    await machines.remove(machine).catch((error: unknown) => log.error('pool.leak', { vmId: machine.vmId }, error));
   };
 
   const add = async (line: Line): Promise<void> => {
@@ -60,7 +60,7 @@ export function createPool(deps: PoolDeps): Pool {
     try {
       const machine = await templates.restore(line.shape);
       await deps.warm(machine).catch((error: unknown) => log.info('pool.cold', { vmId: machine.vmId, reason: asFault(error).message }));
-      if (closed || !machine.link.alive()) return discard(machine);
+      if (closed || !machine.link.alive()) return await discard(machine);
       line.ready.push(machine);
     } catch (error) {
       log.warn('pool.refill', { shape: shapeName(line.shape), reason: asFault(error).message });
@@ -69,18 +69,20 @@ export function createPool(deps: PoolDeps): Pool {
     }
   };
 
+  let inMaking: Promise<void> | undefined;
   /** One machine at a time: who waits for a start needs the processors more. */
   const refill = async (): Promise<void> => {
     const now = clock.now();
     for (const [name, line] of lines) {
       if (line.wantedUntil > now) continue;
-      line.ready.forEach(discard);
+      line.ready.forEach((one) => void discard(one));
       lines.delete(name);
     }
     for (const line of lines.values()) {
       while (!closed && line.ready.length + line.making < limits.poolPerShape && total() < limits.poolMachines) {
         const before = line.ready.length;
-        await add(line);
+        inMaking = add(line);
+        await inMaking;
         if (line.ready.length === before) return schedule(limits.poolRetryMs);
       }
     }
@@ -102,7 +104,7 @@ export function createPool(deps: PoolDeps): Pool {
     take(shape) {
       const line = lineOf(shape);
       // One that ended while it waited is no use to anybody.
-      line.ready.filter((one) => !one.link.alive()).forEach(discard);
+      line.ready.filter((one) => !one.link.alive()).forEach((one) => void discard(one));
       line.ready = line.ready.filter((one) => one.link.alive());
       const machine = line.ready.shift() ?? null;
       schedule(limits.poolRefillMs);
@@ -125,6 +127,8 @@ export function createPool(deps: PoolDeps): Pool {
         machine.monitor.close();
       }
       await Promise.all(waiting.map((machine) => machines.remove(machine)));
+      // The one that is being made is removed as soon as it is there.
+      await inMaking;
     },
   };
 }

@@ -199,6 +199,21 @@ pub fn end_at_exec(fd: BorrowedFd) -> io::Result<()> {
     check_int(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
 }
 
+/// Closes every descriptor from 3 on but these.
+pub fn keep_only(keep: &[BorrowedFd]) {
+    let mut numbers: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).filter(|fd| *fd >= 3).collect();
+    numbers.sort_unstable();
+    let mut first = 3;
+    for number in numbers {
+        if number > first {
+            // SAFETY: as in `close_from`.
+            unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0) };
+        }
+        first = number + 1;
+    }
+    close_from(first);
+}
+
 /// Closes every descriptor from 3 on but `keep`.
 pub fn close_all_but(keep: RawFd) {
     // SAFETY: as in `close_from`.

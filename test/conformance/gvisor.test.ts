@@ -1,12 +1,25 @@
 /** The gVisor sandbox for real: the conformance suite, and what only it shows. Needs root, and runsc as `berth setup` brings it. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { release } from 'node:os';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { realClock } from '#base/clock.ts';
+import { limits } from '#base/limits.ts';
+import { silentLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
+import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
+import type { SandboxPlan } from '#sandbox/driver.ts';
+import { runscBundle } from '#sandbox/gvisor/bundle.ts';
 import { createGvisorDriver } from '#sandbox/gvisor/driver.ts';
 import type { GvisorDriver } from '#sandbox/gvisor/driver.ts';
-import { createRealHost, realSandbox, supervisorBinary } from './real-host.ts';
+import { createRealHost, realSandbox, scripted, supervisorBinary } from './real-host.ts';
 import type { DriverParts, RealHost } from './real-host.ts';
 import { sandboxConformance } from './sandbox.ts';
+import { runs, stateOf, witness } from './witness.ts';
 
 /** Memory comes slowly under a quarter of a processor, as tasks have it here. */
 const PATIENCE_MS = 40_000;
@@ -39,3 +52,222 @@ sandboxConformance('gvisor', async () =>
     hog: HOG,
   }),
 );
+
+describe('a gVisor sandbox', () => {
+  let host: GvisorHost;
+  before(async () => {
+    host = await createGvisorHost();
+    assert.equal((await host.driver.probe()).works, true);
+  });
+  const plans: SandboxPlan[] = [];
+  after(async () => {
+    for (const plan of plans) await host.driver.clean(plan.taskId, plan.dir, plan.network);
+    await host.close();
+  });
+
+  async function begin(containers: ContainerSpec[], change: Partial<TaskSpec> = {}) {
+    const plan = await host.plan(containers, change);
+    plans.push(plan);
+    const w = witness(PATIENCE_MS);
+    const sandbox = await host.driver.start(plan, w.events);
+    return { plan, w, sandbox };
+  }
+  type Begun = Awaited<ReturnType<typeof begin>>;
+
+  /** Waits for the end, gives the task back, and sees to it that nothing of it is left. */
+  async function finish({ plan, w, sandbox }: Begun) {
+    const room = roomOf(plan);
+    try {
+      await w.ended();
+      sandbox.ack(w.offset());
+      await sandbox.release();
+    } finally {
+      await host.driver.clean(plan.taskId, plan.dir, plan.network);
+    }
+    await nothingLeft(plan, room);
+  }
+  async function nothingLeft(plan: Begun['plan'], room: string) {
+    assert.deepEqual(await host.leftovers(plan.taskId), []);
+    assert.deepEqual(processesOf(plan.taskId), []);
+    assert.ok(!existsSync(room), room);
+  }
+  const linesOf = async (script: string, change: Partial<ContainerSpec> = {}) => {
+    const begun = await begin([scripted(script, change)]);
+    await finish(begun);
+    return begun.w.text('app').trim().split('\n');
+  };
+
+  test('shows its containers gVisor’s kernel, and nothing of the machine’s', async () => {
+    const said = (await linesOf('busybox dmesg; uname -a; cat /proc/version /proc/cmdline; cat /proc/sys/kernel/osrelease')).join('\n');
+    assert.match(said, /Starting gVisor/);
+    assert.ok(!said.includes(release()), said);
+    assert.deepEqual(await linesOf('grep -c berth /proc/self/mountinfo; ls -d /proc/[0-9]* | wc -l'), ['0', '3']);
+  });
+
+  test('is a process without rights: nobody, in an empty root and no network, tied to the task’s link by one socket', async () => {
+    const begun = await begin([scripted('echo up; while :; do sleep 0.05; done')]);
+    await begun.w.until('it runs', () => begun.w.text('app') === 'up\n');
+    const [pid] = sandboxesIn(roomOf(begun.plan));
+    assert.ok(pid !== undefined);
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    assert.match(status, /^Uid:\s+65534\s+65534\s+65534\s+65534$/m);
+    assert.match(status, /^Seccomp:\s+2$/m);
+    assert.match(status, /^NoNewPrivs:\s+1$/m);
+    assert.match(status, /^CapEff:\s+0000000000000000$/m);
+    const links = readFileSync(`/proc/${pid}/net/dev`, 'utf8').split('\n').slice(2).filter(Boolean);
+    assert.deepEqual(
+      links.map((line) => line.trim().split(':')[0]),
+      ['lo'],
+    );
+    // What it has open are files of the container, which were handed to it, and its memory.
+    const opened = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+    assert.deepEqual(
+      opened.filter((to) => /^\/(?!dev\/null$|memfd:|root\/|$)/.test(to)),
+      [],
+    );
+    const left = begun.w;
+    begun.sandbox.kill();
+    await finish(begun);
+    assert.equal(stateOf(left, 'app').exitCode, 137);
+  });
+
+  test('that is killed ends its task with a true reason, and nothing is left', async () => {
+    const begun = await begin([
+      scripted('echo up; while :; do sleep 0.05; done'),
+      scripted('sleep 1000', { name: 'side', essential: false }),
+    ]);
+    await begun.w.until('both run', () => runs(begun.w, 'app') && runs(begun.w, 'side'));
+    const [pid] = sandboxesIn(roomOf(begun.plan));
+    process.kill(Number(pid), 'SIGKILL');
+    await begun.w.until('it is said', () => begun.w.state().failure !== null);
+    assert.deepEqual(begun.w.state().failure, { stage: 'setup', message: "the task's gVisor sandbox is gone: it was killed by signal 9" });
+    await finish(begun);
+    assert.deepEqual(
+      begun.w.state().containers.map((one) => [one.exitCode, one.oomKilled]),
+      [
+        [137, false],
+        [137, false],
+      ],
+    );
+  });
+
+  test('does not outlive its supervisor', async () => {
+    for (const change of [{}, { pidMode: 'task' as const }]) {
+      const begun = await begin([scripted('echo up; while :; do sleep 0.05; done')], change);
+      await begun.w.until('it runs', () => begun.w.text('app') === 'up\n');
+      const room = roomOf(begun.plan);
+      process.kill(Number(readFileSync(join(begun.plan.dir, 'sup.pid'), 'utf8')), 'SIGKILL');
+      await begun.w.until('it is lost', () => begun.w.lost() !== null);
+      await eventually('the sandbox ends', () => sandboxesIn(room).length === 0);
+      await host.driver.clean(begun.plan.taskId, begun.plan.dir, begun.plan.network);
+      await nothingLeft(begun.plan, room);
+    }
+  });
+
+  test('has an init that reaps where that is wanted, and one PID namespace for the task where that is', async () => {
+    const reaped = await linesOf('(sleep 0.05 &) ; sleep 0.3; ps | grep -c "\\[sleep\\]" ; echo $$; cat /proc/1/comm', {
+      initProcess: true,
+    });
+    assert.equal(reaped[0], '0');
+    assert.notEqual(reaped[1], '1');
+    const other = scripted('exec sleep 30', { name: 'other', essential: false });
+    const looks = scripted('ps | grep -c "[s]leep 30"', { dependsOn: [{ container: 'other', condition: 'START' }] });
+    const begun = await begin([looks, other], { pidMode: 'task' });
+    await finish(begun);
+    assert.equal(begun.w.text('app'), '1\n');
+  });
+
+  test('stands ready for the next task, is filled up again, and one that dies there is no loss', async () => {
+    host.driver.warm();
+    const full = () => host.driver.status?.()?.ready === limits.gvisorPoolSandboxes;
+    await eventually('the pool is full', full);
+    const begun = await begin([scripted('hostname; ip -4 addr show eth0 | grep -o "inet [0-9.]*"')]);
+    assert.match(roomOf(begun.plan), /pool-[0-9a-f]{16}$/);
+    await finish(begun);
+    assert.equal(begun.w.text('app'), `${begun.plan.network.hostname}\ninet ${begun.plan.network.ip}\n`);
+    await eventually('the pool is full again', full);
+    const rooms = () => readdirSync(join(host.runDir, 'gv'));
+    const [victim = ''] = rooms();
+    process.kill(Number(readFileSync(join(host.runDir, 'gv', victim, 'sup.pid'), 'utf8')), 'SIGKILL');
+    await eventually('it is cleared away', () => !rooms().includes(victim) && !groups().includes(victim));
+    await eventually('another has its place', full);
+    const more = await Promise.all([0, 1, 2, 3].map((n) => begin([scripted(`echo ${n}`)])));
+    for (const [n, one] of more.entries()) {
+      await finish(one);
+      assert.equal(one.w.text('app'), `${n}\n`);
+    }
+  });
+
+  test('in the pool ends with whoever holds its connection, and what a killed agent left is swept', async () => {
+    const paths = { runsc, supervisor: supervisorBinary(), pause: join(host.dir, 'gvisor/pause') };
+    const make = async (name: string) => {
+      const room = join(host.runDir, 'gv', name);
+      const cgroup = { path: `berth-${host.instance}/${name}`, cpuMillis: null, cpuShares: null, memoryBytes: null, pids: null };
+      await host.worker.poolStart({ dir: room, socket: join(room, 'pool.sock'), cgroup, runtime: runscBundle(paths, room) });
+      const socket = connect(join(room, 'pool.sock'));
+      await new Promise((resolve) => socket.once('data', resolve));
+      return { room, socket };
+    };
+    const left = await make('pool-00000000000000aa');
+    assert.ok(groups().includes('pool-00000000000000aa') && sandboxesIn(left.room).length === 1);
+    left.socket.destroy();
+    await eventually(
+      'it is gone',
+      () => !existsSync(left.room) && !groups().includes('pool-00000000000000aa') && sandboxesIn(left.room).length === 0,
+    );
+    const dead = await make('pool-00000000000000bb');
+    process.kill(Number(readFileSync(join(dead.room, 'sup.pid'), 'utf8')), 'SIGKILL');
+    dead.socket.destroy();
+    await eventually('its sandbox is gone', () => sandboxesIn(dead.room).length === 0);
+    assert.ok(existsSync(dead.room) && groups().includes('pool-00000000000000bb'));
+    const next = createGvisorDriver(
+      { worker: host.worker, clock: realClock(), random: realRandom(), log: silentLog },
+      { instance: host.instance, runDir: host.runDir, dir: join(host.dir, 'gvisor'), runsc, supervisor: supervisorBinary() },
+    );
+    assert.equal((await next.probe()).works, true);
+    await next.close();
+    assert.ok(!existsSync(dead.room) && !groups().includes('pool-00000000000000bb'));
+  });
+
+  const groups = () => {
+    const found = ['unified', 'memory', ''].map((name) => join('/sys/fs/cgroup', name, `berth-${host.instance}`));
+    return found.filter((path) => existsSync(path)).flatMap((path) => readdirSync(path));
+  };
+});
+
+function roomOf(plan: { dir: string }): string {
+  return (JSON.parse(readFileSync(join(plan.dir, 'task.json'), 'utf8')) as { runtime: { room: string } }).runtime.room;
+}
+
+/** PIDs of processes that have a text in their command line. */
+function processesOf(text: string): string[] {
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(text));
+}
+
+function sandboxesIn(room: string): string[] {
+  return processesOf(`--root=${room}\0`).filter((pid) => commandOf(pid).startsWith('runsc-sandbox'));
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function linkOf(path: string): string[] {
+  try {
+    return [readlinkSync(path)];
+  } catch {
+    return [];
+  }
+}
+
+async function eventually(what: string, holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, `waited in vain until ${what}`);
+    await sleep(20);
+  }
+}

@@ -37,7 +37,7 @@ pub fn enter(inside: &Inside, room: &Room, wanted: &ExecBundle) -> Result<Entere
         // It says who it is itself, as the process that was born.
         Some(_) => Ok(Entered { helper: None, status, input, outputs, is_keeper: true }),
         None => {
-            let keeper = Keeper { inside, wanted, cid: keeper::cid(inside.index), control: room.control() };
+            let keeper = Keeper { inside, room, wanted, cid: keeper::cid(inside.index), control: room.control() };
             sys::exit_now(keeper.live(stdio, status_write))
         }
     }
@@ -54,6 +54,7 @@ fn own_terminal(wanted: &ExecBundle) -> Result<(enter::Ours, Stdio), Error> {
 
 struct Keeper<'a> {
     inside: &'a Inside<'a>,
+    room: &'a Room,
     wanted: &'a ExecBundle,
     cid: String,
     control: PathBuf,
@@ -75,7 +76,7 @@ impl Keeper<'_> {
                 if self.wanted.tty && sys::dup_to(stdio.input.as_fd(), 0).is_err() {
                     return KILLED;
                 }
-                sys::close_all_but(signals.as_raw_fd());
+                sys::keep_only(&[signals.as_fd(), self.room.pidfd()]);
                 // What those descriptors' owners think of them doesn't count any more.
                 sys::exit_now(self.tend(&signals, pid))
             }
@@ -154,7 +155,7 @@ impl Keeper<'_> {
         if wait.send("containerManager.WaitPID", &target, &[]).is_err() {
             return KILLED;
         }
-        keeper::until_answer(&mut wait, signals, |signal| {
+        keeper::until_answer(&mut wait, signals, self.room, |signal| {
             let in_front = self.wanted.tty && OF_TERMINAL.contains(&signal);
             let mode = if in_front { TO_FOREGROUND } else { TO_PROCESS };
             keeper::signal(&self.control, &json!({ "CID": self.cid, "Signo": signal, "PID": pid, "Mode": mode }));

@@ -17,6 +17,8 @@ use crate::sys;
 
 /// How long the sandbox may take for one step of a start: some 40 ms on a quiet machine.
 const START_PATIENCE: Duration = Duration::from_secs(60);
+/// How long the end of a sandbox that is gone may take.
+const ROOM_PATIENCE_MS: i32 = 5_000;
 const CALL_PATIENCE: Duration = Duration::from_secs(5);
 /// The user that the sandbox's process runs as.
 const NOBODY: u32 = 65_534;
@@ -60,7 +62,10 @@ pub fn signal(control: &Path, args: &Value) {
 }
 
 /// Hands on what comes by `signals` until what `wait` waits for has ended; gives its exit code.
-pub fn until_answer(wait: &mut Connection, signals: &OwnedFd, mut hand_on: impl FnMut(i32)) -> i32 {
+///
+/// When the sandbox is gone this waits until that was seen through to its end, so that the supervisor hears of it first: it is the reason why
+/// everything in it ended.
+pub fn until_answer(wait: &mut Connection, signals: &OwnedFd, room: &Room, mut hand_on: impl FnMut(i32)) -> i32 {
     loop {
         let mut entries = [sys::poll_entry(wait.fd(), libc::POLLIN), sys::poll_entry(signals.as_fd(), libc::POLLIN)];
         let _ = sys::poll(&mut entries, -1);
@@ -71,7 +76,11 @@ pub fn until_answer(wait: &mut Connection, signals: &OwnedFd, mut hand_on: impl 
             match wait.receive() {
                 Ok(None) => {}
                 Ok(Some(status)) => return sys::exit_code(status.as_i64().unwrap_or(0) as i32),
-                Err(_) => return KILLED,
+                Err(_) => {
+                    let mut end = [sys::poll_entry(room.pidfd(), libc::POLLIN)];
+                    let _ = sys::poll(&mut end, ROOM_PATIENCE_MS);
+                    return KILLED;
+                }
             }
         }
     }
@@ -159,6 +168,9 @@ impl Keeper<'_> {
             sys::exit_now(127);
         }
         sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
+        // The file server is a child of this process: unreaped it would hold up the end of the sandbox's PID namespace.
+        // SAFETY: SIG_IGN is a valid disposition; ignoring SIGCHLD makes the kernel reap.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
         if let Some((_, other_end)) = self.setting.gate {
             // SAFETY: this copy of the descriptor is used by nobody else in this process.
             unsafe { libc::close(other_end.as_raw_fd()) };
@@ -199,12 +211,12 @@ impl Keeper<'_> {
 
     /// Hands on signals, and gives the container's exit code once it has ended. With the sandbox all its containers were killed.
     fn tend(&self, signals: &OwnedFd) -> i32 {
-        sys::close_all_but(signals.as_raw_fd());
+        sys::keep_only(&[signals.as_fd(), self.room.pidfd()]);
         let Ok(mut wait) = Connection::open(&self.control, None) else { return KILLED };
         if wait.send("containerManager.Wait", &json!(self.cid), &[]).is_err() {
             return KILLED;
         }
-        let code = until_answer(&mut wait, signals, |signal| {
+        let code = until_answer(&mut wait, signals, self.room, |signal| {
             let mode = if signal == libc::SIGKILL { TO_ALL } else { TO_PROCESS };
             self::signal(&self.control, &json!({ "CID": self.cid, "Signo": signal, "PID": 0, "Mode": mode }));
         });

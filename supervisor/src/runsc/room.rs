@@ -42,6 +42,8 @@ pub struct Room {
     /// Standard input and output of the sandbox's own first container, which takes its host name from there.
     hostname: OwnedFd,
     hostname_set: OwnedFd,
+    /// It is being killed: its end is no news.
+    pub is_doomed: bool,
 }
 
 impl Room {
@@ -63,7 +65,7 @@ impl Room {
         };
         let open = |(name, _): &(&str, libc::c_int)| File::open(format!("/proc/{pid}/ns/{name}")).map(OwnedFd::from);
         let namespaces = KINDS.iter().map(open).collect::<io::Result<Vec<_>>>()?;
-        Ok(Room { pid, pidfd, dir, namespaces, status: Some(status), hostname, hostname_set })
+        Ok(Room { pid, pidfd, dir, namespaces, status: Some(status), hostname, hostname_set, is_doomed: false })
     }
 
     /// Waits until the sandbox is there and could `begin`, or gives the reason why it never will.
@@ -104,6 +106,11 @@ impl Room {
             Ok(Some(1)) if entry[0].revents & libc::POLLIN != 0 => Ok(()),
             _ => Err(io::Error::other("the sandbox did not take its host name")),
         }
+    }
+
+    /// Reads as ready once the sandbox and all that was in its namespaces have ended.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
     }
 
     pub fn pid(&self) -> i32 {

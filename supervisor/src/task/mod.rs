@@ -138,7 +138,8 @@ impl Task {
 
     /// The gVisor sandbox is no more, and all containers with it.
     fn sandbox_ended(&mut self, code: i32) {
-        if self.stopping || self.failure.is_some() || self.cgroups.oom_kills(&self.bundle.cgroup.path) > 0 {
+        let is_doomed = self.room.as_ref().is_none_or(|room| room.is_doomed);
+        if is_doomed || self.failure.is_some() || self.cgroups.oom_kills(&self.bundle.cgroup.path) > 0 {
             return;
         }
         let how = match code - 128 {
@@ -231,6 +232,9 @@ impl Task {
 
     fn kill(&mut self) {
         self.stopping = true;
+        if let Some(room) = &mut self.room {
+            room.is_doomed = true;
+        }
         self.containers.iter_mut().filter(|c| c.is_alive()).for_each(Container::kill);
         kill_groups(&self.bundle, &self.cgroups);
     }

@@ -19,10 +19,11 @@ import type { GvisorDriver } from '#sandbox/gvisor/driver.ts';
 import { createRealHost, realSandbox, scripted, supervisorBinary } from './real-host.ts';
 import type { DriverParts, RealHost } from './real-host.ts';
 import { sandboxConformance } from './sandbox.ts';
-import { runs, stateOf, witness } from './witness.ts';
+import { execWitness, runs, stateOf, witness } from './witness.ts';
 
 /** Memory comes slowly under a quarter of a processor, as tasks have it here. */
 const PATIENCE_MS = 40_000;
+const MIB = 1024 * 1024;
 /** In one read: page by page it would take a minute. */
 const HOG = 'exec dd if=/dev/zero of=/dev/null bs=1000M count=1';
 
@@ -162,6 +163,44 @@ describe('a gVisor sandbox', () => {
       await host.driver.clean(begun.plan.taskId, begun.plan.dir, begun.plan.network);
       await nothingLeft(begun.plan, room);
     }
+  });
+
+  test('tells what each of its containers takes', async () => {
+    const eats = scripted('dd if=/dev/zero of=/dev/shm/x bs=1M count=40 2>/dev/null; echo up; while :; do :; done', {
+      name: 'eats',
+      essential: false,
+    });
+    const begun = await begin([scripted('while :; do sleep 0.1; done'), eats], { cpuMillis: 1000 });
+    await begun.w.until('it has eaten', () => begun.w.text('eats') === 'up\n');
+    await sleep(1000);
+    const { containers, task } = await begun.sandbox.stats();
+    const [app, hungry] = containers;
+    assert.ok(app !== undefined && hungry !== undefined);
+    assert.ok(hungry.memoryBytes > 40 * MIB && app.memoryBytes < 40 * MIB, JSON.stringify(containers));
+    assert.ok(hungry.cpuNs > 2 * app.cpuNs && hungry.pids === 1, JSON.stringify(containers));
+    assert.ok(task.memoryBytes > hungry.memoryBytes && task.cpuNs > hungry.cpuNs, JSON.stringify(task));
+    begun.sandbox.kill();
+    await finish(begun);
+  });
+
+  test('a command that is closed is killed with all that it started', async () => {
+    const begun = await begin([scripted('echo up; while :; do sleep 0.05; done')]);
+    await begun.w.until('it runs', () => begun.w.text('app') === 'up\n');
+    const run = (script: string) =>
+      execWitness(begun.sandbox, { container: 'app', command: ['sh', '-c', script], tty: null }, { patienceMs: PATIENCE_MS });
+    const nested = await run('(sleep 4321; true) & (sh -c "sleep 4321; true"; true); true');
+    const count = async () => {
+      const seen = await run('ps | grep -c "[s]leep 4321$"; true');
+      seen.process.end();
+      await seen.code();
+      return Number(seen.out());
+    };
+    let running = 0;
+    while (running < 2) running = await count();
+    nested.process.close();
+    while (running > 0) running = await count();
+    begun.sandbox.kill();
+    await finish(begun);
   });
 
   test('has an init that reaps where that is wanted, and one PID namespace for the task where that is', async () => {

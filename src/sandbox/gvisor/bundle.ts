@@ -42,7 +42,12 @@ export function gvisorBundle(plan: SandboxPlan, context: BundleContext & { paths
       cgroup: { ...bundle.cgroup, ...sandboxLimits(plan) },
       runtime: runscBundle(paths, room),
       // The small init is a program in the container there.
-      containers: bundle.containers.map((container) => ({ ...container, initProcess: false })),
+      containers: bundle.containers.map((container) => ({
+        ...container,
+        initProcess: false,
+        // No group of its own: what is told of it.
+        cgroup: { ...container.cgroup, memoryBytes: container.cgroup.memoryBytes ?? plan.spec.memoryBytes },
+      })),
     }),
   });
 }

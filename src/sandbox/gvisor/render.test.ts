@@ -15,7 +15,10 @@ const context = { root: '/state/rootfs', files: { '/etc/hosts': '/state/files/0'
 const paths = { runsc: '/opt/runsc', supervisor: '/opt/berth-supervisor', pause: '/state/gvisor/pause' };
 const places = { cgroup: 'berth-abcdef/pool-1', socket: '/run/berth/abcdef/sup/0123.sock', room: '/run/berth/abcdef/gv/pool-1' };
 
-const gvisorPlan: typeof samplePlan = (containers, change) => ({ ...samplePlan(containers, change), kind: 'gvisor' });
+const gvisorPlan: typeof samplePlan = (containers, change) => ({
+  ...samplePlan(containers, { sysctls: {}, ...change }),
+  kind: 'gvisor',
+});
 
 function golden(name: string): unknown {
   return JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), 'utf8'));
@@ -73,4 +76,9 @@ test('the program that does nothing takes a host name, and is a whole ELF file o
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+});
+
+test('kernel parameters, which gVisor doesn’t let a task set, are refused by name', () => {
+  const asked = gvisorPlan([plainContainer], { sysctls: { 'net.core.somaxconn': '1024' } });
+  assert.throws(() => render(asked, plainContainer, context), /systemControls: net\.core\.somaxconn/);
 });

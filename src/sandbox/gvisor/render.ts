@@ -1,4 +1,5 @@
 /** Pure: a container of a plan as gVisor takes it, and the sandbox's own first container. Golden files stand beside this. */
+import { Fault } from '#base/fault.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { OciConfig, OciMount } from '../container/oci.ts';
 import { render as renderOwn } from '../container/render.ts';
@@ -25,6 +26,13 @@ export type GvisorContext = RenderContext & {
  * machine don't exist inside. A container's labels don't become annotations, some of which gVisor acts on.
  */
 export function render(plan: SandboxPlan, container: ContainerSpec, context: GvisorContext): GvisorConfig {
+  const sysctls = Object.keys(plan.spec.sysctls);
+  if (sysctls.length > 0) {
+    throw new Fault(
+      'CannotCreateContainer',
+      `CannotCreateContainerError: gVisor lets no kernel parameter of a task be set (systemControls: ${sysctls.join(', ')}); another kind of sandbox does`,
+    );
+  }
   const own = renderOwn(plan, container, context);
   const kinds = ['ipc', 'uts', 'mount', ...(plan.spec.pidMode === 'task' ? [] : ['pid'])];
   const user = own.annotations['berth.user'];

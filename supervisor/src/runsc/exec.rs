@@ -148,6 +148,16 @@ impl Keeper<'_> {
         }))
     }
 
+    /// Kills the command and all that it started.
+    fn kill(&self, pid: i64) {
+        let listed = Connection::open(&self.control, Some(PATIENCE))
+            .map_err(urpc::Error::from)
+            .and_then(|mut control| control.call("containerManager.Processes", &json!(self.cid), &[]));
+        for pid in with_descendants(pid, &listed.unwrap_or(Value::Null)) {
+            keeper::signal(&self.control, &json!({ "CID": self.cid, "Signo": libc::SIGKILL, "PID": pid, "Mode": TO_PROCESS }));
+        }
+    }
+
     /// Hands on signals, and gives the command's exit code once it has ended.
     fn tend(&self, signals: &OwnedFd, pid: i64) -> i32 {
         let Ok(mut wait) = Connection::open(&self.control, None) else { return KILLED };
@@ -156,9 +166,41 @@ impl Keeper<'_> {
             return KILLED;
         }
         keeper::until_answer(&mut wait, signals, self.room, |signal| {
+            if signal == libc::SIGKILL {
+                return self.kill(pid);
+            }
             let in_front = self.wanted.tty && OF_TERMINAL.contains(&signal);
             let mode = if in_front { TO_FOREGROUND } else { TO_PROCESS };
             keeper::signal(&self.control, &json!({ "CID": self.cid, "Signo": signal, "PID": pid, "Mode": mode }));
         })
+    }
+}
+
+/// `pid` first, then its children and theirs. `listed`: control.Process of all in the container, in the order of their PIDs.
+fn with_descendants(pid: i64, listed: &Value) -> Vec<i64> {
+    let mut all = vec![pid];
+    let mut at = 0;
+    while let Some(parent) = all.get(at).copied() {
+        at += 1;
+        for process in listed.as_array().into_iter().flatten() {
+            let (Some(child), Some(of)) = (process["pid"].as_i64(), process["ppid"].as_i64()) else { continue };
+            if of == parent && !all.contains(&child) {
+                all.push(child);
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_all_that_a_command_started() {
+        let process = |pid: i64, ppid: i64| json!({ "pid": pid, "ppid": ppid, "cmd": "sh" });
+        let listed = json!([process(1, 0), process(4, 0), process(5, 4), process(6, 1), process(7, 5)]);
+        assert_eq!(with_descendants(4, &listed), [4, 5, 7]);
+        assert_eq!(with_descendants(9, &Value::Null), [9]);
     }
 }

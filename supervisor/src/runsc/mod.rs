@@ -10,8 +10,10 @@ mod links;
 mod room;
 mod spec;
 mod urpc;
+mod usage;
 
 pub use exec::enter;
 pub use keeper::{carried, spawn};
 pub use links::create as create_links;
 pub use room::Room;
+pub use usage::of_container as usage_of;

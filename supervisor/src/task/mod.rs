@@ -204,7 +204,7 @@ impl Task {
             ToSupervisor::Kill => self.kill(),
             ToSupervisor::Signal { container, signal } => self.signal(&container, &signal),
             ToSupervisor::Stats { id } => {
-                let stats = stats::read(&self.bundle, &self.cgroups);
+                let stats = stats::read(&self.bundle, &self.cgroups, self.room.as_ref());
                 self.send(&FromSupervisor::Stats { id, stats });
             }
             ToSupervisor::Resumed { entropy, time_ns } => {

@@ -10,7 +10,8 @@ import type { SandboxNetwork, SandboxPlan } from '../driver.ts';
 const FILES = '/run/berth';
 const IMAGES = '/images';
 const SCRATCH = '/scratch';
-const CGROUP = 'berth/task';
+/** Made in the template already. */
+const CGROUP = 'task';
 
 export type FileMessage = { t: 'file'; path: string; mode: number; data: string };
 

@@ -11,7 +11,13 @@ import type { GuestImage } from './guest-image.ts';
 import { makeRoom } from './room.ts';
 import type { Room } from './room.ts';
 
-export type Kit = { room: Room; guest: GuestImage; tscKhz: number | null };
+export type Kit = {
+  room: Room;
+  guest: GuestImage;
+  tscKhz: number | null;
+  /** Changes whenever the machine starts, and with it perhaps its processor, its counter's rate or its KVM. */
+  bootId: string;
+};
 
 export type KitOptions = {
   clock: Clock;
@@ -32,16 +38,17 @@ export async function makeKit(options: KitOptions): Promise<Kit> {
   await mkdir(dir, { recursive: true, mode: 0o755 });
   const path = join(dir, 'kit.json');
   const key = await stampOf([supervisor, packageDir, '/usr/bin/qemu-system-x86_64', DPKG_STATUS]);
-  const [known, tscKhz] = await Promise.all([readKit(path, key), readTscKhz(clock, supervisor)]);
-  if (known !== null) return { ...known, tscKhz };
+  const [known, tscKhz, bootId] = await Promise.all([readKit(path, key), readTscKhz(clock, supervisor), readFile(BOOT_ID, 'utf8')]);
+  if (known !== null) return { ...known, tscKhz, bootId: bootId.trim() };
   const [room, guest] = await Promise.all([
     makeRoom({ clock, dir: join(dir, 'rooms') }),
     buildGuestImage({ packageDir, supervisor, dir: join(dir, 'guests') }),
   ]);
   if (key !== null) await replace(path, JSON.stringify({ key, room, guest }));
-  return { room, guest, tscKhz };
+  return { room, guest, tscKhz, bootId: bootId.trim() };
 }
 
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 /** Every change of a package of Debian's shows here. */
 const DPKG_STATUS = '/var/lib/dpkg/status';
 
@@ -88,8 +95,7 @@ export async function askKvm(kit: Kit, dir: string, log: Log, boot: () => Promis
     return { works: false, reason: 'there is no /dev/kvm that opens' };
   }
   const path = join(dir, 'kvm.json');
-  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
-  const key = [bootId, kit.room.version, kit.guest.version].join(' ');
+  const key = [kit.bootId, kit.room.version, kit.guest.version].join(' ');
   const known = await readFile(path, 'utf8').then(
     (said) => checkVerdict(JSON.parse(said), path),
     () => null, // not asked yet, or half written

@@ -1,6 +1,6 @@
 /**
  * Templates: for each shape in use, a machine that booted once and was saved with its supervisor ready. A template's key changes with the
- * kernel, the supervisor, QEMU and the command line, so an old one is never taken for a new one.
+ * kernel, the supervisor, QEMU, the command line and the host's own boot, so an old one is never taken for a new one.
  */
 import { createHash } from 'node:crypto';
 import { open, readdir } from 'node:fs/promises';
@@ -142,9 +142,9 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
 
 /** Everything that a saved state depends on. */
 function keyOf(options: MachineOptions, shape: Shape): string {
-  const { room, guest } = options.kit();
-  // The counter's rate is measured anew by every process, and differs a little: it is not part of what a template is.
+  const { room, guest, bootId } = options.kit();
+  // The counter's rate is measured anew by every process, and differs a little; the boot stands for it.
   const launches = (['boot', 'restore'] as const).map((launch) => renderQemu({ shape, launch, tscKhz: null }));
-  const parts = [room.version, guest.id, JSON.stringify(launches)];
+  const parts = [room.version, guest.id, bootId, JSON.stringify(launches)];
   return `${shapeName(shape)}-${createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16)}`;
 }

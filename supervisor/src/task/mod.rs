@@ -245,7 +245,7 @@ impl Task {
     }
 
     fn begin_quota(&mut self) {
-        let begins = self.room.is_some() && !self.has_quota && self.containers.iter().any(Container::has_started);
+        let begins = !self.has_quota && self.containers.iter().any(Container::has_started);
         if begins {
             self.has_quota = true;
             let quota = CgroupLimits { cpu_millis: self.bundle.cgroup.limits.cpu_millis, ..CgroupLimits::default() };

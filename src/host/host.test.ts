@@ -134,3 +134,25 @@ test('a container that is not essential may fail or end without ending the task'
   });
   assert.deepEqual(outcome, { startedAt: 5, stop: null, ended: false });
 });
+
+test('a sandbox that could not be made failed to start; one that went away under its containers is the host’s fault', () => {
+  const spec = taskSpec({ containers: [containerSpec({ name: 'app' })] });
+  const app = { name: 'app', status: 'exited', pid: null, finishedAtMs: 9, oomKilled: false, failure: null } as const;
+  const state = (startedAtMs: number | null, exitCode: number | null, message: string) => ({
+    containers: [{ ...app, startedAtMs, exitCode }],
+    failure: { stage: 'setup', message } as const,
+    droppedBytes: 0,
+    spoolBase: 0,
+    spoolEnd: 0,
+  });
+  assert.deepEqual(outcomeOf(spec, state(null, null, 'no room')), {
+    startedAt: null,
+    stop: { code: 'TaskFailedToStart', reason: 'ResourceInitializationError: setup: no room' },
+    ended: true,
+  });
+  assert.deepEqual(outcomeOf(spec, state(5, 137, 'the sandbox is gone')), {
+    startedAt: null,
+    stop: { code: 'InfrastructureHealth', reason: 'The sandbox is gone' },
+    ended: true,
+  });
+});

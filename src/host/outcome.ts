@@ -52,6 +52,11 @@ export type Outcome = {
 export function outcomeOf(spec: TaskSpec, state: SandboxState): Outcome {
   const { containers } = state;
   const ended = containers.every((container) => container.status === 'exited') || state.failure !== null;
+  if (state.failure !== null && containers.some((container) => container.startedAtMs !== null)) {
+    // What they ran in went away under them.
+    const [first = '', rest = ''] = [state.failure.message.slice(0, 1).toUpperCase(), state.failure.message.slice(1)];
+    return { startedAt: null, stop: { code: 'InfrastructureHealth', reason: bounded(first + rest) }, ended };
+  }
   if (state.failure !== null) {
     const reason = `ResourceInitializationError: ${state.failure.stage}: ${state.failure.message}`;
     return { startedAt: null, stop: { code: 'TaskFailedToStart', reason: bounded(reason) }, ended };

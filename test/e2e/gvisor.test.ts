@@ -64,7 +64,8 @@ describe('tasks in gVisor', () => {
     });
     process.kill(Number(sandbox), 'SIGKILL');
     const [ended] = await sdk.stopped([task]);
-    assert.match(ended?.stoppedReason ?? '', /gVisor sandbox is gone: it was killed by signal 9/);
+    assert.equal(ended?.stoppedReason, "The task's gVisor sandbox is gone: it was killed by signal 9");
+    assert.equal(ended?.stopCode, 'InfrastructureHealth');
     assert.equal(ended?.containers?.[0]?.exitCode, 137);
   });
 

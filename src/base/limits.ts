@@ -240,6 +240,8 @@ export const limits = {
   /** One command of QEMU's monitor, saving or loading a machine's state, and one line of what QEMU says. */
   qmpCommandMs: 10_000,
   qmpMigrationMs: 120_000,
+  /** How often a machine that is giving up a migration is told to go on, 20 ms apart. */
+  qmpGoOnTries: 250,
   qmpLineBytes: 1024 * 1024,
   /** How long a guest may take to boot; to answer; and how often, and how silent it may be before it counts as hung. */
   tcgBootMs: 10_000,

@@ -49,12 +49,15 @@ export function handleOperations(connection: HostConnection, deps: OperationDeps
       ...(typeof lines === 'number' ? { lines } : {}),
     });
   });
-  on(hostOps.taskStats, async (body) => {
+  const runnerOf = (body: Body) => {
     const taskId = textOf(body, 'taskId');
     const runner = deps.tasks.get(taskId);
     if (runner === undefined) throw new Fault('TaskNotFound', `task ${taskId} is not on this host`);
-    return runner.stats();
-  });
+    return runner;
+  };
+  on(hostOps.taskStats, (body) => runnerOf(body).stats());
+  on(hostOps.taskSuspend, async (body) => (await runnerOf(body).suspend(), null));
+  on(hostOps.taskResume, async (body) => (await runnerOf(body).resume(), null));
 }
 
 function hostStatus(deps: OperationDeps): HostStatus {

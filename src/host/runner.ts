@@ -47,6 +47,9 @@ export type Runner = {
   stats(): Promise<TaskStats>;
   /** Runs a command in one of its containers, as Sandbox.exec. Throws Fault Unavailable unless it runs. */
   exec(request: ExecRequest, events: ExecEvents): Promise<ExecProcess>;
+  /** As Sandbox.suspend and resume. Throws Fault Unsupported for a kind that can't, Unavailable unless it runs, Conflict when it is ending. */
+  suspend(): Promise<void>;
+  resume(): Promise<void>;
   /** The agent ends; the task goes on. Resolves once the journal has all. */
   detach(): Promise<void>;
   /** The task is STOPPED and its entry goes away: nothing is written any more. */
@@ -70,6 +73,14 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
     if (run.sandbox === null) throw new Fault('Unavailable', `task ${taskId} does not run (it is ${entry.report.status})`);
     return run.sandbox;
   };
+  /** What can stand still. */
+  const standing = () => {
+    const { kind, suspend, resume } = running();
+    if (suspend === undefined || resume === undefined)
+      throw new Fault('Unsupported', `a task in a ${kind} sandbox can't be suspended: only one in a microVM can`);
+    if (entry.report.stop !== null) throw new Fault('Conflict', `task ${taskId} is ending: ${entry.report.stop.reason}`);
+    return { suspend, resume };
+  };
   return {
     taskId,
     entry,
@@ -84,6 +95,8 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
     linkUp: output.linkUp,
     stats: async () => running().stats(),
     exec: async (request, events) => running().exec(request, events),
+    suspend: async () => standing().suspend(),
+    resume: async () => standing().resume(),
     async detach() {
       const closed = record.close();
       supervision.close();
@@ -177,7 +190,7 @@ async function recover(parts: Parts): Promise<void> {
   if (run.sandbox !== null || report.stop !== null || hasReached(report, 'STOPPING')) return;
   const { driver } = run;
   const ran = report.startedAt !== null || (driver !== null && (await driver.mayHaveRun(run.taskId, run.dir)));
-  if (ran) return supervision.onLost('nothing of it was alive when the host agent came back');
+  if (ran) return supervision.onLost('nothing of it was alive when the host agent came back', driver?.howEnded?.(run.taskId, run.dir));
   await driver?.clean(run.taskId, run.dir, run.network);
   await prepare(parts);
 }

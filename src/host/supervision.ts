@@ -5,13 +5,14 @@ import type { Log } from '#base/log.ts';
 import type { Stop } from '#domain/task.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import type { Sandbox, SandboxState } from '#sandbox/driver.ts';
-import { observeContainers, outcomeOf } from './outcome.ts';
+import { bounded, observeContainers, outcomeOf } from './outcome.ts';
 import type { TaskRecord } from './task-record.ts';
 import { createKillSwitch } from './wind-down.ts';
 
 export type Supervision = {
   onState(state: SandboxState): void;
-  onLost(reason: string): void;
+  /** `why`: in words for the task's owner. */
+  onLost(reason: string, why?: string): void;
   /** The task has to end; the first reason stays. */
   wantStop(stop: Stop): void;
   /** Stops what runs. Called again once the sandbox stands, if the wish came before. */
@@ -75,13 +76,14 @@ export function createSupervision(deps: SupervisionDeps): Supervision {
       if (outcome.stop !== null) wantStop(outcome.stop);
       if (outcome.ended) over.resolve('exited');
     },
-    onLost(reason) {
+    onLost(reason, why) {
       if (record.closed()) return;
-      log.warn('sandbox.lost', { reason });
+      log.warn('sandbox.lost', { reason, ...(why === undefined ? {} : { why }) });
+      const text = why === undefined ? GONE : `${why.replace(/\.$/, '')}.`;
       wantStop(
         report.startedAt === null
-          ? { code: 'TaskFailedToStart', reason: `Task failed to start: ${GONE}` }
-          : { code: 'InfrastructureHealth', reason: `T${GONE.slice(1)}` },
+          ? { code: 'TaskFailedToStart', reason: bounded(`Task failed to start: ${text}`) }
+          : { code: 'InfrastructureHealth', reason: bounded(`${text.charAt(0).toUpperCase()}${text.slice(1)}`) },
       );
       over.resolve('lost');
     },

@@ -33,6 +33,13 @@ export const hostOps = {
   taskTail: 'task-tail',
   /** { taskId } -> TaskStats (supervisor/protocol.ts). */
   taskStats: 'task-stats',
+  /**
+   * { taskId } -> null, once its memory is on disk and it takes no CPU and no RAM. It stays RUNNING, and a StopTask wakes it. Idempotent; errors: Unsupported (its
+   * kind of sandbox can't), TaskNotFound, Unavailable (it doesn't run), Conflict (it is ending). What failed leaves it running.
+   */
+  taskSuspend: 'task-suspend',
+  /** { taskId } -> null, once it goes on. Idempotent; errors as of `taskSuspend`. What failed leaves it suspended. */
+  taskResume: 'task-resume',
 } as const;
 
 export type TaskTail = { lines: { container: string; source: 'stdout' | 'stderr'; time: number; text: string }[] };

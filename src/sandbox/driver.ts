@@ -62,8 +62,11 @@ export type SandboxEvents = {
   state(state: SandboxState): void;
   /** Records of the spool [from, to) in order; ack `to` once they are safe elsewhere. May repeat after a reattach. */
   output(records: OutputRecord[], from: number, to: number): void;
-  /** The supervisor is gone without having been released: whatever ran in it must be taken as lost. */
-  lost(reason: string): void;
+  /**
+   * The supervisor is gone without having been released: whatever ran in it must be taken as lost. `why`: how that came, in words for the
+   * task's owner, where the kind knows more than `reason`.
+   */
+  lost(reason: string, why?: string): void;
 };
 
 /** A running sandbox. Methods throw Fault('Unavailable') once it is lost. */
@@ -111,6 +114,8 @@ export type SandboxDriver = {
    * the host agent, when `recover` found nothing alive.
    */
   mayHaveRun(taskId: string, dir: string): Promise<boolean>;
+  /** How a sandbox ended that nobody watched, in words for the task's owner; undefined when nothing tells. */
+  howEnded?(taskId: string, dir: string): string | undefined;
   /** Kills and removes whatever is left of a task; safe without start, and after half of one. */
   clean(taskId: string, dir: string, network: SandboxNetwork | null): Promise<void>;
 };

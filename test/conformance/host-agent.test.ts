@@ -1,101 +1,28 @@
 /** The host agent for real, but for the control plane: real kernel worker, supervisors and containers. Needs root. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { realClock } from '#base/clock.ts';
-import { hexId } from '#base/ids.ts';
-import { silentLog } from '#base/log.ts';
-import { realRandom } from '#base/random.ts';
-import type { ContainerSpec } from '#domain/task-spec.ts';
-import { taskSpec } from '#domain/samples.ts';
-import { createHostAgent } from '#host/agent.ts';
-import type { HostAgent } from '#host/agent.ts';
-import { createFileJournal } from '#host/file-journal.ts';
-import { readHostUsage } from '#host/info.ts';
-import { assignmentOf, createFakeImages, fakeHostInfo } from '#host/testing.ts';
-import { controlOps, hostOps } from '#link/operations.ts';
-import { memoryNetwork } from '#link/memory.ts';
-import type { Assignment, OutputEvent, TaskReport } from '#link/protocol.ts';
-import type { ControlConnection } from '#link/types.ts';
-import { createScratchVolumes } from '#volume/scratch.ts';
-import { createRealHost, scripted, VPC } from './real-host.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hostOps } from '#link/operations.ts';
+import type { OutputEvent, TaskReport } from '#link/protocol.ts';
+import { createAgentUnderTest } from './agent.ts';
+import type { AgentUnderTest } from './agent.ts';
+import { createRealHost, scripted } from './real-host.ts';
 import type { RealHost } from './real-host.ts';
 
 const PATIENCE_MS = 20_000;
 const log = { driver: 'awslogs', region: 'us-east-1', group: 'g', stream: 's', createGroup: true } as const;
 
 describe('the host agent', () => {
-  const clock = realClock();
-  const random = realRandom();
-  const link = memoryNetwork(clock);
-  const reports = new Map<string, TaskReport>();
-  const output: OutputEvent[] = [];
-  const waiting = new Set<() => void>();
   let host: RealHost;
-  let agent: HostAgent;
-  let connection: ControlConnection | undefined;
-  let address = 10;
-
-  const until = (what: string, condition: () => boolean) =>
-    new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`waited ${PATIENCE_MS} ms for ${what}: ${JSON.stringify([...reports.values()])}`)),
-        PATIENCE_MS,
-      );
-      const check = () => {
-        if (!condition()) return;
-        clearTimeout(timer);
-        waiting.delete(check);
-        resolve();
-      };
-      waiting.add(check);
-      check();
-    });
-
-  const listen = () =>
-    link.listen().onConnection((made) => {
-      made.handle(controlOps.logOpen, async () => null);
-      made.onMessage((message) => {
-        if (message.t === 'hello') {
-          made.send({ t: 'welcome', version: 1, fence: 1, heartbeatMs: 1_000 });
-          connection = made;
-        }
-        if (message.t === 'status') for (const report of message.reports) reports.set(report.taskId, report);
-        if (message.t === 'output') {
-          output.push(...message.batch.events);
-          made.send({ t: 'output-ack', taskId: message.batch.key.id, to: message.batch.to });
-        }
-        waiting.forEach((one) => one());
-      });
-    });
-
-  const start = async () => {
-    agent = createHostAgent(
-      {
-        dialer: link.dialer(),
-        drivers: [host.driver],
-        images: { ...createFakeImages(), prepare: async () => host.image },
-        network: host.network,
-        volumes: createScratchVolumes(),
-        journal: createFileJournal(host.dir),
-        clock,
-        random,
-        log: silentLog,
-        info: async (isolation) => fakeHostInfo({ isolation }),
-        usage: () => readHostUsage(host.dir),
-        serveVpc: async () => {},
-        setNames: () => {},
-      },
-      { hostId: 'h1', dir: host.dir },
-    );
-    connection = undefined;
-    await agent.start();
-    await until('the link', () => connection !== undefined);
-  };
+  let agent: AgentUnderTest;
+  let reports: Map<string, TaskReport>;
+  let output: OutputEvent[];
 
   before(async () => {
     host = await createRealHost();
-    listen();
-    await start();
+    agent = createAgentUnderTest(host, PATIENCE_MS);
+    ({ reports, output } = agent);
+    await agent.start([host.driver]);
   });
   after(async () => {
     await agent.stop();
@@ -103,21 +30,11 @@ describe('the host agent', () => {
     await host.close();
   });
 
-  function assignment(containers: ContainerSpec[]): Assignment {
-    const n = address++;
-    const id = hexId(random);
-    const base = assignmentOf(id, { spec: taskSpec({ containers }) });
-    const mac = `02:00:0a:d5:00:${n.toString(16).padStart(2, '0')}`;
-    return { ...base, network: { ...base.network, vpcId: VPC.id, vpcCidr: VPC.cidr, gatewayIp: VPC.gatewayIp, ip: VPC.address(n), mac } };
-  }
-  const give = (assignments: Assignment[]) => connection?.send({ t: 'assign', assignments });
-  const is = (id: string, status: string) => () => reports.get(id)?.status === status;
-
   test('runs a task from its assignment to the end of everything it had', async () => {
-    const task = assignment([scripted('echo hello; env; exit 4', { log })]);
+    const task = agent.assignment([scripted('echo hello; env; exit 4', { log })]);
     const { id } = task.key;
-    give([{ ...task, platformEnv: { AWS_REGION: 'eu-west-1' } }]);
-    await until('it stops', is(id, 'STOPPED'));
+    agent.give([{ ...task, platformEnv: { AWS_REGION: 'eu-west-1' } }]);
+    await agent.until('it stops', agent.is(id, 'STOPPED'));
     const report = reports.get(id);
     assert.equal(report?.containers[0]?.exitCode, 4);
     assert.equal(report?.isolation, 'container');
@@ -129,19 +46,19 @@ describe('the host agent', () => {
 
   test('an agent that is gone for a while finds its tasks again, those that ended meanwhile too', async () => {
     output.length = 0;
-    const stays = assignment([scripted('trap "exit 143" TERM; n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done', { log })]);
-    const ends = assignment([scripted('sleep 0.3; echo bye; exit 7', { log })]);
-    give([stays, ends]);
-    await until('both run', () => is(stays.key.id, 'RUNNING')() && is(ends.key.id, 'RUNNING')());
+    const stays = agent.assignment([scripted('trap "exit 143" TERM; n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done', { log })]);
+    const ends = agent.assignment([scripted('sleep 0.3; echo bye; exit 7', { log })]);
+    agent.give([stays, ends]);
+    await agent.until('both run', () => agent.is(stays.key.id, 'RUNNING')() && agent.is(ends.key.id, 'RUNNING')());
     await agent.stop();
-    await clock.sleep(600);
-    await start();
-    await until('the end is told', is(ends.key.id, 'STOPPED'));
+    await sleep(600);
+    await agent.start([host.driver]);
+    await agent.until('the end is told', agent.is(ends.key.id, 'STOPPED'));
     assert.equal(reports.get(ends.key.id)?.containers[0]?.exitCode, 7);
-    const stats = await connection?.request(hostOps.taskStats, { taskId: stays.key.id }, { timeoutMs: 5_000 });
+    const stats = await agent.call(hostOps.taskStats, { taskId: stays.key.id });
     assert.ok(JSON.stringify(stats).includes('memoryBytes'));
-    give([{ ...stays, desired: 'STOPPED', stop: { code: 'UserInitiated', reason: 'done' } }]);
-    await until('it stops', is(stays.key.id, 'STOPPED'));
+    agent.give([{ ...stays, desired: 'STOPPED', stop: { code: 'UserInitiated', reason: 'done' } }]);
+    await agent.until('it stops', agent.is(stays.key.id, 'STOPPED'));
     assert.equal(reports.get(stays.key.id)?.containers[0]?.exitCode, 143);
     assert.ok(output.some((event) => event.text === 'bye'));
     // What was under way when the agent went may come twice; each event says where it ends, and the control plane cuts by that.
@@ -154,21 +71,36 @@ describe('the host agent', () => {
     for (const task of [stays, ends]) assert.deepEqual(await host.leftovers(task.key.id), []);
   });
 
+  test('a kind that can not stand still says so', async () => {
+    const task = agent.assignment([scripted('trap "exit 0" TERM; while :; do sleep 0.1; done')]);
+    agent.give([task]);
+    await agent.until('it runs', agent.is(task.key.id, 'RUNNING'));
+    for (const op of [hostOps.taskSuspend, hostOps.taskResume]) {
+      await assert.rejects(agent.call(op, { taskId: task.key.id }), {
+        code: 'Unsupported',
+        message: /container sandbox can't be suspended/,
+      });
+      await assert.rejects(agent.call(op, { taskId: 'none' }), { code: 'TaskNotFound' });
+    }
+    agent.give([{ ...task, desired: 'STOPPED', stop: { code: 'UserInitiated', reason: 'done' } }]);
+    await agent.until('it stops', agent.is(task.key.id, 'STOPPED'));
+  });
+
   test('starts fast, alone and many at once', async () => {
     const alone: number[] = [];
     for (let n = 0; n < 15; n++) {
-      const task = assignment([scripted('exit 0')]);
+      const task = agent.assignment([scripted('exit 0')]);
       const from = Date.now();
-      give([task]);
-      await until('it stops', is(task.key.id, 'STOPPED'));
+      agent.give([task]);
+      await agent.until('it stops', agent.is(task.key.id, 'STOPPED'));
       alone.push((reports.get(task.key.id)?.containers[0]?.startedAt ?? Infinity) - from);
     }
-    const many = Array.from({ length: 40 }, () => assignment([scripted('exit 0')]));
+    const many = Array.from({ length: 40 }, () => agent.assignment([scripted('exit 0')]));
     const from = performance.now();
-    give(many);
-    await until('all started', () => many.every((task) => (reports.get(task.key.id)?.startedAt ?? null) !== null));
+    agent.give(many);
+    await agent.until('all started', () => many.every((task) => (reports.get(task.key.id)?.startedAt ?? null) !== null));
     const wall = performance.now() - from;
-    await until('all stop', () => many.every((task) => is(task.key.id, 'STOPPED')()));
+    await agent.until('all stop', () => many.every((task) => agent.is(task.key.id, 'STOPPED')()));
     for (const task of many) assert.equal(reports.get(task.key.id)?.containers[0]?.exitCode, 0);
     for (const task of many) assert.deepEqual(await host.leftovers(task.key.id), []);
     const median = alone.toSorted((a, b) => a - b)[7] ?? Infinity;

@@ -48,7 +48,7 @@ export function witness(patienceMs = 10_000): Witness {
       offset = to;
       look();
     },
-    lost: (reason) => ((lost = reason), look()),
+    lost: (reason, why) => ((lost = why ?? reason), look()),
   };
   return {
     events,

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leftBehind, machineState } from './machine-state.ts';
 
@@ -55,6 +55,7 @@ export async function startPlatform(options: StartOptions = {}): Promise<Platfor
     command: (file, args, o = {}) => runCommand(file, args, { ...o, env: { ...platform.env, ...o.env } }),
     async end() {
       await platform.berth(['down'], { timeoutMs: 120_000 });
+      await keepLogs(state);
       await rm(state, { recursive: true, force: true });
       assert.deepEqual(leftBehind(before, machineState(instance, state)), [], 'left behind on the machine');
     },
@@ -72,6 +73,12 @@ export async function startPlatform(options: StartOptions = {}): Promise<Platfor
     throw new Error(`berth up failed; its logs:\n${logs.map((l) => l.slice(-3000)).join('\n')}`, { cause: error });
   }
   return platform;
+}
+
+/** With BERTH_E2E_LOGS, a directory, the platform's own logs are kept there. */
+async function keepLogs(state: string): Promise<void> {
+  const dir = process.env['BERTH_E2E_LOGS'];
+  if (dir !== undefined) await cp(join(state, 'log'), join(dir, basename(state)), { recursive: true });
 }
 
 function runCommand(file: string, args: string[], options: RunOptions): Promise<Ran> {

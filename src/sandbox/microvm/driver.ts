@@ -6,6 +6,7 @@ import { asFault, Fault } from '#base/fault.ts';
 import type { Accelerator } from '#domain/task-spec.ts';
 import { nofileOf } from '../container/nofile.ts';
 import type { SandboxDriver, SandboxProbe } from '../driver.ts';
+import { describeExit, readExit } from './exit.ts';
 import { askKvm, chooseAccelerator, makeKit } from './kit.ts';
 import type { Kit } from './kit.ts';
 import { createMachines, machineExists } from './machine.ts';
@@ -64,6 +65,11 @@ export function createMicrovmDriver(deps: MicrovmDeps, options: MicrovmOptions):
     },
     async mayHaveRun(_taskId, dir) {
       return readVmFile(dir) !== null;
+    },
+    howEnded(_taskId, dir) {
+      const file = readVmFile(dir);
+      const exit = file === null ? null : readExit(machines.pathsOf(file.vmId).dir);
+      return exit === null ? undefined : describeExit(exit);
     },
     async clean(_taskId, dir, network) {
       const file = readVmFile(dir);

@@ -35,12 +35,16 @@ function printable(line: string): string {
   return line.replace(/[^\x20-\x7e]/g, '').slice(0, 200);
 }
 
-/** Waits a moment for the monitor's word; else gives back `otherwise`. */
-export async function endOf(clock: Clock, dir: string, otherwise: string): Promise<string> {
+/** Waits a moment for the monitor's word; undefined when it doesn't come. */
+export async function exitOf(clock: Clock, dir: string): Promise<string | undefined> {
   for (let waited = 0; waited < limits.vmExitMs; waited += 20) {
     const exit = readExit(dir);
     if (exit !== null) return describeExit(exit);
     await clock.sleep(20);
   }
-  return otherwise;
+  return undefined;
+}
+
+export async function endOf(clock: Clock, dir: string, otherwise: string): Promise<string> {
+  return (await exitOf(clock, dir)) ?? otherwise;
 }

@@ -55,6 +55,8 @@ export function pathsOf(options: MachineOptions, vmId: string): MachinePaths {
   };
 }
 
+type Router = { routerNetns: string; routerIf: string };
+
 export type Machines = ReturnType<typeof createMachines>;
 
 export function createMachines(deps: MachineDeps, options: MachineOptions) {
@@ -75,21 +77,23 @@ export function createMachines(deps: MachineDeps, options: MachineOptions) {
     }
   };
 
-  /** Kills it and removes all of it. Idempotent. */
-  const remove = async (paths: MachinePaths, router: { routerNetns: string; routerIf: string } | null = null): Promise<void> => {
-    await worker.taskClean({
-      dir: paths.dir,
-      cgroupPath: paths.cgroup,
-      routerNetns: router?.routerNetns ?? null,
-      routerIf: router?.routerIf ?? null,
-    });
+  /** Kills it; its files stay. Idempotent. */
+  const end = async (paths: MachinePaths, router: Router | null = null): Promise<void> => {
+    const { routerNetns, routerIf } = router ?? { routerNetns: null, routerIf: null };
+    await worker.taskClean({ dir: paths.dir, cgroupPath: paths.cgroup, routerNetns, routerIf });
     for (const path of [paths.control, paths.qmp]) rmSync(path, { force: true });
+  };
+
+  /** Kills it and removes all of it. Idempotent. */
+  const remove = async (paths: MachinePaths, router: Router | null = null): Promise<void> => {
+    await end(paths, router);
     await worker.removeTree(paths.dir, dirname(paths.dir));
   };
 
   return {
     launch,
     remove,
+    end,
     pathsOf: (vmId: string) => pathsOf(options, vmId),
     dial: (paths: MachinePaths, timeoutMs?: number) =>
       dialGuest({ clock, random, path: paths.control, ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
@@ -111,17 +115,25 @@ export function createMachines(deps: MachineDeps, options: MachineOptions) {
         { fd: fds.memory, path: memory, mode: 'read' },
         { fd: fds.state, path: state, mode: 'read' },
       ]);
-      await orRemove(made, () => incoming(made.monitor, ['x-ignore-shared', 'events']));
+      await orRemove(made, async () => {
+        await incoming(made.monitor, ['x-ignore-shared', 'events']);
+        await made.monitor.run('cont');
+      });
       return greet(made, shape, limits.guestAnswerMs);
     },
 
-    /** Goes on with a machine that was written to `state`, once `disks` has given it its files. */
-    async resume(paths: MachinePaths, shape: Shape, state: string, disks: (monitor: Qmp) => Promise<void>): Promise<Machine> {
-      const made = await launch(shape, 'resume', [{ fd: fds.state, path: state, mode: 'read' }], paths.vmId);
-      await disks(made.monitor);
-      // The machine was restored with it once, and says so; its RAM is its own by now and comes along.
-      await incoming(made.monitor, ['x-ignore-shared', 'events']);
-      return { ...made, shape, link: await dialGuest({ clock, random, path: made.control }) };
+    /** Loads a machine that was written to `state`, once `disks` has given it its files; it stands still yet. On failure none runs. */
+    async resume(paths: MachinePaths, shape: Shape, state: string, disks: (monitor: Qmp) => Promise<void>): Promise<Qmp> {
+      try {
+        const { monitor } = await launch(shape, 'resume', [{ fd: fds.state, path: state, mode: 'read' }], paths.vmId);
+        await disks(monitor);
+        // The machine was restored with it once, and says so; its RAM is its own by now and comes along.
+        await incoming(monitor, ['x-ignore-shared', 'events']);
+        return monitor;
+      } catch (error) {
+        await end(paths);
+        throw error;
+      }
     },
 
     /** Puts a file into the machine's directory under `name`; gives its path in the room. A link: no copy is made. */
@@ -157,7 +169,6 @@ export function createMachines(deps: MachineDeps, options: MachineOptions) {
     await qmp.run('migrate-incoming', { uri: `fd:${fds.state}` });
     const { status } = await over;
     if (status !== 'completed') throw new Fault('Internal', "QEMU couldn't load the machine's saved state");
-    await qmp.run('cont');
   }
 }
 

@@ -1,18 +1,18 @@
 /** A running task's machine as a Sandbox: the session with its supervisor, a watch over whether that answers, suspend and resume. */
 import { dirname } from 'node:path';
-import { Fault } from '#base/fault.ts';
+import { asFault, Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { FramedSocket, FramedSocketEvents } from '#supervisor/framed-socket.ts';
 import { openSession } from '#supervisor/session.ts';
 import type { Session } from '#supervisor/session.ts';
 import type { Sandbox, SandboxEvents } from '../driver.ts';
 import { sessionEvents } from '../session-events.ts';
-import { endOf } from './exit.ts';
+import { exitOf } from './exit.ts';
 import type { GuestLink } from './control.ts';
 import type { Machine } from './machine.ts';
 import type { MicrovmParts } from './parts.ts';
 import { createQuota } from './quota.ts';
-import { resumeMachine, suspendMachine } from './suspend.ts';
+import { resumeMachine, settleMachine, suspendMachine } from './suspend.ts';
 import type { VmFile } from './vm-file.ts';
 import { createWatch } from './watch.ts';
 
@@ -36,27 +36,45 @@ export async function openSandbox(
   const paths = parts.machines.pathsOf(task.file.vmId);
   let acked = task.from;
   /** Also while it is being suspended: then the end of the connection is no loss. */
-  let life: Life | null = task.file.suspended ? null : await connect(parts, { ...task, from: acked }, fresh?.link ?? null, events);
-  let changing: Promise<void> | null = null;
+  let life: Life | null = null;
+  if (fresh !== null) life = await connect(parts, task, fresh.link, events);
+  else {
+    const link = await settleMachine(parts, task);
+    if (task.file.phase === 'running') life = await connect(parts, task, link, events);
+  }
+  let last = Promise.resolve();
   const living = (): Session => {
     if (life !== null) return life.session;
     throw new Fault('Unavailable', `task ${task.taskId} is suspended`);
   };
-  /** One change at a time; one that is asked for twice is the same. */
-  const change = (work: () => Promise<void>): Promise<void> => (changing ??= work().finally(() => void (changing = null)));
+  /** One change at a time. */
+  const change = (work: () => Promise<void>): Promise<void> => {
+    const made = last.then(work);
+    last = made.catch(() => {});
+    return made;
+  };
   const resume = () =>
     change(async () => {
       if (life !== null) return;
       const link = await resumeMachine(parts, task);
       life = await connect(parts, { ...task, from: acked }, link, events);
     });
+  const again = async () => {
+    try {
+      life = await connect(parts, { ...task, from: acked }, null, events);
+    } catch (error) {
+      events.lost(asFault(error).message, await exitOf(parts.deps.clock, paths.dir));
+    }
+  };
   /** Something that stands still can't be told to end. */
   const awake = (then: (session: Session) => void): void => {
     if (life !== null) return then(life.session);
-    resume().then(
-      () => then(living()),
-      (error: unknown) => events.lost(`the suspended task could not be resumed: ${error instanceof Error ? error.message : String(error)}`),
-    );
+    resume()
+      .then(() => then(living()))
+      .catch((error: unknown) => {
+        const why = `the suspended task couldn't be resumed: ${asFault(error).message}`;
+        events.lost(why, why);
+      });
   };
   return {
     taskId: task.taskId,
@@ -79,7 +97,7 @@ export async function openSandbox(
           await suspendMachine(parts, task);
         } catch (error) {
           // It goes on as if nothing had been asked.
-          life = await connect(parts, { ...task, from: acked }, null, events);
+          if (task.file.phase === 'running') await again();
           throw error;
         }
       }),
@@ -123,7 +141,7 @@ async function connect(parts: MicrovmParts, task: TaskOfMachine, link: GuestLink
         if (over) return;
         over = true;
         watch.stop();
-        void endOf(clock, paths.dir, reason).then((why) => events.lost(watch.verdict() ?? why));
+        void exitOf(clock, paths.dir).then((why) => events.lost(reason, watch.verdict() ?? why));
       },
     },
   );

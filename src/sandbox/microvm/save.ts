@@ -23,7 +23,7 @@ export async function saveState(machine: Pick<Machine, 'dir' | 'monitor'>, file:
     await chmod(path, 0o666);
     const written = new Promise<void>((resolve, reject) => {
       server.once('connection', (socket: Socket) => {
-        pipeline(socket, createWriteStream(file, { mode: 0o600 })).then(resolve, reject);
+        pipeline(socket, createWriteStream(file, { mode: 0o600, flush: true })).then(resolve, reject);
       });
     });
     written.catch(() => {}); // awaited below, after QEMU's own word

@@ -35,7 +35,7 @@ export async function startTask<T>(
   try {
     const { routerNetns, routerIf, ip, mac, gatewayIp, gatewayMac, mtu } = plan.network;
     const network = { routerNetns, routerIf, ip, mac, gatewayIp, gatewayMac, mtu };
-    const file = { vmId: machine.vmId, shape, cpuMillis: plan.spec.cpuMillis, network, suspended: false };
+    const file = { vmId: machine.vmId, shape, cpuMillis: plan.spec.cpuMillis, network, phase: 'running' } satisfies VmFile;
     writeVmFile(plan.dir, file);
     await Promise.all([insertDisks(parts, plan, machine, disks), deps.worker.vmNetwork({ dir: machine.dir, tap: 'tap0', network })]);
     begin(parts, machine, start);

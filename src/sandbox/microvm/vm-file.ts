@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '#base/fault.ts';
-import { flag, oneOf, orNull, record, text, whole } from '#supervisor/check.ts';
+import { oneOf, orNull, record, text, whole } from '#supervisor/check.ts';
 import { checkNetworkBundle } from '#supervisor/messages.ts';
 import type { NetworkBundle } from '#supervisor/protocol.ts';
 import type { Shape } from './shape.ts';
@@ -12,8 +12,8 @@ export type VmFile = {
   shape: Shape;
   cpuMillis: number;
   network: NetworkBundle | null;
-  /** Its memory is on disk, and no machine runs. */
-  suspended: boolean;
+  /** `suspended`: its memory is on disk, and no machine runs. `resuming`: it is loaded and may go on, but was not told of it yet. */
+  phase: 'running' | 'suspended' | 'resuming';
 };
 
 const check = record({
@@ -21,7 +21,7 @@ const check = record({
   shape: record({ accelerator: oneOf('kvm', 'tcg'), cpus: whole(1), ramBytes: whole(1) }),
   cpuMillis: whole(),
   network: orNull(checkNetworkBundle),
-  suspended: flag,
+  phase: oneOf('running', 'suspended', 'resuming'),
 });
 
 export function writeVmFile(dir: string, file: VmFile): void {

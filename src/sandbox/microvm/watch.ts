@@ -14,7 +14,8 @@ export type Watch = {
 };
 
 export function createWatch(parts: MicrovmParts, taskId: string, paths: MachinePaths): Watch {
-  const { clock, log, worker } = parts.deps;
+  const { clock, log } = parts.deps;
+  const { machines } = parts;
   const lookMs = parts.options.guestLookMs ?? limits.guestLookMs;
   const silenceMs = parts.options.guestSilenceMs ?? limits.guestSilenceMs;
   let timer: Timer | undefined;
@@ -26,9 +27,7 @@ export function createWatch(parts: MicrovmParts, taskId: string, paths: MachineP
   const end = (silentMs: number): void => {
     verdict = `the supervisor in the task's virtual machine has not answered for ${Math.round(silentMs / 1000)} s`;
     log.warn('microvm.hung', { taskId, vmId: paths.vmId, silentMs });
-    worker
-      .taskClean({ dir: paths.dir, cgroupPath: paths.cgroup, routerNetns: null, routerIf: null })
-      .catch((error: unknown) => log.error('microvm.kill', { vmId: paths.vmId }, error));
+    machines.end(paths).catch((error: unknown) => log.error('microvm.kill', { vmId: paths.vmId }, error));
   };
 
   const look = async (session: Session): Promise<void> => {

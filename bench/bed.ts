@@ -14,6 +14,8 @@ const ecsSdk = load('@aws-sdk/client-ecs') as typeof import('@aws-sdk/client-ecs
 const logsSdk = load('@aws-sdk/client-cloudwatch-logs') as typeof import('@aws-sdk/client-cloudwatch-logs');
 
 export const IMAGE = 'bench.local/stamp:1';
+/** All that the image holds. */
+const PROGRAMS = ['stamp', 'throughput'];
 const GROUP = '/bench/stamp';
 
 export type Bed = {
@@ -24,8 +26,8 @@ export type Bed = {
   subnets: string[];
   /** The stamp program, static. */
   program: string;
-  /** Registers a definition that runs the stamp program with these arguments. */
-  define(family: string, args: string[]): Promise<void>;
+  /** Registers a definition that runs the stamp program with these arguments, or another of the image's, as a quarter of a core unless told. */
+  define(family: string, args: string[], change?: { program?: string; cpu?: string; memory?: string }): Promise<void>;
   /** `isolation`: what they run in; what `up` said unless told. */
   runTasks(family: string, count: number, isolation?: string): Promise<Task[]>;
   stopTasks(arns: string[]): Promise<void>;
@@ -42,13 +44,20 @@ export type Bed = {
    * left out after the time is up.
    */
   heard(family: string, arns: string[], timeoutMs: number): Promise<Map<string, number>>;
+  /** The first line of each task and when the control plane had it, in ms since the epoch. Misses are left out after the time is up. */
+  arrived(family: string, arns: string[], timeoutMs: number): Promise<Map<string, { line: string; atMs: number }>>;
+  /** A running task's address. */
+  addressOf(arn: string): Promise<string>;
   end(): Promise<void>;
 };
 
 export async function makeBed(): Promise<Bed> {
   const dir = mkdtempSync(join(tmpdir(), 'berth-bench-'));
-  execFileSync('rustc', ['-O', '-C', 'target-feature=+crt-static', '-o', `${dir}/stamp`, join(root, 'bench/stamp/stamp.rs')]);
-  execFileSync('tar', ['-C', dir, '-cf', `${dir}/rootfs.tar`, 'stamp']);
+  for (const name of PROGRAMS) {
+    const flags = ['-O', '--edition=2021', '-C', 'target-feature=+crt-static'];
+    execFileSync('rustc', [...flags, '-o', `${dir}/${name}`, join(root, `bench/${name}/${name}.rs`)]);
+  }
+  execFileSync('tar', ['-C', dir, '-cf', `${dir}/rootfs.tar`, ...PROGRAMS]);
   const docker = await startDocker();
   const berth = await startPlatform().catch(async (error: unknown) => {
     await docker.end();
@@ -72,7 +81,7 @@ export async function makeBed(): Promise<Bed> {
     logs,
     subnets,
     program: `${dir}/stamp`,
-    define: (family, args) => define(ecs, settings.region, family, args),
+    define: (family, args, change) => define(ecs, settings.region, family, args, change),
     runTasks: (family, count, isolation) => runTasks(ecs, subnets, family, count, isolation),
     stopTasks: async (arns) => {
       await Promise.all(arns.map((task) => ecs.send(new ecsSdk.StopTaskCommand({ task }))));
@@ -87,6 +96,12 @@ export async function makeBed(): Promise<Bed> {
       const events = await firstEvents(logs, family, arns, timeoutMs, POLL_MS);
       return new Map([...events].map(([arn, event]) => [arn, event.timestamp ?? NaN]));
     },
+    arrived: async (family, arns, timeoutMs) => {
+      const events = await firstEvents(logs, family, arns, timeoutMs, POLL_MS);
+      const told = (event: OutputLogEvent) => ({ line: (event.message ?? '').trim(), atMs: event.ingestionTime ?? NaN });
+      return new Map([...events].map(([arn, event]) => [arn, told(event)]));
+    },
+    addressOf: (arn) => addressOf(ecs, arn),
     async end() {
       ecs.destroy();
       logs.destroy();
@@ -108,20 +123,26 @@ async function defaultSubnets(berth: Platform): Promise<string[]> {
   return Subnets.flatMap((s) => s.SubnetId ?? []);
 }
 
-async function define(ecs: ECSClient, region: string, family: string, args: string[]): Promise<void> {
+async function define(
+  ecs: ECSClient,
+  region: string,
+  family: string,
+  args: string[],
+  change: { program?: string; cpu?: string; memory?: string } = {},
+): Promise<void> {
   await ecs.send(
     new ecsSdk.RegisterTaskDefinitionCommand({
       family,
       requiresCompatibilities: ['FARGATE'],
       networkMode: 'awsvpc',
-      cpu: '256',
-      memory: '512',
+      cpu: change.cpu ?? '256',
+      memory: change.memory ?? '512',
       executionRoleArn: 'arn:aws:iam::123456789012:role/ecsTaskExecutionRole',
       containerDefinitions: [
         {
           name: 'stamp',
           image: IMAGE,
-          entryPoint: ['/stamp'],
+          entryPoint: [change.program ?? '/stamp'],
           command: args,
           logConfiguration: {
             logDriver: 'awslogs',
@@ -156,6 +177,14 @@ async function untilAll(ecs: ECSClient, status: string, arns: string[], timeoutM
     if (left.length > 0 && Date.now() > deadline) throw new Error(`${left.length} tasks are not ${status} after ${timeoutMs} ms`);
     if (left.length > 0) await pause(POLL_MS);
   }
+}
+
+async function addressOf(ecs: ECSClient, arn: string): Promise<string> {
+  const { tasks = [] } = await ecs.send(new ecsSdk.DescribeTasksCommand({ tasks: [arn] }));
+  const details = tasks.flatMap((task) => task.attachments ?? []).flatMap((attachment) => attachment.details ?? []);
+  const address = details.find((detail) => detail.name === 'privateIPv4Address')?.value;
+  if (address === undefined) throw new Error(`task ${arn} has no address`);
+  return address;
 }
 
 const POLL_MS = 50;

@@ -3,6 +3,12 @@
  * machine does, and says nothing of whom.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { median } from './promises.ts';
+
+const LOOKS = 7;
+const LOOK_MS = 500;
+const REST_KIB = 2048;
+const LOOKS_AT_MOST = 40;
 
 const read = (path: string): string => {
   try {
@@ -52,4 +58,49 @@ export function kernelKib(): number {
   const meminfo = read('/proc/meminfo');
   const kinds = ['SUnreclaim', 'KernelStack', 'PageTables', 'Percpu', 'VmallocUsed'];
   return kinds.reduce((sum, kind) => sum + Number(new RegExp(`^${kind}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1] ?? 0), 0);
+}
+
+/** What an emulator wrote to run it: memory of nobody's file that is writable and executable. */
+export function translatedKib(pid: string): number {
+  const mappings = read(`/proc/${pid}/smaps`).split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/);
+  const found = mappings.filter((mapping) => /^\S+ rwxp \S+ \S+ 0\s*$/m.test(mapping.split('\n')[0] ?? ''));
+  return found.reduce((sum, mapping) => sum + Number(/^Pss:\s+(\d+)/m.exec(mapping)?.[1] ?? 0), 0);
+}
+
+export type Memory = { processesKib: number; kernelKib: number };
+
+/** The kernel's part is the median of several looks in a row that agree: what ended tasks held is freed some seconds later. */
+export async function settled(of: () => string[]): Promise<Memory> {
+  const seen: number[] = [];
+  for (let look = 0; ; look++) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    seen.push(kernelKib());
+    const last = seen.slice(-LOOKS).sort((one, other) => one - other);
+    const spread = (last.at(-1) ?? 0) - (last[0] ?? 0);
+    if (last.length === LOOKS && (spread < REST_KIB || look > LOOKS_AT_MOST)) {
+      return { processesKib: processesKib(of()), kernelKib: median(last) };
+    }
+  }
+}
+
+export type Grown = { processes: number; kernel: number; all: number };
+
+/** Per task, MiB. */
+export function grownMib(before: Memory, after: Memory, tasks: number): Grown {
+  const processes = (after.processesKib - before.processesKib) / 1024 / tasks;
+  const kernel = (after.kernelKib - before.kernelKib) / 1024 / tasks;
+  return { processes, kernel, all: processes + kernel };
+}
+
+export const told = (of: Grown) => `${of.processes.toFixed(2)} + ${of.kernel.toFixed(2)}`;
+
+/** The instance's processes of this kind, told by the environment that all of them inherit. */
+export function pidsOf(state: string, isKind: (pid: string) => boolean): string[] {
+  return pids().filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`BERTH_STATE=${state}`) && isKind(pid);
+    } catch {
+      return false; // it ended while we looked
+    }
+  });
 }

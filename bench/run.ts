@@ -4,10 +4,24 @@ import { makeBed } from './bed.ts';
 import { burst } from './burst.ts';
 import { gvisorStart } from './gvisor-start.ts';
 import { idle } from './idle.ts';
+import { kindsMemory } from './kinds-memory.ts';
+import { microvmMachines } from './microvm-machines.ts';
+import { microvmStart } from './microvm-start.ts';
 import { startLatency } from './start-latency.ts';
 import { teardown } from './teardown.ts';
+import { throughput } from './throughput.ts';
 
-const benchmarks = { 'start-latency': startLatency, burst, teardown, idle, 'gvisor-start': gvisorStart };
+const benchmarks = {
+  'start-latency': startLatency,
+  burst,
+  teardown,
+  idle,
+  'gvisor-start': gvisorStart,
+  'microvm-start': microvmStart,
+  'microvm-machines': microvmMachines,
+  'kinds-memory': kindsMemory,
+  throughput,
+};
 const load = () => `load ${loadavg()[0]?.toFixed(1)}`;
 const asked = process.argv.slice(2);
 for (const name of asked) {

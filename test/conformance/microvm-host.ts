@@ -26,9 +26,9 @@ export async function createMicrovmHost(change: Partial<MicrovmOptions> = {}): P
   const drivers: MicrovmDriver[] = [];
   let another: MicrovmHost['another'] | undefined;
   const host = await createRealHost((parts) => {
-    const deps = depsOf(parts);
+    const deps = microvmDeps(parts);
     another = async (also = {}) => {
-      const made = createMicrovmDriver(deps, { ...optionsOf(parts), ...change, ...also });
+      const made = createMicrovmDriver(deps, { ...microvmOptions(parts), ...change, ...also });
       drivers.push(made);
       const { works, reason } = await made.probe();
       if (!works) throw new Error(`no microVM works here: ${reason}; tools/setup.sh brings what is missing`);
@@ -49,7 +49,7 @@ export async function createMicrovmHost(change: Partial<MicrovmOptions> = {}): P
   };
 }
 
-function depsOf({ worker, clock, log, dir }: DriverParts) {
+export function microvmDeps({ worker, clock, log, dir }: DriverParts) {
   const disks = new Map<string, Promise<string>>();
   const build = async (image: PreparedImage): Promise<string> => {
     const path = join(dir, `${image.digest.replace(':', '-')}.erofs`);
@@ -64,7 +64,7 @@ function depsOf({ worker, clock, log, dir }: DriverParts) {
   return { worker, clock, log, random: realRandom(), disk };
 }
 
-function optionsOf({ instance, dir, runDir }: DriverParts): MicrovmOptions {
+export function microvmOptions({ instance, dir, runDir }: DriverParts): MicrovmOptions {
   const id = (flag: string) => Number(execFileSync('id', [flag, 'berth-vm'], { encoding: 'utf8' }));
   return {
     instance,

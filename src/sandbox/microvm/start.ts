@@ -5,7 +5,7 @@ import { asFault, Fault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { SandboxPlan } from '../driver.ts';
 import { guestStart } from './begin.ts';
-import type { BeginMessage, GuestStart } from './begin.ts';
+import type { BeginMessage } from './begin.ts';
 import { insertDisk } from './disks.ts';
 import type { Machine } from './machine.ts';
 import type { MicrovmParts } from './parts.ts';
@@ -33,12 +33,14 @@ export async function startTask<T>(
   const disks = await Promise.all(start.disks.map((image) => deps.disk(image)));
   const machine = parts.pool?.take(shape) ?? (await parts.templates.restore(shape));
   try {
+    // The guest writes them while its disks and its network are made.
+    for (const file of start.files) machine.link.send(file);
     const { routerNetns, routerIf, ip, mac, gatewayIp, gatewayMac, mtu } = plan.network;
     const network = { routerNetns, routerIf, ip, mac, gatewayIp, gatewayMac, mtu };
     const file = { vmId: machine.vmId, shape, cpuMillis: plan.spec.cpuMillis, network, phase: 'running' } satisfies VmFile;
     writeVmFile(plan.dir, file);
     await Promise.all([insertDisks(parts, plan, machine, disks), deps.worker.vmNetwork({ dir: machine.dir, tap: 'tap0', network })]);
-    begin(parts, machine, start);
+    machine.link.send({ ...start.begin, ...moment(parts) } satisfies BeginMessage);
     const opened = await open(machine, file);
     // Its monitor takes one connection at a time; who wants to suspend it later makes one.
     machine.monitor.close();
@@ -64,11 +66,6 @@ async function insertDisks(parts: MicrovmParts, plan: SandboxPlan, machine: Mach
     await insertDisk(machine.monitor, { slot: SCRATCH, path: `/vm/${SCRATCH}`, readOnly: false });
   };
   await Promise.all([...images, own()]);
-}
-
-function begin(parts: MicrovmParts, machine: Machine, start: GuestStart): void {
-  for (const file of start.files) machine.link.send(file);
-  machine.link.send({ ...start.begin, ...moment(parts) } satisfies BeginMessage);
 }
 
 /** What makes two machines from one template differ, and what time it is. */

@@ -150,6 +150,12 @@ pub fn dup_to(fd: BorrowedFd, number: RawFd) -> io::Result<()> {
     check_int(unsafe { libc::dup2(fd.as_raw_fd(), number) }).map(drop)
 }
 
+/// A copy whose number is `least` or more, which ends at exec.
+pub fn high(fd: BorrowedFd, least: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl on a live descriptor, no pointers; the descriptor that comes back is ours alone.
+    owned(libc::c_long::from(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, least) }))
+}
+
 /// Makes `fds` the descriptors 0, 1, 2, ... that survive exec, and closes all others at exec. Only for a process that goes on to exec.
 pub fn set_descriptors(fds: &[BorrowedFd]) -> io::Result<()> {
     let count = fds.len() as RawFd;

@@ -126,6 +126,14 @@ describe('a gVisor sandbox', () => {
       opened.filter((to) => /^\/(?!dev\/null$|memfd:|root\/|$)/.test(to)),
       [],
     );
+    // What serves its files sees the container's root, and has the rights that this takes.
+    const gofers = processesOf(`--root=${roomOf(begun.plan)}\0`).filter((one) => commandOf(one).startsWith('runsc-gofer'));
+    assert.equal(gofers.length, 2);
+    for (const gofer of gofers) {
+      assert.match(readFileSync(`/proc/${gofer}/status`, 'utf8'), /^CapEff:\s+000000000004001f$/m);
+      assert.match(readFileSync(`/proc/${gofer}/status`, 'utf8'), /^Seccomp:\s+2$/m);
+      assert.ok(!existsSync(`/proc/${gofer}/root/proc/1`));
+    }
     const left = begun.w;
     begun.sandbox.kill();
     await finish(begun);

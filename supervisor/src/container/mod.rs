@@ -9,7 +9,7 @@ pub(crate) mod config;
 pub(crate) mod devices;
 pub mod enter;
 mod init;
-mod mounts;
+pub(crate) mod mounts;
 pub(crate) mod privileges;
 pub(crate) mod rootfs;
 pub mod terminal;

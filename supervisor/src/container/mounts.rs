@@ -69,6 +69,11 @@ pub fn make_all(root: BorrowedFd, mounts: &[Mount], cgroups: &Cgroups, group: &s
     Ok(())
 }
 
+/// Only those of its mounts that bind something of the machine.
+pub fn bind_all(root: BorrowedFd, mounts: &[Mount]) -> Result<(), Error> {
+    mounts.iter().filter(|one| one.kind == "bind").try_for_each(|one| bind(root, one, &options(&one.options)))
+}
+
 fn inside(destination: &str) -> &Path {
     Path::new(destination.trim_start_matches('/'))
 }

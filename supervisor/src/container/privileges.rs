@@ -40,6 +40,12 @@ pub fn drop_to(process: &Process, identity: &Identity, filter: Option<&Filter>) 
     Ok(())
 }
 
+/// Stays root, also after exec, with no more rights than these.
+pub fn keep_only(names: &[&str]) -> Result<(), Error> {
+    let set = mask(&names.iter().map(|name| (*name).to_string()).collect::<Vec<_>>())?;
+    become_user(0, 0, &Sets { bounding: set, effective: set, permitted: set, ..Sets::default() })
+}
+
 /// Becomes another user without any capability, and without a way to win one by exec.
 pub fn drop_to_user(uid: u32, gid: u32) -> Result<(), Error> {
     become_user(uid, gid, &Sets::default())

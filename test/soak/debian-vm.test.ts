@@ -14,7 +14,7 @@ import { root } from '../e2e/platform.ts';
 const MINUTES = 60_000;
 const packages =
   'systemd-sysv dbus ca-certificates linux-image-cloud-amd64 initramfs-tools iproute2 isc-dhcp-client curl procps zstd ' +
-  'haproxy nftables gcc libc6-dev busybox-static';
+  'haproxy nftables gcc libc6-dev busybox-static qemu-system-x86 erofs-utils e2fsprogs';
 const service = `[Unit]
 Description=the soak
 After=multi-user.target
@@ -123,6 +123,10 @@ describe('a stock Debian 12 with kernel 6.1 and cgroup v2', () => {
   it('ends a task that takes more memory than it has', () => {
     for (const name of ['import', 'memory', 'ended']) assert.equal(step(name), 0);
     assert.match(said, /hog .*STOPPED.*exit 137; OutOfMemoryError/);
+  });
+  it('runs a task in gVisor, with nothing but cgroup v2', () => {
+    for (const name of ['gvisor', 'said']) assert.equal(step(name), 0, said.slice(-6000));
+    assert.match(said, /^from gVisor Linux version 4\.4\.0/m);
   });
   it('leaves nothing after down', () => {
     assert.equal(step('down'), 0);

@@ -38,6 +38,15 @@ ended() {
   return 1
 }
 step ended ended
+step gvisor ./berth run walled --image soak.local/busybox:1 --isolation gvisor -- /bin/busybox sh -c 'echo from gVisor $(/bin/busybox cat /proc/version)'
+said() {
+  for _ in $(seq 90); do
+    ./berth logs walled | grep '^from gVisor' && return
+    sleep 2
+  done
+  return 1
+}
+step said said
 step down ./berth down
 echo "SOAK left $(ip -o link | grep -c ': br[0-9a-f]\{6\}') links $(find /sys/fs/cgroup -maxdepth 1 -name 'berth-*' | wc -l) cgroups $(grep -c berth /proc/self/mountinfo) mounts $(nft list tables | grep -c berth) tables"
 echo 'SOAK end'

@@ -53,9 +53,10 @@ export function outcomeOf(spec: TaskSpec, state: SandboxState): Outcome {
   const { containers } = state;
   const ended = containers.every((container) => container.status === 'exited') || state.failure !== null;
   if (state.failure !== null && containers.some((container) => container.startedAtMs !== null)) {
-    // What they ran in went away under them.
+    // What they ran in went away under them; how each ended is still to be told.
+    const allEnded = containers.every((container) => container.status === 'exited');
     const [first = '', rest = ''] = [state.failure.message.slice(0, 1).toUpperCase(), state.failure.message.slice(1)];
-    return { startedAt: null, stop: { code: 'InfrastructureHealth', reason: bounded(first + rest) }, ended };
+    return { startedAt: null, stop: { code: 'InfrastructureHealth', reason: bounded(first + rest) }, ended: allEnded };
   }
   if (state.failure !== null) {
     const reason = `ResourceInitializationError: ${state.failure.stage}: ${state.failure.message}`;

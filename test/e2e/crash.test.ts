@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
@@ -14,9 +13,9 @@ import { createSdk, script, taskId } from './aws-sdk.ts';
 import type { Sdk } from './aws-sdk.ts';
 import { importBusybox } from './images.ts';
 import { machineState } from './machine-state.ts';
-import { freePort, startPlatform, until } from './platform.ts';
+import { endpoint, freePort, startPlatform, until } from './platform.ts';
 import type { Platform } from './platform.ts';
-import { containersOf, everyPidOf, inTask, processesOf, supervisorOf } from './processes.ts';
+import { containersOf, inTask, powerOff, processesOf, supervisorOf } from './processes.ts';
 import type { Processes } from './processes.ts';
 
 let platform: Platform;
@@ -227,9 +226,9 @@ describe('another part is killed', () => {
       portMappings: [{ containerPort: 80 }],
     });
     await sdk.running(await sdk.run(await sdk.register('served', [serve]), { tags: [{ key: 'berth:endpoint', value: 'served' }] }));
-    await until('the URL', async () => (await endpoint('served')) === 'hello');
+    await until('the URL', async () => (await endpoint(platform, 'served')) === 'hello');
     await kill9('haproxy');
-    await until('the URL again', async () => (await endpoint('served')) === 'hello', 5000);
+    await until('the URL again', async () => (await endpoint(platform, 'served')) === 'hello', 5000);
 
     await stopAll();
   });
@@ -282,7 +281,7 @@ describe('the machine reboots', () => {
     const tasks = await sdk.running(await sdk.run(idle, { count: 3 }));
     const written = first(await sdk.running(await sdk.run(await sdk.register('wrote', [counter(1000)]))));
     await until('some lines', async () => (await sdk.lines(written, 'main')).length > 5);
-    await powerOff();
+    await powerOff(platform);
     await platform.ok(['up']);
     const ended = await sdk.stopped([...tasks, written]);
     for (const task of ended) {
@@ -300,42 +299,6 @@ describe('the machine reboots', () => {
     await until('no task’s files', async () => readdirSync(join(platform.state, 'host/tasks')).length === 0);
   });
 });
-
-/** What a power cut does, as far as it can be done to one instance: no process gets a chance, and what lives in memory is gone. */
-async function powerOff(): Promise<void> {
-  process.kill((await processes()).keeper, 'SIGKILL');
-  await until('silence', async () => {
-    const left = everyPidOf(platform).filter((pid) => pid !== process.pid);
-    for (const pid of left) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It ended by itself.
-      }
-    }
-    return left.length === 0;
-  });
-  const shell = `
-    for mount in $(awk '{print $5}' /proc/self/mountinfo | grep ${platform.instance}); do umount -l "$mount"; done
-    rm -rf /run/berth/${platform.instance}
-    for table in $(nft list tables | grep ${platform.instance} | awk '{print $2":"$3}'); do nft delete table "\${table%%:*}" "\${table##*:}"; done
-    for link in $(ip -o link | awk -F'[:@ ]+' '{print $2}' | grep ${platform.instance}); do ip link del "$link"; done
-    find /sys/fs/cgroup -depth -type d -path '*berth-${platform.instance}*' -exec rmdir {} + 2>/dev/null
-    true`;
-  execFileSync('sh', ['-c', shell], { timeout: 20_000 });
-}
-
-function endpoint(name: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const call = request({ host: '127.0.0.1', port: platform.endpointPort, headers: { host: `${name}.localhost` } }, (answer) => {
-      let body = '';
-      answer.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-      answer.on('end', () => resolve(body.trim()));
-    });
-    call.setTimeout(2000, () => call.destroy());
-    call.on('error', () => resolve(undefined)).end();
-  });
-}
 
 describe('the machine is full, or its disk', () => {
   const MIB = 1024 * 1024;

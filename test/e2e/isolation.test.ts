@@ -18,8 +18,9 @@ type KindInfo = { kind: Kind; works: boolean; reason: string; accelerator: strin
 
 /** Long enough for a virtual machine under software emulation. */
 const START_MS = 180_000;
-/** Runs until it is told to end, and then ends at once. */
-const SLEEP = "trap 'exit 0' TERM; sleep 1000 & wait";
+const SLEEP = 'exec sleep 1000';
+/** It ends as soon as it is told, also when that is before its shell has read a word. */
+const sleeper = script(SLEEP, { linuxParameters: { initProcessEnabled: true } });
 const kinds: Kind[] = ['container', 'gvisor', 'microvm'];
 const tags = (key: string, value: string) => [{ key, value }];
 const isolation = (kind: string) => tags('berth:isolation', kind);
@@ -38,7 +39,7 @@ before(async () => {
   await importBusybox(platform);
   const status = JSON.parse(await platform.ok(['status', '--json'])) as { hosts: { info: { isolation: KindInfo[] } }[] };
   found = status.hosts[0]?.info.isolation ?? [];
-  await sdk.register('sleeper', [script(SLEEP)]);
+  await sdk.register('sleeper', [sleeper]);
 });
 
 after(async () => {
@@ -105,7 +106,7 @@ describe('a kind of sandbox', () => {
 
   it('is the call’s word, else the definition’s, else the cluster’s, else what up said', async () => {
     await aws('ecs', 'create-cluster', '--cluster-name', 'walled', '--tags', 'key=berth:isolation,value=gvisor');
-    await sdk.register('virtual', [script(SLEEP)], { tags: isolation('microvm') });
+    await sdk.register('virtual', [sleeper], { tags: isolation('microvm') });
     await comesTo('container');
     await comesTo('gvisor', { cluster: 'walled' });
     await comesTo('microvm', { cluster: 'walled', taskDefinition: 'virtual' });
@@ -147,7 +148,7 @@ describe('the command line', () => {
         `doctor says nothing of ${name}`,
       );
     }
-    const ran = await platform.ok(['run', 'plain', '--image', 'busybox', '--', 'sh', '-c', SLEEP]);
+    const ran = await platform.ok(['run', 'plain', '--image', 'busybox', '--', 'sh', '-c', "trap 'exit 0' TERM; sleep 1000 & wait"]);
     assert.match(ran, /isolation container +.*for code you trust/);
     assert.match(await platform.ok(['ps']), /plain .* container /);
     assert.match(await platform.ok(['inspect', 'plain']), /"berth\.isolation"/);
@@ -174,7 +175,7 @@ describe('the command line', () => {
 
 describe('the extension privileged', () => {
   const privileged = tags('berth:extensions', 'privileged');
-  const container = script(SLEEP, { privileged: true });
+  const container = { ...sleeper, privileged: true };
 
   it('is asked for by a tag of the definition; without it AWS’s own words stay', async () => {
     const words = { name: 'ClientException', message: "Fargate requires that the 'privileged' setting be 'false'" };

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -56,8 +57,11 @@ export async function startPlatform(options: StartOptions = {}): Promise<Platfor
     async end() {
       await platform.berth(['down'], { timeoutMs: 120_000 });
       await keepLogs(state);
+      const [tasks, machines] = await Promise.all(['tasks', 'vms'].map((name) => filesIn(join(state, 'host', name))));
+      const sandboxes = await filesIn(join('/run/berth', instance, 'vm'));
       await rm(state, { recursive: true, force: true });
       assert.deepEqual(leftBehind(before, machineState(instance, state)), [], 'left behind on the machine');
+      assert.deepEqual({ tasks, machines, sandboxes }, { tasks: [], machines: [], sandboxes: [] }, 'left behind by down');
     },
   };
   try {
@@ -80,6 +84,8 @@ async function keepLogs(state: string): Promise<void> {
   const dir = process.env['BERTH_E2E_LOGS'];
   if (dir !== undefined) await cp(join(state, 'log'), join(dir, basename(state)), { recursive: true });
 }
+
+const filesIn = (dir: string) => readdir(dir).catch(() => [] as string[]);
 
 function runCommand(file: string, args: string[], options: RunOptions): Promise<Ran> {
   return new Promise((resolve) => {
@@ -127,4 +133,17 @@ export async function until<T>(what: string, check: () => Promise<T | false | un
     if (Date.now() > deadline) assert.fail(`${what}: not within ${timeoutMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** What the endpoint NAME answers from outside; undefined when nobody does. */
+export function endpoint(platform: Platform, name: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const call = request({ host: '127.0.0.1', port: platform.endpointPort, headers: { host: `${name}.localhost` } }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      answer.on('end', () => resolve(body.trim()));
+    });
+    call.setTimeout(2000, () => call.destroy());
+    call.on('error', () => resolve(undefined)).end();
+  });
 }

@@ -1,5 +1,8 @@
 /** The processes of a platform under test, for tests that kill them. */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { until } from './platform.ts';
 import type { Platform } from './platform.ts';
 
 export type Processes = {
@@ -65,6 +68,56 @@ export function everyPidOf(platform: Platform): number[] {
       read(pid, 'environ').includes(`BERTH_STATE=${platform.state}`),
     ].some(Boolean),
   );
+}
+
+/** What a power cut does, as far as it can be done to one instance: no process gets a chance, and what lives in memory is gone. */
+export async function powerOff(platform: Platform): Promise<void> {
+  const { keeper } = await until('every process of the platform', async () => processesOf(platform));
+  process.kill(keeper, 'SIGKILL');
+  await until('silence', async () => {
+    const left = everyPidOf(platform).filter((pid) => pid !== process.pid);
+    for (const pid of left) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself.
+      }
+    }
+    return left.length === 0;
+  });
+  const shell = `
+    for mount in $(awk '{print $5}' /proc/self/mountinfo | grep ${platform.instance}); do umount -l "$mount" 2>/dev/null; done
+    rm -rf /run/berth/${platform.instance}
+    for table in $(nft list tables | grep ${platform.instance} | awk '{print $2":"$3}'); do nft delete table "\${table%%:*}" "\${table##*:}"; done
+    for link in $(ip -o link | awk -F'[:@ ]+' '{print $2}' | grep ${platform.instance}); do ip link del "$link"; done
+    find /sys/fs/cgroup -depth -type d -path '*berth-${platform.instance}*' -exec rmdir {} + 2>/dev/null
+    true`;
+  execFileSync('sh', ['-c', shell], { timeout: 20_000 });
+}
+
+/** The QEMU of a task in a microVM, and the directory of its machine; undefined when it has none. */
+export function machineOf(platform: Platform, taskId: string): { qemu: number; dir: string } | undefined {
+  try {
+    const { vmId } = JSON.parse(readFileSync(join(platform.state, 'host/tasks', taskId, 'vm.json'), 'utf8')) as { vmId: string };
+    const dir = join(platform.state, 'host/vms', vmId);
+    const monitor = Number(readFileSync(join(dir, 'sup.pid'), 'utf8').trim());
+    const qemu = everyProcess().find((one) => one.parent === monitor)?.pid;
+    return qemu === undefined ? undefined : { qemu, dir };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first process in a task's control group, whatever that is called: a sandbox that stood ready keeps its own. */
+export function sandboxOf(platform: Platform, taskId: string): number | undefined {
+  try {
+    const bundle = JSON.parse(readFileSync(join(platform.state, 'host/tasks', taskId, 'task.json'), 'utf8')) as {
+      cgroup: { path: string };
+    };
+    return pids().find((pid) => read(pid, 'cgroup').includes(bundle.cgroup.path));
+  } catch {
+    return undefined;
+  }
 }
 
 function everyProcess(): Process[] {

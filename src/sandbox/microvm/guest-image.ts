@@ -108,6 +108,8 @@ export function guestCommandLine({ accel, tscKhz, trace }: GuestCommandLineOptio
   words.push('panic=-1', 'reboot=t');
   // Mounts and namespaces wait for grace periods, which the timer makes long.
   words.push('rcupdate.rcu_expedited=1');
+  // What asks for more memory than the machine has gets it, and ends by the task's limit when it takes it, as on any larger machine.
+  words.push('sysctl.vm.overcommit_memory=1');
   if (accel === 'tcg') {
     // Emulation gives nothing to side channels that it doesn't give anyway; with KVM containers are kept apart as on any machine.
     words.push('mitigations=off');

@@ -190,8 +190,15 @@ describe('the guest', () => {
       // The second disk holds nothing.
       assert.match(await refusal(beginning({ images: 2 })), /^begin: cannot mount the disk image1 \(erofs\)/);
       assert.match(await refusal(beginning({ bundle: { ...bundle, containers: [] } })), /^begin: a task has 1 to/);
+      assert.match(await refusal({ ...beginning({ images: 2 }), t: 'settle' }), /^begin: cannot mount the disk image1 \(erofs\)/);
+      // A task that can't begin unsettles the machine again.
+      line.send({ ...beginning(), t: 'settle' });
+      assert.match(await refusal({ ...beginning(), t: 'settle' }), /^begin: the machine is settled already/);
+      assert.match(await refusal({ t: 'begin', bundle: { ...bundle, containers: [] } }), /^begin: a task has 1 to/);
+      assert.match(await refusal({ t: 'begin', bundle }), /^begin: missing field/);
       sendFile(line, 'files/c/config.json', config('echo well'));
-      line.send(beginning());
+      line.send({ ...beginning(), t: 'settle' });
+      line.send({ t: 'begin', bundle });
       line.send({ t: 'attach', from: 0 });
       const state = await exited(line);
       assert.deepEqual([said(line), state.containers[0]?.exitCode], ['well', 0]);

@@ -15,8 +15,9 @@ const CGROUP = 'task';
 
 export type FileMessage = { t: 'file'; path: string; mode: number; data: string };
 
-export type BeginMessage = {
-  t: 'begin';
+/** What the machine becomes. It takes a while, and needs nothing but the disks. */
+export type SettleMessage = {
+  t: 'settle';
   /** Base64. */
   entropy: string;
   /** Nanoseconds since the epoch, decimal. */
@@ -28,12 +29,15 @@ export type BeginMessage = {
   scratch: true;
   /** Made on the scratch disk before anything starts: the task's volumes. */
   directories: string[];
-  bundle: TaskBundle;
 };
+
+/** The task of a machine that is settled. */
+export type BeginMessage = { t: 'begin'; bundle: TaskBundle };
 
 export type GuestStart = {
   files: FileMessage[];
-  begin: Omit<BeginMessage, 'entropy' | 'timeNs'>;
+  settle: Omit<SettleMessage, 'entropy' | 'timeNs'>;
+  begin: BeginMessage;
   /** The image of each disk, in their order. */
   disks: PreparedImage[];
 };
@@ -59,13 +63,16 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
     files: files
       .filter((file) => file !== task)
       .map((file) => ({ t: 'file', path: file.path, mode: 0o644, data: Buffer.from(file.contents).toString('base64') })),
-    begin: {
-      t: 'begin',
+    settle: {
+      t: 'settle',
       hostname,
       network: { ip, mac, gatewayIp, gatewayMac, mtu },
       images: disks.length,
       scratch: true,
       directories: Object.values(volumes),
+    },
+    begin: {
+      t: 'begin',
       // The guest is the task's: its supervisor's own files lie on the scratch disk, where the containers' writable layers are.
       bundle: { ...bundle, dir: posix.join(SCRATCH, 'task'), network: null, spoolBytes: limits.spoolBytes },
     },

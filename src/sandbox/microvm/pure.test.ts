@@ -110,7 +110,7 @@ test('containers of one image share its disk; paths are the guest’s', () => {
     files: { '/etc/hosts': 'hosts' },
     volumes: { data: '/state/tasks/x/volumes/0' },
   };
-  const { begin, disks, files } = guestStart(plan, 1024);
+  const { begin, settle, disks, files } = guestStart(plan, 1024);
   assert.deepEqual(
     disks.map((disk) => disk.digest),
     ['sha256:1', 'sha256:2'],
@@ -119,7 +119,7 @@ test('containers of one image share its disk; paths are the guest’s', () => {
     begin.bundle.containers.map((one) => one.layers),
     [['/images/0'], ['/images/1'], ['/images/0']],
   );
-  assert.deepEqual(begin.directories, ['/scratch/volumes/0']);
-  assert.ok(!JSON.stringify([begin, files.map((file) => Buffer.from(file.data, 'base64').toString())]).includes('/state/'));
+  assert.deepEqual(settle.directories, ['/scratch/volumes/0']);
+  assert.ok(!JSON.stringify([settle, begin, files.map((file) => Buffer.from(file.data, 'base64').toString())]).includes('/state/'));
   assert.ok(files.every((file) => !file.path.startsWith('/') && !file.path.includes('..')));
 });

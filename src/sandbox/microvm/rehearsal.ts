@@ -33,9 +33,9 @@ export function createRehearsal(parts: RehearsalParts): (machine: Machine) => Pr
     ];
     for (const disk of disks) await insertDisk(machine.monitor, disk);
     try {
-      const { files, begin } = guestStart(warmPlan(), parts.nofile);
+      const { files, settle, begin } = guestStart(warmPlan(), parts.nofile);
       for (const file of files) machine.link.send(file);
-      machine.link.send({ ...begin, ...moment(parts), t: 'warm' });
+      machine.link.send({ ...settle, ...begin, ...moment(parts), t: 'warm' });
       await machine.link.answer(['warmed'], limits.guestAnswerMs);
     } finally {
       for (const disk of disks) await ejectDisk(machine.monitor, disk);

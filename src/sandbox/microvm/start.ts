@@ -5,7 +5,7 @@ import { asFault, Fault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { SandboxPlan } from '../driver.ts';
 import { guestStart } from './begin.ts';
-import type { BeginMessage } from './begin.ts';
+import type { SettleMessage } from './begin.ts';
 import { insertDisk } from './disks.ts';
 import type { Machine } from './machine.ts';
 import type { MicrovmParts } from './parts.ts';
@@ -39,8 +39,13 @@ export async function startTask<T>(
     const network = { routerNetns, routerIf, ip, mac, gatewayIp, gatewayMac, mtu };
     const file = { vmId: machine.vmId, shape, cpuMillis: plan.spec.cpuMillis, network, phase: 'running' } satisfies VmFile;
     writeVmFile(plan.dir, file);
-    await Promise.all([insertDisks(parts, plan, machine, disks), deps.worker.vmNetwork({ dir: machine.dir, tap: 'tap0', network })]);
-    machine.link.send({ ...start.begin, ...moment(parts) } satisfies BeginMessage);
+    const settle = async () => {
+      await insertDisks(parts, plan, machine, disks);
+      machine.link.send({ ...start.settle, ...moment(parts) } satisfies SettleMessage);
+    };
+    // The guest mounts its disks and takes its address while the kernel brings the tap to the router, which takes as long.
+    await Promise.all([settle(), deps.worker.vmNetwork({ dir: machine.dir, tap: 'tap0', network })]);
+    machine.link.send(start.begin);
     const opened = await open(machine, file);
     // Its monitor takes one connection at a time; who wants to suspend it later makes one.
     machine.monitor.close();

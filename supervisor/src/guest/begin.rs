@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
 use super::boot::Machine;
-use super::messages::{Begin, File};
+use super::messages::{File, Place};
 use crate::base64;
 use crate::{mount, net, sys};
 
@@ -67,30 +67,30 @@ fn reseed(entropy: &[u8]) -> io::Result<()> {
 }
 
 /// Everything up to the task itself. `images`: numbers of the image disks to mount, on /images/0 and so on.
-pub fn settle(machine: &Machine, begin: &Begin, images: &[usize]) -> Result<(), String> {
-    set_moment(&begin.entropy, &begin.time_ns)?;
+pub fn settle(machine: &Machine, place: &Place, images: &[usize]) -> Result<(), String> {
+    set_moment(&place.entropy, &place.time_ns)?;
     machine.trace("seeded");
-    sys::set_hostname(&begin.hostname).map_err(|e| format!("cannot set the host name: {}", sys::reason(&e)))?;
-    if let Some(network) = &begin.network {
+    sys::set_hostname(&place.hostname).map_err(|e| format!("cannot set the host name: {}", sys::reason(&e)))?;
+    if let Some(network) = &place.network {
         let index = machine.interface.ok_or("the machine has no network interface eth0")?;
         net::guest_up(index, network).map_err(|e| e.message)?;
         machine.trace("network");
     }
-    if begin.scratch {
+    if place.scratch {
         mount_disk(machine, "scratch", SCRATCH, "ext4", libc::MS_NOATIME | libc::MS_NODEV, SCRATCH_OPTIONS)?;
     } else {
         let made = mount::mount("scratch", SCRATCH, "tmpfs", libc::MS_NODEV, "mode=755");
         made.map_err(|e| format!("cannot mount {SCRATCH}: {}", sys::reason(&e)))?;
     }
-    for directory in &begin.directories {
+    for directory in &place.directories {
         make_volume(Path::new(directory))?;
     }
     machine.trace("scratch");
     let make = |path: &str| fs::create_dir_all(path).map_err(|e| format!("cannot make {path}: {}", sys::reason(&e)));
     for (index, disk) in images.iter().enumerate() {
-        let place = image_place(index);
-        make(&place)?;
-        mount_disk(machine, &format!("image{disk}"), &place, "erofs", libc::MS_RDONLY | libc::MS_NODEV, "")?;
+        let path = image_place(index);
+        make(&path)?;
+        mount_disk(machine, &format!("image{disk}"), &path, "erofs", libc::MS_RDONLY | libc::MS_NODEV, "")?;
     }
     machine.trace("images");
     Ok(())
@@ -115,11 +115,11 @@ fn mount_disk(machine: &Machine, serial: &str, place: &str, kind: &str, flags: l
 }
 
 /// Takes back what `settle` did, as far as the next would stumble over it.
-pub fn unsettle(machine: &Machine, begin: &Begin, images: &[usize]) {
-    for place in (0..images.len()).map(image_place).chain([SCRATCH.to_string()]) {
-        let _ = mount::unmount(&place, libc::MNT_DETACH);
+pub fn unsettle(machine: &Machine, place: &Place, images: &[usize]) {
+    for path in (0..images.len()).map(image_place).chain([SCRATCH.to_string()]) {
+        let _ = mount::unmount(&path, libc::MNT_DETACH);
     }
-    if let (Some(index), Some(network)) = (machine.interface, &begin.network) {
+    if let (Some(index), Some(network)) = (machine.interface, &place.network) {
         let _ = net::guest_down(index, network);
     }
 }

@@ -18,10 +18,11 @@ pub struct File<'a> {
     pub data: Cow<'a, str>,
 }
 
-/// `{"t":"begin"}`: what the machine becomes, and its task. `{"t":"warm"}`: the same, to be gone through for nobody.
+/// `{"t":"settle"}`: what the machine becomes, before its task begins. Stands in `{"t":"begin"}` where nothing was settled, and in
+/// `{"t":"warm"}`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Begin {
+pub struct Place {
     /// Base64 of `ENTROPY_BYTES`.
     pub entropy: String,
     /// Nanoseconds since the epoch, in decimal.
@@ -35,6 +36,11 @@ pub struct Begin {
     /// Made on the scratch disk: the task's volumes.
     #[serde(default)]
     pub directories: Vec<String>,
+}
+
+/// `{"t":"begin"}`: its task. `{"t":"warm"}`: the same, to be gone through for nobody.
+#[derive(Debug, Deserialize)]
+pub struct Begin {
     pub bundle: TaskBundle,
 }
 

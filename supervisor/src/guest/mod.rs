@@ -14,7 +14,7 @@ use crate::sys;
 use crate::task::{self, Host, Incoming};
 use boot::Machine;
 pub use messages::Network;
-use messages::{Begin, FromGuest, Kind, Phase};
+use messages::{Begin, FromGuest, Kind, Phase, Place};
 
 /// What the kernel starts.
 pub const INIT: &str = "/init";
@@ -54,12 +54,13 @@ fn serve(machine: Machine) -> Result<Infallible, String> {
     let broken = |e: std::io::Error| format!("the control port failed: {}", sys::reason(&e));
     let mut host = Host::on_port(port::Port::open(&machine.port).map_err(broken)?);
     machine.trace("ready");
+    let mut settled = None;
     loop {
         sys::poll(&mut [sys::poll_entry(host.fd(), libc::POLLIN)], -1).map_err(broken)?;
         host.fill().map_err(broken)?;
         while let Some(incoming) = host.take() {
             match incoming {
-                Incoming::Json(payload) => host = on_message(&machine, host, &payload),
+                Incoming::Json(payload) => host = on_message(&machine, &mut settled, host, &payload),
                 Incoming::Mark(nonce) => {
                     host.renew(nonce);
                     say(&mut host, &hello(None));
@@ -76,15 +77,21 @@ fn say(host: &mut Host, message: &impl serde::Serialize) {
     }
 }
 
+/// What was given to the machine, and the image disks that are mounted.
+type Settled = (Place, Vec<usize>);
+
 /// Gives the connection back: `begin` takes it for good, unless it fails.
-fn on_message(machine: &Machine, mut host: Host, payload: &[u8]) -> Host {
+fn on_message(machine: &Machine, settled: &mut Option<Settled>, mut host: Host, payload: &[u8]) -> Host {
     let kind = serde_json::from_slice::<Kind>(payload).map(|kind| kind.t);
     let (about, done) = match kind.as_deref() {
         Ok("file") => ("file", begin::write_file(payload)),
+        Ok("warm" | "settle") if settled.is_some() => ("begin", Err("the machine is settled already".to_string())),
         Ok("warm") => ("warm", warm::warm(machine, payload).map(|()| say(&mut host, &FromGuest::Warmed))),
+        // A part of the beginning, and so are its errors.
+        Ok("settle") => ("begin", settle(machine, payload).map(|done| *settled = Some(done))),
         Ok("begin") => {
             let why;
-            (why, host) = begin_task(machine, host, payload);
+            (why, host) = begin_task(machine, settled.take(), host, payload);
             ("begin", Err(why))
         }
         Ok(other) => ("message", Err(format!("{other:?} is not known to a machine without a task"))),
@@ -96,22 +103,32 @@ fn on_message(machine: &Machine, mut host: Host, payload: &[u8]) -> Host {
     host
 }
 
-/// Comes back only with the reason why the task could not begin; the machine is then as it was before.
-fn begin_task(machine: &Machine, host: Host, payload: &[u8]) -> (String, Host) {
-    machine.trace("begin");
-    let begin: Begin = match serde_json::from_slice(payload) {
-        Ok(begin) => begin,
-        Err(e) => return (e.to_string(), host),
-    };
-    machine.trace("parsed");
-    if begin.images > begin::IMAGES {
-        return (format!("a machine has {} image disks, not {}", begin::IMAGES, begin.images), host);
+/// The machine is as before when it fails.
+fn settle(machine: &Machine, payload: &[u8]) -> Result<Settled, String> {
+    machine.trace("settle");
+    let place: Place = serde_json::from_slice(payload).map_err(|e| e.to_string())?;
+    if place.images > begin::IMAGES {
+        return Err(format!("a machine has {} image disks, not {}", begin::IMAGES, place.images));
     }
-    let images: Vec<usize> = (0..begin.images).collect();
-    let (why, host) = match begin::settle(machine, &begin, &images) {
-        Ok(()) => task::start_in_guest(begin.bundle.clone(), machine.cgroups.clone(), host),
-        Err(why) => (why, host),
+    let images: Vec<usize> = (0..place.images).collect();
+    let done = begin::settle(machine, &place, &images);
+    if done.is_err() {
+        begin::unsettle(machine, &place, &images);
+    }
+    done.map(|()| (place, images))
+}
+
+/// Comes back only with the reason why the task could not begin; the machine is then as it was before anything was settled.
+fn begin_task(machine: &Machine, settled: Option<Settled>, host: Host, payload: &[u8]) -> (String, Host) {
+    machine.trace("begin");
+    let (place, images) = match settled.map_or_else(|| settle(machine, payload), Ok) {
+        Ok(settled) => settled,
+        Err(why) => return (why, host),
     };
-    begin::unsettle(machine, &begin, &images);
+    let (why, host) = match serde_json::from_slice::<Begin>(payload) {
+        Ok(begin) => task::start_in_guest(begin.bundle, machine.cgroups.clone(), host),
+        Err(e) => (e.to_string(), host),
+    };
+    begin::unsettle(machine, &place, &images);
     (why, host)
 }

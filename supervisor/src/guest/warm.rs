@@ -6,17 +6,18 @@ use std::fs;
 
 use super::begin::{self, FILES, IMAGES};
 use super::boot::Machine;
-use super::messages::Begin;
+use super::messages::{Begin, Place};
 
 /// The disk that a rehearsal finds its image on, mounted on /images/0: the last, which few tasks need.
 const IMAGE: usize = IMAGES - 1;
 
 /// `{"t":"warm"}`. The machine is as before, whatever the answer.
 pub fn warm(machine: &Machine, payload: &[u8]) -> Result<(), String> {
+    let place: Place = serde_json::from_slice(payload).map_err(|e| e.to_string())?;
     let warm: Begin = serde_json::from_slice(payload).map_err(|e| e.to_string())?;
-    let done = begin::settle(machine, &warm, &[IMAGE]);
-    let done = done.and_then(|()| crate::task::rehearse(warm.bundle.clone(), machine.cgroups.clone()));
-    begin::unsettle(machine, &warm, &[IMAGE]);
+    let done = begin::settle(machine, &place, &[IMAGE]);
+    let done = done.and_then(|()| crate::task::rehearse(warm.bundle, machine.cgroups.clone()));
+    begin::unsettle(machine, &place, &[IMAGE]);
     for entry in fs::read_dir(FILES).into_iter().flatten().flatten() {
         let _ = fs::remove_dir_all(entry.path());
     }

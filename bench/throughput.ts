@@ -31,9 +31,12 @@ export async function throughput(bed: Bed): Promise<boolean> {
     console.log(`| ${name} | ${cell('write')} | ${cell('read')} | ${cell('stream')} |`);
   }
   console.log(
-    `\nThe disk is a new file of ${DISK_MIB} MiB in the root; it is read after the container's kernel was told to forget it. What lies below`,
+    `\nThe disk is a new file of ${DISK_MIB} MiB in the root, read after the container's kernel was told to forget it. A task's writable layer`,
   );
-  console.log("may still know it: gVisor's file access and a microVM's disk end in files of the machine, which keeps them in memory.\n");
+  console.log(
+    'goes with the task: in container and gvisor fsync waits for no disk, and what is not yet written is not forgotten either. A microVM',
+  );
+  console.log("writes to a file of the machine, which keeps it in memory. Docker's are the disk itself.\n");
   return true;
 }
 

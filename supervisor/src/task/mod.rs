@@ -42,6 +42,9 @@ const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 /// Growing losses of output are told at most this often.
 const LOSS_EVERY_MS: u64 = 1000;
 
+/// The quota begins a period after the first container: a program comes up before it waits for the next one, as all do under emulation.
+const QUOTA_AFTER_MS: u64 = 100;
+
 pub struct Task {
     bundle: TaskBundle,
     cgroups: Cgroups,
@@ -60,6 +63,8 @@ pub struct Task {
     pool_lock: Option<std::fs::File>,
     /// Its processor time is limited.
     has_quota: bool,
+    /// When it will be, by the monotonic clock.
+    quota_due: Option<u64>,
     /// PID 1 of the namespace that the containers share.
     shared_pids: Option<pause::Pause>,
     /// Containers that stand still while one is being made.
@@ -244,21 +249,28 @@ impl Task {
         CgroupLimits { cpu_millis: None, ..self.bundle.cgroup.limits }
     }
 
-    fn begin_quota(&mut self) {
-        let begins = !self.has_quota && self.containers.iter().any(Container::has_started);
-        if begins {
-            self.has_quota = true;
-            let quota = CgroupLimits { cpu_millis: self.bundle.cgroup.limits.cpu_millis, ..CgroupLimits::default() };
-            if let Err(e) = self.cgroups.change(&self.bundle.cgroup.path, &quota) {
-                self.complain("cgroup", e.to_string());
-            }
+    /// Gives the time of the monotonic clock when it is due, until then.
+    fn begin_quota(&mut self) -> Option<u64> {
+        if self.has_quota || !self.containers.iter().any(Container::has_started) {
+            return None;
         }
+        let now = monotonic_ms();
+        let due = *self.quota_due.get_or_insert(now + QUOTA_AFTER_MS);
+        if now < due {
+            return Some(due);
+        }
+        self.has_quota = true;
+        let quota = CgroupLimits { cpu_millis: self.bundle.cgroup.limits.cpu_millis, ..CgroupLimits::default() };
+        if let Err(e) = self.cgroups.change(&self.bundle.cgroup.path, &quota) {
+            self.complain("cgroup", e.to_string());
+        }
+        None
     }
 
     /// Does all that can be done now. Gives the time of the monotonic clock when to look again without an event.
     fn advance(&mut self) -> Option<u64> {
         self.let_go();
-        self.begin_quota();
+        let quota = self.begin_quota();
         loop {
             let next = if self.stopping { self.advance_stop() } else { self.advance_start() };
             // What failed or ended on the way may be the reason to stop.
@@ -266,7 +278,7 @@ impl Task {
                 self.stopping = true;
                 continue;
             }
-            return next;
+            return [next, quota].into_iter().flatten().min();
         }
     }
 

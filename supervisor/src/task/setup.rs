@@ -175,6 +175,7 @@ impl Task {
             room: None,
             pool_lock: None,
             has_quota: false,
+            quota_due: None,
             shared_pids: None,
             held: Vec::new(),
             gate: None,

@@ -260,6 +260,9 @@ export const limits = {
   restoreTries: 3,
   /** Memory of all templates of a host; the least recently used goes first. */
   templateMemoryBytes: 1024 ** 3,
+  /** Free disk without which no template is made, and none of its machines restored: what either writes before a task writes anything. */
+  templateDiskBytes: 256 * 1024 ** 2,
+  machineDiskBytes: 4 * 1024 ** 2,
   /** Machines that stand ready: for one shape, and in all; how long a shape stays wanted. */
   poolPerShape: 2,
   poolMachines: 4,

@@ -62,20 +62,31 @@ export type Runner = {
 export type RunnerMode = 'start' | 'recover';
 
 /** The parts of one runner. */
-type Parts = { deps: RunnerDeps; log: Log; record: TaskRecord; output: TaskOutput; run: TaskRun; supervision: Supervision };
+type Parts = {
+  deps: RunnerDeps;
+  log: Log;
+  record: TaskRecord;
+  output: TaskOutput;
+  run: TaskRun;
+  supervision: Supervision;
+  /** It was started, or taken back from a former agent, or neither could be done. */
+  begun: PromiseWithResolvers<void>;
+};
 
 export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMode): Runner {
   const { taskId } = entry.report;
   const abort = new AbortController();
   const parts = assemble(deps, entry, abort);
-  const { record, output, run, supervision } = parts;
-  const running = () => {
+  const { record, output, run, supervision, begun } = parts;
+  const running = async () => {
+    // What a former agent started is running all the while that it takes to find it.
+    if (mode === 'recover') await begun.promise;
     if (run.sandbox === null) throw new Fault('Unavailable', `task ${taskId} does not run (it is ${entry.report.status})`);
     return run.sandbox;
   };
   /** What can stand still. */
-  const standing = () => {
-    const { kind, suspend, resume } = running();
+  const standing = async () => {
+    const { kind, suspend, resume } = await running();
     if (suspend === undefined || resume === undefined)
       throw new Fault('Unsupported', `a task in a ${kind} sandbox can't be suspended: only one in a microVM can`);
     if (entry.report.stop !== null) throw new Fault('Conflict', `task ${taskId} is ending: ${entry.report.stop.reason}`);
@@ -93,10 +104,10 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
     abandon: () => supervision.wantStop({ code: 'InfrastructureHealth', reason: 'The control plane no longer knows this task.' }),
     outputAcknowledged: output.acknowledged,
     linkUp: output.linkUp,
-    stats: async () => running().stats(),
-    exec: async (request, events) => running().exec(request, events),
-    suspend: async () => standing().suspend(),
-    resume: async () => standing().resume(),
+    stats: async () => (await running()).stats(),
+    exec: async (request, events) => (await running()).exec(request, events),
+    suspend: async () => (await standing()).suspend(),
+    resume: async () => (await standing()).resume(),
     async detach() {
       const closed = record.close();
       supervision.close();
@@ -106,7 +117,7 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
       await closed;
     },
     forget: record.discard,
-    done: entry.report.status === 'STOPPED' ? Promise.resolve() : live(parts, mode),
+    done: entry.report.status === 'STOPPED' ? Promise.resolve(begun.resolve()) : live(parts, mode),
   };
 }
 
@@ -151,7 +162,7 @@ function assemble(deps: RunnerDeps, entry: TaskEntry, abort: AbortController): P
     save: record.save,
     updateContainer: record.updateContainer,
   };
-  return { deps, log, record, output, run, supervision };
+  return { deps, log, record, output, run, supervision, begun: Promise.withResolvers<void>() };
 }
 
 async function live(parts: Parts, mode: RunnerMode): Promise<void> {
@@ -161,6 +172,7 @@ async function live(parts: Parts, mode: RunnerMode): Promise<void> {
   } catch (error) {
     failed(parts, error);
   }
+  parts.begun.resolve();
   if (record.closed()) return run.sandbox?.detach();
   if (run.sandbox === null) return windDown(parts, 'exited');
   run.sandbox.ack(record.entry.ackedOffset);

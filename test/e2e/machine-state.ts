@@ -38,10 +38,16 @@ const set = (items: string[], keep: (item: string) => boolean) => new Set(items.
 const run = (command: string, args: string[]) => execFileSync(command, args, { encoding: 'utf8', timeout: 10_000 });
 
 function cgroups(root: string, depth: number): string[] {
-  if (depth === 0 || !existsSync(root)) return [];
-  return readdirSync(root, { withFileTypes: true })
-    .filter((e) => e.isDirectory())
-    .flatMap((e) => [join(root, e.name), ...cgroups(join(root, e.name), depth - 1)]);
+  if (depth === 0) return [];
+  return directoriesIn(root).flatMap((name) => [join(root, name), ...cgroups(join(root, name), depth - 1)]);
+}
+
+function directoriesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? [e.name] : []));
+  } catch {
+    return []; // somebody else's, and gone while we looked
+  }
 }
 
 const pids = () => readdirSync('/proc').filter((p) => /^\d+$/.test(p));

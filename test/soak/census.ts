@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { machineState } from '../e2e/machine-state.ts';
 import { until } from '../e2e/platform.ts';
 import type { Platform } from '../e2e/platform.ts';
 import { everyPidOf, processesOf, supervisorsOf } from '../e2e/processes.ts';
@@ -64,7 +65,7 @@ function census(platform: Platform): Record<string, string> {
     rules: inRouters('nft', '-s', 'list', 'ruleset'),
     machineRules: ours(run('nft', '-s', 'list', 'tables')),
     mounts: ours(readFileSync('/proc/self/mountinfo', 'utf8')),
-    cgroups: run('find', '/sys/fs/cgroup', '-maxdepth', '4', '-type', 'd', '-path', `*berth-${platform.instance}/*`),
+    cgroups: [...(machineState(platform.instance, platform.state).cgroups ?? [])].join('\n'),
     tasks: names(join(platform.state, 'host/tasks')).join('\n'),
     sockets: names(join(runDir, 'sup')).join('\n'),
     rooms: names(join(runDir, 'gv')).join('\n'),

@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#base/clock.ts';
-import { asFault } from '#base/fault.ts';
+import { asFault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Machine, MachineOptions, Machines } from './machine.ts';
+import { needRoom } from './disk-room.ts';
 import { renderQemu } from './render.ts';
 import { saveState } from './save.ts';
 import { shapeName } from './shape.ts';
@@ -64,12 +65,14 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
     if (there !== null) return { ...there, key, shape, lastUsed: clock.now() };
     for (let attempt = 1; ; attempt++) {
       try {
+        await needRoom(options.dir, limits.templateDiskBytes, 'a template of a virtual machine');
         const files = await saveTemplate(root, key, (dir) => bootAndSave(shape, dir));
         log.info('template.made', { key, bootMs: files.bootMs, attempt });
         return { ...files, key, shape, lastUsed: clock.now() };
       } catch (error) {
         log.warn('template.failed', { key, attempt, reason: asFault(error).message });
         // Under software emulation a boot hangs now and then; KVM that doesn't boot a guest never does.
+        if (isFault(error, 'LimitExceeded')) throw error;
         if (attempt >= (shape.accelerator === 'tcg' ? limits.templateTries : 1)) throw error;
       }
     }
@@ -117,6 +120,7 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
     async restore(shape) {
       for (let attempt = 1; ; attempt++) {
         const template = await ensure(shape);
+        await needRoom(options.dir, limits.machineDiskBytes, 'a virtual machine');
         try {
           return await machines.restore(shape, template.memory, template.state);
         } catch (error) {

@@ -1,0 +1,80 @@
+/** A host's disk that is full under microVMs: each step that needs it says so on the task, leaves nothing half made, and works again later. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, it } from 'node:test';
+import type { Task } from '@aws-sdk/client-ecs';
+import { createSdk, script } from '../e2e/aws-sdk.ts';
+import type { Sdk } from '../e2e/aws-sdk.ts';
+import { importBusybox } from '../e2e/images.ts';
+import { startPlatform, until } from '../e2e/platform.ts';
+import type { Platform } from '../e2e/platform.ts';
+
+const MIB = 1024 ** 2;
+const PATIENCE_S = 200;
+
+let disk: string;
+let platform: Platform;
+let sdk: Sdk;
+
+before(async () => {
+  disk = mkdtempSync(join(tmpdir(), 'berth-soak-disk-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1200m', 'none', disk]);
+  platform = await startPlatform({ parent: disk, upArgs: ['--accel', 'tcg'] });
+  sdk = createSdk(platform, { maxAttempts: 10 });
+  await importBusybox(platform);
+  await sdk.register('echo', [script('echo hi; exit 2')]);
+});
+after(async () => {
+  sdk?.close();
+  rmSync(ballast(), { force: true });
+  try {
+    await platform?.end();
+  } finally {
+    execFileSync('umount', ['-l', disk]);
+    rmSync(disk, { recursive: true, force: true });
+  }
+});
+
+const ballast = () => join(disk, 'ballast');
+function leave(mib: number): void {
+  rmSync(ballast(), { force: true });
+  const { bavail, bsize } = statfsSync(disk);
+  execFileSync('fallocate', ['-l', String(bavail * bsize - mib * MIB), ballast()]);
+}
+const names = (dir: string) => (existsSync(join(platform.state, dir)) ? readdirSync(join(platform.state, dir)) : []);
+
+async function run(definition: string): Promise<Task> {
+  const [task] = await sdk.stopped(await sdk.run(definition, { tags: [{ key: 'berth:isolation', value: 'microvm' }] }), PATIENCE_S);
+  assert.ok(task);
+  return task;
+}
+
+it('an image’s disk, a template, a machine: the task says what had no room, and nothing of it is left', async () => {
+  const failed = async (reason: RegExp) => {
+    const task = await run('echo');
+    assert.equal(task.stopCode, 'TaskFailedToStart');
+    assert.match(task.stoppedReason ?? '', reason);
+    assert.deepEqual(names('host/vms'), []);
+  };
+  leave(2);
+  await failed(/^ResourceInitializationError: the disk of \S*busybox:latest could not be built: no space left/);
+  assert.deepEqual(names('host/images/erofs'), []);
+  leave(20);
+  await failed(/^ResourceInitializationError: the host's disk is full: a template of a virtual machine takes up to 256 MiB/);
+  assert.deepEqual(names('host/vm-templates'), []);
+  rmSync(ballast());
+  assert.equal((await run('echo')).containers?.[0]?.exitCode, 2);
+});
+
+it('a task that writes more than the host has: it ends with the reason, and others run again', async () => {
+  await sdk.register('fills', [script('echo fills; dd if=/dev/zero of=/x bs=1M count=800; sync; echo not so; sleep 1000')]);
+  leave(300);
+  const task = await run('fills');
+  assert.equal(task.stopCode, 'InfrastructureHealth');
+  assert.match(task.stoppedReason ?? '', /^The host's disk is full, and the task's virtual machine could not go on/);
+  rmSync(ballast());
+  await until('another runs', async () => (await run('echo')).containers?.[0]?.exitCode === 2, PATIENCE_S * 1000);
+});

@@ -1,6 +1,6 @@
 /** A host agent whose tasks run in microVMs: suspend and resume, also over its own end and in the middle of either. Needs root. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -124,6 +124,21 @@ describe('a host agent with microVMs', () => {
     await suspend(stopped);
     await another();
     await stopsWell(stopped);
+  });
+
+  test('a suspended task outlives the machine’s restart', async () => {
+    const task = await counting();
+    await suspend(task);
+    const before = numbers(task.id).length;
+    await agent.stop();
+    // What a restart takes: the VPC, and all of /run.
+    await host.network.down();
+    rmSync(join(host.runDir, 'vm'), { recursive: true, force: true });
+    await host.worker.cgroupClean(`berth-${host.instance}`);
+    await agent.start([await host.another()]);
+    await resume(task);
+    await moreThan(task.id, before);
+    await stopsWell(task);
   });
 
   test('an agent that ends in the middle of a suspend leaves a task that the next one lets go on', async () => {

@@ -1,6 +1,6 @@
 /** Tasks of each kind of sandbox side by side, from the API to the container and back; and what becomes of them when something dies. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -169,6 +169,18 @@ describe('when something dies', () => {
   /** What must be the same process before and after. */
   const identity = (task: Task) => machineOf(platform, taskId(task))?.qemu ?? sandboxOf(platform, taskId(task));
 
+  const names = (dir: string) => (existsSync(dir) ? readdirSync(dir) : []);
+  /** What stands ready for tasks to come: machines and rooms that no task's files name. */
+  function waiting(): string[] {
+    const tasks = join(platform.state, 'host/tasks');
+    const taken = names(tasks)
+      .flatMap((id) => ['vm.json', 'task.json'].map((name) => join(tasks, id, name)))
+      .map((path) => (existsSync(path) ? readFileSync(path, 'utf8') : ''))
+      .join('\n');
+    const all = [...names(join(platform.state, 'host/vms')), ...names(`/run/berth/${platform.instance}/gv`)];
+    return all.filter((name) => !taken.includes(name));
+  }
+
   async function endWell(tasks: Task[]): Promise<void> {
     await Promise.all(
       tasks.map((task) =>
@@ -222,6 +234,17 @@ describe('when something dies', () => {
       await endWell(starting);
     });
   }
+
+  it('the host agent, with sandboxes that stand ready: those of the former one are gone, and the next has its own', async () => {
+    await endWell(await running(await runEach(walled, idle)));
+    const ready = await until('some of each stand ready', async () => {
+      const now = waiting();
+      return now.some((name) => name.startsWith('pool-')) && now.some((name) => !name.startsWith('pool-')) && now;
+    });
+    await kill9('host');
+    await until('none of them is left', async () => !waiting().some((name) => ready.includes(name)));
+    await endWell(await running(await runEach(walled, idle)));
+  });
 
   it('QEMU: its task says so, the others do not notice', async () => {
     const tasks = await running(await runEach(['microvm', 'microvm'], idle));

@@ -46,6 +46,8 @@ export type Bed = {
   heard(family: string, arns: string[], timeoutMs: number): Promise<Map<string, number>>;
   /** The first line of each task and when the control plane had it, in ms since the epoch. Misses are left out after the time is up. */
   arrived(family: string, arns: string[], timeoutMs: number): Promise<Map<string, { line: string; atMs: number }>>;
+  /** How tasks ended, or where they are, with their last words: for the message of a benchmark that fails. */
+  told(family: string, arns: string[]): Promise<string>;
   /** A running task's address. */
   addressOf(arn: string): Promise<string>;
   end(): Promise<void>;
@@ -101,6 +103,7 @@ export async function makeBed(): Promise<Bed> {
       const told = (event: OutputLogEvent) => ({ line: (event.message ?? '').trim(), atMs: event.ingestionTime ?? NaN });
       return new Map([...events].map(([arn, event]) => [arn, told(event)]));
     },
+    told: (family, arns) => told(ecs, logs, family, arns),
     addressOf: (arn) => addressOf(ecs, arn),
     async end() {
       ecs.destroy();
@@ -177,6 +180,19 @@ async function untilAll(ecs: ECSClient, status: string, arns: string[], timeoutM
     if (left.length > 0 && Date.now() > deadline) throw new Error(`${left.length} tasks are not ${status} after ${timeoutMs} ms`);
     if (left.length > 0) await pause(POLL_MS);
   }
+}
+
+async function told(ecs: ECSClient, logs: CloudWatchLogsClient, family: string, arns: string[]): Promise<string> {
+  const { tasks = [] } = await ecs.send(new ecsSdk.DescribeTasksCommand({ tasks: arns }));
+  const words = await firstEvents(logs, family, arns, POLL_MS, POLL_MS);
+  const codes = (task: Task) => (task.containers ?? []).map((one) => `${one.lastStatus} ${one.exitCode ?? ''} ${one.reason ?? ''}`.trim());
+  const lines = tasks.map((task) => [
+    task.lastStatus,
+    task.stoppedReason ?? '',
+    ...codes(task),
+    words.get(task.taskArn ?? '')?.message ?? '',
+  ]);
+  return lines.map((line) => line.join(' ')).join('; ');
 }
 
 async function addressOf(ecs: ECSClient, arn: string): Promise<string> {

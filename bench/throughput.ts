@@ -7,7 +7,7 @@ const KINDS = ['container', 'gvisor', 'microvm'] as const;
 const ROUNDS = 3;
 const DISK_MIB = 128;
 const PORT = 5201;
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 40_000;
 /** What a stream carries; software emulation is slow. */
 const STREAM_MIB = { docker: 1024, container: 1024, gvisor: 256, microvm: 64 };
 const SIZE = { program: '/throughput', cpu: '1024', memory: '2048' };
@@ -54,7 +54,10 @@ async function kindRates(bed: Bed, kind: (typeof KINDS)[number]): Promise<Rates>
   await bed.define(family, ['send', `${address}:${PORT}`, String(STREAM_MIB[kind])], SIZE);
   const [sender] = await bed.runTasks(family, 1, kind);
   const stream = (await bed.arrived('receive', [arn], TIMEOUT_MS)).get(arn);
-  if (stream === undefined) throw new Error(`the receiving task ${arn} (${kind}) said nothing`);
+  if (stream === undefined) {
+    const ends = `receiver: ${await bed.told('receive', [arn])}; sender: ${await bed.told(family, [sender?.taskArn ?? ''])}`;
+    throw new Error(`the receiving task ${arn} (${kind}) said nothing; ${ends}`);
+  }
   await bed.stopped([arn, sender?.taskArn ?? ''], TIMEOUT_MS);
   return ratesOf(disk, stream.line);
 }

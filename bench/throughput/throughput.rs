@@ -3,7 +3,7 @@
 //! `send ADDRESS MIB`: sends one.
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
@@ -86,4 +86,7 @@ fn send(address: &str, mib: usize) {
     for _ in 0..mib * MIB / BLOCK {
         stream.write_all(&block).expect("write");
     }
+    // With this program its network ends, and what is still on its way: until the other side has all of it.
+    stream.shutdown(Shutdown::Write).expect("shut down");
+    let _ = stream.read(&mut [0]);
 }

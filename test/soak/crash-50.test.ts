@@ -1,4 +1,7 @@
-/** Fifty starts and fifty stops at a time while the platform's processes are killed, over and over. BERTH_SOAK_ROUNDS (default: 12), BERTH_SOAK_SEED. */
+/**
+ * Fifty starts and fifty stops at a time while the platform's processes are killed, over and over. BERTH_SOAK_ROUNDS (default: 12),
+ * BERTH_SOAK_SEED, BERTH_SOAK_KIND (default: container; of gvisor and microvm ten at a time).
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +16,9 @@ import type { Platform } from '../e2e/platform.ts';
 import { containersOf, inTask, processesOf } from '../e2e/processes.ts';
 
 const ROUNDS = Number(process.env['BERTH_SOAK_ROUNDS'] ?? 12);
+const KIND = process.env['BERTH_SOAK_KIND'] ?? 'container';
+const EACH = KIND === 'container' ? 5 : 1;
+const STARTS = 10 * EACH;
 const SEED = Number(process.env['BERTH_SOAK_SEED'] ?? Date.now() % 1_000_000);
 const victims = ['control', 'host', 'worker', 'haproxy', 'control', 'host'] as const;
 const random = seededRandom(SEED);
@@ -23,7 +29,7 @@ let platform: Platform;
 let sdk: Sdk;
 
 before(async () => {
-  platform = await startPlatform();
+  platform = await startPlatform({ upArgs: ['--accel', 'tcg'] });
   sdk = createSdk(platform);
   await importBusybox(platform);
 });
@@ -65,14 +71,15 @@ async function running(): Promise<string[]> {
   return arns;
 }
 
-it(`${ROUNDS} rounds of fifty starts and stops under SIGKILL (BERTH_SOAK_SEED=${SEED})`, async () => {
+it(`${ROUNDS} rounds of ${STARTS} ${KIND} starts and stops under SIGKILL (BERTH_SOAK_SEED=${SEED})`, async () => {
   const idle = await sdk.register('idle', [script('exec sleep 100000', { linuxParameters: { initProcessEnabled: true } })]);
   const counting = await sdk.register('counting', [script('i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo n $i; sleep 0.05; done; exit 5')]);
   const networkConfiguration = { awsvpcConfiguration: { subnets: await sdk.subnets() } };
+  const tags = [{ key: 'berth:isolation', value: KIND }];
   const ask = async (taskDefinition: string, count: number, clientToken: string) => {
     const answer = await insist(async () => {
       const said = await sdk.ecs.send(
-        new RunTaskCommand({ taskDefinition, count, clientToken, launchType: 'FARGATE', networkConfiguration }),
+        new RunTaskCommand({ taskDefinition, count, clientToken, launchType: 'FARGATE', networkConfiguration, tags }),
       );
       // While the host is away there is no room: that is a true answer, and the user asks again.
       return (said.tasks ?? []).length === count && said;
@@ -85,14 +92,14 @@ it(`${ROUNDS} rounds of fifty starts and stops under SIGKILL (BERTH_SOAK_SEED=${
       ask(counting, 3, `count-${round}`),
       ...Array.from({ length: 10 }, async (_, n) => {
         await pause(below(1500));
-        return ask(idle, 5, `start-${round}-${n}`);
+        return ask(idle, EACH, `start-${round}-${n}`);
       }),
     ]);
     const tasks = starts.flat();
-    assert.equal(new Set(tasks).size, 50);
+    assert.equal(new Set(tasks).size, STARTS);
     const startKills = await killing.end();
     await sdk.running(tasks, 120);
-    const pids = tasks.map((arn) => containersOf(taskId(arn)).join());
+    const pids = tasks.map((arn) => (KIND === 'container' ? containersOf(taskId(arn)).join() : '0'));
     assert.ok(
       pids.every((pid) => /^\d+$/.test(pid)),
       `not one container each: ${pids.join(' ')}`,

@@ -106,7 +106,18 @@ export async function createRealHost(
     { worker, log: silentLog, occupied },
     { instance, runDir, ports: { dns: null, metadata: null, api: null }, mtu: 1500 },
   );
-  const driver = await makeDriver({ worker, clock, log: silentLog, instance, dir, runDir });
+  const end = async () => {
+    worker.close();
+    child.kill('SIGTERM');
+    await ended;
+    for (const path of [dir, runDir]) rmSync(path, { recursive: true, force: true });
+  };
+  const driver = await Promise.resolve(makeDriver({ worker, clock, log: silentLog, instance, dir, runDir })).catch(
+    async (error: unknown) => {
+      await end();
+      throw error;
+    },
+  );
   const image = busybox(join(dir, 'layer'));
   let address = 10;
   return {
@@ -143,10 +154,7 @@ export async function createRealHost(
     async close() {
       await network.down();
       await worker.cgroupClean(`berth-${instance}`);
-      worker.close();
-      child.kill('SIGTERM');
-      await ended;
-      for (const path of [dir, runDir]) rmSync(path, { recursive: true, force: true });
+      await end();
     },
   };
 }

@@ -102,7 +102,10 @@ describe('a gVisor sandbox', () => {
     const said = (await linesOf('busybox dmesg; uname -a; cat /proc/version /proc/cmdline; cat /proc/sys/kernel/osrelease')).join('\n');
     assert.match(said, /Starting gVisor/);
     assert.ok(!said.includes(release()), said);
-    assert.deepEqual(await linesOf('grep -c berth /proc/self/mountinfo; ls -d /proc/[0-9]* | wc -l'), ['0', '3']);
+    // The shell and what stands in its pipe: `wc` may be a moment behind.
+    const [mounts, processes] = await linesOf('grep -c berth /proc/self/mountinfo; ls -d /proc/[0-9]* | wc -l');
+    assert.equal(mounts, '0');
+    assert.ok(processes === '2' || processes === '3', `${processes} processes are seen`);
   });
 
   test('is a process without rights: nobody, in an empty root and no network, tied to the task’s link by one socket', async () => {

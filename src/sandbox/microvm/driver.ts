@@ -18,6 +18,7 @@ import { shapeOf } from './shape.ts';
 import { startTask } from './start.ts';
 import { createTemplates } from './templates.ts';
 import { readVmFile } from './vm-file.ts';
+import type { VmFile } from './vm-file.ts';
 
 /** Fargate's smallest task, and the default of `berth run`. */
 const SMALLEST = { cpuMillis: 250, memoryBytes: 512 * 1024 ** 2 };
@@ -64,7 +65,8 @@ export function createMicrovmDriver(deps: MicrovmDeps, options: MicrovmOptions):
       }
     },
     async mayHaveRun(_taskId, dir) {
-      return readVmFile(dir) !== null;
+      const file = readVmFile(dir);
+      return file !== null && (file.phase !== 'running' || (await hasBegun(parts, file)));
     },
     howEnded(_taskId, dir) {
       const file = readVmFile(dir);
@@ -97,6 +99,17 @@ export function createMicrovmDriver(deps: MicrovmDeps, options: MicrovmOptions):
       await pool?.close();
     },
   };
+}
+
+/** A machine that was given to a task and is still waiting to be told what it is has run nothing; of one that doesn't answer nothing is known. */
+async function hasBegun(parts: MicrovmParts, file: VmFile): Promise<boolean> {
+  try {
+    const link = await parts.machines.dial(parts.machines.pathsOf(file.vmId));
+    link.close();
+    return link.hello.phase !== 'ready';
+  } catch {
+    return true;
+  }
 }
 
 /** What the probe finds. */

@@ -29,6 +29,16 @@ after(async () => {
   await platform?.end();
 });
 
+/** All that stands ready for the next tasks is made, which is told a heartbeat later. */
+async function atRest(kind: keyof typeof COUNTS): Promise<void> {
+  const full = new RegExp(`"kind": *"${kind}",\\s*"ready": *2\\b`);
+  for (let waited = 0; !full.test((await platform.berth(['status', '--json'])).stdout); waited++) {
+    assert.ok(waited < PATIENCE_S, `the pool of ${kind} fills`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 10_000));
+}
+
 for (const kind of ['gvisor', 'microvm'] as const) {
   it(`${COUNTS[kind]} tasks of the kind ${kind} leave the machine and the platform as they were`, async () => {
     const wish = { tags: [{ key: 'berth:isolation', value: kind }] };
@@ -48,8 +58,7 @@ for (const kind of ['gvisor', 'microvm'] as const) {
       assert.equal(stopped[0]?.containers?.[0]?.exitCode, 4, JSON.stringify(stopped));
     };
     for (let done = 0; done < WARM_UP; done += 2) await pair();
-    // What stands ready for the next tasks is made a moment later.
-    await new Promise((resolve) => setTimeout(resolve, 10_000));
+    await atRest(kind);
     const first = await takeCensus(platform);
     const began = Date.now();
     for (let done = 0; done < COUNTS[kind]; done += 2) await pair();

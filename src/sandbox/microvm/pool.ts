@@ -90,10 +90,15 @@ export function createPool(deps: PoolDeps): Pool {
   };
 
   let busy = false;
+  let dueAt = 0;
+  /** The sooner of two wishes counts: a look now and then must not put off what was just asked for. */
   const schedule = (afterMs: number): void => {
-    if (closed) return;
+    const at = clock.now() + afterMs;
+    if (closed || (timer !== undefined && dueAt <= at)) return;
     timer?.cancel();
+    dueAt = at;
     timer = clock.after(afterMs, () => {
+      timer = undefined;
       if (busy) return schedule(limits.poolRefillMs);
       busy = true;
       void refill().finally(() => void (busy = false));

@@ -1,6 +1,6 @@
 /** What only a machine of its own can show: what makes two from one template differ, how one can end, and that the others don't notice. */
 import assert from 'node:assert/strict';
-import { existsSync, openSync, readFileSync, readdirSync, writeSync, closeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
@@ -203,13 +203,16 @@ test('a template that was damaged is thrown away and made anew; the pool gives m
     assert.equal(await run(), 'ran\n');
     const key = readdirSync(join(host.dir, 'vm-templates')).find((name) => name.startsWith('tcg-')) ?? '';
     damage(join(host.dir, 'vm-templates', key, 'state'));
-    // The next host agent finds it.
+    // The next host agent finds it; what it makes anew takes the place of the shape's former ones.
+    mkdirSync(join(host.dir, 'vm-templates', `${key.slice(0, key.lastIndexOf('-'))}-0123456789abcdef`));
     const next = await host.another({ pool: false });
     const plan = await host.plan([scripted('echo anew')]);
     const w = witness(MICROVM_PATIENCE_MS);
     const sandbox = await next.start(plan, w.events);
     await w.ended();
     assert.equal(w.text('app'), 'anew\n');
+    const left = readdirSync(join(host.dir, 'vm-templates')).filter((name) => name.startsWith('tcg-'));
+    assert.deepEqual(left, [key]);
     sandbox.ack(w.offset());
     await sandbox.release();
   } finally {

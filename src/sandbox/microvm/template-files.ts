@@ -10,6 +10,9 @@ import { record, text, whole } from '#supervisor/check.ts';
 
 export type TemplateFiles = { memory: string; state: string; memoryBytes: number; bootMs: number };
 
+/** Ends the name of a directory that is not a template yet. */
+export const HALF_MADE = '.new';
+
 const CHUNK_BYTES = 1024 * 1024;
 const checkTemplate = record({ state: text(64), memory: text(64), bootMs: whole() });
 
@@ -29,7 +32,7 @@ export async function loadTemplate(root: string, key: string): Promise<TemplateF
 /** `fill` writes `memory` and `state` into the directory it is given, and gives the milliseconds that the boot took. */
 export async function saveTemplate(root: string, key: string, fill: (dir: string) => Promise<number>): Promise<TemplateFiles> {
   const dir = join(root, key);
-  const work = `${dir}.new`;
+  const work = `${dir}${HALF_MADE}`;
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true, mode: 0o700 });
   try {

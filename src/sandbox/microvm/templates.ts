@@ -15,7 +15,7 @@ import { renderQemu } from './render.ts';
 import { saveState } from './save.ts';
 import { shapeName } from './shape.ts';
 import type { Shape } from './shape.ts';
-import { loadTemplate, removeTemplate, saveTemplate } from './template-files.ts';
+import { HALF_MADE, loadTemplate, removeTemplate, saveTemplate } from './template-files.ts';
 import type { TemplateFiles } from './template-files.ts';
 
 export type Template = TemplateFiles & { key: string; shape: Shape; lastUsed: number };
@@ -26,7 +26,7 @@ export type Templates = {
   /** Makes the template ahead. Throws Unavailable when no machine of this shape comes up. */
   ensure(shape: Shape): Promise<Template>;
   status(): { name: string; memoryBytes: number; bootMs: number }[];
-  /** Removes what was left half made, and templates of other kernels, supervisors and QEMUs of shapes that have a newer one. */
+  /** Removes what was left half made. */
   sweep(): Promise<void>;
 };
 
@@ -68,6 +68,7 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
         await needRoom(options.dir, limits.templateDiskBytes, 'a template of a virtual machine');
         const files = await saveTemplate(root, key, (dir) => bootAndSave(shape, dir));
         log.info('template.made', { key, bootMs: files.bootMs, attempt });
+        await removeFormer(shape, key);
         return { ...files, key, shape, lastUsed: clock.now() };
       } catch (error) {
         log.warn('template.failed', { key, attempt, reason: asFault(error).message });
@@ -76,6 +77,14 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
         if (attempt >= (shape.accelerator === 'tcg' ? limits.templateTries : 1)) throw error;
       }
     }
+  };
+
+  const names = () => readdir(root).catch(() => []);
+
+  /** Of the same shape, with another kernel, supervisor or QEMU, or from before the host started: nobody can go on from it any more. */
+  const removeFormer = async (shape: Shape, key: string): Promise<void> => {
+    const prefix = `${shapeName(shape)}-`;
+    for (const name of await names()) if (name.startsWith(prefix) && name !== key) await removeTemplate(root, name);
   };
 
   /** Machines that were restored from it go on: they have its memory mapped. */
@@ -133,13 +142,7 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
     },
     status: () => [...known.values()].map((one) => ({ name: shapeName(one.shape), memoryBytes: one.memoryBytes, bootMs: one.bootMs })),
     async sweep() {
-      const names = await readdir(root).catch(() => []);
-      for (const name of names) {
-        if (name.startsWith('scratch-')) continue;
-        const shape = /^((?:tcg|kvm)-\d+c-\d+m)-[0-9a-f]+$/.exec(name)?.[1];
-        const current = shape !== undefined && [...known.values()].some((one) => shapeName(one.shape) === shape && one.key !== name);
-        if (shape === undefined || current) await removeTemplate(root, name);
-      }
+      for (const name of await names()) if (name.endsWith(HALF_MADE)) await removeTemplate(root, name);
     },
   };
 }

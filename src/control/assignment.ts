@@ -3,7 +3,7 @@ import { clusterArn, taskArn } from '#domain/arn.ts';
 import { formatIp, gatewayOf, parseCidr } from '#domain/cidr.ts';
 import type { SubnetRecord, VpcRecord } from '#domain/records.ts';
 import { privateDnsName } from '#domain/task.ts';
-import type { TaskPlacement, TaskRecord } from '#domain/task.ts';
+import type { DesiredStatus, TaskPlacement, TaskRecord } from '#domain/task.ts';
 import type { Assignment } from '#link/protocol.ts';
 
 /** Where the AWS API answers inside every task: a link-local address that the VPC's router leads to the host. */
@@ -14,6 +14,7 @@ export function assignmentOf(
   placement: TaskPlacement,
   place: { vpc: VpcRecord; subnet: SubnetRecord },
   fence: number,
+  told: DesiredStatus,
 ): Assignment {
   const { key, desired } = task;
   const { vpc, subnet } = place;
@@ -21,8 +22,8 @@ export function assignmentOf(
     key,
     fence,
     spec: desired.spec,
-    desired: desired.status,
-    stop: desired.stop === null ? null : { code: desired.stop.code, reason: desired.stop.reason },
+    desired: told,
+    stop: desired.stop === null || told === 'RUNNING' ? null : { code: desired.stop.code, reason: desired.stop.reason },
     network: {
       vpcId: vpc.key.id,
       vpcCidr: vpc.cidr,

@@ -194,9 +194,15 @@ async function assignmentsOf(tx: ReadTx, tasks: TaskRecord[], fence: number): Pr
     if (vpc === undefined || subnet === undefined) {
       throw new Fault('Internal', `task ${task.key.id} is placed in subnet ${subnetId} of ${vpcId}, which is gone`);
     }
-    assignments.push(assignmentOf(task, task.placement, { vpc, subnet }, fence));
+    assignments.push(assignmentOf(task, task.placement, { vpc, subnet }, fence, await toldOf(tx, task)));
   }
   return assignments;
+}
+
+/** As `TaskSlot.desired`. */
+async function toldOf(tx: ReadTx, task: TaskRecord): Promise<DesiredStatus> {
+  if (task.desired.status === 'RUNNING' || task.observed.status !== 'RUNNING') return task.desired.status;
+  return (await tx.targetsOfTask(task.key.id)).length > 0 ? 'RUNNING' : 'STOPPED';
 }
 
 /** Cut so that each part fits into one frame with room to spare. */

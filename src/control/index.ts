@@ -24,7 +24,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const housekeeping = startHousekeepingLoop(deps, options.holder);
   const unwatch = [
     store.onChange(['tasks', 'hosts', 'subnets'], () => placement.look()),
-    store.onChange(['tasks'], () => {
+    store.onChange(['tasks', 'targets'], () => {
       sessions.look();
       endpoints.look();
     }),

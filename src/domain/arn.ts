@@ -23,6 +23,13 @@ export const taskDefinitionArn = (scope: Scope, family: string, revision: number
 export const capacityProviderArn = (scope: Scope, name: string) => ecsArn(scope, `capacity-provider/${name}`);
 export const serviceArn = (scope: Scope, cluster: string, name: string) => ecsArn(scope, `service/${cluster}/${name}`);
 
+export const serviceDeploymentArn = (scope: Scope, cluster: string, name: string, id: string) =>
+  ecsArn(scope, `service-deployment/${cluster}/${name}/${id}`);
+export const serviceRevisionArn = (scope: Scope, cluster: string, name: string, id: string) =>
+  ecsArn(scope, `service-revision/${cluster}/${name}/${id}`);
+export const taskSetArn = (scope: Scope, cluster: string, name: string, revisionId: string) =>
+  ecsArn(scope, `task-set/${cluster}/${name}/ecs-svc/${revisionId}`);
+
 export function ec2Arn(scope: Scope, resource: string): string {
   return `arn:aws:ec2:${scope.region}:${scope.account}:${resource}`;
 }

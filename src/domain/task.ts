@@ -60,9 +60,15 @@ export type TaskDesired = {
   enableExec: boolean;
   /** The front door's own view of the wish (overrides, propagateTags, ...), kept whole and opaque to berth. */
   front: Record<string, unknown>;
+  /** The service that it belongs to; null for a task of its own. */
+  service: TaskService | null;
+  /** Scale-in and deployments leave it alone until then (UpdateTaskProtection); null: not protected. */
+  protectedUntil: number | null;
   /** Containers that the platform adds environment to: endpoint URL and region, unless the cluster switches that off. */
   injectEndpoint: boolean;
 };
+
+export type TaskService = { name: string; revisionId: string; taskSetId: string | null };
 
 export type Tag = { key: string; value: string };
 

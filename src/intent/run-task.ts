@@ -143,6 +143,8 @@ function desiredOf(
     platformVersion: wish.platformVersion,
     enableExec: wish.enableExec,
     front: wish.front,
+    service: null,
+    protectedUntil: null,
     injectEndpoint: injectsEndpoint(setting.cluster.settings),
   };
 }

@@ -10,11 +10,15 @@ import type {
   TaskDefinitionRecord,
   VpcRecord,
 } from '#domain/records.ts';
+import type { CertificateRecord } from '#domain/certificate.ts';
+import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { Scope } from '#domain/scope.ts';
+import type { ServiceDeploymentRecord, ServiceEventRecord, ServiceRecord, ServiceRevisionRecord, TaskSetRecord } from '#domain/service.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { wholeRows } from './rows.ts';
 import { migrate } from './schema.ts';
 import type { Session } from './session.ts';
+import { splitRows } from './split-rows.ts';
 import { openSqlite } from './sqlite.ts';
 import { taskRows } from './task-rows.ts';
 import type { LeaseRow, Store, TableName, WritableRows, WriteTx } from './types.ts';
@@ -61,6 +65,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
 }
 
 const scope = ['account', 'region'];
+const service = [...scope, 'cluster', 'name'];
 
 function transaction(session: Session): WriteTx {
   return {
@@ -85,11 +90,67 @@ function transaction(session: Session): WriteTx {
       columns: [...scope, 'cluster', 'operation', 'token'],
     }),
     hosts: wholeRows<HostRecord>(session, { name: 'hosts', table: 'hosts', columns: ['hostId'] }),
+    ...serviceTables(session),
+    ...balancerTables(session),
     tasks: taskRows(session),
     lastTaskRevision: async (of, family) => lastTaskRevision(session, of, family),
     takeLease: async (name, holder, now, ttlMs) => takeLease(session, name, holder, now, ttlMs),
     expireLease: async (name) => void session.writing('leases').run('UPDATE leases SET expires_at = 0 WHERE name = ?', [name]),
     expireClientTokens: async (before, limit) => session.writing('clientTokens').run(EXPIRE_TOKENS, [before, limit]),
+  };
+}
+
+function serviceTables(session: Session) {
+  const columns = [...service, 'id'];
+  return {
+    services: splitRows<ServiceRecord>(session, { name: 'services', table: 'services', columns: service }),
+    serviceRevisions: splitRows<ServiceRevisionRecord>(session, { name: 'serviceRevisions', table: 'service_revisions', columns }),
+    serviceDeployments: splitRows<ServiceDeploymentRecord>(session, { name: 'serviceDeployments', table: 'service_deployments', columns }),
+    serviceEvents: wholeRows<ServiceEventRecord>(session, {
+      name: 'serviceEvents',
+      table: 'service_events',
+      columns: [...service, 'order'],
+    }),
+    taskSets: splitRows<TaskSetRecord>(session, { name: 'taskSets', table: 'task_sets', columns }),
+  };
+}
+
+function balancerTables(session: Session) {
+  const targets = splitRows<TargetRecord>(session, {
+    name: 'targets',
+    table: 'targets',
+    columns: [...scope, 'group', 'target', 'port'],
+    searched: (desired) => ({ task_id: desired.taskId }),
+  });
+  return {
+    loadBalancers: splitRows<LoadBalancerRecord>(session, {
+      name: 'loadBalancers',
+      table: 'load_balancers',
+      columns: [...scope, 'name'],
+    }),
+    listeners: splitRows<ListenerRecord>(session, {
+      name: 'listeners',
+      table: 'listeners',
+      columns: [...scope, 'loadBalancer', 'id'],
+    }),
+    listenerRules: splitRows<RuleRecord>(session, {
+      name: 'listenerRules',
+      table: 'listener_rules',
+      columns: [...scope, 'loadBalancer', 'listener', 'id'],
+    }),
+    targetGroups: splitRows<TargetGroupRecord>(session, {
+      name: 'targetGroups',
+      table: 'target_groups',
+      columns: [...scope, 'name'],
+    }),
+    targets,
+    async targetsOfTask(taskId: string): Promise<TargetRecord[]> {
+      const sql = 'SELECT account, region, "group", target, port FROM targets WHERE task_id = ?';
+      const keys = session.db().all(sql, [taskId]) as TargetRecord['key'][];
+      const found = await Promise.all(keys.map((key) => targets.get(key)));
+      return found.filter((target) => target !== undefined);
+    },
+    certificates: splitRows<CertificateRecord>(session, { name: 'certificates', table: 'certificates', columns: [...scope, 'id'] }),
   };
 }
 

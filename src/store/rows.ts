@@ -10,9 +10,10 @@ export type RowShape = { name: TableName; table: string; columns: readonly strin
 
 export function wholeRows<R extends Keyed>(session: Session, shape: RowShape): WritableRows<R> {
   const { table, columns } = shape;
-  const byKey = columns.map((c) => `${c} = ?`).join(' AND ');
-  const cells = (key: R['key']) => columns.map((c) => cell(shape, key, c));
-  const select = `SELECT ${columns.join(', ')}, revision, body FROM ${table}`;
+  const names = columns.map((c) => `"${c}"`).join(', ');
+  const byKey = columns.map((c) => `"${c}" = ?`).join(' AND ');
+  const cells = (key: R['key']) => keyCells(shape, key);
+  const select = `SELECT ${names}, revision, body FROM ${table}`;
   const decode = (line: Record<string, unknown>): R => {
     const key = Object.fromEntries(columns.map((c) => [c, line[c]]));
     return { key, revision: line['revision'], ...JSON.parse(line['body'] as string) } as R;
@@ -24,9 +25,9 @@ export function wholeRows<R extends Keyed>(session: Session, shape: RowShape): W
     },
     async list(partial) {
       const given = columns.filter((c) => (partial as Record<string, unknown>)[c] !== undefined);
-      const where = given.length === 0 ? '' : ` WHERE ${given.map((c) => `${c} = ?`).join(' AND ')}`;
+      const where = given.length === 0 ? '' : ` WHERE ${given.map((c) => `"${c}" = ?`).join(' AND ')}`;
       const lines = session.db().all(
-        `${select}${where} ORDER BY ${columns.join(', ')}`,
+        `${select}${where} ORDER BY ${names}`,
         given.map((c) => cell(shape, partial, c)),
       );
       return lines.map(decode);
@@ -38,7 +39,7 @@ export function wholeRows<R extends Keyed>(session: Session, shape: RowShape): W
       const changed =
         expected === 0
           ? db.run(
-              `INSERT INTO ${table} (${columns.join(', ')}, revision, body) VALUES (${columns.map(() => '?').join(', ')}, 1, ?) ON CONFLICT DO NOTHING`,
+              `INSERT INTO ${table} (${names}, revision, body) VALUES (${columns.map(() => '?').join(', ')}, 1, ?) ON CONFLICT DO NOTHING`,
               [...cells(key), json],
             )
           : db.run(`UPDATE ${table} SET revision = revision + 1, body = ? WHERE ${byKey} AND revision = ?`, [
@@ -59,6 +60,11 @@ export function revisionConflict(table: TableName, key: object, expected: number
   const shown = JSON.stringify(key);
   const what = expected === 0 ? 'is there already' : `is no longer at revision ${expected}`;
   return new Fault('RevisionConflict', `${table} ${shown} ${what}`, { details: { table } });
+}
+
+/** A key's parts in the order of the columns. Throws Internal when one is missing. */
+export function keyCells(shape: RowShape, key: object): (string | number)[] {
+  return shape.columns.map((column) => cell(shape, key, column));
 }
 
 function cell(shape: RowShape, key: object, column: string): string | number {

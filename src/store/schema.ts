@@ -57,6 +57,35 @@ const steps: string[] = [
   DROP INDEX tasks_live;
   CREATE INDEX tasks_live ON tasks (id, desired_status, status, host_id, subnet_id, ip, placed_at, cpu_millis, memory_bytes) WHERE live = 1;
   `,
+  // Services, load balancers and certificates. A task's service and whether its end was noted stand beside it.
+  `
+  CREATE TABLE services (account TEXT, region TEXT, cluster TEXT, name TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, cluster, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE service_revisions (account TEXT, region TEXT, cluster TEXT, name TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, cluster, name, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE service_deployments (account TEXT, region TEXT, cluster TEXT, name TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, cluster, name, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE task_sets (account TEXT, region TEXT, cluster TEXT, name TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, cluster, name, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE service_events (account TEXT, region TEXT, cluster TEXT, name TEXT, "order" TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, cluster, name, "order")) STRICT, WITHOUT ROWID;
+  CREATE TABLE load_balancers (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE listeners (account TEXT, region TEXT, loadBalancer TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, loadBalancer, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE listener_rules (account TEXT, region TEXT, loadBalancer TEXT, listener TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, loadBalancer, listener, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE target_groups (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE targets (account TEXT, region TEXT, "group" TEXT, target TEXT, port INTEGER, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL, task_id TEXT,
+    PRIMARY KEY (account, region, "group", target, port)) STRICT, WITHOUT ROWID;
+  CREATE INDEX targets_by_task ON targets (task_id) WHERE task_id IS NOT NULL;
+  CREATE TABLE certificates (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  ALTER TABLE tasks ADD COLUMN service TEXT;
+  ALTER TABLE tasks ADD COLUMN accounted INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX tasks_by_service ON tasks (account, region, cluster, service, id) WHERE service IS NOT NULL AND (live = 1 OR accounted = 0);
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

@@ -1,5 +1,6 @@
 /** The tasks table: one JSON column for each writer, and the columns that tasks are searched by. */
 import { Fault } from '#base/fault.ts';
+import type { ServiceKey } from '#domain/service.ts';
 import { assertTaskMove } from '#domain/task.ts';
 import type { TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord } from '#domain/task.ts';
 import { revisionConflict } from './rows.ts';
@@ -44,6 +45,11 @@ export function taskRows(session: Session): WritableTaskRows {
           : session.db().all(`${SLOTS} AND host_id = ? ORDER BY id`, [hostId]);
       return lines.map(decodeSlot);
     },
+    ofService: async (key) => session.db().all(`${SELECT} WHERE ${OF_SERVICE} ORDER BY id`, serviceCells(key)).map(decodeLine),
+    async serviceSlots(key) {
+      const lines = session.db().all(`SELECT id, revision FROM tasks WHERE ${OF_SERVICE} ORDER BY id`, serviceCells(key));
+      return lines.map((line) => ({ id: line['id'] as string, revision: line['revision'] as number }));
+    },
     endpoints: async () => [...session.db().all(LIVE_ENDPOINTS, []), ...session.db().all(LAST_ENDPOINTS, [])].map(decodeLine),
     async lastAddress(subnetId) {
       const sql = 'SELECT ip FROM tasks WHERE subnet_id = ? AND ip IS NOT NULL ORDER BY placed_at DESC, rowid DESC LIMIT 1';
@@ -70,11 +76,21 @@ export function taskRows(session: Session): WritableTaskRows {
       assertTaskMove(mustGet(key).observed.status, observed.status);
       return update(key, expected, observedColumns(observed));
     },
+    async setAccounted(ids) {
+      const db = session.writing('tasks');
+      for (const id of ids) db.run('UPDATE tasks SET accounted = 1 WHERE id = ?', [id]);
+    },
     delete: async (key) => session.writing('tasks').run(`DELETE FROM tasks WHERE ${OF_KEY}`, cells(key)) > 0,
   };
 }
 
-const SLOTS = 'SELECT id, desired_status, status, host_id, subnet_id, ip, placed_at, cpu_millis, memory_bytes FROM tasks WHERE live = 1';
+const OF_SERVICE = 'account = ? AND region = ? AND cluster = ? AND service = ? AND (live = 1 OR accounted = 0)';
+const serviceCells = (key: ServiceKey): Cell[] => [key.account, key.region, key.cluster, key.name];
+
+/** A task that is to stop is told so once no target group sends it anything any more. */
+const TOLD = `CASE WHEN desired_status = 'STOPPED' AND status = 'RUNNING' AND EXISTS (SELECT 1 FROM targets WHERE task_id = tasks.id)
+  THEN 'RUNNING' ELSE desired_status END AS told`;
+const SLOTS = `SELECT id, ${TOLD}, status, host_id, subnet_id, ip, placed_at, cpu_millis, memory_bytes FROM tasks WHERE live = 1`;
 const LIVE_ENDPOINTS = `${SELECT} WHERE endpoint IS NOT NULL AND live = 1 ORDER BY id`;
 /** SQLite gives the other columns from the row that has the maximum (https://sqlite.org/lang_select.html, "bare columns"). */
 const LAST_ENDPOINTS = `${SELECT.replace(' FROM', ', max(stopped_at) FROM')} WHERE endpoint IS NOT NULL AND live = 0 GROUP BY endpoint`;
@@ -82,7 +98,7 @@ const LAST_ENDPOINTS = `${SELECT.replace(' FROM', ', max(stopped_at) FROM')} WHE
 function decodeSlot(line: Line): TaskSlot {
   return {
     id: line['id'] as string,
-    desired: line['desired_status'] as TaskSlot['desired'],
+    desired: line['told'] as TaskSlot['desired'],
     status: line['status'] as TaskSlot['status'],
     placedAt: line['placed_at'] as number | null,
     hostId: line['host_id'] as string | null,
@@ -104,6 +120,7 @@ function desiredColumns(desired: TaskDesired) {
     subnet_id: desired.network.subnetId,
     cpu_millis: desired.spec.cpuMillis,
     memory_bytes: desired.spec.memoryBytes,
+    service: desired.service?.name ?? null,
   };
 }
 
@@ -175,8 +192,14 @@ function decodeLine(line: Line): TaskRecord {
       id: line['id'] as string,
     },
     revision: line['revision'] as number,
-    desired: JSON.parse(line['desired'] as string) as TaskDesired,
+    desired: decodeDesired(line['desired'] as string),
     placement: placement === null ? null : (JSON.parse(placement) as TaskPlacement),
     observed: JSON.parse(line['observed'] as string) as TaskObserved,
   };
+}
+
+/** Rows of a former version have no service and no protection. */
+function decodeDesired(json: string): TaskDesired {
+  const { service = null, protectedUntil = null, ...desired } = JSON.parse(json) as TaskDesired;
+  return { ...desired, service, protectedUntil };
 }

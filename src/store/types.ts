@@ -16,7 +16,17 @@ import type {
   TaskDefinitionRecord,
   VpcRecord,
 } from '#domain/records.ts';
+import type { CertificateRecord } from '#domain/certificate.ts';
+import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { Scope } from '#domain/scope.ts';
+import type {
+  ServiceDeploymentRecord,
+  ServiceEventRecord,
+  ServiceKey,
+  ServiceRecord,
+  ServiceRevisionRecord,
+  TaskSetRecord,
+} from '#domain/service.ts';
 import type { DesiredStatus, TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord, TaskStatus } from '#domain/task.ts';
 
 export type TableName =
@@ -30,7 +40,18 @@ export type TableName =
   | 'attributes'
   | 'clientTokens'
   | 'hosts'
-  | 'leases';
+  | 'leases'
+  | 'services'
+  | 'serviceRevisions'
+  | 'serviceDeployments'
+  | 'serviceEvents'
+  | 'taskSets'
+  | 'loadBalancers'
+  | 'listeners'
+  | 'listenerRules'
+  | 'targetGroups'
+  | 'targets'
+  | 'certificates';
 
 export type Store = {
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T>;
@@ -48,6 +69,15 @@ export type Rows<R extends { key: object; revision: number }> = {
 };
 export type WritableRows<R extends { key: object; revision: number }> = Rows<R> & {
   put(record: Omit<R, 'revision'>, expected: number): Promise<R>;
+  delete(key: R['key']): Promise<boolean>;
+};
+
+/** Records with two writers: one revision for both columns. */
+export type SplitRecord = { key: object; revision: number; desired: object; observed: object };
+export type WritableSplitRows<R extends SplitRecord> = Rows<R> & {
+  insert(key: R['key'], desired: R['desired'], observed: R['observed']): Promise<R>;
+  setDesired(key: R['key'], desired: R['desired'], expected: number): Promise<R>;
+  setObserved(key: R['key'], observed: R['observed'], expected: number): Promise<R>;
   delete(key: R['key']): Promise<boolean>;
 };
 
@@ -72,6 +102,7 @@ export type TaskFilter = Partial<Scope> & {
 /** The short of a live task, without its JSON: for looking over all of them. */
 export type TaskSlot = {
   id: string;
+  /** What its host is told: a task that is to stop goes on until no target group has it any more. */
   desired: DesiredStatus;
   status: TaskStatus;
   hostId: string | null;
@@ -90,20 +121,26 @@ export type TaskRows = {
   count(filter: TaskFilter): Promise<number>;
   /** Every live task, or those of one host; ordered by id. */
   slots(hostId?: string): Promise<TaskSlot[]>;
+  /** A service's tasks: those that live, and those that ended since `setAccounted`; ordered by id. */
+  ofService(key: ServiceKey): Promise<TaskRecord[]>;
+  /** Ids and revisions of the same, without their JSON. */
+  serviceSlots(key: ServiceKey): Promise<{ id: string; revision: number }[]>;
   /** Tasks with the tag `berth:endpoint`: those that live, and of each name the one that stopped last. */
   endpoints(): Promise<TaskRecord[]>;
   /** The address that was given out last in a subnet, to a live or a stopped task. */
   lastAddress(subnetId: string): Promise<string | undefined>;
 };
 export type WritableTaskRows = TaskRows & {
-  /** Writer: intent. */
+  /** Writers: intent, and for a service's tasks control/services. */
   insert(key: TaskKey, desired: TaskDesired, observed: TaskObserved): Promise<TaskRecord>;
-  /** Writer: intent. */
+  /** Writers: intent, and for a service's tasks control/services. */
   setDesired(key: TaskKey, desired: TaskDesired, expected: number): Promise<TaskRecord>;
   /** Writer: control/placement. */
   setPlacement(key: TaskKey, placement: TaskPlacement, expected: number): Promise<TaskRecord>;
   /** Writers: control/host-session, control/placement for a task without a host. Checks `assertTaskMove`. */
   setObserved(key: TaskKey, observed: TaskObserved, expected: number): Promise<TaskRecord>;
+  /** The service loop has taken note of the end of these tasks. Writer: control/services. */
+  setAccounted(ids: readonly string[]): Promise<void>;
   delete(key: TaskKey): Promise<boolean>;
 };
 
@@ -119,6 +156,19 @@ export type ReadTx = {
   attributes: Rows<AttributeRecord>;
   clientTokens: Rows<ClientTokenRecord>;
   hosts: Rows<HostRecord>;
+  services: Rows<ServiceRecord>;
+  serviceRevisions: Rows<ServiceRevisionRecord>;
+  serviceDeployments: Rows<ServiceDeploymentRecord>;
+  serviceEvents: Rows<ServiceEventRecord>;
+  taskSets: Rows<TaskSetRecord>;
+  loadBalancers: Rows<LoadBalancerRecord>;
+  listeners: Rows<ListenerRecord>;
+  listenerRules: Rows<RuleRecord>;
+  targetGroups: Rows<TargetGroupRecord>;
+  targets: Rows<TargetRecord>;
+  /** The targets that stand for a task. */
+  targetsOfTask(taskId: string): Promise<TargetRecord[]>;
+  certificates: Rows<CertificateRecord>;
   tasks: TaskRows;
   /** Highest taskRevision ever registered in a family (revision numbers are never reused); 0 when none. */
   lastTaskRevision(scope: Scope, family: string): Promise<number>;
@@ -134,6 +184,19 @@ export type WriteTx = {
   attributes: WritableRows<AttributeRecord>;
   clientTokens: WritableRows<ClientTokenRecord>;
   hosts: WritableRows<HostRecord>;
+  services: WritableSplitRows<ServiceRecord>;
+  serviceRevisions: WritableSplitRows<ServiceRevisionRecord>;
+  serviceDeployments: WritableSplitRows<ServiceDeploymentRecord>;
+  serviceEvents: WritableRows<ServiceEventRecord>;
+  taskSets: WritableSplitRows<TaskSetRecord>;
+  loadBalancers: WritableSplitRows<LoadBalancerRecord>;
+  listeners: WritableSplitRows<ListenerRecord>;
+  listenerRules: WritableSplitRows<RuleRecord>;
+  targetGroups: WritableSplitRows<TargetGroupRecord>;
+  targets: WritableSplitRows<TargetRecord>;
+  /** The targets that stand for a task. */
+  targetsOfTask(taskId: string): Promise<TargetRecord[]>;
+  certificates: WritableSplitRows<CertificateRecord>;
   tasks: WritableTaskRows;
   lastTaskRevision(scope: Scope, family: string): Promise<number>;
   /** Takes or renews a lease; the fence grows each time the holder changes. undefined while somebody else holds it. */

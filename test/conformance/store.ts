@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { isFault } from '#base/fault.ts';
 import type { FaultCode } from '#base/fault.ts';
+import { newTargetObserved } from '#domain/load-balancer.ts';
 import { newTaskObserved } from '#domain/task.ts';
 import type { TaskDesired, TaskKey, TaskPlacement } from '#domain/task.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
@@ -44,8 +45,25 @@ export function taskDesired(change: Partial<TaskDesired> = {}): TaskDesired {
     platformVersion: '1.4.0',
     enableExec: false,
     front: { anything: [1, { deep: true }] },
+    service: null,
+    protectedUntil: null,
     injectEndpoint: true,
     ...change,
+  };
+}
+
+function loadBalancerWish() {
+  return {
+    id: '0'.repeat(16),
+    type: 'application' as const,
+    scheme: 'internal' as const,
+    ipAddressType: 'ipv4',
+    vpcId: 'vpc-1',
+    subnetIds: ['subnet-1'],
+    securityGroupIds: [],
+    attributes: {},
+    tags: [],
+    createdAt: 1,
   };
 }
 
@@ -394,6 +412,64 @@ function transactions(store: () => Store): void {
       left.map((t) => t.key.token),
       ['t4'],
     );
+  });
+
+  test('two writers of a record have a column each and one revision', async () => {
+    const key = { ...scope, name: 'lb' };
+    const wish = loadBalancerWish();
+    const observed = { ip: null, subnetId: null, state: 'provisioning' as const, reason: null };
+    const made = await store().write((tx) => tx.loadBalancers.insert(key, wish, observed));
+    assert.equal(made.revision, 1);
+    await assert.rejects(
+      store().write((tx) => tx.loadBalancers.insert(key, wish, observed)),
+      fails('RevisionConflict'),
+    );
+    await store().write((tx) => tx.loadBalancers.setObserved(key, { ...observed, ip: '10.0.0.9' }, 1));
+    await assert.rejects(
+      store().write((tx) => tx.loadBalancers.setDesired(key, wish, 1)),
+      fails('RevisionConflict'),
+    );
+    const changed = { ...wish, scheme: 'internet-facing' as const };
+    await store().write((tx) => tx.loadBalancers.setDesired(key, changed, 2));
+    const stored = await store().read((tx) => tx.loadBalancers.get(key));
+    assert.deepEqual(stored, { key, revision: 3, desired: changed, observed: { ...observed, ip: '10.0.0.9' } });
+    assert.equal((await store().read((tx) => tx.loadBalancers.list(elsewhere))).length, 0);
+    assert.deepEqual(await store().read((tx) => tx.loadBalancers.list(scope)), [stored]);
+    assert.equal(await store().write((tx) => tx.loadBalancers.delete(key)), true);
+    assert.equal(await store().write((tx) => tx.loadBalancers.delete(key)), false);
+  });
+
+  test('a task that is to stop goes on until no target group has it', async () => {
+    const desired = taskDesired();
+    const target = { ...scope, group: '0'.repeat(16), target: '10.0.0.5', port: 80 };
+    await store().write(async (tx) => {
+      const task = await tx.tasks.insert(taskKey('a'), desired, { ...newTaskObserved(desired.spec), status: 'RUNNING' });
+      await tx.targets.insert(target, { registeredAt: 1, deregisteredAt: null, zone: null, taskId: 'a' }, newTargetObserved(1));
+      await tx.tasks.setDesired(task.key, { ...desired, status: 'STOPPED' }, task.revision);
+    });
+    const told = async () => (await store().read((tx) => tx.tasks.slots())).map((slot) => slot.desired);
+    assert.deepEqual(await told(), ['RUNNING']);
+    assert.deepEqual(
+      (await store().read((tx) => tx.targetsOfTask('a'))).map((one) => one.key),
+      [target],
+    );
+    await store().write((tx) => tx.targets.delete(target));
+    assert.deepEqual(await told(), ['STOPPED']);
+  });
+
+  test('the end of a service’s task is seen until it is noted', async () => {
+    const desired = taskDesired({ service: { name: 'web', revisionId: '1', taskSetId: null } });
+    const key = { ...scope, cluster: 'default', name: 'web' };
+    await store().write(async (tx) => {
+      const task = await tx.tasks.insert(taskKey('a'), desired, newTaskObserved(desired.spec));
+      await tx.tasks.insert(taskKey('b'), taskDesired(), newTaskObserved(desired.spec));
+      await tx.tasks.setObserved(task.key, { ...task.observed, status: 'STOPPED', stoppedAt: 5 }, task.revision);
+    });
+    const ids = async () => (await store().read((tx) => tx.tasks.ofService(key))).map((task) => task.key.id);
+    assert.deepEqual(await ids(), ['a']);
+    assert.deepEqual(await store().read((tx) => tx.tasks.serviceSlots(key)), [{ id: 'a', revision: 2 }]);
+    await store().write((tx) => tx.tasks.setAccounted(['a']));
+    assert.deepEqual(await ids(), []);
   });
 
   test('after close everything is refused', async () => {

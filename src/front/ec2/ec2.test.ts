@@ -101,6 +101,8 @@ async function placeTask(id: string, subnetId: string, vpcId: string, groupId: s
     platformVersion: '1.4.0',
     enableExec: false,
     front: {},
+    service: null,
+    protectedUntil: null,
     injectEndpoint: true,
   };
   await store.write(async (tx) => {

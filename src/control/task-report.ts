@@ -45,5 +45,7 @@ function mergeContainer(known: ContainerObserved, said: ContainerObserved | unde
     reason: said.reason,
     startedAt: said.startedAt,
     finishedAt: said.finishedAt,
+    // A row without it says the same as UNKNOWN, and is no news for that.
+    health: (said.health ?? 'UNKNOWN') === (known.health ?? 'UNKNOWN') ? known.health : (said.health ?? 'UNKNOWN'),
   };
 }

@@ -31,6 +31,7 @@ export function containerSpec(change: Partial<ContainerSpec> = {}): ContainerSpe
     stopTimeoutMs: 30_000,
     stopSignal: null,
     log: null,
+    health: null,
     ...change,
   };
 }

@@ -67,6 +67,22 @@ export type ContainerSpec = {
   /** null: the image's, else SIGTERM. */
   stopSignal: string | null;
   log: LogTarget | null;
+  /** null: none, whatever the image has. Specs that a former version wrote have no such member, which means the same. */
+  health: HealthCheckSpec | null;
+};
+
+/** A command that tells by its exit code (0) that the container it runs in is well. */
+export type HealthCheckSpec = {
+  /** Program and arguments, with the shell where the user asked for one. */
+  command: string[];
+  /** From the end of one check to the start of the next. */
+  intervalMs: number;
+  /** A check that takes longer is killed, and has failed. */
+  timeoutMs: number;
+  /** So many failures in a row make the container UNHEALTHY. */
+  retries: number;
+  /** Failures so soon after the container's start don't count, until a check has passed. */
+  startPeriodMs: number;
 };
 
 export type PortSpec = { containerPort: number; protocol: 'tcp' | 'udp'; name: string | null };

@@ -85,6 +85,9 @@ export type TaskPlacement = {
 
 export type ContainerStatus = 'PENDING' | 'RUNNING' | 'STOPPED';
 
+/** Of a container with a health check, as its last checks were; UNKNOWN before they tell, and without a check. */
+export type HealthStatus = 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
+
 export type ContainerObserved = {
   name: string;
   status: ContainerStatus;
@@ -95,6 +98,8 @@ export type ContainerObserved = {
   reason: string | null;
   startedAt: number | null;
   finishedAt: number | null;
+  /** Absent in what a former version wrote or said: UNKNOWN. Stays as it was when the container ends. */
+  health?: HealthStatus | undefined;
 };
 
 /** What is; written by control/host-session from the host's reports (and for a task that never got a host, by control/placement). */
@@ -150,6 +155,7 @@ export function newTaskObserved(spec: TaskSpec): TaskObserved {
       reason: null,
       startedAt: null,
       finishedAt: null,
+      health: 'UNKNOWN',
     })),
   };
 }
@@ -162,6 +168,14 @@ export function effectiveDesired(task: TaskRecord): DesiredStatus {
 /** The stop that is shown: the user's when it was asked for before the task ended by itself. */
 export function effectiveStop(task: TaskRecord): Stop | null {
   return task.observed.stop ?? task.desired.stop;
+}
+
+/** As AWS has it: all essential containers together. One of them without a check leaves the task UNKNOWN (SDK, Task.healthStatus). */
+export function taskHealth(observed: Pick<TaskObserved, 'containers'>, spec: Pick<TaskSpec, 'containers'>): HealthStatus {
+  const essential = spec.containers.filter((container) => container.essential);
+  const healths = essential.map(({ name }) => observed.containers.find((one) => one.name === name)?.health ?? 'UNKNOWN');
+  if (healths.includes('UNHEALTHY')) return 'UNHEALTHY';
+  return healths.includes('UNKNOWN') || healths.length === 0 ? 'UNKNOWN' : 'HEALTHY';
 }
 
 /** The id of a task's ENI attachment: known from its first answer on (PRECREATED), long before it has a host. A UUID made of its id. */

@@ -109,5 +109,6 @@ function warmContainer(name: string): ContainerSpec {
     stopTimeoutMs: 1000,
     stopSignal: null,
     log: null,
+    health: null,
   };
 }

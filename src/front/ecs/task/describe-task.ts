@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Attachment, Container, NetworkInterface, Task, TaskOverride } from '@aws-sdk/client-ecs';
 import { clusterArn, containerArn, taskArn, taskDefinitionArn } from '#domain/arn.ts';
-import { attachmentIdOf, effectiveDesired, effectiveStop, privateDnsName } from '#domain/task.ts';
+import { attachmentIdOf, effectiveDesired, effectiveStop, privateDnsName, taskHealth } from '#domain/task.ts';
 import type { ContainerObserved, TaskRecord } from '#domain/task.ts';
 import type { ReadTx } from '#store/types.ts';
 
@@ -38,7 +38,7 @@ export function describeTask(task: TaskRecord, zones: ReadonlyMap<string, string
     group: desired.group,
     lastStatus: observed.status,
     desiredStatus: effectiveDesired(task),
-    healthStatus: 'UNKNOWN',
+    healthStatus: taskHealth(observed, desired.spec),
     connectivity: observed.connectivity,
     // A wish to stop is a change of its own, made before the host's next report.
     version: observed.version + (desired.stop === null ? 0 : 1),
@@ -122,7 +122,7 @@ function containerOf(task: TaskRecord, container: ContainerObserved): Container 
     lastStatus: container.status,
     networkInterfaces: interfacesOf(task),
     networkBindings: [],
-    healthStatus: 'UNKNOWN',
+    healthStatus: container.health ?? 'UNKNOWN',
     cpu: front?.cpu ?? '0',
     ...present({
       image: front?.image,

@@ -1,7 +1,6 @@
 /**
  * Parts of a definition that are kept but can't be run yet, where running without them would do something else than was asked. They are
- * named when the task is run, never ignored in silence. What only adds to a task (health checks, restart policies) is kept and not
- * enforced yet; DescribeTasks then says UNKNOWN.
+ * named when the task is run, never ignored in silence. What only adds to a task (restart policies) is kept and not enforced yet.
  */
 import type { ContainerDefinition, TaskDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
@@ -44,7 +43,6 @@ function foreignField(container: ContainerDefinition): string | undefined {
   if (container.firelensConfiguration !== undefined) return 'firelensConfiguration';
   const driver = container.logConfiguration?.logDriver;
   if (driver !== undefined && driver !== 'awslogs') return `logDriver ${driver}`;
-  if ((container.dependsOn ?? []).some((dependency) => dependency.condition === 'HEALTHY')) return 'dependsOn with condition HEALTHY';
   return undefined;
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { ContainerDefinition, RegisterTaskDefinitionRequest, TaskDefinition, TaskOverride } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, HealthCheck, RegisterTaskDefinitionRequest, TaskDefinition, TaskOverride } from '@aws-sdk/client-ecs';
 import { Fault, isFault } from '#base/fault.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import { fillDefaults } from '../definition/defaults.ts';
@@ -72,8 +72,24 @@ describe('a definition becomes what to run', () => {
         stopTimeoutMs: 30_000,
         stopSignal: null,
         log: null,
+        health: null,
       },
     ]);
+  });
+
+  it('a health check has the defaults of AWS; NONE is none', () => {
+    const healthOf = (healthCheck: HealthCheck) => spec(definition([{ ...web, healthCheck }])).containers[0]?.health;
+    const filled = { intervalMs: 30_000, timeoutMs: 5000, retries: 3, startPeriodMs: 0 };
+    assert.deepEqual(healthOf({ command: ['CMD', 'check', '-q'] }), { command: ['check', '-q'], ...filled });
+    const given = { interval: 5, timeout: 2, retries: 1, startPeriod: 10 };
+    assert.deepEqual(healthOf({ command: ['CMD-SHELL', 'curl localhost || exit 1'], ...given }), {
+      command: ['/bin/sh', '-c', 'curl localhost || exit 1'],
+      intervalMs: 5000,
+      timeoutMs: 2000,
+      retries: 1,
+      startPeriodMs: 10_000,
+    });
+    assert.equal(healthOf({ command: ['NONE'] }), null);
   });
 
   it('the call overrides the definition', () => {

@@ -1,8 +1,8 @@
 /** A registered definition and a call's overrides -> what to run, in berth's own terms. Pure; throws only Faults. */
-import type { ContainerDefinition, ContainerOverride, TaskDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, ContainerOverride, HealthCheck, TaskDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
 import { cpuUnitsToMillis, GIBIBYTE, MEBIBYTE } from '#domain/fargate-sizes.ts';
-import type { ContainerSpec, IsolationWish, LogTarget, StartCondition, TaskSpec, VolumeSpec } from '#domain/task-spec.ts';
+import type { ContainerSpec, HealthCheckSpec, IsolationWish, LogTarget, StartCondition, TaskSpec, VolumeSpec } from '#domain/task-spec.ts';
 import { parseRange } from '../definition/network-rules.ts';
 import { assertRunnable } from './runnable.ts';
 import { taskSize } from './task-size.ts';
@@ -96,6 +96,7 @@ function toContainer(
     stopTimeoutMs: (container.stopTimeout ?? STOP_TIMEOUT_S) * 1000,
     stopSignal: null,
     log: logOf(container, input),
+    health: healthOf(container.healthCheck),
   };
 }
 
@@ -180,6 +181,22 @@ function logOf(container: ContainerDefinition, input: SpecInput): LogTarget | nu
     group: options['awslogs-group'] ?? '',
     stream: [...(prefix ? [prefix] : []), container.name ?? '', input.taskId].join('/'),
     createGroup: options['awslogs-create-group'] === 'true',
+  };
+}
+
+/** What AWS takes where the definition says nothing (SDK, HealthCheck). */
+const HEALTH = { intervalS: 30, timeoutS: 5, retries: 3, startPeriodS: 0 };
+
+/** As Docker: `NONE`, and what is neither CMD nor CMD-SHELL, checks nothing. */
+function healthOf(check: HealthCheck | undefined): HealthCheckSpec | null {
+  const [kind, ...words] = check?.command ?? [];
+  if (check === undefined || (kind !== 'CMD' && kind !== 'CMD-SHELL') || words.length === 0) return null;
+  return {
+    command: kind === 'CMD' ? words : ['/bin/sh', '-c', ...words],
+    intervalMs: (check.interval ?? HEALTH.intervalS) * 1000,
+    timeoutMs: (check.timeout ?? HEALTH.timeoutS) * 1000,
+    retries: check.retries ?? HEALTH.retries,
+    startPeriodMs: (check.startPeriod ?? HEALTH.startPeriodS) * 1000,
   };
 }
 

@@ -47,5 +47,6 @@ function mergeContainer(known: ContainerObserved, said: ContainerObserved | unde
     finishedAt: said.finishedAt,
     // A row without it says the same as UNKNOWN, and is no news for that.
     health: (said.health ?? 'UNKNOWN') === (known.health ?? 'UNKNOWN') ? known.health : (said.health ?? 'UNKNOWN'),
+    healthReason: (said.healthReason ?? null) === (known.healthReason ?? null) ? known.healthReason : (said.healthReason ?? null),
   };
 }

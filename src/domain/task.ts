@@ -100,6 +100,8 @@ export type ContainerObserved = {
   finishedAt: number | null;
   /** Absent in what a former version wrote or said: UNKNOWN. Stays as it was when the container ends. */
   health?: HealthStatus | undefined;
+  /** Of one that is UNHEALTHY: how the last check failed, with what it said. */
+  healthReason?: string | null | undefined;
 };
 
 /** What is; written by control/host-session from the host's reports (and for a task that never got a host, by control/placement). */

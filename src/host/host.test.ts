@@ -119,6 +119,8 @@ test('a container that is not essential may fail or end without ending the task'
     exitCode: null,
     oomKilled: false,
     failure: null,
+    health: 'UNKNOWN',
+    healthReason: null,
   } as const;
   const failure = { stage: 'start', message: 'no such file' } as const;
   const failed = { ...running, status: 'exited', startedAtMs: null, failure } as const;
@@ -137,7 +139,16 @@ test('a container that is not essential may fail or end without ending the task'
 
 test('a sandbox that could not be made failed to start; one that went away under its containers is the host’s fault', () => {
   const spec = taskSpec({ containers: [containerSpec({ name: 'app' })] });
-  const app = { name: 'app', status: 'exited', pid: null, finishedAtMs: 9, oomKilled: false, failure: null } as const;
+  const app = {
+    name: 'app',
+    status: 'exited',
+    pid: null,
+    finishedAtMs: 9,
+    oomKilled: false,
+    failure: null,
+    health: 'UNKNOWN',
+    healthReason: null,
+  } as const;
   const state = (startedAtMs: number | null, exitCode: number | null, message: string) => ({
     containers: [{ ...app, startedAtMs, exitCode }],
     failure: { stage: 'setup', message } as const,

@@ -36,6 +36,8 @@ export function observeContainers(before: ContainerObserved[], states: Container
       reason: reasonOf(state) ?? observed.reason,
       startedAt: state.startedAtMs,
       finishedAt: state.finishedAtMs,
+      health: state.health,
+      healthReason: state.healthReason === null ? null : bounded(state.healthReason),
     };
   });
 }

@@ -15,6 +15,10 @@ export type FakeBehaviour = {
   /** Lines it writes to stdout, one every `outputEveryMs` from its start. */
   output: string[];
   outputEveryMs: number;
+  /** Of one with a health check: when that first passes, from its start; null: never. */
+  healthyMs: number | null;
+  /** When it becomes UNHEALTHY, from its start; null: never. */
+  unhealthyMs: number | null;
 };
 
 export const runsForever: FakeBehaviour = {
@@ -26,11 +30,15 @@ export const runsForever: FakeBehaviour = {
   stopsMs: 10,
   output: [],
   outputEveryMs: 1,
+  healthyMs: 5,
+  unhealthyMs: null,
 };
 
 /**
  * A script out of the container's command, so that a test says it through the public API:
- * `["run-ms=500", "exit=3", "oom", "stop-ms=60000", "fail-create=TEXT", "fail-start=TEXT", "print=LINE", "print-ms=10", "start-ms=20"]`.
+ * `["run-ms=500", "exit=3", "oom", "stop-ms=60000", "fail-create=TEXT", "fail-start=TEXT", "print=LINE", "print-ms=10", "start-ms=20",
+ * "healthy-after-ms=100", "unhealthy-after-ms=200"]`. With a health check and neither of the last two it is HEALTHY soon; with the last alone
+ * it never is.
  */
 export function behaviourOf(container: ContainerSpec): FakeBehaviour {
   const behaviour: FakeBehaviour = { ...runsForever, output: [] };
@@ -46,6 +54,10 @@ export function behaviourOf(container: ContainerSpec): FakeBehaviour {
     else if (name === 'fail-start') behaviour.fails = { stage: 'start', message: value };
     else if (name === 'print') behaviour.output.push(value);
     else if (name === 'print-ms') behaviour.outputEveryMs = Number(value);
+    else if (name === 'healthy-after-ms') behaviour.healthyMs = Number(value);
+    else if (name === 'unhealthy-after-ms') behaviour.unhealthyMs = Number(value);
   }
+  if (behaviour.unhealthyMs !== null && !container.command?.some((word) => word.startsWith('healthy-after-ms=')))
+    behaviour.healthyMs = null;
   return behaviour;
 }

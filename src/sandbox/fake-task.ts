@@ -85,8 +85,24 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
       const after = Math.max(behaviour.runsMs, printed);
       life.timers.push(clock.after(after, () => exit(life, behaviour.exitCode, { oomKilled: behaviour.oom })));
     }
+    checkHealth(life);
     tell();
     step();
+  };
+
+  const checkHealth = ({ spec, behaviour, state, timers }: Life) => {
+    if (!spec.health) return;
+    const become = (afterMs: number | null, health: ContainerState['health'], healthReason: string | null) => {
+      if (afterMs === null) return;
+      const turn = () => {
+        Object.assign(state, { health, healthReason });
+        tell();
+        step();
+      };
+      timers.push(clock.after(afterMs, turn));
+    };
+    become(behaviour.healthyMs, 'HEALTHY', null);
+    become(behaviour.unhealthyMs, 'UNHEALTHY', 'its health check ended with exit code 1');
   };
 
   /** Starts what may start; level-triggered, called after every change. */
@@ -164,14 +180,25 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
 }
 
 function waiting(name: string): ContainerState {
-  return { name, status: 'waiting', pid: null, startedAtMs: null, finishedAtMs: null, exitCode: null, oomKilled: false, failure: null };
+  return {
+    name,
+    status: 'waiting',
+    pid: null,
+    startedAtMs: null,
+    finishedAtMs: null,
+    exitCode: null,
+    oomKilled: false,
+    failure: null,
+    health: 'UNKNOWN',
+    healthReason: null,
+  };
 }
 
 function verdictOf(need: ContainerSpec['dependsOn'][number], state: ContainerState | undefined): 'met' | 'wait' | 'never' {
   if (state === undefined) return 'never';
   const ended = state.status === 'exited';
   if (need.condition === 'START') return state.startedAtMs !== null ? 'met' : ended ? 'never' : 'wait';
-  if (need.condition === 'HEALTHY') return state.status === 'running' ? 'met' : ended ? 'never' : 'wait';
+  if (need.condition === 'HEALTHY') return ended || state.health === 'UNHEALTHY' ? 'never' : state.health === 'HEALTHY' ? 'met' : 'wait';
   if (!ended) return 'wait';
   if (state.failure !== null) return 'never';
   return need.condition === 'COMPLETE' || state.exitCode === 0 ? 'met' : 'never';

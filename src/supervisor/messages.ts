@@ -37,6 +37,8 @@ const containerState: Check<ContainerState> = record({
   exitCode: orNull(whole(0, 255)),
   oomKilled: flag,
   failure: orNull(record({ stage: oneOf('create', 'start', 'dependency'), message: words() })),
+  health: orElse(oneOf('HEALTHY', 'UNHEALTHY', 'UNKNOWN'), 'UNKNOWN'),
+  healthReason: orElse(orNull(words()), null),
 });
 
 export const checkSupervisorState: Check<SupervisorState> = record({
@@ -73,6 +75,14 @@ export const checkNetworkBundle: Check<NetworkBundle> = record({
 });
 const runscBundle: Check<RunscBundle> = record({ binary: path, flags: list(text(4096), 64), config: anyRecord, pause: path, room: path });
 
+const healthBundle = record({
+  command: list(text(limits.frameBytes), limits.execArguments),
+  intervalMs: whole(),
+  timeoutMs: whole(),
+  retries: whole(1),
+  startPeriodMs: whole(),
+});
+
 export const checkTaskBundle: Check<TaskBundle> = record({
   taskId: name,
   dir: path,
@@ -97,6 +107,7 @@ export const checkTaskBundle: Check<TaskBundle> = record({
       startTimeoutMs: orNull(whole()),
       initProcess: flag,
       cgroup: checkCgroupLimits,
+      health: orElse(orNull(healthBundle), null),
     }),
     containers,
   ),

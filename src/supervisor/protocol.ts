@@ -92,7 +92,12 @@ export type ContainerBundle = {
   startTimeoutMs: number | null;
   initProcess: boolean;
   cgroup: CgroupLimits;
+  /** Run inside by the supervisor as long as the container runs; null: none. */
+  health: HealthBundle | null;
 };
+
+/** A check as `HealthCheckSpec` has it. */
+export type HealthBundle = { command: string[]; intervalMs: number; timeoutMs: number; retries: number; startPeriodMs: number };
 
 export type ToSupervisor =
   /** First message on a connection: asks for state and for output from this spool offset on. */
@@ -176,6 +181,10 @@ export type ContainerState = {
   oomKilled: boolean;
   /** Why it could not be created or started: `stage` tells CannotCreateContainerError from CannotStartContainerError. */
   failure: { stage: 'create' | 'start' | 'dependency'; message: string } | null;
+  /** A supervisor of a former version doesn't say it: UNKNOWN. Stays as it was when the container ends. */
+  health: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
+  /** Of one that is UNHEALTHY: how the check failed that made it so. */
+  healthReason: string | null;
 };
 
 export type TaskStats = {

@@ -28,6 +28,8 @@ function stateOf(change: Partial<SupervisorState> = {}): SupervisorState {
       exitCode: null,
       oomKilled: false,
       failure: null,
+      health: 'UNKNOWN',
+      healthReason: null,
     } as const,
   ];
   return { taskId: TASK, pid: 9, failure: null, containers, droppedBytes: 0, spoolBase: 0, spoolEnd: 0, ...change };

@@ -33,6 +33,8 @@ const state = (change: object = {}) => {
     exitCode: null,
     oomKilled: false,
     failure: null,
+    health: 'UNKNOWN',
+    healthReason: null,
   });
   const containers = [container('app'), container('side')];
   return {

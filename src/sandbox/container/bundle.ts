@@ -44,6 +44,7 @@ function containerBundle(plan: SandboxPlan, container: ContainerSpec, index: num
     startTimeoutMs: container.startTimeoutMs,
     initProcess: container.initProcess,
     cgroup: { cpuMillis: null, cpuShares: cpuSharesOf(container.cpuMillis), memoryBytes: container.memoryBytes, pids: null },
+    health: container.health ?? null,
   };
 }
 

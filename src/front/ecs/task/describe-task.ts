@@ -131,7 +131,7 @@ function containerOf(task: TaskRecord, container: ContainerObserved): Container 
       imageDigest: container.imageDigest,
       runtimeId: container.runtimeId,
       exitCode: container.exitCode,
-      reason: container.reason,
+      reason: container.reason ?? container.healthReason,
     }),
   };
 }

@@ -271,4 +271,25 @@ export const limits = {
   poolRefillMs: 500,
   poolRetryMs: 30_000,
   poolLookMs: 60_000,
+  /** How long a service's task without any check has to run until it counts as healthy (ECS DeploymentConfiguration: 40 s). */
+  serviceProvenMs: 40_000,
+  /** The first wait after a service's task failed to start; doubled each time, up to the second (AWS: 15 minutes). */
+  serviceStartDelayMs: 500,
+  serviceStartDelayMaxMs: 15 * 60_000,
+  /** A task that ended so soon after it ran crashed at once; the longest wait before it is replaced. */
+  serviceCrashMs: 10_000,
+  serviceCrashDelayMaxMs: 10_000,
+  /** Failures in a row until a service's events say so. */
+  serviceFailuresSaid: 4,
+  /** Failures in a row until a rollback counts as failed. */
+  serviceRollbackFailures: 8,
+  /** First tasks of a revision that may fail until its others start without digests. */
+  serviceDigestTries: 3,
+  /** BOUNDED_PERCENT of the deployment circuit breaker (ECS ThresholdConfiguration). */
+  breakerThresholdMin: 3,
+  breakerThresholdMax: 200,
+  /** The same event of a service is not said again for so long. */
+  serviceEventRepeatMs: 6 * 3600_000,
+  /** Tasks named by one event of a service. */
+  serviceEventTasks: 20,
 } as const;

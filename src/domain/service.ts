@@ -103,6 +103,8 @@ export type ServiceObserved = {
   /** Starting is slowed down after tasks that never ran: how many in a row, and when the next may start. */
   startFailures: number;
   nextStartAt: number | null;
+  /** When a task last failed. */
+  failedAt: number | null;
 };
 
 export type ServiceRecord = { key: ServiceKey; revision: number; desired: ServiceDesired; observed: ServiceObserved };
@@ -239,6 +241,7 @@ export function newServiceObserved(): ServiceObserved {
     steadyAt: null,
     startFailures: 0,
     nextStartAt: null,
+    failedAt: null,
   };
 }
 

@@ -1,0 +1,21 @@
+/** Which target group the tasks of a revision are registered in. */
+import type { ServiceLoadBalancer, ServiceRevisionRecord } from '#domain/service.ts';
+import type { Draft } from './draft.ts';
+
+/**
+ * Decided once, before its first task: with an alternate group the one that the stable revision doesn't use, else the load balancer's own.
+ */
+export function groupsFor(draft: Draft): void {
+  const { targetRevisionId, stableRevisionId } = draft.observed;
+  const record = targetRevisionId === null ? undefined : draft.snapshot.revisions.get(targetRevisionId);
+  const observed = targetRevisionId === null ? undefined : draft.revisions.get(targetRevisionId);
+  if (record === undefined || observed === undefined || observed.targetGroupArns !== null) return;
+  const stable = stableRevisionId === null ? undefined : draft.snapshot.revisions.get(stableRevisionId);
+  observed.targetGroupArns = record.desired.loadBalancers.map((balancer) => groupFor(balancer, stable));
+}
+
+function groupFor(balancer: ServiceLoadBalancer, stable: ServiceRevisionRecord | undefined): string {
+  const { targetGroupArn, alternateTargetGroupArn } = balancer;
+  if (alternateTargetGroupArn === null) return targetGroupArn;
+  return stable?.observed.targetGroupArns?.includes(targetGroupArn) === true ? alternateTargetGroupArn : targetGroupArn;
+}

@@ -51,6 +51,8 @@ export const limits = {
   startsInFlight: 16,
   /** How long a host may try a kind of sandbox when it starts; `up` waits for it. */
   sandboxProbeMs: 40_000,
+  /** Load balancers' addresses in one VPC. */
+  vpcAddresses: 1000,
   /** How long HAProxy may take for one batch of runtime commands, and how much it may answer. */
   haproxyCommandMs: 2000,
   haproxyAnswerBytes: 8 * 1024 * 1024,

@@ -170,6 +170,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
           random: deps.random,
           uploadDir: `${options.dir}/uploads`,
           vpcs: () => deps.network.vpcs().length,
+          setAddresses: (vpcs) => deps.network.setAddresses(vpcs),
         }),
       up(connection, welcome) {
         log.info('link.up', { version: welcome.version });

@@ -9,7 +9,7 @@ import { limits } from '#base/limits.ts';
 import type { Random } from '#base/random.ts';
 import type { Images, PullProgress, RegistryAuth } from '#image/types.ts';
 import { hostOps } from '#link/operations.ts';
-import type { HostStatus } from '#link/operations.ts';
+import type { HostStatus, VpcAddresses } from '#link/operations.ts';
 import type { ByteStream, HostConnection, RequestContext } from '#link/types.ts';
 import type { Tails } from './tails.ts';
 import type { TaskTable } from './task-table.ts';
@@ -23,6 +23,8 @@ export type OperationDeps = {
   /** Where uploads are kept while they are read. */
   uploadDir: string;
   vpcs(): number;
+  /** Makes these the machine's own addresses, and no others. Throws Fault. */
+  setAddresses(vpcs: VpcAddresses[]): Promise<void>;
 };
 
 /** Progress is told at most so often. */
@@ -56,6 +58,7 @@ export function handleOperations(connection: HostConnection, deps: OperationDeps
     return runner;
   };
   on(hostOps.taskStats, (body) => runnerOf(body).stats());
+  on(hostOps.vpcAddresses, async (body) => (await deps.setAddresses(body['vpcs'] as VpcAddresses[]), null));
   on(hostOps.taskSuspend, async (body) => (await runnerOf(body).suspend(), null));
   on(hostOps.taskResume, async (body) => (await runnerOf(body).resume(), null));
 }

@@ -65,6 +65,9 @@ export function createFakeNetwork(): Network {
       const { routerNetns } = await this.ensureVpc(address.vpcId, address.vpcCidr);
       return { ip, mac, gatewayIp, gatewayMac: '02:67:00:00:00:01', hostname, mtu: 1500, routerNetns, routerIf: `t${taskId.slice(0, 12)}` };
     },
+    async setAddresses(all) {
+      for (const vpc of all) if (vpc.addresses.length > 0) await this.ensureVpc(vpc.vpcId, vpc.cidr);
+    },
     vpcs: () => [...vpcs.values()],
     down: async () => vpcs.clear(),
   };

@@ -40,7 +40,15 @@ export const hostOps = {
   taskSuspend: 'task-suspend',
   /** { taskId } -> null, once it goes on. Idempotent; errors as of `taskSuspend`. What failed leaves it suspended. */
   taskResume: 'task-resume',
+  /**
+   * { vpcs: VpcAddresses[] } -> null, once the machine answers at them: all addresses of load balancers. Those that are listed no more are given back. Idempotent,
+   * said again at each look; errors: Conflict (a VPC stands with another range), Unavailable.
+   */
+  vpcAddresses: 'vpc-addresses',
 } as const;
+
+/** Addresses out of a VPC that the machine itself answers at, and the TCP ports that the VPC's tasks may reach there. */
+export type VpcAddresses = { vpcId: string; cidr: string; addresses: { ip: string; ports: number[] }[] };
 
 export type TaskTail = { lines: { container: string; source: 'stdout' | 'stderr'; time: number; text: string }[] };
 

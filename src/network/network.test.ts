@@ -86,6 +86,27 @@ test('a new host agent finds the uplinks of the former one', async (t) => {
   assert.deepEqual(readdirSync(join(runDir, 'ns')), []);
 });
 
+test("load balancers' addresses are put on, kept by a new host agent, and taken away", async (t) => {
+  const { worker, start } = setUp(t);
+  const vpc = { vpcId: 'vpc-1', cidr: '10.64.0.0/16' };
+  const addresses = [{ ip: '10.64.0.9', ports: [80] }];
+  const first = start();
+  await first.setAddresses([{ vpcId: 'vpc-2', cidr: '10.65.0.0/16', addresses: [] }]);
+  assert.deepEqual(worker.calls, [], 'nothing is made for nothing');
+  await first.setAddresses([{ ...vpc, addresses }]);
+  assert.deepEqual(worker.standing.get('brab12cd0')?.addresses, ['10.64.0.9']);
+  assert.match(worker.standing.get('brab12cd0')?.hostRules ?? '', /10\.64\.0\.9 \. 80/);
+  await first.setAddresses([{ ...vpc, addresses }]);
+  await first.ensureVpc('vpc-1', '10.64.0.0/16');
+  assert.equal(worker.calls.length, 1, 'said again, nothing is done');
+  const second = start();
+  await second.ensureVpc('vpc-1', '10.64.0.0/16');
+  assert.deepEqual(worker.standing.get('brab12cd0')?.addresses, ['10.64.0.9'], 'before it is told');
+  await second.setAddresses([]);
+  assert.deepEqual(worker.standing.get('brab12cd0')?.addresses, []);
+  await assert.rejects(second.setAddresses([{ vpcId: 'vpc-1', cidr: '10.70.0.0/16', addresses }]), (error) => isFault(error, 'Conflict'));
+});
+
 test('a VPC that could not be made is tried again', async (t) => {
   const { worker, start } = setUp(t);
   const network = start();

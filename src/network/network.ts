@@ -7,7 +7,7 @@ import { macOf } from './mac.ts';
 import { renderHostRules, renderRouterRules, serviceAddresses } from './rules.ts';
 import { openUplinks } from './uplinks.ts';
 import type { Uplink } from './uplinks.ts';
-import type { Network, NetworkWorker, ServicePorts, TaskAddress, TaskInterface, VpcHandle, VpcRequest } from './types.ts';
+import type { Network, NetworkWorker, OwnAddress, ServicePorts, TaskAddress, TaskInterface, VpcHandle, VpcRequest } from './types.ts';
 
 /** Second byte of a gateway's MAC ("g"): 02:67 and the four bytes of its address, the same in every router. */
 const GATEWAY_MAC_BYTE = 0x67;
@@ -43,7 +43,7 @@ export function createNetwork(deps: NetworkDeps, options: NetworkOptions): Netwo
   const bringUp = async (vpcId: string, cidr: string): Promise<VpcHandle> => {
     const uplink = uplinks.take(vpcId, cidr);
     const handle = handleOf(uplink);
-    await deps.worker.vpcUp(vpcRequest(handle, tableName(options.instance, uplink.n), options));
+    await deps.worker.vpcUp(vpcRequest(handle, uplink, options));
     deps.log.info('vpc.up', { vpcId, cidr, hostIf: handle.hostIf, hostIp: handle.hostIp });
     return handle;
   };
@@ -56,8 +56,26 @@ export function createNetwork(deps: NetworkDeps, options: NetworkOptions): Netwo
     made.catch(() => standing.delete(vpcId));
     return made;
   };
+  const setAddresses = async (vpcId: string, cidr: string, addresses: OwnAddress[]): Promise<void> => {
+    checkVpcId(vpcId);
+    uplinks.take(vpcId, cidr);
+    // A router is brought up with its addresses: a change of them is done by doing it again.
+    if (uplinks.setAddresses(vpcId, addresses)) standing.delete(vpcId);
+    await ensureVpc(vpcId, cidr);
+  };
   return {
     ensureVpc,
+    async setAddresses(vpcs) {
+      const listed = new Map(vpcs.map((vpc) => [vpc.vpcId, vpc]));
+      const emptied = uplinks.all().filter((uplink) => !listed.has(uplink.vpcId) && (uplink.addresses ?? []).length > 0);
+      const all = [
+        ...vpcs.filter((vpc) => vpc.addresses.length > 0 || standing.has(vpc.vpcId)),
+        ...emptied.map((uplink) => ({ ...uplink, addresses: [] })),
+      ];
+      const results = await Promise.allSettled(all.map((vpc) => setAddresses(vpc.vpcId, vpc.cidr, vpc.addresses)));
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed !== undefined) throw asFault(failed.reason);
+    },
     async taskNetwork(taskId, address) {
       return taskInterface(taskId, address, await ensureVpc(address.vpcId, address.vpcCidr), options.mtu);
     },
@@ -87,9 +105,10 @@ export function tableName(instance: string, n: number): string {
   return `berth_${instance}_${n}`;
 }
 
-function vpcRequest(handle: VpcHandle, table: string, options: NetworkOptions): VpcRequest {
+function vpcRequest(handle: VpcHandle, uplink: Uplink, options: NetworkOptions): VpcRequest {
   const { cidr, hostIf, hostIp, routerIp, routerNetns } = handle;
-  const rules = { table, cidr, hostIf, hostIp, routerIp, ports: options.ports };
+  const addresses = uplink.addresses ?? [];
+  const rules = { table: tableName(options.instance, uplink.n), cidr, hostIf, hostIp, routerIp, ports: options.ports, addresses };
   return {
     routerNetns,
     cidr,
@@ -100,6 +119,7 @@ function vpcRequest(handle: VpcHandle, table: string, options: NetworkOptions): 
     serviceIps: Object.values(serviceAddresses),
     routerRules: renderRouterRules(rules),
     hostRules: renderHostRules(rules),
+    addresses: addresses.map(({ ip }) => ip),
   };
 }
 

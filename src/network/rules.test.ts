@@ -12,7 +12,9 @@ const spec: RulesSpec = {
   hostIp: '169.254.64.1',
   routerIp: '169.254.64.2',
   ports: { dns: 4053, metadata: 4080, api: 4566 },
+  addresses: [],
 };
+const withAddresses = { ...spec, addresses: [{ ip: '10.64.0.9', ports: [80, 443] }] };
 
 const golden = (name: string) => readFileSync(new URL(`./golden/${name}`, import.meta.url), 'utf8');
 
@@ -22,6 +24,7 @@ test('the router rules are those of the golden file', () => {
 
 test('the host rules are those of the golden file', () => {
   assert.equal(renderHostRules(spec), golden('host.nft'));
+  assert.equal(renderHostRules(withAddresses), golden('host-addresses.nft'));
 });
 
 test('services without a port get no rule', () => {
@@ -34,6 +37,8 @@ test('nft accepts the rules, twice over', () => {
   for (const rules of [
     renderRouterRules(spec),
     renderHostRules(spec),
+    renderHostRules(withAddresses),
+    renderHostRules({ ...spec, addresses: [{ ip: '10.64.0.9', ports: [] }] }),
     renderRouterRules({ ...spec, ports: { dns: null, metadata: null, api: null } }),
   ]) {
     execFileSync('unshare', ['--net', 'nft', '-f', '-'], { input: rules + rules, timeout: 10_000 });

@@ -1,5 +1,5 @@
 /** The nftables rulesets of a VPC: pure, with golden files. Each replaces its own table in one transaction and touches no other. */
-import type { ServicePorts } from './types.ts';
+import type { OwnAddress, ServicePorts } from './types.ts';
 
 /** Link-local addresses that tasks reach the platform at; 169.254.169.253 is AWS's own resolver address, 169.254.170.2 its metadata address. */
 export const serviceAddresses = { dns: '169.254.169.253', metadata: '169.254.170.2', api: '169.254.170.3' } as const;
@@ -12,6 +12,8 @@ export type RulesSpec = {
   hostIp: string;
   routerIp: string;
   ports: ServicePorts;
+  /** The machine's own addresses out of the VPC, with the ports that tasks may reach. */
+  addresses: OwnAddress[];
 };
 
 type Service = { address: string; protocol: 'udp' | 'tcp'; port: number; target: number };
@@ -61,7 +63,8 @@ export function renderRouterRules(spec: RulesSpec): string {
 }
 
 /**
- * In the machine's namespace: tasks go out behind the machine's address, reach only the service ports on the uplink's own address, and
+ * In the machine's namespace: tasks go out behind the machine's address, reach only the service ports on the uplink's own address and what load balancers
+ * listen on at theirs, and
  * nobody but the machine itself opens a connection to them. Other interfaces are let through untouched, but for the uplink's address.
  */
 export function renderHostRules(spec: RulesSpec): string {
@@ -74,6 +77,7 @@ export function renderHostRules(spec: RulesSpec): string {
       `ip saddr != { ${cidr}, ${routerIp} } drop`,
       'ct state established,related accept',
       ...open,
+      ...ownOpen(spec.addresses),
       'drop',
     ]),
     chain('forward', 'filter hook forward priority filter; policy accept;', [
@@ -82,6 +86,15 @@ export function renderHostRules(spec: RulesSpec): string {
       `oifname "${hostIf}" ct state established,related accept`,
       `oifname "${hostIf}" drop`,
     ]),
-    chain('postrouting', 'nat hook postrouting priority srcnat; policy accept;', [`ip saddr ${cidr} oifname != "${hostIf}" masquerade`]),
+    chain('postrouting', 'nat hook postrouting priority srcnat; policy accept;', [
+      `ip saddr ${cidr} oifname != { "lo", "${hostIf}" } masquerade`,
+    ]),
   ]);
+}
+
+function ownOpen(addresses: OwnAddress[]): string[] {
+  const doors = addresses.flatMap(({ ip, ports }) => ports.map((port) => `${ip} . ${port}`));
+  if (addresses.length === 0) return [];
+  const pings = `ip daddr { ${addresses.map(({ ip }) => ip).join(', ')} } icmp type echo-request accept`;
+  return doors.length === 0 ? [pings] : [`ip daddr . tcp dport { ${doors.join(', ')} } accept`, pings];
 }

@@ -14,6 +14,8 @@ export type VpcRequest = {
   serviceIps: string[];
   routerRules: string;
   hostRules: string;
+  /** Addresses out of the VPC that the machine itself answers at. */
+  addresses: string[];
 };
 
 /** The part of the kernel worker's client that networks need. Both are idempotent and throw Fault. */
@@ -47,6 +49,9 @@ export type TaskInterface = {
   routerIf: string;
 };
 
+/** An address out of a VPC that the machine itself answers at (a load balancer's), and the TCP ports that tasks may reach there. */
+export type OwnAddress = { ip: string; ports: number[] };
+
 export type VpcHandle = { vpcId: string; cidr: string; routerNetns: string; hostIf: string; hostIp: string; routerIp: string };
 
 export type Network = {
@@ -54,6 +59,11 @@ export type Network = {
   ensureVpc(vpcId: string, cidr: string): Promise<VpcHandle>;
   /** A task's interface, its VPC's router made first where needed. */
   taskNetwork(taskId: string, address: TaskAddress): Promise<TaskInterface>;
+  /**
+   * All such addresses of all VPCs: those that are listed no more are given back. A VPC with some is made unless it stands. They are remembered, so that a
+   * new host agent brings its VPCs up with them. Idempotent; the first Fault is thrown once all was tried.
+   */
+  setAddresses(vpcs: { vpcId: string; cidr: string; addresses: OwnAddress[] }[]): Promise<void>;
   /** VPCs that stand, also those that a former host agent made. */
   vpcs(): VpcHandle[];
   /** Removes every VPC of this instance: only when no task runs. */

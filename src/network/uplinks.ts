@@ -3,8 +3,17 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { Fault } from '#base/fault.ts';
 import { type Cidr, containsIp, formatIp, overlaps, parseCidr, parseIp } from '#domain/cidr.ts';
+import type { OwnAddress } from './types.ts';
 
-export type Uplink = { vpcId: string; cidr: string; n: number; hostIp: string; routerIp: string };
+export type Uplink = {
+  vpcId: string;
+  cidr: string;
+  n: number;
+  hostIp: string;
+  routerIp: string;
+  /** The machine's own addresses out of the VPC; none in a file of a former version. */
+  addresses?: OwnAddress[];
+};
 
 /** The /30s of 169.254.0.0/16, without what RFC 3927 reserves and what clouds serve their metadata from. */
 const linkLocal = parseCidr('169.254.0.0/16');
@@ -25,6 +34,8 @@ export type UplinkTable = {
   all(): Uplink[];
   /** The VPC's uplink, given out and written down the first time. Throws Conflict when it stands with another range. */
   take(vpcId: string, cidr: string): Uplink;
+  /** Whether that is a change. */
+  setAddresses(vpcId: string, addresses: OwnAddress[]): boolean;
   drop(vpcId: string): void;
 };
 
@@ -66,6 +77,13 @@ export function openUplinks(dir: string, instance: string, occupied: () => strin
         );
       }
       return uplink;
+    },
+    setAddresses(vpcId, addresses) {
+      const uplink = table.get(vpcId);
+      if (uplink === undefined || JSON.stringify(uplink.addresses ?? []) === JSON.stringify(addresses)) return false;
+      table.set(vpcId, { ...uplink, addresses });
+      save();
+      return true;
     },
     drop(vpcId) {
       if (table.delete(vpcId)) save();

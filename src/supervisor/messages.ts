@@ -147,6 +147,7 @@ const vpcBundle: Check<VpcBundle> = record({
   serviceIps: list(name, 16),
   routerRules: text(limits.frameBytes),
   hostRules: text(limits.frameBytes),
+  addresses: list(name, limits.vpcAddresses),
 });
 
 /** A message that is told apart by one member. */

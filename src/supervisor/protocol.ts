@@ -308,4 +308,6 @@ export type VpcBundle = {
   routerRules: string;
   /** Same for the machine's own namespace. */
   hostRules: string;
+  /** Addresses out of the VPC that the machine itself answers at: those of load balancers. All others are given back. */
+  addresses: string[];
 };

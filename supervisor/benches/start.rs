@@ -32,6 +32,7 @@ fn main() {
         router_ip: "169.254.64.2".to_string(),
         mtu: 1500,
         service_ips: vec!["169.254.170.2".to_string()],
+        addresses: vec![],
         router_rules: include_str!("../../src/network/golden/router.nft").to_string(),
         host_rules: include_str!("../../src/network/golden/host.nft").to_string(),
     };

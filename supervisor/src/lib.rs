@@ -2,6 +2,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(clippy::undocumented_unsafe_blocks, clippy::unwrap_used)]
 
+pub mod balance;
 pub mod base64;
 pub mod cgroup;
 pub mod container;

@@ -2,6 +2,7 @@
 //!
 //! - `serve --socket PATH`: the host's kernel worker; forks one supervisor per task.
 //! - `keep ...`: starts and restarts the platform's processes.
+//! - `balance ...`: holds the load balancers' listening sockets and keeps a HAProxy on them.
 //! - `launch ...`: starts one process as another user.
 //! - `/init`, as PID 1: the supervisor of the one task of a microVM.
 //! - `enter ...`, `tend ...`, `pause ...`: what a supervisor's children become that go on inside a container.
@@ -10,9 +11,9 @@
 //! - `version`.
 use std::process::ExitCode;
 
-use berth_supervisor::{container, guest, keep, launch, probe, serve, task};
+use berth_supervisor::{balance, container, guest, keep, launch, probe, serve, task};
 
-const USAGE: &str = "usage: berth-supervisor serve --socket PATH | keep ... | launch ... | probe | version";
+const USAGE: &str = "usage: berth-supervisor serve --socket PATH | keep ... | balance ... | launch ... | probe | version";
 
 fn main() -> ExitCode {
     if std::process::id() == 1 && std::env::args_os().next().is_some_and(|name| name == guest::INIT) {
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     match args.first().map(String::as_str) {
         Some("serve") => serve::main(rest),
         Some("keep") => keep::main(rest),
+        Some("balance") => balance::main(rest),
         Some("launch") => launch::main(rest),
         Some("enter") => container::enter::main(rest),
         Some("tend") => container::tend_main(rest),

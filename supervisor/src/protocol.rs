@@ -332,6 +332,9 @@ pub struct VpcBundle {
     pub router_rules: String,
     /// Same for the machine's own namespace.
     pub host_rules: String,
+    /// Addresses out of the VPC that the machine itself answers at, on its end of the uplink: those of load balancers. All others go.
+    #[serde(default)]
+    pub addresses: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Thin, safe faces of the system calls that the standard library doesn't have.
 use std::ffi::{CStr, CString};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -191,6 +192,69 @@ pub fn close_all_but_two(one: RawFd, other: RawFd) {
         }
         libc::syscall(libc::SYS_close_range, high + 1, u32::MAX, 0);
     }
+}
+
+/// Lets this process, and those that it starts, open as many files as the kernel allows anybody.
+pub fn raise_descriptor_limit() -> io::Result<()> {
+    let most = std::fs::read_to_string("/proc/sys/fs/nr_open")?.trim().parse().unwrap_or(1 << 20);
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    // SAFETY: `limit` is readable.
+    check_int(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }).map(drop)
+}
+
+/// Listens on an address that this machine need not have yet, with a socket of exactly this number. Closed at exec.
+pub fn listen_at(address: SocketAddr, backlog: i32, number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0 {
+        return Err(io::Error::other(format!("the descriptor {number} is taken")));
+    }
+    let (family, level, freebind) = match address {
+        SocketAddr::V4(_) => (libc::AF_INET, libc::IPPROTO_IP, libc::IP_FREEBIND),
+        SocketAddr::V6(_) => (libc::AF_INET6, libc::IPPROTO_IPV6, libc::IPV6_FREEBIND),
+    };
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: no pointers.
+    let socket = owned(libc::c_long::from(unsafe { libc::socket(family, kind, 0) }))?;
+    for (level, option) in [(libc::SOL_SOCKET, libc::SO_REUSEADDR), (level, freebind)] {
+        let on: libc::c_int = 1;
+        let size = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: `on` is readable for `size`.
+        check_int(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, std::ptr::from_ref(&on).cast(), size) })?;
+    }
+    bind(&socket, address)?;
+    // SAFETY: no pointers.
+    check_int(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
+    // SAFETY: no pointers; the number was free.
+    owned(libc::c_long::from(unsafe { libc::dup3(socket.as_raw_fd(), number, libc::O_CLOEXEC) }))
+}
+
+fn bind(socket: &OwnedFd, address: SocketAddr) -> io::Result<()> {
+    let result = match address {
+        SocketAddr::V4(v4) => {
+            let name = libc::sockaddr_in {
+                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_port: v4.port().to_be(),
+                sin_addr: libc::in_addr { s_addr: u32::from(*v4.ip()).to_be() },
+                sin_zero: [0; 8],
+            };
+            let size = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+            // SAFETY: `name` is a whole sockaddr_in.
+            unsafe { libc::bind(socket.as_raw_fd(), std::ptr::from_ref(&name).cast(), size) }
+        }
+        SocketAddr::V6(v6) => {
+            let name = libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: v6.port().to_be(),
+                sin6_flowinfo: 0,
+                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_scope_id: v6.scope_id(),
+            };
+            let size = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
+            // SAFETY: `name` is a whole sockaddr_in6.
+            unsafe { libc::bind(socket.as_raw_fd(), std::ptr::from_ref(&name).cast(), size) }
+        }
+    };
+    check_int(result).map(drop)
 }
 
 /// Lets the descriptor outlive exec.

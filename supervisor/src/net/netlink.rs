@@ -241,6 +241,16 @@ impl Batch {
         self.end();
     }
 
+    /// The route to `address` alone that leads out of the link `index`; missing is fine.
+    pub fn delete_route_by(&mut self, address: Ipv4Addr, index: i32) {
+        self.begin(libc::RTM_DELROUTE, 0, format!("delete the route to {address}"), libc::ESRCH);
+        self.buffer.extend_from_slice(&[libc::AF_INET as u8, 32, 0, 0, libc::RT_TABLE_MAIN, 0, libc::RT_SCOPE_NOWHERE, 0]);
+        self.buffer.extend_from_slice(&0u32.to_ne_bytes());
+        self.attribute(libc::RTA_DST, &address.octets());
+        self.attribute(libc::RTA_OIF, &index.to_ne_bytes());
+        self.end();
+    }
+
     /// A permanent neighbour: nobody needs to ask for `address` by ARP.
     pub fn add_neighbour(&mut self, index: i32, address: Ipv4Addr, mac: Mac) {
         let what = format!("add the neighbour {address}");
@@ -279,6 +289,9 @@ impl Netlink {
 
     /// Sends all and waits for every acknowledgement; the error is the first request's that failed.
     pub fn run(&self, batch: Batch) -> Result<(), WorkerError> {
+        if batch.messages.is_empty() {
+            return Ok(());
+        }
         self.send(&batch.buffer).map_err(failed("talk to the kernel's routing"))?;
         let mut buffer = vec![0u8; RECEIVE_BYTES];
         let mut first: Option<WorkerError> = None;
@@ -307,7 +320,7 @@ impl Netlink {
         batch.link_header(0, false);
         batch.text(libc::IFLA_IFNAME, name);
         batch.end();
-        match self.ask(&batch.buffer) {
+        match self.ask(&batch.buffer, libc::RTM_NEWLINK, read_link) {
             Ok(mut links) => Ok(links.pop()),
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
             Err(error) => Err(failed(&format!("look for the link {name}"))(error)),
@@ -319,24 +332,35 @@ impl Netlink {
         batch.begin(libc::RTM_GETLINK, libc::NLM_F_DUMP, String::new(), 0);
         batch.link_header(0, false);
         batch.end();
-        self.ask(&batch.buffer).map_err(failed("list the links"))
+        self.ask(&batch.buffer, libc::RTM_NEWLINK, read_link).map_err(failed("list the links"))
     }
 
-    /// Links of the answers up to the acknowledgement or the end of a dump.
-    fn ask(&self, request: &[u8]) -> io::Result<Vec<Link>> {
+    /// The link's addresses with this prefix.
+    pub fn addresses(&self, index: i32, prefix: u8) -> Result<Vec<Ipv4Addr>, WorkerError> {
+        let mut batch = Batch::default();
+        batch.begin(libc::RTM_GETADDR, libc::NLM_F_DUMP, String::new(), 0);
+        batch.buffer.extend_from_slice(&[libc::AF_INET as u8, 0, 0, 0]);
+        batch.buffer.extend_from_slice(&0u32.to_ne_bytes());
+        batch.end();
+        let all = self.ask(&batch.buffer, libc::RTM_NEWADDR, read_address).map_err(failed("list the addresses"))?;
+        Ok(all.into_iter().flatten().filter(|one| one.index == index && one.prefix == prefix).map(|one| one.address).collect())
+    }
+
+    /// What `read` makes of the answers of one kind, up to the acknowledgement or the end of a dump.
+    fn ask<T>(&self, request: &[u8], wanted: u16, read: fn(&[u8]) -> T) -> io::Result<Vec<T>> {
         self.send(request)?;
         let mut buffer = vec![0u8; RECEIVE_BYTES];
-        let mut links = Vec::new();
+        let mut found = Vec::new();
         loop {
             let length = self.receive(&mut buffer)?;
             for (kind, _, payload) in messages(&buffer[..length]) {
-                if kind == libc::RTM_NEWLINK {
-                    links.push(read_link(payload));
+                if kind == wanted {
+                    found.push(read(payload));
                 } else if kind == libc::NLMSG_DONE as u16 {
-                    return Ok(links);
+                    return Ok(found);
                 } else if kind == libc::NLMSG_ERROR as u16 {
                     return match -read_i32(payload, 0) {
-                        0 => Ok(links),
+                        0 => Ok(found),
                         errno => Err(io::Error::from_raw_os_error(errno)),
                     };
                 }
@@ -398,20 +422,43 @@ fn read_i32(bytes: &[u8], at: usize) -> i32 {
     bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, i32::from_ne_bytes)
 }
 
+/// (type, value) of each attribute.
+fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        if rest.len() < 4 {
+            return None;
+        }
+        let length = u16::from_ne_bytes([rest[0], rest[1]]) as usize;
+        if length < 4 || length > rest.len() {
+            return None;
+        }
+        let attribute = (u16::from_ne_bytes([rest[2], rest[3]]), &rest[4..length]);
+        rest = &rest[length.next_multiple_of(4).min(rest.len())..];
+        Some(attribute)
+    })
+}
+
 fn read_link(payload: &[u8]) -> Link {
     let mut link = Link { index: read_i32(payload, 4), alias: None };
-    let mut rest = payload.get(16..).unwrap_or_default();
-    while rest.len() >= 4 {
-        let length = u16::from_ne_bytes([rest[0], rest[1]]) as usize;
-        let kind = u16::from_ne_bytes([rest[2], rest[3]]);
-        if length < 4 || length > rest.len() {
-            break;
-        }
+    for (kind, value) in attributes(payload.get(16..).unwrap_or_default()) {
         if kind == libc::IFLA_IFALIAS {
-            let value = CStr::from_bytes_until_nul(&rest[4..length]).map_or(&rest[4..length], CStr::to_bytes);
+            let value = CStr::from_bytes_until_nul(value).map_or(value, CStr::to_bytes);
             link.alias = Some(String::from_utf8_lossy(value).into_owned());
         }
-        rest = &rest[length.next_multiple_of(4).min(rest.len())..];
     }
     link
+}
+
+struct LinkAddress {
+    index: i32,
+    prefix: u8,
+    address: Ipv4Addr,
+}
+
+/// struct ifaddrmsg: family, prefix, flags, scope, index.
+fn read_address(payload: &[u8]) -> Option<LinkAddress> {
+    let (prefix, index) = (*payload.get(1)?, read_i32(payload, 4));
+    let (_, value) = attributes(payload.get(8..)?).find(|(kind, _)| *kind == libc::IFA_LOCAL)?;
+    let octets: [u8; 4] = value.try_into().ok()?;
+    Some(LinkAddress { index, prefix, address: Ipv4Addr::from(octets) })
 }

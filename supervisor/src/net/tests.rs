@@ -73,6 +73,7 @@ impl Machine {
             service_ips: ["169.254.169.253", "169.254.170.2", "169.254.170.3"].map(String::from).into(),
             router_rules: include_str!("../../../src/network/golden/router.nft").into(),
             host_rules: include_str!("../../../src/network/golden/host.nft").into(),
+            addresses: vec![],
         }
     }
 
@@ -223,6 +224,38 @@ fn assert_udp_service(machine: &Netns, task: &Netns) {
     server.send_to(b"answer", peer).unwrap();
     let (length, from) = client.recv_from(&mut buffer).unwrap();
     assert_eq!((&buffer[..length], from), (&b"answer"[..], "169.254.169.253:53".parse().unwrap()));
+}
+
+#[test]
+fn a_load_balancers_address_is_the_machines_for_as_long_as_it_is_listed() {
+    on_a_machine(|machine, _outside| {
+        let address = "10.64.0.9";
+        let with = VpcBundle {
+            addresses: vec![address.into()],
+            host_rules: include_str!("../../../src/network/golden/host-addresses.nft").into(),
+            ..machine.vpc()
+        };
+        vpc_up(&machine.vpc()).unwrap();
+        let (own, one) = (Netns::own().unwrap(), machine.task(4));
+        vpc_up(&with).unwrap();
+        let (open, closed) = (listen(&own, "10.64.0.9:80"), listen(&own, "0.0.0.0:22"));
+        assert_eq!(talk(&one, "10.64.0.9:80", &open), ip("10.64.0.4"), "from a task, and it is seen who asks");
+        assert_eq!(talk(&own, "10.64.0.9:80", &open), ip(address), "from the machine");
+        assert_closed(&one, "10.64.0.9:22");
+        talk(&own, "127.0.0.1:22", &closed);
+        let web = listen(&one, "0.0.0.0:80");
+        assert_eq!(talk(&own, "10.64.0.4:80", &web), ip(HOST_IP), "the way to tasks is as before");
+        vpc_up(&with).unwrap();
+        assert_eq!(talk(&one, "10.64.0.9:80", &open), ip("10.64.0.4"), "said twice");
+
+        vpc_up(&machine.vpc()).unwrap();
+        assert_eq!(connect(&one, "10.64.0.9:80", SOON).unwrap_err().kind(), ErrorKind::HostUnreachable);
+        let nine = machine.task(9);
+        let web = listen(&nine, "0.0.0.0:80");
+        assert_eq!(talk(&one, "10.64.0.9:80", &web), ip("10.64.0.4"), "a task may have it then");
+        vpc_up(&machine.vpc()).unwrap();
+        assert_eq!(talk(&one, "10.64.0.9:80", &web), ip("10.64.0.4"));
+    });
 }
 
 #[test]

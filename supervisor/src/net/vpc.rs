@@ -11,6 +11,7 @@ use crate::protocol::{VpcBundle, WorkerError};
 const UPLINK: &str = "uplink";
 const LOOPBACK: i32 = 1;
 const UPLINK_PREFIX: u8 = 30;
+const ADDRESS_PREFIX: u8 = 32;
 const FORWARDING: &str = "net/ipv4/ip_forward";
 /// Alias of the machine's ends of uplinks. The former value of ip_forward stands behind it: kept in the kernel, it is seen by every
 /// instance on this machine and is gone after a reboot, as forwarding is.
@@ -35,6 +36,7 @@ struct Vpc<'a> {
     router_ip: Ipv4Addr,
     cidr: (Ipv4Addr, u8),
     service_ips: Vec<Ipv4Addr>,
+    addresses: Vec<Ipv4Addr>,
 }
 
 /// Makes a VPC's router namespace with its uplink; idempotent. What it could not finish it takes back, unless the router stood before.
@@ -46,6 +48,7 @@ pub fn vpc_up(bundle: &VpcBundle) -> Result<(), WorkerError> {
         router_ip: parse_address(&bundle.router_ip)?,
         cidr: parse_cidr(&bundle.cidr)?,
         service_ips: bundle.service_ips.iter().map(|ip| parse_address(ip)).collect::<Result<_, _>>()?,
+        addresses: bundle.addresses.iter().map(|ip| parse_address(ip)).collect::<Result<_, _>>()?,
     };
     let path = Path::new(&bundle.router_netns);
     let standing = Netns::open(path).map_err(failed("open the router's namespace"))?;
@@ -95,6 +98,7 @@ impl Vpc<'_> {
         }
         self.address_router(&inside)?;
         self.address_machine(&machine, stood)?;
+        self.settle_addresses(&machine, &inside)?;
         write_sysctl(FORWARDING, "1")
     }
 
@@ -142,6 +146,25 @@ impl Vpc<'_> {
         let present = if stood { Present::Keep } else { Present::Refuse };
         batch.add_route(self.cidr, Some(self.router_ip), index, present);
         machine.run(batch)
+    }
+
+    /// What is listed is the machine's, and the router leads there; what was and is listed no more is given back.
+    fn settle_addresses(&self, machine: &Netlink, inside: &Netlink) -> Result<(), WorkerError> {
+        let (index, uplink) = (index_of(machine, self.host_if)?, index_of(inside, UPLINK)?);
+        let gone: Vec<Ipv4Addr> =
+            machine.addresses(index, ADDRESS_PREFIX)?.into_iter().filter(|address| !self.addresses.contains(address)).collect();
+        let (mut routes, mut addresses) = (Batch::default(), Batch::default());
+        for address in gone {
+            routes.delete_route_by(address, uplink);
+            addresses.delete_address(index, address, ADDRESS_PREFIX);
+        }
+        for address in &self.addresses {
+            routes.add_route((*address, ADDRESS_PREFIX), Some(self.host_ip), uplink, Present::Keep);
+            addresses.add_address(index, *address, ADDRESS_PREFIX);
+        }
+        // The address stands for the route: one that is cut off here is found again by it.
+        inside.run(routes)?;
+        machine.run(addresses)
     }
 }
 

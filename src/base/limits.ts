@@ -178,6 +178,21 @@ export const limits = {
   tagsPerResource: 50,
   /** Items of a capacity provider strategy (ECS: 20). */
   strategyItems: 20,
+  /** Elastic Load Balancing's quotas: of a region; of a load balancer; of a listener; of an action, a rule and a group. */
+  loadBalancersPerRegion: 50,
+  targetGroupsPerRegion: 3000,
+  listenersPerLoadBalancer: 50,
+  rulesPerListener: 100,
+  certificatesPerListener: 25,
+  targetGroupsPerLoadBalancer: 100,
+  targetGroupsPerAction: 5,
+  ruleConditionValues: 5,
+  ruleWildcards: 5,
+  targetsPerGroup: 1000,
+  securityGroupsPerLoadBalancer: 5,
+  /** Items of one page of an Elastic Load Balancing list (AWS: 400), and resources that one call may tag or describe tags of (20). */
+  elbPage: 400,
+  elbTagResources: 20,
   /** Subnets and security groups of one task (ECS: 16 and 5). */
   subnetsPerTask: 16,
   securityGroupsPerTask: 5,

@@ -13,6 +13,32 @@ export { DEFAULT_CLUSTER, defaultVpcId, ensureRegion, ensureRegionIn } from './r
 export { CAPACITY_UNAVAILABLE, runTask } from './run-task.ts';
 export type { RunTaskResult, RunTaskWish } from './run-task.ts';
 export { stopTask } from './stop-task.ts';
+export { groupUsers, listenerOf, loadBalancerOf, ruleOf, targetGroupOf, findLoadBalancer, findTargetGroup } from './elb-lookup.ts';
+export { listElbTags, tagElbResources, untagElbResources } from './elb-tags.ts';
+export {
+  createLoadBalancer,
+  deleteLoadBalancer,
+  modifyLoadBalancerAttributes,
+  setLoadBalancerIpAddressType,
+  setLoadBalancerSecurityGroups,
+  setLoadBalancerSubnets,
+} from './load-balancers.ts';
+export type { LoadBalancerWish } from './load-balancers.ts';
+export {
+  addListenerCertificates,
+  createListener,
+  deleteListener,
+  modifyListener,
+  modifyListenerAttributes,
+  removeListenerCertificates,
+} from './listeners.ts';
+export type { ListenerChange, ListenerWish } from './listeners.ts';
+export { createRule, deleteRule, modifyRule, setRulePriorities } from './listener-rules.ts';
+export type { RuleOfListener, RuleWish } from './listener-rules.ts';
+export { createTargetGroup, deleteTargetGroup, modifyTargetGroup, modifyTargetGroupAttributes } from './target-groups.ts';
+export type { TargetGroupWish } from './target-groups.ts';
+export { deregisterTargets, namedTargets, registerTargets } from './targets.ts';
+export type { TargetWish } from './targets.ts';
 export { listTags, tagResource, untagResource } from './tags.ts';
 export type { Taggable } from './tags.ts';
 export { deleteTaskDefinitions, deregisterTaskDefinition, findTaskDefinition, registerTaskDefinition } from './task-definitions.ts';

@@ -15,6 +15,7 @@ import { createBerthApi, createBerthStreams } from '#front/berth/index.ts';
 import type { PlatformFacts } from '#front/berth/index.ts';
 import { createEc2Api } from '#front/ec2/index.ts';
 import { createEcsApi } from '#front/ecs/index.ts';
+import { createElbv2Api } from '#front/elbv2/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
 import { authorizeRoot, createGateway, openKeys } from '#gateway/index.ts';
@@ -62,7 +63,14 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const intent = { store, clock, random };
   const berth = { store, clock, hosts: control.hosts, facts: facts(settings) };
   const gateway = createGateway({
-    apis: [createEcsApi(intent), createLogsApi({ logs }), createStsApi(), createEc2Api({ store }), createBerthApi(berth, intent)],
+    apis: [
+      createEcsApi(intent),
+      createLogsApi({ logs }),
+      createStsApi(),
+      createEc2Api({ store }),
+      createElbv2Api(intent),
+      createBerthApi(berth, intent),
+    ],
     streamRoutes: createBerthStreams(berth),
     keys,
     authorize: authorizeRoot,

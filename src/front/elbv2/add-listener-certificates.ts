@@ -1,0 +1,20 @@
+import type { AddListenerCertificatesCommandInput, AddListenerCertificatesCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
+import type { Operation } from '#gateway/types.ts';
+import { addListenerCertificates, type IntentDeps } from '#intent/index.ts';
+import { certificateArnsOf } from './listener-input.ts';
+
+type Output = Omit<AddListenerCertificatesCommandOutput, '$metadata'>;
+
+export function addListenerCertificatesOperation(deps: IntentDeps): Operation<AddListenerCertificatesCommandInput, Output> {
+  return {
+    name: 'AddListenerCertificates',
+    action: 'elasticloadbalancing:AddListenerCertificates',
+    resources: (input) => [input.ListenerArn ?? '*'],
+    async handle(input, { account, region }) {
+      const scope = { account, region };
+      const arns = certificateArnsOf(input.Certificates ?? []);
+      await addListenerCertificates(deps, scope, input.ListenerArn ?? '', arns);
+      return { Certificates: arns.map((CertificateArn) => ({ CertificateArn, IsDefault: false })) };
+    },
+  };
+}

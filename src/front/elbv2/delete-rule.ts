@@ -1,0 +1,18 @@
+import type { DeleteRuleCommandInput, DeleteRuleCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
+import type { Operation } from '#gateway/types.ts';
+import { deleteRule, type IntentDeps } from '#intent/index.ts';
+
+type Output = Omit<DeleteRuleCommandOutput, '$metadata'>;
+
+export function deleteRuleOperation(deps: IntentDeps): Operation<DeleteRuleCommandInput, Output> {
+  return {
+    name: 'DeleteRule',
+    action: 'elasticloadbalancing:DeleteRule',
+    resources: (input) => [input.RuleArn ?? '*'],
+    async handle(input, { account, region }) {
+      const scope = { account, region };
+      await deleteRule(deps, scope, input.RuleArn ?? '');
+      return {};
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import type {
+  RemoveListenerCertificatesCommandInput,
+  RemoveListenerCertificatesCommandOutput,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
+import type { Operation } from '#gateway/types.ts';
+import { removeListenerCertificates, type IntentDeps } from '#intent/index.ts';
+import { certificateArnsOf } from './listener-input.ts';
+
+type Output = Omit<RemoveListenerCertificatesCommandOutput, '$metadata'>;
+
+export function removeListenerCertificatesOperation(deps: IntentDeps): Operation<RemoveListenerCertificatesCommandInput, Output> {
+  return {
+    name: 'RemoveListenerCertificates',
+    action: 'elasticloadbalancing:RemoveListenerCertificates',
+    resources: (input) => [input.ListenerArn ?? '*'],
+    async handle(input, { account, region }) {
+      const scope = { account, region };
+      await removeListenerCertificates(deps, scope, input.ListenerArn ?? '', certificateArnsOf(input.Certificates ?? []));
+      return {};
+    },
+  };
+}

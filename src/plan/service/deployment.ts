@@ -5,6 +5,7 @@ import { accountFailures, breakerThreshold, forgiveFailures, lastCause } from '.
 import { completedEvent, failedEvent, rollingBackEvent, sentence } from './events.ts';
 import { currentDeployment, revisionOf, say, underWay } from './draft.ts';
 import type { Draft } from './draft.ts';
+import { setWeight } from './traffic.ts';
 
 const SUPERSEDED = 'Service deployment stopped because a newer service deployment was started.';
 
@@ -13,8 +14,9 @@ export function adopt(draft: Draft): void {
   const { desired } = draft.snapshot.service;
   for (const record of draft.snapshot.deployments) {
     const observed = draft.deployments.get(record.key.id);
-    if (observed !== undefined && !ended(observed.status) && record.key.id !== desired.deploymentId)
-      stopDeployment(draft, observed, SUPERSEDED);
+    if (observed === undefined || ended(observed.status) || record.key.id === desired.deploymentId) continue;
+    returnTraffic(draft, record, observed);
+    stopDeployment(draft, observed, SUPERSEDED);
   }
   if (desired.deploymentId === null || desired.deploymentId === draft.observed.deploymentId) return;
   const record = draft.snapshot.deployments.find(({ key }) => key.id === desired.deploymentId);
@@ -32,6 +34,13 @@ export function adopt(draft: Draft): void {
   observed.status = 'IN_PROGRESS';
   observed.startedAt = draft.now;
   observed.breaker = record.desired.config.circuitBreaker.enable ? 'MONITORING' : 'DISABLED';
+}
+
+/** What a deployment took over so far goes back to the revision that it came from. */
+function returnTraffic(draft: Draft, record: ServiceDeploymentRecord, observed: ServiceDeploymentObserved): void {
+  if (draft.observed.stableRevisionId === null || record.desired.config.strategy === 'ROLLING') return;
+  setWeight(draft, observed, record.desired.targetRevisionId, 'production', 0);
+  setWeight(draft, observed, record.desired.targetRevisionId, 'test', 0);
 }
 
 export function stopDeployment(draft: Draft, observed: ServiceDeploymentObserved, reason: string): void {
@@ -75,6 +84,8 @@ function abortRollback(draft: Draft, record: ServiceDeploymentRecord, observed: 
 }
 
 export function endRollback(draft: Draft, observed: ServiceDeploymentObserved, reason: string): void {
+  const current = currentDeployment(draft);
+  if (current !== undefined) returnTraffic(draft, current.record, observed);
   Object.assign(observed, { status: 'ROLLBACK_FAILED', statusReason: reason, stoppedAt: draft.now, finishedAt: draft.now });
 }
 

@@ -1,4 +1,6 @@
 /** The planner of ECS services. Pure and level-triggered: whatever it is shown, it says what to do next, and nothing when nothing is to do. */
+import { limits } from '#base/limits.ts';
+import type { ServiceDeploymentObserved } from '#domain/service.ts';
 import { accountStarts } from './back-off.ts';
 import { drain } from './deletion.ts';
 import { adopt, complete, endRollback, watchDeployment } from './deployment.ts';
@@ -8,9 +10,11 @@ import { holdStill } from './halted.ts';
 import { allowedByDigests, learnDigests } from './images.ts';
 import { roll } from './rolling.ts';
 import { isSettled, noteSteady, rebalance } from './steady.ts';
+import { revisionIdOf, planTaskSets } from './external.ts';
+import { shift, standBack } from './shifting.ts';
+import { setWeight } from './traffic.ts';
 import { groupsFor } from './target-groups.ts';
 import type { ServicePlan, ServiceSnapshot } from './types.ts';
-import { limits } from '#base/limits.ts';
 
 export { startedEvents } from './events.ts';
 export { breakerThreshold } from './breaker.ts';
@@ -25,36 +29,58 @@ export function planService(snapshot: ServiceSnapshot): ServicePlan {
 
 function planActive(draft: Draft): void {
   draft.observed.status = 'ACTIVE';
+  if (draft.snapshot.service.desired.controller !== 'ECS') {
+    for (const { key } of draft.snapshot.taskSets) groupsFor(draft, revisionIdOf(key.id));
+    accountStarts(draft);
+    return planTaskSets(draft);
+  }
   adopt(draft);
-  groupsFor(draft);
+  if (draft.observed.targetRevisionId === null) return;
+  groupsFor(draft, draft.observed.targetRevisionId);
   accountStarts(draft);
   watchDeployment(draft);
-  const current = currentDeployment(draft);
-  const { targetRevisionId } = draft.observed;
-  if (targetRevisionId === null) return;
-  if (current !== undefined && isHalted(draft, targetRevisionId)) {
-    holdStill(draft);
-    draft.observed.steadyAt = null;
-    return;
-  }
-  const deploying = underWay(current?.observed);
-  const fresh = deploying && current !== undefined && current.observed.rollback === null;
-  roll(draft, targetRevisionId, fresh ? allowedByDigests(draft, targetRevisionId, current.observed.failedTasks) : Infinity);
-  if (deploying && current !== undefined) {
-    if (isSettled(draft)) complete(draft, current.observed);
-    else if (current.observed.rollback !== null && draft.observed.startFailures >= limits.serviceRollbackFailures) {
-      endRollback(draft, current.observed, `${current.observed.rollback.reason} The tasks of the earlier revision fail to start.`);
-    }
-  }
-  if (!underWay(current?.observed)) {
+  carryOn(draft);
+  if (underWay(currentDeployment(draft)?.observed) || isHalted(draft)) draft.observed.steadyAt = null;
+  else {
     noteSteady(draft);
     rebalance(draft);
   }
 }
 
-/** The deployment is over without having come to its end, and nothing took its place. */
-function isHalted(draft: Draft, targetRevisionId: string): boolean {
+/** The way to the target, as the deployment's strategy has it. */
+function carryOn(draft: Draft): void {
   const current = currentDeployment(draft);
-  if (current === undefined || current.record.desired.targetRevisionId !== targetRevisionId) return false;
+  const { targetRevisionId, stableRevisionId } = draft.observed;
+  if (targetRevisionId === null) return;
+  const busy = current !== undefined && (underWay(current.observed) || isHalted(draft));
+  if (!busy) return roll(draft, targetRevisionId, Infinity);
+  const { record, observed } = current;
+  const green = record.desired.targetRevisionId;
+  const shifts = record.desired.config.strategy !== 'ROLLING' && stableRevisionId !== null && stableRevisionId !== green;
+  if (shifts) {
+    const shifting = { record, observed, green, blue: stableRevisionId };
+    if (observed.rollback === null && underWay(observed)) shift(draft, shifting);
+    else standBack(draft, shifting);
+  } else if (isHalted(draft)) {
+    holdStill(draft);
+  } else {
+    // The first deployment has nothing to shift from.
+    if (record.desired.config.strategy !== 'ROLLING') setWeight(draft, observed, green, 'production', 100);
+    roll(draft, targetRevisionId, observed.rollback === null ? allowedByDigests(draft, targetRevisionId, observed.failedTasks) : Infinity);
+  }
+  if (underWay(observed) && !(shifts && observed.rollback === null)) conclude(draft, observed);
+}
+
+function conclude(draft: Draft, observed: ServiceDeploymentObserved): void {
+  if (isSettled(draft)) complete(draft, observed);
+  else if (observed.rollback !== null && draft.observed.startFailures >= limits.serviceRollbackFailures) {
+    endRollback(draft, observed, `${observed.rollback.reason} The tasks of the earlier revision fail to start.`);
+  }
+}
+
+/** The deployment is over without having come to its end, and nothing took its place. */
+function isHalted(draft: Draft): boolean {
+  const current = currentDeployment(draft);
+  if (current === undefined || current.record.desired.targetRevisionId !== draft.observed.targetRevisionId) return false;
   return current.observed.status === 'STOPPED' || current.observed.status === 'ROLLBACK_FAILED';
 }

@@ -5,10 +5,10 @@ import type { Draft } from './draft.ts';
 /**
  * Decided once, before its first task: with an alternate group the one that the stable revision doesn't use, else the load balancer's own.
  */
-export function groupsFor(draft: Draft): void {
-  const { targetRevisionId, stableRevisionId } = draft.observed;
-  const record = targetRevisionId === null ? undefined : draft.snapshot.revisions.get(targetRevisionId);
-  const observed = targetRevisionId === null ? undefined : draft.revisions.get(targetRevisionId);
+export function groupsFor(draft: Draft, revisionId: string): void {
+  const { stableRevisionId } = draft.observed;
+  const record = draft.snapshot.revisions.get(revisionId);
+  const observed = draft.revisions.get(revisionId);
   if (record === undefined || observed === undefined || observed.targetGroupArns !== null) return;
   const stable = stableRevisionId === null ? undefined : draft.snapshot.revisions.get(stableRevisionId);
   observed.targetGroupArns = record.desired.loadBalancers.map((balancer) => groupFor(balancer, stable));

@@ -1,0 +1,81 @@
+/** The lifecycle of a BLUE_GREEN, LINEAR or CANARY deployment: which stage it is in, and when that is done. */
+import { lifecycleStages } from '#domain/service.ts';
+import type { LifecycleStage, ServiceDeploymentObserved, ServiceDeploymentRecord } from '#domain/service.ts';
+import { underWay, wake } from './draft.ts';
+import type { Draft } from './draft.ts';
+import { hooksPassed } from './hooks.ts';
+import { setWeight } from './traffic.ts';
+
+/** `green`: the new revision; `blue`: the one that has the traffic. */
+export type Shifting = { record: ServiceDeploymentRecord; observed: ServiceDeploymentObserved; green: string; blue: string };
+
+export const reached = (observed: ServiceDeploymentObserved, stage: LifecycleStage): boolean =>
+  observed.stage !== null && lifecycleStages.indexOf(observed.stage) >= lifecycleStages.indexOf(stage);
+
+/** Goes on as far as it can at once; true when the last stage is done. A hook may have turned the deployment back. */
+export function advance(draft: Draft, shifting: Shifting): boolean {
+  const { record, observed } = shifting;
+  // The first stage is for services that have more than the one revision to come from.
+  if (observed.stage === null) enter(draft, observed, strays(draft, shifting) > 0 ? 'RECONCILE_SERVICE' : 'PRE_SCALE_UP');
+  while (observed.stage !== null && underWay(observed)) {
+    if (!workDone(draft, shifting, observed.stage) || !hooksPassed(draft, record, observed, observed.stage)) return false;
+    const next = lifecycleStages[lifecycleStages.indexOf(observed.stage) + 1];
+    if (next === undefined) return true;
+    enter(draft, observed, next);
+  }
+  return false;
+}
+
+function enter(draft: Draft, observed: ServiceDeploymentObserved, stage: LifecycleStage): void {
+  observed.stage = stage;
+  observed.stageAt = draft.now;
+}
+
+function workDone(draft: Draft, shifting: Shifting, stage: LifecycleStage): boolean {
+  const { record, observed, green, blue } = shifting;
+  switch (stage) {
+    case 'RECONCILE_SERVICE':
+      return strays(draft, shifting) === 0;
+    case 'SCALE_UP':
+      return healthyOf(draft, green) >= draft.count;
+    case 'TEST_TRAFFIC_SHIFT':
+      setWeight(draft, observed, green, 'test', 100);
+      return true;
+    case 'PRODUCTION_TRAFFIC_SHIFT':
+      return shiftProduction(draft, shifting);
+    case 'BAKE_TIME':
+      return isOver(draft, (observed.stageAt ?? draft.now) + record.desired.config.bakeMs);
+    case 'CLEAN_UP':
+      return !draft.tasks.some(({ task }) => task.revisionId === blue) && strays(draft, shifting) === 0;
+    default:
+      return true;
+  }
+}
+
+export const healthyOf = (draft: Draft, revisionId: string): number =>
+  draft.tasks.filter(({ task, standing }) => task.revisionId === revisionId && standing === 'healthy').length;
+
+const strays = (draft: Draft, { green, blue }: Shifting): number =>
+  draft.tasks.filter(({ task }) => task.revisionId !== green && task.revisionId !== blue).length;
+
+function isOver(draft: Draft, at: number): boolean {
+  wake(draft, at);
+  return at <= draft.now;
+}
+
+/** All at once, in equal steps, or a little first; true when all traffic went over. */
+function shiftProduction(draft: Draft, { record, observed, green }: Shifting): boolean {
+  const { strategy, linear, canary } = record.desired.config;
+  for (;;) {
+    const weight = observed.productionWeight;
+    if (weight >= 100) return true;
+    const between = strategy === 'LINEAR' ? linear.stepBakeMs : canary.bakeMs;
+    if (weight > 0 && !isOver(draft, (observed.shiftedAt ?? draft.now) + between)) return false;
+    setWeight(draft, observed, green, 'production', nextWeight(strategy, weight, linear.stepPercent, canary.percent));
+  }
+}
+
+function nextWeight(strategy: string, weight: number, step: number, canary: number): number {
+  if (strategy === 'LINEAR') return Math.min(100, Math.round((weight + step) * 10) / 10);
+  return strategy === 'CANARY' && weight === 0 ? Math.min(100, canary) : 100;
+}

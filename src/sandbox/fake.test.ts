@@ -11,6 +11,9 @@ function container(life: Life, change: Partial<ContainerSpec> = {}): ContainerSp
   const command = (life.prints ?? []).map((line) => `print=${line}`);
   if (life.exits !== undefined) command.push('run-ms=5', `exit=${life.exits}`);
   if (life.deaf) command.push('stop-ms=600000');
+  if (life.health?.sickAfterMs !== undefined) command.push(`unhealthy-after-ms=${life.health.sickAfterMs}`);
+  if (life.health !== undefined)
+    command.push(life.health.wellAfterMs === null ? 'unhealthy-after-ms=20' : `healthy-after-ms=${life.health.wellAfterMs}`);
   if (life.broken) command.push('fail-start=exec: no such file or directory');
   return containerSpec({ command, ...change });
 }

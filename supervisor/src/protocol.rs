@@ -1,14 +1,18 @@
 //! What a host (TypeScript) and this program say to each other: the Rust half of `src/supervisor/protocol.ts`.
 //! `test/golden/supervisor/*.json` is read by the tests of both halves.
 mod gvisor;
+mod health;
 mod messages;
+mod stats;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use gvisor::{FromPool, PoolBundle, RunscBundle, ToPool};
+pub use health::{HealthBundle, HealthStatus};
 pub use messages::*;
+pub use stats::{CgroupStats, ContainerStats, NetworkStats, TaskStats};
 
 /// What a supervisor is given to start a task (`task.json` in the task's directory). Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +81,8 @@ pub struct ContainerBundle {
     pub start_timeout_ms: Option<u64>,
     pub init_process: bool,
     pub cgroup: CgroupLimits,
+    #[serde(default)]
+    pub health: Option<HealthBundle>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +143,12 @@ pub struct ContainerState {
     pub exit_code: Option<i32>,
     pub oom_killed: bool,
     pub failure: Option<ContainerFailure>,
+    /// Stays as it was when the container ends.
+    #[serde(default)]
+    pub health: HealthStatus,
+    /// Of one that is unhealthy: how the check failed that made it so.
+    #[serde(default)]
+    pub health_reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,43 +173,6 @@ pub enum ContainerStage {
     Create,
     Start,
     Dependency,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TaskStats {
-    pub read_at_ms: u64,
-    pub containers: Vec<ContainerStats>,
-    pub task: CgroupStats,
-    pub network: Option<NetworkStats>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ContainerStats {
-    pub name: String,
-    pub cpu_ns: u64,
-    pub memory_bytes: u64,
-    pub memory_limit_bytes: u64,
-    pub pids: u64,
-    pub oom_kills: u64,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CgroupStats {
-    pub cpu_ns: u64,
-    pub memory_bytes: u64,
-    pub pids: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NetworkStats {
-    pub rx_bytes: u64,
-    pub tx_bytes: u64,
-    pub rx_packets: u64,
-    pub tx_packets: u64,
 }
 
 /// A request to the kernel worker.

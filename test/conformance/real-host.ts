@@ -230,8 +230,11 @@ export function living(life: Life, change: Partial<ContainerSpec> = {}): Contain
   if (life.broken) return scripted('', { entryPoint: ['/no/such/command'], command: null, ...change });
   const prints = (life.prints ?? []).map((line) => `echo '${line}'`);
   const trap = life.deaf ? `trap '' TERM` : `trap 'exit 143' TERM`;
+  const appears = (file: string, ms: number | null | undefined) =>
+    typeof ms === 'number' ? [ms === 0 ? `> ${file}` : `(sleep ${ms / 1000}; > ${file}) &`] : [];
+  const health = [...appears('/tmp/well', life.health?.wellAfterMs), ...appears('/tmp/sick', life.health?.sickAfterMs)];
   const end = life.exits === undefined ? 'while :; do sleep 0.05; done' : `exit ${life.exits}`;
-  return scripted([trap, ...prints, end].join('\n'), change);
+  return scripted([trap, ...health, ...prints, end].join('\n'), change);
 }
 
 /** The same for a command that is run inside. */

@@ -8,6 +8,7 @@ import { isFault } from '#base/fault.ts';
 import type { ContainerSpec, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import type { Sandbox, SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
 import { execs } from './sandbox-exec.ts';
+import { hangingChecks, healthOf } from './sandbox-health.ts';
 import { limitsHold } from './sandbox-limits.ts';
 import { placesOf } from './sandbox-places.ts';
 import { runs, stateOf, witness } from './witness.ts';
@@ -22,7 +23,12 @@ export type Life = {
   deaf?: boolean;
   /** Its command doesn't exist. */
   broken?: boolean;
+  /** From its start on: when the files appear that `healthCommand` looks for; null: never. */
+  health?: { wellAfterMs: number | null; sickAfterMs?: number };
 };
+
+/** The check that goes with `Life.health`. The fake kind has its script instead. */
+export const healthCommand = ['/bin/sh', '-c', '[ -e /tmp/well ] && [ ! -e /tmp/sick ]'];
 
 /** What a command that is run inside does, in this order. */
 export type Inside = {
@@ -109,7 +115,9 @@ export function sandboxConformance(kind: IsolationKind | 'fake', make: () => Pro
     stops(rig);
     restarts(rig);
     execs(rig);
+    healthOf(rig);
     if (kind === 'fake') return;
+    hangingChecks(rig);
     placesOf(rig);
     limitsHold(rig);
   });

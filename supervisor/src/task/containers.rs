@@ -1,6 +1,7 @@
 //! One container of a task from the supervisor's side: its life from waiting to exited.
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::health::{self, Health};
 use super::order::View;
 use super::output::Stream;
 use crate::cgroup::Cgroups;
@@ -48,6 +49,8 @@ pub struct Container {
     oom_killed: bool,
     failure: Option<ContainerFailure>,
     stopping: Stopping,
+    /// None when nothing is checked.
+    health: Option<Health>,
 }
 
 fn now_ms() -> u64 {
@@ -71,6 +74,7 @@ impl Container {
             oom_killed: false,
             failure: None,
             stopping: Stopping::Not,
+            health: bundle.health.as_ref().map(Health::new),
         }
     }
 
@@ -84,6 +88,8 @@ impl Container {
             exit_code: self.exit_code,
             oom_killed: self.oom_killed,
             failure: self.failure.clone(),
+            health: self.health.as_ref().map(Health::status).unwrap_or_default(),
+            health_reason: self.health.as_ref().and_then(Health::reason),
         }
     }
 
@@ -93,6 +99,7 @@ impl Container {
             status: if self.process.is_some() { ContainerStatus::Running } else { self.status },
             started: self.started_at_ms.is_some(),
             exit_code: self.exit_code,
+            health: self.health.as_ref().map(Health::status),
             age_ms: monotonic_ms().saturating_sub(self.started_monotonic_ms),
         }
     }
@@ -126,6 +133,10 @@ impl Container {
 
     pub fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(|p| p.pid)
+    }
+
+    pub fn health(&mut self) -> Option<&mut Health> {
+        self.health.as_mut()
     }
 
     /// Its first process, once the command runs.
@@ -163,6 +174,9 @@ impl Container {
 
     fn end(&mut self) {
         self.status = ContainerStatus::Exited;
+        if let Some(health) = &mut self.health {
+            health.stop();
+        }
         self.finished_at_ms = Some(now_ms());
     }
 
@@ -172,12 +186,14 @@ impl Container {
         let tells = self.process.iter().filter(|_| self.stopping != Stopping::Killed);
         let status = tells.filter_map(|p| p.status.as_ref()).map(|fd| (fd.as_fd(), Ready::Status));
         let streams = self.process.iter().flat_map(|p| p.streams.iter().enumerate());
-        status.chain(streams.filter_map(|(at, stream)| stream.fd().map(|fd| (fd, Ready::Output(at)))))
+        let health = self.health.iter().flat_map(Health::sources).map(|(fd, what)| (fd, Ready::Health(what)));
+        status.chain(streams.filter_map(|(at, stream)| stream.fd().map(|fd| (fd, Ready::Output(at))))).chain(health)
     }
 
     /// Takes what a descriptor has. True when the state changed.
     pub fn ready(&mut self, what: Ready, spool: &mut Spool) -> bool {
         match (what, &mut self.process) {
+            (Ready::Health(what), _) => self.health.as_mut().is_some_and(|health| health.ready(what)),
             (Ready::Output(at), Some(process)) => {
                 if let Some(stream) = process.streams.get_mut(at) {
                     stream.read(spool, TURN_BYTES);
@@ -205,6 +221,9 @@ impl Container {
             self.status = ContainerStatus::Running;
             self.started_at_ms = Some(now_ms());
             self.started_monotonic_ms = monotonic_ms();
+            if let Some(health) = &mut self.health {
+                health.begin(self.started_monotonic_ms);
+            }
         }
         true
     }
@@ -280,6 +299,7 @@ impl Container {
 pub enum Ready {
     Status,
     Output(usize),
+    Health(health::Ready),
 }
 
 /// The whole group at once, for what a signal to the first process doesn't reach.

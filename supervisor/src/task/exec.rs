@@ -6,20 +6,17 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::containers::monotonic_ms;
 use super::host::Host;
+use super::inside::{Run, Started, ENTER_MS};
 use super::{Event, Task};
-use crate::container::enter::{self, Entered, Inside};
-use crate::container::{self, terminal, Error};
-use crate::protocol::{
-    ExecBundle, FromSupervisor, ToSupervisor, EXECS, EXEC_INPUT_BYTES, EXEC_OUTPUT_FRAME, EXEC_WINDOW_BYTES, TEXT_BYTES,
-};
-use crate::{base64, runsc, signals, sys};
+use crate::container::enter::Entered;
+use crate::container::terminal;
+use crate::protocol::{ExecBundle, FromSupervisor, ToSupervisor, EXECS, EXEC_INPUT_BYTES, EXEC_OUTPUT_FRAME, EXEC_WINDOW_BYTES};
+use crate::{base64, signals, sys};
 
 /// Output taken at once from one command.
 const TURN_BYTES: usize = 16 * 1024;
 /// No output of commands is read while so much waits for the socket.
 const QUEUE_BYTES: usize = 128 * 1024;
-/// How long going in may take: what it waits for is in the container's hands (a file system of its own, a frozen group).
-const ENTER_MS: u64 = 10_000;
 
 /// Which of a command's descriptors is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,110 +26,30 @@ pub enum Ready {
     Output(usize),
 }
 
-/// Until the command runs: what is said of it, by whom, and how long that may take.
-struct Making {
-    status: OwnedFd,
-    report: Vec<u8>,
-    /// None once reaped.
-    helper: Option<i32>,
-    until_ms: u64,
-    /// The status came to its end.
-    is_over: bool,
-}
-
-impl Making {
-    /// Takes what was said so far; gives the command's PID once that is known.
-    fn learn(&mut self) -> Option<i32> {
-        let mut buffer = [0; 512];
-        while !self.is_over {
-            match sys::read(self.status.as_fd(), &mut buffer) {
-                Ok(None) => break,
-                Ok(Some(n)) if n > 0 && self.report.len() < TEXT_BYTES => self.report.extend_from_slice(&buffer[..n]),
-                _ => self.is_over = true,
-            }
-        }
-        enter::parse_birth(&self.report).map(|(pid, _)| pid)
-    }
-}
-
 struct Exec {
     id: u32,
-    making: Option<Making>,
-    /// The command's process, leader of its session; None before it is known and once it is reaped.
-    pid: Option<i32>,
-    code: Option<i32>,
+    run: Run,
     input: Option<OwnedFd>,
     pending: Vec<u8>,
     input_ends: bool,
     /// Index + 1 is the number of the stream.
     outputs: Vec<Option<OwnedFd>>,
     is_terminal: bool,
-    /// The process stands for the command's, and hands signals on.
-    is_keeper: bool,
     unacknowledged: u64,
-}
-
-/// What became of the start.
-enum Started {
-    NotYet,
-    Yes,
-    Failed(String),
 }
 
 impl Exec {
     fn new(id: u32, entered: Entered, is_terminal: bool) -> Exec {
-        let until_ms = monotonic_ms() + ENTER_MS;
-        let making = Making { status: entered.status, report: Vec::new(), helper: entered.helper, until_ms, is_over: false };
+        let (run, input, outputs) = Run::new(entered);
         Exec {
             id,
-            making: Some(making),
-            pid: None,
-            code: None,
-            input: Some(entered.input),
+            run,
+            input: Some(input),
             pending: Vec::new(),
             input_ends: false,
-            outputs: entered.outputs.into_iter().map(Some).collect(),
+            outputs: outputs.into_iter().map(Some).collect(),
             is_terminal,
-            is_keeper: entered.is_keeper,
             unacknowledged: 0,
-        }
-    }
-
-    fn learn(&mut self) {
-        let pid = self.making.as_mut().and_then(Making::learn);
-        if self.code.is_none() {
-            self.pid = self.pid.or(pid);
-        }
-    }
-
-    /// Reads what is said of the start.
-    fn read_status(&mut self) -> Started {
-        self.learn();
-        let Some(making) = self.making.take_if(|making| making.is_over) else { return Started::NotYet };
-        let (born, rest) = enter::parse_birth(&making.report).map_or((false, making.report.as_slice()), |(_, rest)| (true, rest));
-        match container::parse_report(rest) {
-            Some(Error::Create(why) | Error::Start(why)) => Started::Failed(why),
-            None if born => Started::Yes,
-            None => Started::Failed("it was killed before it was started".to_string()),
-        }
-    }
-
-    /// What signals go to, and whether it hands them on.
-    fn target(&mut self) -> Option<(i32, bool)> {
-        self.pid.map(|pid| (pid, self.is_keeper))
-    }
-
-    /// Kills it with all of its process group.
-    fn kill(&mut self) {
-        self.learn();
-        if let Some(helper) = self.making.as_ref().and_then(|making| making.helper) {
-            let _ = sys::kill(helper, libc::SIGKILL);
-        }
-        if let Some(pid) = self.pid.filter(|_| self.is_keeper) {
-            let _ = sys::kill(pid, runsc::carried(libc::SIGKILL));
-        } else if let Some(pid) = self.pid {
-            let _ = sys::kill(-pid, libc::SIGKILL);
-            let _ = sys::kill(pid, libc::SIGKILL);
         }
     }
 
@@ -166,7 +83,7 @@ impl Exec {
     }
 
     fn may_send(&self, host: &Host) -> bool {
-        self.making.is_none() && self.unacknowledged < EXEC_WINDOW_BYTES && host.queued() < QUEUE_BYTES
+        self.run.status().is_none() && self.unacknowledged < EXEC_WINDOW_BYTES && host.queued() < QUEUE_BYTES
     }
 
     /// Sends on what one stream has. True when there is nothing more for now.
@@ -204,12 +121,6 @@ impl Exec {
     }
 }
 
-impl Drop for Exec {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
 #[derive(Default)]
 pub struct Execs {
     all: Vec<Exec>,
@@ -225,7 +136,7 @@ impl Execs {
     pub(super) fn sources<'a>(&'a self, host: Option<&'a Host>) -> impl Iterator<Item = (BorrowedFd<'a>, i16, Event)> {
         self.all.iter().flat_map(move |exec| {
             let event = move |ready| Event::Exec(exec.id, ready);
-            let status = exec.making.iter().map(move |making| (making.status.as_fd(), libc::POLLIN, event(Ready::Status)));
+            let status = exec.run.status().into_iter().map(move |fd| (fd, libc::POLLIN, event(Ready::Status)));
             let input = exec.input.iter().filter(|_| !exec.pending.is_empty());
             let input = input.map(move |fd| (fd.as_fd(), libc::POLLOUT, event(Ready::Input)));
             let outputs = exec.outputs.iter().enumerate().filter(move |_| host.is_some_and(|host| exec.may_send(host)));
@@ -245,14 +156,7 @@ impl Execs {
     /// One of the task's processes has ended, perhaps one of these.
     pub fn exited(&mut self, pid: i32, wait_status: i32) {
         for exec in &mut self.all {
-            // Its PID was said before it began, so now that it ended it is known.
-            exec.learn();
-            if let Some(making) = exec.making.as_mut().filter(|making| making.helper == Some(pid)) {
-                making.helper = None;
-            } else if exec.pid == Some(pid) {
-                exec.pid = None;
-                exec.code = Some(sys::exit_code(wait_status));
-            }
+            exec.run.exited(pid, wait_status);
         }
     }
 }
@@ -284,17 +188,17 @@ impl Task {
                 let _ = terminal.map(|fd| terminal::resize(fd.as_fd(), cols, rows));
                 Ok(())
             }
-            ToSupervisor::ExecSignal { id, signal } => match (execs.find(id).and_then(Exec::target), signals::number(&signal)) {
+            ToSupervisor::ExecSignal { id, signal } => match (execs.find(id), signals::number(&signal)) {
                 (_, None) => {
                     let message = format!("{signal:?} is not a signal");
                     host.send(&FromSupervisor::Error { about: "exec-signal".to_string(), message })
                 }
-                (Some((pid, is_keeper)), Some(number)) => {
-                    // Not reaped, so it is still that one; gone is fine.
-                    let _ = sys::kill(pid, if is_keeper { runsc::carried(number) } else { number });
+                (exec, Some(number)) => {
+                    if let Some(exec) = exec {
+                        exec.run.signal(number);
+                    }
                     Ok(())
                 }
-                (None, _) => Ok(()),
             },
             ToSupervisor::ExecAck { id, bytes } => {
                 if let Some(exec) = execs.find(id) {
@@ -314,13 +218,13 @@ impl Task {
     }
 
     fn begin_exec(&mut self, id: u32, wanted: &ExecBundle) {
-        match self.enter(id, wanted) {
+        match self.enter_as(id, wanted) {
             Ok(entered) => self.execs.all.push(Exec::new(id, entered, wanted.tty)),
             Err(message) => self.send(&FromSupervisor::ExecError { id, message }),
         }
     }
 
-    fn enter(&self, id: u32, wanted: &ExecBundle) -> Result<Entered, String> {
+    fn enter_as(&self, id: u32, wanted: &ExecBundle) -> Result<Entered, String> {
         let name = &wanted.container;
         if self.execs.all.iter().any(|exec| exec.id == id) {
             return Err(format!("a command with id {id} runs already"));
@@ -330,13 +234,7 @@ impl Task {
         }
         let index = self.bundle.containers.iter().position(|bundle| bundle.name == *name);
         let index = index.ok_or_else(|| format!("the task has no container {name:?}"))?;
-        let (pid, pidfd) = self.containers[index].running().ok_or_else(|| format!("container {name:?} is not running"))?;
-        let inside = Inside { task: &self.bundle, cgroups: &self.cgroups, index, pid, pidfd };
-        let entered = match &self.room {
-            Some(room) => runsc::enter(&inside, room, wanted),
-            None => enter::enter(&inside, wanted),
-        };
-        entered.map_err(|(Error::Create(why) | Error::Start(why))| why)
+        self.enter(index, wanted)
     }
 
     pub(super) fn on_exec_ready(&mut self, id: u32, ready: Ready) {
@@ -349,7 +247,7 @@ impl Task {
                 }
                 Ok(())
             }
-            Ready::Status => match exec.read_status() {
+            Ready::Status => match exec.run.read_status() {
                 Started::NotYet => Ok(()),
                 Started::Yes => host.send(&FromSupervisor::ExecStarted { id }),
                 Started::Failed(message) => {
@@ -372,7 +270,7 @@ impl Task {
         let now = monotonic_ms();
         let mut over = Vec::new();
         for exec in &mut self.execs.all {
-            match (exec.making.as_ref().map(|making| making.until_ms), exec.code) {
+            match (exec.run.start_due(), exec.run.code()) {
                 (Some(until), _) if now >= until => {
                     let message = format!("it could not be started within {} s", ENTER_MS / 1000);
                     over.push(FromSupervisor::ExecError { id: exec.id, message });
@@ -391,6 +289,6 @@ impl Task {
         if sent.is_err() {
             self.lose_host();
         }
-        self.execs.all.iter().filter_map(|exec| exec.making.as_ref()).map(|making| making.until_ms).min()
+        self.execs.all.iter().filter_map(|exec| exec.run.start_due()).min()
     }
 }

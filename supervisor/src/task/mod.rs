@@ -5,7 +5,9 @@
 mod clean;
 mod containers;
 mod exec;
+mod health;
 mod host;
+mod inside;
 mod order;
 mod output;
 mod pause;
@@ -137,6 +139,7 @@ impl Task {
                 self.state_is_due = true;
             } else {
                 self.execs.exited(pid, status);
+                self.containers.iter_mut().filter_map(Container::health).for_each(|health| health.exited(pid, status));
             }
         }
     }

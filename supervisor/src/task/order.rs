@@ -1,5 +1,5 @@
 //! In which order a task's containers start and stop. Pure.
-use crate::protocol::{Condition, ContainerBundle, ContainerStatus};
+use crate::protocol::{Condition, ContainerBundle, ContainerStatus, HealthStatus};
 
 /// What the order depends on.
 #[derive(Debug, Clone, Copy)]
@@ -8,6 +8,8 @@ pub struct View {
     /// Its command was started; stays true when it has ended.
     pub started: bool,
     pub exit_code: Option<i32>,
+    /// None when nothing is checked.
+    pub health: Option<HealthStatus>,
     /// Milliseconds since it was started.
     pub age_ms: u64,
 }
@@ -52,9 +54,14 @@ fn one(bundle: &ContainerBundle, view: View, condition: Condition) -> Decision {
         return Decision::Fail(format!("container {name:?}, which it depends on, could not be started"));
     }
     match condition {
-        Condition::Healthy => {
-            Decision::Fail(format!("container {name:?} has to be HEALTHY first, but health checks are not carried out yet"))
+        Condition::Healthy if ended => Decision::Fail(format!("container {name:?} has to be HEALTHY first, but has ended")),
+        Condition::Healthy if view.health.is_none() => {
+            Decision::Fail(format!("container {name:?} has to be HEALTHY first, but has no health check"))
         }
+        Condition::Healthy if view.health == Some(HealthStatus::Unhealthy) => {
+            Decision::Fail(format!("container {name:?} has to be HEALTHY first, but is UNHEALTHY"))
+        }
+        Condition::Healthy if view.health == Some(HealthStatus::Healthy) => Decision::Start,
         Condition::Start if view.started => Decision::Start,
         Condition::Complete if ended => Decision::Start,
         Condition::Success if ended => match view.exit_code {
@@ -114,15 +121,17 @@ mod tests {
             start_timeout_ms: Some(500),
             init_process: false,
             cgroup: CgroupLimits::default(),
+            health: None,
         }
     }
 
-    const WAITING: View = View { status: ContainerStatus::Waiting, started: false, exit_code: None, age_ms: 0 };
-    const RUNNING: View = View { status: ContainerStatus::Running, started: true, exit_code: None, age_ms: 100 };
-    const FAILED: View = View { status: ContainerStatus::Exited, started: false, exit_code: None, age_ms: 0 };
+    const WAITING: View =
+        View { status: ContainerStatus::Waiting, started: false, exit_code: None, health: Some(HealthStatus::Unknown), age_ms: 0 };
+    const RUNNING: View = View { status: ContainerStatus::Running, started: true, age_ms: 100, ..WAITING };
+    const FAILED: View = View { status: ContainerStatus::Exited, ..WAITING };
 
     fn ended(code: i32) -> View {
-        View { status: ContainerStatus::Exited, started: true, exit_code: Some(code), age_ms: 100 }
+        View { status: ContainerStatus::Exited, exit_code: Some(code), ..RUNNING }
     }
 
     #[test]
@@ -137,13 +146,18 @@ mod tests {
         assert_eq!(decide(Condition::Complete, RUNNING), Decision::Wait(Some(400)));
         assert_eq!(decide(Condition::Complete, ended(1)), Decision::Start);
         assert_eq!(decide(Condition::Success, ended(0)), Decision::Start);
+        assert_eq!(decide(Condition::Healthy, RUNNING), Decision::Wait(Some(400)));
+        assert_eq!(decide(Condition::Healthy, View { health: Some(HealthStatus::Healthy), ..RUNNING }), Decision::Start);
         let late = View { age_ms: 500, ..RUNNING };
         for failing in [
             decide(Condition::Success, ended(1)),
             decide(Condition::Success, late),
             decide(Condition::Complete, FAILED),
             decide(Condition::Start, FAILED),
-            decide(Condition::Healthy, RUNNING),
+            decide(Condition::Healthy, View { health: None, ..RUNNING }),
+            decide(Condition::Healthy, View { health: Some(HealthStatus::Unhealthy), ..RUNNING }),
+            decide(Condition::Healthy, View { health: Some(HealthStatus::Healthy), ..ended(0) }),
+            decide(Condition::Healthy, late),
         ] {
             assert!(matches!(failing, Decision::Fail(_)), "{failing:?}");
         }

@@ -27,7 +27,8 @@ impl Task {
     /// Does what can be done, waits for the next event, and takes it.
     pub(super) fn turn(&mut self, poll: &mut Poll) {
         let Poll { fds, events } = poll;
-        let next = [self.advance(), self.tend_execs()].into_iter().flatten().min();
+        // Health first: what it tells may be what a container waits for.
+        let next = [self.tend_health(), self.advance(), self.tend_execs()].into_iter().flatten().min();
         self.tell_host();
         self.collect(fds, events);
         if self.wait(fds, next).is_err() {

@@ -149,6 +149,7 @@ pub struct Spec {
     pub init_process: bool,
     pub cgroup: CgroupLimits,
     pub layers: Vec<String>,
+    pub health: Option<HealthBundle>,
 }
 
 /// A container that runs a shell script.
@@ -199,6 +200,7 @@ pub fn command(args: &[&str]) -> Spec {
         init_process: false,
         cgroup: CgroupLimits::default(),
         layers: Vec::new(),
+        health: None,
     }
 }
 
@@ -236,6 +238,7 @@ impl Spec {
             start_timeout_ms: None,
             init_process: self.init_process,
             cgroup: self.cgroup,
+            health: self.health,
         }
     }
 }

@@ -15,6 +15,11 @@ export type FaultCode =
   | 'AlreadyExists'
   | 'Conflict' // same idempotency token, other parameters; or the record is in use
   | 'ClusterContainsTasks'
+  | 'ClusterContainsServices'
+  | 'ServiceNotFound'
+  | 'ServiceNotActive'
+  | 'ServiceDeploymentNotFound'
+  | 'TaskSetNotFound'
   | 'LimitExceeded'
   | 'Unsupported' // exists in AWS but not (yet) here, or not on this host
   // The platform can't do it now.

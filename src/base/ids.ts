@@ -16,3 +16,14 @@ export function uuid(random: Random): string {
   const h = b.toString('hex');
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-${h.slice(12, 16)}-${h.slice(16, 20)}-${h.slice(20)}`;
 }
+
+/** `count` decimal digits, the first of them not 0: ECS's ids of service revisions have 19. */
+export function digitsId(random: Random, count = 19): string {
+  const digits = Array.from(random.bytes(count), (byte) => byte % 10);
+  return `${((digits[0] ?? 0) % 9) + 1}${digits.slice(1).join('')}`;
+}
+
+/** `chars` characters of base64's URL-safe alphabet: ECS's ids of service deployments have 21. */
+export function urlSafeId(random: Random, chars = 21): string {
+  return Buffer.from(random.bytes(chars)).toString('base64url').slice(0, chars);
+}

@@ -176,6 +176,19 @@ export const limits = {
   outputBatches: 256,
   /** Tags of one resource (ECS: 50). */
   tagsPerResource: 50,
+  /** Tasks of one service, target groups that they go to, and task sets of one service (ECS: 5,000, 5, 5). */
+  serviceTasks: 5000,
+  serviceTargetGroups: 5,
+  serviceTaskSets: 5,
+  /** Events of a service that DescribeServices tells, services that it may name, and those on a page of ListServices (ECS: 100, 10, 100). */
+  serviceEventsShown: 100,
+  describeServices: 10,
+  /** Service deployments or revisions that one call may name (ECS: 20), and tasks whose protection one call may ask for or set (10). */
+  describeServiceParts: 20,
+  protectTasks: 10,
+  /** Longest protection of a task, in minutes (ECS: 2,880), and what a lifecycle hook may wait (14 days). */
+  protectionMinutes: 2880,
+  hookMinutes: 14 * 24 * 60,
   /** Items of a capacity provider strategy (ECS: 20). */
   strategyItems: 20,
   /** Elastic Load Balancing's quotas: of a region; of a load balancer; of a listener; of an action, a rule and a group. */

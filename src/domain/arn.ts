@@ -1,6 +1,7 @@
 /** ARNs: building and reading them, and the short names that the API takes in their place. */
 import { Fault } from '#base/fault.ts';
 import type { Scope } from './scope.ts';
+import type { ServiceKey } from './service.ts';
 import type { TaskKey } from './task.ts';
 
 export type Arn = { partition: string; service: string; region: string; account: string; resource: string };
@@ -63,6 +64,35 @@ export function taskId(scope: Scope, cluster: string, ref: string): string {
     throw new Fault('InvalidParameter', `Invalid identifier: Identifier is for ${first}. Your cluster is ${cluster}`);
   }
   return assertShortId(second ?? first);
+}
+
+/**
+ * A service's name from its name or ARN (the short form without a cluster too). Throws InvalidParameter when the text can't be either, or
+ * names another cluster.
+ */
+export function serviceName(scope: Scope, cluster: string, ref: string): string {
+  if (!ref.startsWith('arn:')) return assertShortId(ref);
+  const parts = (ecsResource(scope, ref) ?? '').split('/');
+  const [kind, first, second] = parts;
+  if (kind !== 'service' || first === undefined || first === '' || parts.length > 3) throw invalidIdentifier();
+  if (second !== undefined && first !== cluster) {
+    throw new Fault('InvalidParameter', `Invalid identifier: Identifier is for ${first}. Your cluster is ${cluster}`);
+  }
+  return assertShortId(second ?? first);
+}
+
+/**
+ * What the ARN of a service's deployment, revision or task set names: `service-deployment/C/S/ID`, `service-revision/C/S/ID`,
+ * `task-set/C/S/ecs-svc/DIGITS` (the id is then `ecs-svc/DIGITS`). undefined for any other text.
+ */
+export function serviceSubKey(
+  scope: Scope,
+  kind: 'service-deployment' | 'service-revision' | 'task-set',
+  arn: string,
+): (ServiceKey & { id: string }) | undefined {
+  const [found, cluster, name, ...id] = (ecsResource(scope, arn) ?? '').split('/');
+  if (found !== kind || !cluster || !name || id.length === 0 || id.includes('')) return undefined;
+  return { account: scope.account, region: scope.region, cluster, name, id: id.join('/') };
 }
 
 /** `family`, `family:revision` or the ARN; revision undefined when left out. Throws ClientError when it is none of these. */

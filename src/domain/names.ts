@@ -36,3 +36,13 @@ export function assertText(
 export function clip(text: string, chars = 80): string {
   return text.length <= chars ? text : `${text.slice(0, chars)}...`;
 }
+
+/** Names of services follow the rule of clusters' (API reference, CreateService). */
+export function assertServiceName(name: string): void {
+  if (!isName(name)) {
+    throw new Fault(
+      'InvalidParameter',
+      `Invalid service name '${clip(name)}': up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.`,
+    );
+  }
+}

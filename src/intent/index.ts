@@ -10,8 +10,12 @@ export {
 export { activeCluster, createCluster, deleteCluster, putClusterCapacityProviders, updateCluster } from './clusters.ts';
 export { ENDPOINT_INJECTION } from './cluster-settings.ts';
 export { DEFAULT_CLUSTER, defaultVpcId, ensureRegion, ensureRegionIn } from './region.ts';
+export type { NetworkWish } from './network.ts';
 export { CAPACITY_UNAVAILABLE, runTask } from './run-task.ts';
 export type { RunTaskResult, RunTaskWish } from './run-task.ts';
+export { activeService, assertDesiredCount, createService, deleteService, serviceStatus, updateService } from './services.ts';
+export type { CreateServiceWish, ServiceMembers, ServicePlanWish, UpdateServiceWish } from './services.ts';
+export type { RevisionWish } from './services-revision.ts';
 export { stopTask } from './stop-task.ts';
 export { groupUsers, listenerOf, loadBalancerOf, ruleOf, targetGroupOf, findLoadBalancer, findTargetGroup } from './elb-lookup.ts';
 export { listElbTags, tagElbResources, untagElbResources } from './elb-tags.ts';

@@ -1,9 +1,8 @@
 /** The wish to run tasks: everything is checked and committed in one transaction; starting them is the control loops' work. */
-import { Fault } from '#base/fault.ts';
 import { hexId } from '#base/ids.ts';
 import { createCapacity } from '#domain/capacity.ts';
 import type { Unavailable } from '#domain/capacity.ts';
-import { assertStrategy, divide } from '#domain/capacity-strategy.ts';
+import { divide } from '#domain/capacity-strategy.ts';
 import { withExtensions } from '#domain/extensions.ts';
 import { reasonsAgainst } from '#domain/isolation.ts';
 import type { ClusterRecord, HostRecord, SubnetRecord } from '#domain/records.ts';
@@ -12,6 +11,7 @@ import type { TaskSpec } from '#domain/task-spec.ts';
 import { newTaskObserved } from '#domain/task.ts';
 import type { Tag, TaskDesired, TaskRecord } from '#domain/task.ts';
 import type { TaskSlot, WriteTx } from '#store/types.ts';
+import { carriersOf } from './carriers.ts';
 import { answerBefore, keepAnswer } from './client-token.ts';
 import type { TokenWish } from './client-token.ts';
 import { injectsEndpoint } from './cluster-settings.ts';
@@ -63,7 +63,8 @@ export async function runTask(deps: IntentDeps, scope: Scope, wish: RunTaskWish)
     const before =
       wish.token === null ? undefined : await answerBefore(tx, { ...scope, cluster: wish.cluster }, 'RunTask', wish.token, now);
     if (before !== undefined) return { tasks: before, failures: [] };
-    const providers = carriers(cluster, wish);
+    const strategy = carriersOf(cluster, wish);
+    const providers = strategy === null ? Array.from({ length: wish.count }, () => null) : divide(strategy, wish.count);
     const { vpcId, subnets, securityGroupIds } = await resolveNetwork(tx, scope, wish.network);
     const result = await placeAll(tx, deps, scope, wish, { now, cluster, providers, vpcId, subnets, securityGroupIds });
     if (wish.token !== null && result.tasks.length > 0) {
@@ -147,26 +148,6 @@ function desiredOf(
     protectedUntil: null,
     injectEndpoint: injectsEndpoint(setting.cluster.settings),
   };
-}
-
-/** Only Fargate carries tasks here: there are no container instances to place on. */
-function carriers(cluster: ClusterRecord, wish: RunTaskWish): (string | null)[] {
-  if (wish.launchType !== null && wish.strategy.length > 0) {
-    throw new Fault('InvalidParameter', 'Specify either Launch Type or Capacity Provider Strategy, but not both.');
-  }
-  if (wish.launchType === 'FARGATE') return Array.from({ length: wish.count }, () => null);
-  const strategy = wish.strategy.length > 0 ? assertStrategy(wish.strategy) : cluster.defaultStrategy;
-  if (wish.launchType !== null || strategy.length === 0) {
-    throw new Fault('InvalidParameter', 'No Container Instances were found in your cluster.');
-  }
-  const foreign = strategy.find((item) => !cluster.capacityProviders.includes(item.capacityProvider));
-  if (foreign !== undefined) {
-    throw new Fault(
-      'InvalidParameter',
-      `The specified capacity provider '${foreign.capacityProvider}' was not found. Specify a valid capacity provider that is associated with the cluster and try again.`,
-    );
-  }
-  return divide(strategy, wish.count);
 }
 
 function detailOf(picked: Unavailable, spec: TaskSpec, hosts: HostRecord[]): string {

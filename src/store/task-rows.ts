@@ -6,7 +6,7 @@ import type { TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord } fr
 import { revisionConflict } from './rows.ts';
 import type { Session } from './session.ts';
 import type { Cell, Line } from './sqlite.ts';
-import type { TaskFilter, TaskSlot, WritableTaskRows } from './types.ts';
+import type { ServiceCount, TaskFilter, TaskSlot, WritableTaskRows } from './types.ts';
 
 const SELECT = 'SELECT id, account, region, cluster, revision, desired, placement, observed FROM tasks';
 const OF_KEY = 'id = ? AND account = ? AND region = ? AND cluster = ?';
@@ -50,6 +50,17 @@ export function taskRows(session: Session): WritableTaskRows {
       const lines = session.db().all(`SELECT id, revision FROM tasks WHERE ${OF_SERVICE} ORDER BY id`, serviceCells(key));
       return lines.map((line) => ({ id: line['id'] as string, revision: line['revision'] as number }));
     },
+    async serviceCounts(key) {
+      return session
+        .db()
+        .all(SERVICE_COUNTS, serviceCells(key))
+        .map((line) => ({
+          revisionId: revisionOf(line['started_by'] as string | null),
+          status: line['status'] as ServiceCount['status'],
+          desired: line['wish'] as ServiceCount['desired'],
+          count: Number(line['n']),
+        }));
+    },
     endpoints: async () => [...session.db().all(LIVE_ENDPOINTS, []), ...session.db().all(LAST_ENDPOINTS, [])].map(decodeLine),
     async lastAddress(subnetId) {
       const sql = 'SELECT ip FROM tasks WHERE subnet_id = ? AND ip IS NOT NULL ORDER BY placed_at DESC, rowid DESC LIMIT 1';
@@ -86,6 +97,10 @@ export function taskRows(session: Session): WritableTaskRows {
 
 const OF_SERVICE = 'account = ? AND region = ? AND cluster = ? AND service = ? AND (live = 1 OR accounted = 0)';
 const serviceCells = (key: ServiceKey): Cell[] => [key.account, key.region, key.cluster, key.name];
+
+const SERVICE_COUNTS = `SELECT started_by, status, CASE WHEN ended = 1 THEN 'STOPPED' ELSE desired_status END AS wish, count(*) AS n
+  FROM tasks WHERE ${OF_SERVICE} AND live = 1 GROUP BY started_by, status, wish`;
+const revisionOf = (startedBy: string | null) => (startedBy?.startsWith('ecs-svc/') === true ? startedBy.slice('ecs-svc/'.length) : null);
 
 /** A task that is to stop is told so once no target group sends it anything any more. */
 const TOLD = `CASE WHEN desired_status = 'STOPPED' AND status = 'RUNNING' AND EXISTS (SELECT 1 FROM targets WHERE task_id = tasks.id)

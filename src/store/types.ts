@@ -113,6 +113,16 @@ export type TaskSlot = {
   memoryBytes: number;
 };
 
+/** How many live tasks of a service are alike. */
+export type ServiceCount = {
+  /** From `startedBy`, `ecs-svc/ID`. */
+  revisionId: string | null;
+  status: TaskStatus;
+  /** `effectiveDesired`. */
+  desired: DesiredStatus;
+  count: number;
+};
+
 export type TaskRows = {
   get(key: TaskKey): Promise<TaskRecord | undefined>;
   byId(id: string): Promise<TaskRecord | undefined>;
@@ -125,6 +135,8 @@ export type TaskRows = {
   ofService(key: ServiceKey): Promise<TaskRecord[]>;
   /** Ids and revisions of the same, without their JSON. */
   serviceSlots(key: ServiceKey): Promise<{ id: string; revision: number }[]>;
+  /** A service's live tasks, counted without their JSON. */
+  serviceCounts(key: ServiceKey): Promise<ServiceCount[]>;
   /** Tasks with the tag `berth:endpoint`: those that live, and of each name the one that stopped last. */
   endpoints(): Promise<TaskRecord[]>;
   /** The address that was given out last in a subnet, to a live or a stopped task. */

@@ -280,14 +280,7 @@ describe('the AWS CLI is told', () => {
         '--task-definition',
         'nothing',
       ]),
-      refused(/\(UnsupportedOperationException\) .*CreateService/, [
-        'ecs',
-        'create-service',
-        '--service-name',
-        's',
-        '--task-definition',
-        'cli',
-      ]),
+      refused(/\(UnsupportedOperationException\) .*DiscoverPollEndpoint/, ['ecs', 'discover-poll-endpoint']),
       refused(/\(UnsupportedOperation\) .*CreateVpc/, ['ec2', 'create-vpc', '--cidr-block', '10.0.0.0/16']),
     ]);
   });

@@ -14,9 +14,9 @@ import { DescribeNetworkInterfacesCommand, DescribeSecurityGroupsCommand, Descri
 import {
   ConflictException,
   CreateClusterCommand,
-  CreateServiceCommand,
   DeleteClusterCommand,
   DescribeTaskDefinitionCommand,
+  DiscoverPollEndpointCommand,
   ECSClient,
   ListTagsForResourceCommand,
   paginateListTaskDefinitions,
@@ -138,8 +138,8 @@ describe('tasks', () => {
 
 describe('refusals', () => {
   it('name the operation that is not there yet, and wrong values', async () => {
-    await assert.rejects(sdk.ecs.send(new CreateServiceCommand({ serviceName: 's', taskDefinition: 'idle' })), (error) => {
-      assert.match((error as Error).message, /CreateService/);
+    await assert.rejects(sdk.ecs.send(new DiscoverPollEndpointCommand({})), (error) => {
+      assert.match((error as Error).message, /DiscoverPollEndpoint/);
       return named('UnsupportedOperationException')(error);
     });
     await assert.rejects(sdk.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: 'nothing' })), named('ClientException'));

@@ -1,29 +1,37 @@
-import type { DescribeServicesRequest, DescribeServicesResponse } from '@aws-sdk/client-ecs';
+import type { DescribeServicesRequest, DescribeServicesResponse, Failure, Service } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
-import { clusterName, serviceArn } from '#domain/arn.ts';
+import { limits } from '#base/limits.ts';
+import { clusterName, serviceArn, serviceName } from '#domain/arn.ts';
 import type { Operation } from '#gateway/types.ts';
 import { activeCluster, type IntentDeps } from '#intent/index.ts';
+import { describeService } from './service/describe-service.ts';
+import { serviceResource } from './service/service-resource.ts';
 
-/** Services that one call may name (API reference). */
-const MOST = 10;
-
-/** No service can be made here yet: every one that is asked for is MISSING. */
+/** What isn't there is a failure MISSING (the SDKs' waiters look for that word); a missing cluster is an error. */
 export function describeServicesOperation(deps: IntentDeps): Operation<DescribeServicesRequest, DescribeServicesResponse> {
   return {
     name: 'DescribeServices',
     action: 'ecs:DescribeServices',
-    resources: (input, scope) => {
-      const cluster = clusterName(scope, input.cluster);
-      return (input.services ?? []).map((ref) => (ref.startsWith('arn:') ? ref : serviceArn(scope, cluster, ref)));
-    },
+    resources: (input, scope) => (input.services ?? []).map((service) => serviceResource(scope, { cluster: input.cluster, service })),
     async handle(input, context) {
+      const { account, region } = context;
       const cluster = clusterName(context, input.cluster);
-      const refs = input.services ?? [];
+      const refs = [...new Set(input.services ?? [])];
+      const most = limits.describeServices;
       if (refs.length === 0) throw new Fault('InvalidParameter', 'Services cannot be empty.');
-      if (refs.length > MOST) throw new Fault('InvalidParameter', `Services can have at most ${MOST} items; there are ${refs.length}.`);
-      await deps.store.read((tx) => activeCluster(tx, context, cluster));
-      const arn = (ref: string) => (ref.startsWith('arn:') ? ref : serviceArn(context, cluster, ref));
-      return { services: [], failures: refs.map((ref) => ({ arn: arn(ref), reason: 'MISSING' })) };
+      if (refs.length > most) throw new Fault('InvalidParameter', `Services can have at most ${most} items; there are ${refs.length}.`);
+      return await deps.store.read(async (tx) => {
+        await activeCluster(tx, context, cluster);
+        const services: Service[] = [];
+        const failures: Failure[] = [];
+        for (const ref of refs) {
+          const key = { account, region, cluster, name: serviceName(context, cluster, ref) };
+          const service = await tx.services.get(key);
+          if (service === undefined) failures.push({ arn: serviceArn(key, cluster, key.name), reason: 'MISSING' });
+          else services.push(await describeService(tx, service, input.include ?? []));
+        }
+        return { services, failures };
+      });
     },
   };
 }

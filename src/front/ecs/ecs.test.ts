@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
   CreateClusterCommand,
-  CreateServiceCommand,
   DeleteAccountSettingCommand,
   DeleteClusterCommand,
   DeleteTaskDefinitionsCommand,
@@ -16,6 +15,7 @@ import {
   DescribeServicesCommand,
   DescribeTaskDefinitionCommand,
   DescribeTasksCommand,
+  DiscoverPollEndpointCommand,
   ECSClient,
   ListAccountSettingsCommand,
   ListAttributesCommand,
@@ -188,8 +188,8 @@ describe('clusters', () => {
     assert.deepEqual(services.failures, [{ arn: arn('service/default/s'), reason: 'MISSING' }]);
     const instances = await ecs.send(new DescribeContainerInstancesCommand({ containerInstances: ['i'] }));
     assert.equal(instances.failures?.[0]?.reason, 'MISSING');
-    const service = new CreateServiceCommand({ serviceName: 's', taskDefinition: 'web' });
-    await assert.rejects(ecs.send(service), (error: unknown) => error instanceof Error && /CreateService/.test(error.message));
+    const unserved = ecs.send(new DiscoverPollEndpointCommand({}));
+    await assert.rejects(unserved, (error: unknown) => error instanceof Error && /DiscoverPollEndpoint/.test(error.message));
   });
 });
 

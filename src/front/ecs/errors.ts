@@ -12,6 +12,11 @@ const names: Record<string, string> = {
   AlreadyExists: 'InvalidParameterException',
   Conflict: 'ConflictException',
   ClusterContainsTasks: 'ClusterContainsTasksException',
+  ClusterContainsServices: 'ClusterContainsServicesException',
+  ServiceNotFound: 'ServiceNotFoundException',
+  ServiceNotActive: 'ServiceNotActiveException',
+  ServiceDeploymentNotFound: 'ServiceDeploymentNotFoundException',
+  TaskSetNotFound: 'TaskSetNotFoundException',
   LimitExceeded: 'LimitExceededException',
   Unsupported: 'UnsupportedFeatureException',
 };

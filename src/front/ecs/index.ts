@@ -6,9 +6,11 @@ import type { ApiSpec } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { ecsErrors } from './errors.ts';
 import { createClusterOperation } from './create-cluster.ts';
+import { createServiceOperation } from './create-service.ts';
 import { deleteAccountSettingOperation } from './delete-account-setting.ts';
 import { deleteAttributesOperation } from './delete-attributes.ts';
 import { deleteClusterOperation } from './delete-cluster.ts';
+import { deleteServiceOperation } from './delete-service.ts';
 import { deleteTaskDefinitionsOperation } from './delete-task-definitions.ts';
 import { deregisterTaskDefinitionOperation } from './deregister-task-definition.ts';
 import { describeCapacityProvidersOperation } from './describe-capacity-providers.ts';
@@ -37,6 +39,7 @@ import { tagResourceOperation } from './tag-resource.ts';
 import { untagResourceOperation } from './untag-resource.ts';
 import { updateClusterSettingsOperation } from './update-cluster-settings.ts';
 import { updateClusterOperation } from './update-cluster.ts';
+import { updateServiceOperation } from './update-service.ts';
 
 /** The caller makes sure that the account and region have their defaults first (intent's `ensureRegion`). */
 export function createEcsApi(deps: IntentDeps): ApiSpec {
@@ -48,9 +51,11 @@ export function createEcsApi(deps: IntentDeps): ApiSpec {
     errors: ecsErrors,
     operations: [
       createClusterOperation(deps),
+      createServiceOperation(deps),
       deleteAccountSettingOperation(deps),
       deleteAttributesOperation(deps),
       deleteClusterOperation(deps),
+      deleteServiceOperation(deps),
       deleteTaskDefinitionsOperation(deps),
       deregisterTaskDefinitionOperation(deps),
       describeCapacityProvidersOperation(),
@@ -79,6 +84,7 @@ export function createEcsApi(deps: IntentDeps): ApiSpec {
       untagResourceOperation(deps),
       updateClusterSettingsOperation(deps),
       updateClusterOperation(deps),
+      updateServiceOperation(deps),
     ],
   };
 }

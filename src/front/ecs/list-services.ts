@@ -1,17 +1,36 @@
 import type { ListServicesRequest, ListServicesResponse } from '@aws-sdk/client-ecs';
-import { clusterArn, clusterName } from '#domain/arn.ts';
+import { clusterArn, clusterName, serviceArn } from '#domain/arn.ts';
+import type { ServiceRecord } from '#domain/service.ts';
 import type { Operation } from '#gateway/types.ts';
-import { activeCluster, type IntentDeps } from '#intent/index.ts';
+import { activeCluster, serviceStatus, type IntentDeps } from '#intent/index.ts';
+import { cutPage } from './page.ts';
 
-/** No service can be made here yet, so a cluster has none. */
+/** Items of a page that doesn't say how many (API reference). */
+const PAGE = 10;
+
+/** Those that are ACTIVE, by name. */
 export function listServicesOperation(deps: IntentDeps): Operation<ListServicesRequest, ListServicesResponse> {
   return {
     name: 'ListServices',
     action: 'ecs:ListServices',
     resources: (input, scope) => [clusterArn(scope, clusterName(scope, input.cluster))],
     async handle(input, context) {
-      await deps.store.read((tx) => activeCluster(tx, context, clusterName(context, input.cluster)));
-      return { serviceArns: [] };
+      const { account, region } = context;
+      const cluster = clusterName(context, input.cluster);
+      const records = await deps.store.read(async (tx) => {
+        await activeCluster(tx, context, cluster);
+        return await tx.services.list({ account, region, cluster });
+      });
+      const active = records.filter((service) => serviceStatus(service) === 'ACTIVE' && matches(service, input));
+      const { page, nextToken } = cutPage(active, { ...input, maxResults: input.maxResults ?? PAGE }, (service) => service.key.name);
+      return { serviceArns: page.map((service) => serviceArn(service.key, cluster, service.key.name)), nextToken };
     },
   };
+}
+
+/** Services run on Fargate here, and each caller manages its own. */
+function matches(service: ServiceRecord, input: ListServicesRequest): boolean {
+  if (input.schedulingStrategy !== undefined && service.desired.scheduling !== input.schedulingStrategy) return false;
+  if (input.resourceManagementType !== undefined && input.resourceManagementType !== 'CUSTOMER') return false;
+  return input.launchType === undefined || input.launchType === 'FARGATE';
 }

@@ -1,11 +1,13 @@
 import type { RunTaskRequest, RunTaskResponse } from '@aws-sdk/client-ecs';
 import { Fault, isFault } from '#base/fault.ts';
-import { clusterName, ecsArn, taskArn, taskDefinitionRef } from '#domain/arn.ts';
+import { clusterName, ecsArn, taskArn } from '#domain/arn.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { CallContext, Operation } from '#gateway/types.ts';
-import { activeCluster, findTaskDefinition, runTask, type IntentDeps, type RunTaskResult, type RunTaskWish } from '#intent/index.ts';
+import { activeCluster, runTask, type IntentDeps, type RunTaskResult, type RunTaskWish } from '#intent/index.ts';
 import { describeTask, zonesOf } from './task/describe-task.ts';
-import { assertRunTaskInput, goesToFargate, paramsHash } from './task/run-task-input.ts';
+import { paramsHash } from './params-hash.ts';
+import { hostArch, launchableDefinition } from './task/launch.ts';
+import { assertRunTaskInput } from './task/run-task-input.ts';
 import { wishOf } from './task/run-task-wish.ts';
 
 /** Commits the wish and answers at once: 200 with the tasks that were accepted and the failures of the others. */
@@ -29,18 +31,10 @@ export function runTaskOperation(deps: IntentDeps): Operation<RunTaskRequest, Ru
 
 async function prepare(deps: IntentDeps, input: RunTaskRequest, context: CallContext): Promise<RunTaskWish> {
   const cluster = clusterName(context, input.cluster);
-  const ref = taskDefinitionRef(context, input.taskDefinition ?? '');
-  const { clusterRecord, definition, arch } = await deps.store.read(async (tx) => ({
-    clusterRecord: await activeCluster(tx, context, cluster),
-    definition: await findTaskDefinition(tx, context, ref),
-    arch: (await tx.hosts.list({})).find((host) => host.status === 'CONNECTED')?.info.arch ?? ('amd64' as const),
-  }));
-  if (definition === undefined) throw new Fault('ClientError', 'TaskDefinition not found.');
-  if (definition.status !== 'ACTIVE') throw new Fault('ClientError', 'TaskDefinition is inactive');
-  const { compatibilities } = definition.definition as { compatibilities?: string[] };
-  if (goesToFargate(input, clusterRecord) && compatibilities?.includes('FARGATE') !== true) {
-    throw new Fault('InvalidParameter', 'Task definition does not support launch_type FARGATE.');
-  }
+  const { clusterRecord, definition, arch } = await deps.store.read(async (tx) => {
+    const clusterRecord = await activeCluster(tx, context, cluster);
+    return { clusterRecord, definition: await launchableDefinition(tx, context, clusterRecord, input), arch: await hostArch(tx) };
+  });
   const token = input.clientToken === undefined ? null : { token: input.clientToken, paramsHash: paramsHash(input) };
   return wishOf({ input, cluster: clusterRecord, definition, token, region: context.region, arch });
 }

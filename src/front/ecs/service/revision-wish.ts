@@ -1,0 +1,95 @@
+/** Members of a call that make up a revision, and their task definition -> the revision that intent commits. */
+import type {
+  CapacityProviderStrategyItem,
+  GatewayConnector,
+  LoadBalancer,
+  MonitoringConfiguration,
+  NetworkConfiguration,
+  ServiceConnectConfiguration,
+  ServiceRegistry,
+  ServiceVolumeConfiguration,
+  TaskDefinition,
+  VpcLatticeConfiguration,
+} from '@aws-sdk/client-ecs';
+import { taskDefinitionArn } from '#domain/arn.ts';
+import { isolationWish } from '#domain/isolation.ts';
+import type { ClusterRecord, TaskDefinitionRecord } from '#domain/records.ts';
+import type { DeploymentStrategy } from '#domain/service.ts';
+import type { Tag } from '#domain/task.ts';
+import type { RevisionWish } from '#intent/index.ts';
+import { networkOf, optedIn, platformFor, taskFrontOf } from '../task/launch.ts';
+import { toTaskSpec } from '../task/to-task-spec.ts';
+import { loadBalancersOf } from './load-balancers.ts';
+
+/** Members that belong to a revision, as they were asked for. A later call's go over them. */
+export type RevisionMembers = {
+  launchType?: string;
+  capacityProviderStrategy?: CapacityProviderStrategyItem[];
+  platformVersion?: string;
+  networkConfiguration?: NetworkConfiguration;
+  loadBalancers?: LoadBalancer[];
+  serviceRegistries?: ServiceRegistry[];
+  serviceConnectConfiguration?: ServiceConnectConfiguration;
+  volumeConfigurations?: ServiceVolumeConfiguration[];
+  vpcLatticeConfigurations?: VpcLatticeConfiguration[];
+  gatewayConnectors?: GatewayConnector[];
+  monitoring?: MonitoringConfiguration;
+};
+export const revisionMembers: readonly (keyof RevisionMembers)[] = [
+  'launchType',
+  'capacityProviderStrategy',
+  'platformVersion',
+  'networkConfiguration',
+  'loadBalancers',
+  'serviceRegistries',
+  'serviceConnectConfiguration',
+  'volumeConfigurations',
+  'vpcLatticeConfigurations',
+  'gatewayConnectors',
+  'monitoring',
+];
+
+/** What the front door keeps of a revision to show it again. */
+export type RevisionFront = {
+  members: RevisionMembers;
+  taskDefinition: string;
+  images: { containerName: string; image: string }[];
+  ephemeralGib: number;
+};
+
+export type RevisionSource = {
+  cluster: ClusterRecord;
+  definition: TaskDefinitionRecord;
+  members: RevisionMembers;
+  strategy: DeploymentStrategy;
+  tags: Tag[];
+  region: string;
+  arch: 'amd64' | 'arm64';
+};
+
+/** Throws InvalidParameter or ClientError. */
+export function revisionWishOf(source: RevisionSource): RevisionWish {
+  const { members, definition: record, region, arch } = source;
+  const definition = record.definition as TaskDefinition;
+  const { family, taskRevision } = record.key;
+  const isolation = isolationWish(source.tags, record.tags, source.cluster.tags);
+  const taskFront = taskFrontOf(definition, {});
+  const front: RevisionFront = {
+    members,
+    taskDefinition: taskDefinitionArn(record.key, family, taskRevision),
+    images: taskFront.containers.map((container) => ({ containerName: container.name, image: container.image })),
+    ephemeralGib: taskFront.ephemeralGib,
+  };
+  return {
+    family,
+    taskRevision,
+    template: optedIn(record, toTaskSpec({ definition, overrides: {}, taskId: '', isolation, region, arch })),
+    network: networkOf(members.networkConfiguration),
+    launchType: members.launchType ?? null,
+    strategy: members.capacityProviderStrategy ?? [],
+    platformVersion: platformFor(members.platformVersion, definition, {}),
+    loadBalancers: loadBalancersOf(members.loadBalancers ?? [], definition, source.strategy),
+    taskFront,
+    front,
+  };
+}

@@ -30,8 +30,19 @@ export type ServiceDesired = {
   tags: Tag[];
   /** EXTERNAL: the task set that is PRIMARY. */
   primaryTaskSetId: string | null;
+  /** Of an Express gateway service: what was made for it, and goes when it is INACTIVE. */
+  managed?: ManagedResources;
   /** The front door's own view (CreateService as merged with every UpdateService), kept whole and opaque to berth. */
   front: Record<string, unknown>;
+};
+
+/** Names and keys within the service's account and region; the load balancer is shared, and goes with the last service behind it. */
+export type ManagedResources = {
+  loadBalancer: string;
+  /** `certificate` of its HTTPS listener: a certificate's id. */
+  certificate: string;
+  rules: { listener: string; id: string }[];
+  targetGroups: string[];
 };
 
 export type DeploymentStrategy = 'ROLLING' | 'BLUE_GREEN' | 'LINEAR' | 'CANARY';

@@ -3,4 +3,4 @@ import type { Clock } from '#base/clock.ts';
 import type { Random } from '#base/random.ts';
 import type { Store } from '#store/types.ts';
 
-export type IntentDeps = { store: Store; clock: Clock; random: Random };
+export type IntentDeps = { store: Pick<Store, 'read' | 'write'>; clock: Clock; random: Random };

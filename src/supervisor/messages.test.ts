@@ -5,6 +5,7 @@ import type { Check } from './check.ts';
 import {
   checkFromPool,
   checkFromSupervisor,
+  checkSupervisorState,
   checkTaskBundle,
   checkToPool,
   checkToSupervisor,
@@ -68,4 +69,19 @@ test('every kind of message has a golden file', () => {
   ];
   for (const kind of kinds) assert.match(text, new RegExp(`"t":\\s*"${kind}"`));
   for (const op of ops) assert.match(text, new RegExp(`"op":\\s*"${op}"`));
+});
+
+test('a supervisor of a former version says nothing of health, and is told nothing it must know', () => {
+  const old = {
+    name: 'app',
+    status: 'running',
+    pid: 7,
+    startedAtMs: 1,
+    finishedAtMs: null,
+    exitCode: null,
+    oomKilled: false,
+    failure: null,
+  };
+  const state = { taskId: 't', pid: 9, failure: null, containers: [old], droppedBytes: 0, spoolEnd: 0 };
+  assert.deepEqual(checkSupervisorState(state, 'state').containers, [{ ...old, health: 'UNKNOWN', healthReason: null }]);
 });

@@ -11,7 +11,7 @@ import type { Ended, Sdk } from './aws-sdk.ts';
 import { importBusybox } from './images.ts';
 import { createOutside } from './outside.ts';
 import type { Outside } from './outside.ts';
-import { startPlatform } from './platform.ts';
+import { startPlatform, until } from './platform.ts';
 import type { Platform } from './platform.ts';
 
 /** Docker's default capabilities, as the kernel writes them. */
@@ -235,6 +235,68 @@ describe('containers of one task', () => {
     assert.equal(ended.task.stopCode, 'TaskFailedToStart');
     assert.equal(ended.exitCode('first'), 9);
     assert.equal(ended.exitCode('main'), undefined);
+  });
+});
+
+describe('health checks', () => {
+  const idle = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
+  const check = (command: string) => ({ command: ['CMD-SHELL', command], interval: 5, timeout: 5, retries: 1, startPeriod: 0 });
+
+  it('make a task HEALTHY, and UNHEALTHY with the reason; what depends on HEALTHY waits', async () => {
+    const containers = [
+      script('echo after; ' + idle, {
+        name: 'main',
+        healthCheck: check('[ ! -e /tmp/sick ]'),
+        dependsOn: [{ containerName: 'db', condition: 'HEALTHY' }],
+      }),
+      script(`sleep 1; echo ready; > /tmp/ready; ${idle}`, {
+        name: 'db',
+        healthCheck: check('[ -e /tmp/ready ] || { echo not yet; exit 1; }'),
+      }),
+    ];
+    const [task] = await sdk.running(await sdk.run(await sdk.register('checked', containers)));
+    assert.ok(task);
+    const seen = async () => (await sdk.describe([task]))[0];
+    const healthOf = (now: Task | undefined, name: string) => now?.containers?.find((one) => one.name === name)?.healthStatus;
+    const healthy = await until('it is HEALTHY', async () => {
+      const now = await seen();
+      return now?.healthStatus === 'HEALTHY' && now;
+    });
+    assert.deepEqual([healthOf(healthy, 'main'), healthOf(healthy, 'db')], ['HEALTHY', 'HEALTHY']);
+    const [ready] = await sdk.events(task, 'db');
+    const [after] = await sdk.events(task, 'main');
+    assert.deepEqual([ready?.message, after?.message], ['ready', 'after']);
+    assert.ok((after?.timestamp ?? 0) >= (ready?.timestamp ?? Infinity));
+    await sdk.stop([task]);
+    await sdk.stopped([task]);
+  });
+
+  it('say why a container is UNHEALTHY, which ends no task of its own', async () => {
+    const [task] = await sdk.running(
+      await sdk.run(await sdk.register('sick', [script(idle, { healthCheck: check('echo no database; exit 3') })])),
+    );
+    assert.ok(task);
+    assert.equal(task.healthStatus, 'UNKNOWN');
+    const sick = await until('it is UNHEALTHY', async () => {
+      const [now] = await sdk.describe([task]);
+      return now?.healthStatus === 'UNHEALTHY' && now;
+    });
+    assert.equal(sick.lastStatus, 'RUNNING');
+    assert.equal(sick.containers?.[0]?.reason, 'its health check ended with exit code 3: no database');
+    assert.ok((sick.version ?? 0) > (task.version ?? Infinity));
+    await sdk.stop([task]);
+    await sdk.stopped([task]);
+  });
+
+  it('end a task whose container waits for one that is UNHEALTHY', async () => {
+    const containers = [
+      script('echo never', { name: 'main', dependsOn: [{ containerName: 'db', condition: 'HEALTHY' }] }),
+      script(idle, { name: 'db', healthCheck: check('exit 1') }),
+    ];
+    const ended = await sdk.toEnd('waits-in-vain', containers);
+    assert.equal(ended.task.stopCode, 'TaskFailedToStart');
+    assert.match(ended.task.stoppedReason ?? '', /container "db" has to be HEALTHY first, but is UNHEALTHY/);
+    assert.equal(ended.task.containers?.find((one) => one.name === 'db')?.healthStatus, 'UNHEALTHY');
   });
 });
 

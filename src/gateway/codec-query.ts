@@ -71,7 +71,10 @@ function decode(target: Target, node: Node, ec2: boolean, path: string): unknown
       const holder = flat ? node : node.children.get(shape.item.traits.xmlName ?? 'member');
       // A list that is there but empty (`Tags=`) is an empty list.
       if (holder === undefined) return node.value === undefined ? undefined : [];
-      return numbered(holder).map(([index, child]) => decode(shape.item, child, ec2, `${path}.${index}`));
+      // `Names.member.1.x=y` has no value where a text is wanted: it is as if it weren't there.
+      return numbered(holder)
+        .map(([index, child]) => decode(shape.item, child, ec2, `${path}.${index}`))
+        .filter((item) => item !== undefined);
     }
     case 'map': {
       const holder = traits.xmlFlattened === true ? node : node.children.get('entry');

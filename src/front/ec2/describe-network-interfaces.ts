@@ -1,42 +1,42 @@
-import type { DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResult } from '@aws-sdk/client-ec2';
-import { privateDnsName } from '#domain/task.ts';
+import type { DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResult, NetworkInterface } from '@aws-sdk/client-ec2';
 import type { Operation } from '#gateway/types.ts';
 import type { Store } from '#store/types.ts';
 import { assertNotDryRun } from './errors.ts';
-import { attachmentId, interfaceDescription, interfaceItems, interfaceView, type InterfaceItem } from './interfaces.ts';
+import { interfaceItems, interfaceView } from './interfaces.ts';
+import { loadBalancerInterfaces } from './load-balancer-interfaces.ts';
 import { select, type ResourceKind } from './selection.ts';
 
-const ip = ({ task }: InterfaceItem) => [task.placement.ip];
-const dns = ({ task }: InterfaceItem) => [privateDnsName(task.key.region, task.placement.ip)];
+const ip = (one: NetworkInterface) => [one.PrivateIpAddress];
 
-const kind: ResourceKind<InterfaceItem> = {
+const kind: ResourceKind<NetworkInterface> = {
   noun: 'networkInterface ID',
   code: 'InvalidNetworkInterfaceID',
   malformedCode: 'InvalidNetworkInterfaceId.Malformed',
   prefix: 'eni-',
-  id: ({ task }) => task.placement.eniId,
-  tags: ({ task }) => task.desired.tags.filter((tag) => tag.key.startsWith('aws:ecs:')),
+  id: (one) => one.NetworkInterfaceId ?? '',
+  tags: (one) => (one.TagSet ?? []).map(({ Key = '', Value = '' }) => ({ key: Key, value: Value })),
   filters: {
-    'network-interface-id': ({ task }) => [task.placement.eniId],
+    'network-interface-id': (one) => [one.NetworkInterfaceId],
     'addresses.private-ip-address': ip,
     'private-ip-address': ip,
-    'private-dns-name': dns,
-    'attachment.attachment-id': (item) => [attachmentId(item)],
-    'attachment.status': () => ['attached'],
-    'attachment.device-index': () => ['1'],
-    'availability-zone': ({ subnet }) => [subnet?.zone],
-    'availability-zone-id': ({ subnet }) => [subnet?.zoneId],
-    description: (item) => [interfaceDescription(item)],
-    'group-id': ({ groups }) => groups.map((group) => group.id),
-    'group-name': ({ groups }) => groups.map((group) => group.name),
-    'interface-type': () => ['interface'],
-    'mac-address': ({ task }) => [task.placement.mac],
-    'owner-id': ({ task }) => [task.key.account],
-    'requester-id': () => ['amazon-ecs'],
-    'requester-managed': () => ['true'],
-    status: () => ['in-use'],
-    'subnet-id': ({ task }) => [task.desired.network.subnetId],
-    'vpc-id': ({ task }) => [task.desired.network.vpcId],
+    'private-dns-name': (one) => [one.PrivateDnsName],
+    'attachment.attachment-id': (one) => [one.Attachment?.AttachmentId],
+    'attachment.instance-owner-id': (one) => [one.Attachment?.InstanceOwnerId],
+    'attachment.status': (one) => [one.Attachment?.Status],
+    'attachment.device-index': (one) => [String(one.Attachment?.DeviceIndex)],
+    'availability-zone': (one) => [one.AvailabilityZone],
+    'availability-zone-id': (one) => [one.AvailabilityZoneId],
+    description: (one) => [one.Description],
+    'group-id': (one) => (one.Groups ?? []).map((group) => group.GroupId),
+    'group-name': (one) => (one.Groups ?? []).map((group) => group.GroupName),
+    'interface-type': (one) => [one.InterfaceType],
+    'mac-address': (one) => [one.MacAddress],
+    'owner-id': (one) => [one.OwnerId],
+    'requester-id': (one) => [one.RequesterId],
+    'requester-managed': (one) => [String(one.RequesterManaged)],
+    status: (one) => [one.Status],
+    'subnet-id': (one) => [one.SubnetId],
+    'vpc-id': (one) => [one.VpcId],
   },
 };
 
@@ -49,20 +49,20 @@ export function describeNetworkInterfacesOperation(
     resources: () => ['*'],
     async handle(input, { account, region }) {
       assertNotDryRun(input);
-      const items = await store.read(async (tx) =>
-        interfaceItems(
-          await tx.tasks.list({ account, region, live: true }),
-          await tx.subnets.list({ account, region }),
-          await tx.securityGroups.list({ account, region }),
-        ),
-      );
-      const { page, nextToken } = select(kind, items, {
+      const scope = { account, region };
+      const all = await store.read(async (tx) => {
+        const subnets = await tx.subnets.list(scope);
+        const groups = await tx.securityGroups.list(scope);
+        const ofTasks = interfaceItems(await tx.tasks.list({ ...scope, live: true }), subnets, groups).map(interfaceView);
+        return [...ofTasks, ...loadBalancerInterfaces(await tx.loadBalancers.list(scope), subnets, groups)];
+      });
+      const { page, nextToken } = select(kind, all, {
         ids: input.NetworkInterfaceIds,
         filters: input.Filters,
         maxResults: input.MaxResults,
         nextToken: input.NextToken,
       });
-      return { NetworkInterfaces: page.map(interfaceView), NextToken: nextToken };
+      return { NetworkInterfaces: page, NextToken: nextToken };
     },
   };
 }

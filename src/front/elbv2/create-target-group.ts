@@ -28,10 +28,7 @@ export function createTargetGroupOperation(deps: IntentDeps): Operation<CreateTa
       const group = await createTargetGroup(deps, scope, {
         name: input.Name ?? '',
         protocol: targetGroupProtocol(input.Protocol ?? ''),
-        protocolVersion:
-          input.ProtocolVersion === undefined
-            ? null
-            : enumValue<'GRPC' | 'HTTP1' | 'HTTP2'>(input.ProtocolVersion, ['GRPC', 'HTTP1', 'HTTP2'], 'protocolVersion'),
+        protocolVersion: protocolVersionOf(input),
         port: input.Port ?? 0,
         vpcId: input.VpcId ?? '',
         targetType,
@@ -48,4 +45,11 @@ function targetTypeOf(input: CreateTargetGroupCommandInput): TargetGroupRecord['
   const type = enumValue(input.TargetType ?? 'instance', ['instance', 'ip', 'lambda', 'alb'], 'targetType');
   if (type === 'lambda' || type === 'alb') throw notInBerth(`target groups of the type ${type}`);
   return type;
+}
+
+/** Terraform says that it wants none by an empty one. */
+function protocolVersionOf({
+  ProtocolVersion: version = '',
+}: CreateTargetGroupCommandInput): TargetGroupRecord['desired']['protocolVersion'] {
+  return version === '' ? null : enumValue<'GRPC' | 'HTTP1' | 'HTTP2'>(version, ['GRPC', 'HTTP1', 'HTTP2'], 'protocolVersion');
 }

@@ -1,6 +1,6 @@
 /**
  * The backup server of every endpoint: answers while no target does, with a page that says why. Later it will hold the request and wake
- * a service that is at zero.
+ * a service that is at zero. It also answers the challenges by which an ACME server sees that a name is ours.
  */
 import { chmod, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -14,11 +14,20 @@ export type Activator = {
   close(): Promise<void>;
 };
 
+export type ActivatorOptions = {
+  /** What answers to a path, when it is a challenge of an ACME order under way (RFC 8555, section 8.3). */
+  challenge?(path: string): string | undefined;
+};
+
 type Page = { status: number; title: string; detail: string };
 
-export function createActivator(): Activator {
+export function createActivator(options: ActivatorOptions = {}): Activator {
   const known = new Map<string, EndpointDesired>();
-  const server = http.createServer((req, res) => answer(req, res, pageFor(nameOf(req.headers.host ?? ''), known)));
+  const server = http.createServer((req, res) => {
+    const proof = options.challenge?.(req.url ?? '');
+    if (proof === undefined) answer(req, res, pageFor(nameOf(req.headers.host ?? ''), known));
+    else answerChallenge(req, res, proof);
+  });
   return {
     show(endpoints) {
       known.clear();
@@ -59,6 +68,13 @@ export function pageFor(name: string, known: ReadonlyMap<string, EndpointDesired
     stopped: `“${name}” is stopped`,
   };
   return { status: 503, title: titles[endpoint.note.state], detail: endpoint.note.detail };
+}
+
+function answerChallenge(req: IncomingMessage, res: ServerResponse, proof: string): void {
+  req.resume();
+  res.setHeader('content-type', 'application/octet-stream');
+  res.setHeader('cache-control', 'no-store');
+  res.end(proof);
 }
 
 function answer(req: IncomingMessage, res: ServerResponse, page: Page): void {

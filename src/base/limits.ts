@@ -260,6 +260,27 @@ export const limits = {
   dnsAnswers: 8,
   /** How often log events past their retention are looked for. */
   logSweepMs: 3600_000,
+  /** Certificates: life of berth's own authority and of what it issues; how long a wish for one is tried before it counts as failed (AWS: 72 h). */
+  authorityDays: 3650,
+  leafDays: 90,
+  certificateWishMs: 72 * 3600_000,
+  /** Names of one certificate (ACM's most), and bytes of an imported one's parts (ACM: 32 KiB, 2 MiB of chain, 5 KiB of key). */
+  certificateNames: 100,
+  certificateBytes: 32_768,
+  certificateChainBytes: 2_097_152,
+  certificateKeyBytes: 5120,
+  certificateChainLength: 16,
+  certificatesPerRegion: 2500,
+  /** How long the same idempotency token of RequestCertificate stands for the same certificate (ACM: one hour). */
+  certificateTokenMs: 3600_000,
+  /** How often certificates are looked at without any change; how old a key file is that no record needs before it goes. */
+  certificateLookMs: 10 * 60_000,
+  certificateKeyGraceMs: 3600_000,
+  /** One order at an ACME server; how many are under way at once; the wait after a failed one: first and longest. */
+  acmeOrderMs: 5 * 60_000,
+  acmeOrders: 4,
+  acmeRetryMinMs: 60_000,
+  acmeRetryMaxMs: 3600_000,
   /** What a microVM's RAM has beyond its task's memory, besides a sixty-fourth of that: the guest's kernel, supervisor and page cache. */
   vmOverheadBytes: 64 * 1024 ** 2,
   /** What QEMU itself may take beside the guest's RAM, and its threads. */

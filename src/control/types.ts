@@ -4,6 +4,7 @@ import type { Clock } from '#base/clock.ts';
 import type { Json } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import type { AcmeIssuer, Certificates } from '#certificates/index.ts';
 import type { LogTarget } from '#domain/task-spec.ts';
 import type { LogOpen } from '#link/operations.ts';
 import type { OutputBatch } from '#link/protocol.ts';
@@ -17,6 +18,8 @@ export type ControlDeps = {
   random: Random;
   log: Log;
   balancer: Balancer;
+  /** Absent in a simulation without a disk: no certificate is issued then. */
+  certificates?: CertificateSources;
   /**
    * Takes one batch of a task's output; once it resolves the batch is acknowledged and the host frees it, after a throw the host sends
    * it again. Batches of one task come one after the other. `targets`: where each container's output goes, null for nowhere.
@@ -24,6 +27,12 @@ export type ControlDeps = {
   onOutput(batch: OutputBatch, targets: Record<string, LogTarget | null>): Promise<void>;
   /** Makes a container's log stream before it starts. Throws the Fault that its task ends with. */
   openLogStream(open: LogOpen): Promise<void>;
+};
+
+/** Where certificates come from and go to. */
+export type CertificateSources = Certificates & {
+  /** The instance's real domain and who issues for it; null: berth's own authority issues all. */
+  acme: { domain: string; issuer: AcmeIssuer } | null;
 };
 
 export type ControlOptions = {

@@ -7,6 +7,19 @@ export {
   putAccountSetting,
   rootArn,
 } from './account-settings.ts';
+export {
+  certificateUsers,
+  deleteCertificate,
+  findCertificate,
+  importCertificate,
+  reimportCertificate,
+  renewCertificate,
+  requestCertificate,
+  requestCertificateOnce,
+  setCertificateOptions,
+  setCertificateTags,
+} from './certificates.ts';
+export type { CertificateImport, CertificateRequest } from './certificates.ts';
 export { activeCluster, createCluster, deleteCluster, putClusterCapacityProviders, updateCluster } from './clusters.ts';
 export { ENDPOINT_INJECTION } from './cluster-settings.ts';
 export { DEFAULT_CLUSTER, defaultVpcId, ensureRegion, ensureRegionIn } from './region.ts';

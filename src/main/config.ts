@@ -19,6 +19,11 @@ export type InstanceConfig = {
   /** What microVMs run on; auto: KVM where it boots a guest, else software emulation. */
   accel: 'auto' | Accelerator;
   account: string;
+  /** A domain that resolves to this machine from where the ACME server stands: certificates for names under it come by ACME. */
+  domain: string | null;
+  /** Where the ACME server writes to when something is amiss, and its directory; null: none, and Let's Encrypt's. */
+  acmeEmail: string | null;
+  acmeDirectory: string | null;
   /** Where the search for a VPC's address range begins (domain/cidr.ts, vpcCandidates). */
   cidrSeed: number;
 };
@@ -36,6 +41,9 @@ export function defaultConfig(state: string): InstanceConfig {
     isolation: 'auto',
     accel: 'auto',
     account: DEFAULT_ACCOUNT,
+    domain: null,
+    acmeEmail: null,
+    acmeDirectory: null,
     cidrSeed: state === DEFAULT_STATE ? AWS_DEFAULT_VPC : Number.parseInt(instanceId(state), 16),
   };
 }

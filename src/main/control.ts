@@ -10,7 +10,10 @@ import { uuid } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import { createLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
+import { createAcmeIssuer, createChallenges, LETS_ENCRYPT, openCertificates } from '#certificates/index.ts';
+import type { Challenges } from '#certificates/index.ts';
 import { startControl } from '#control/index.ts';
+import { createAcmApi } from '#front/acm/index.ts';
 import { createBerthApi, createBerthStreams } from '#front/berth/index.ts';
 import type { PlatformFacts } from '#front/berth/index.ts';
 import { createEc2Api } from '#front/ec2/index.ts';
@@ -54,14 +57,15 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const store = await createSqliteStore({ path: paths.database });
   const logs = createLogs({ clock, log, dir: paths.logs });
   const keys = openKeys({ clock, random }, { path: paths.keys, account: settings.account });
-  const balancer = await startBalancer(settings);
+  const { certificates, challenges } = await openCertificateSources(settings);
+  const balancer = await startBalancer(settings, challenges);
   const control = await startControl(
-    { store, linkServer, clock, random, log, balancer, ...createTaskOutput(logs, log) },
+    { store, linkServer, clock, random, log, balancer, certificates, ...createTaskOutput(logs, log) },
     // Whoever listens on the instance's socket is its only control plane.
     { holder: uuid(random), soleOwner: true },
   );
   const intent = { store, clock, random };
-  const berth = { store, clock, hosts: control.hosts, facts: facts(settings) };
+  const berth = { store, clock, hosts: control.hosts, facts: facts(settings), authority: certificates.authority };
   const gateway = createGateway({
     apis: [
       createEcsApi(intent),
@@ -69,6 +73,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       createStsApi(),
       createEc2Api({ store }),
       createElbv2Api(intent),
+      createAcmApi({ ...intent, keys: certificates.keys }),
       createBerthApi(berth, intent),
     ],
     streamRoutes: createBerthStreams(berth),
@@ -113,9 +118,20 @@ function sweepNowAndAgain(logs: Logs): () => void {
   return () => timer.cancel();
 }
 
-async function startBalancer(settings: InstanceConfig): Promise<Balancer> {
+/** berth's own authority, and where a real domain is set ACME for the names under it. */
+async function openCertificateSources(settings: InstanceConfig) {
+  const options = { dir: paths.certificates, bundleDir: paths.haproxyCertificates, instance: paths.instance };
+  const opened = await openCertificates({ clock, random }, options);
+  const challenges = createChallenges();
+  const { domain, acmeEmail, acmeDirectory } = settings;
+  const by = { dir: paths.certificates, directory: acmeDirectory ?? LETS_ENCRYPT, email: acmeEmail, challenges };
+  const acme = domain === null ? null : { domain, issuer: createAcmeIssuer(clock, by) };
+  return { certificates: { ...opened, acme }, challenges };
+}
+
+async function startBalancer(settings: InstanceConfig, challenges: Challenges): Promise<Balancer> {
   const addresses = haproxyAddresses(paths, settings);
-  const activator = createActivator();
+  const activator = createActivator({ challenge: (path) => challenges.answer(path) });
   await activator.listen(addresses.activatorSocket);
   const options = { ...addresses, configPath: paths.haproxyConfig, masterSocket: join(paths.haproxyRun, 'master.sock') };
   const balancer = createBalancer({ clock, log }, options);

@@ -32,11 +32,15 @@ export function instancePaths(state: string) {
     database: join(state, 'control/berth.db'),
     keys: join(state, 'control/keys.json'),
     logs: join(state, 'control/logs'),
+    /** berth's own certificate authority and private keys. */
+    certificates: join(state, 'control/certificates'),
     host: join(state, 'host'),
     tasks: join(state, 'host/tasks'),
     images: join(state, 'host/images'),
     haproxy: join(state, 'haproxy'),
     haproxyConfig: join(state, 'haproxy/haproxy.cfg'),
+    /** Certificates with their keys, as HAProxy reads them. */
+    haproxyCertificates: join(state, 'haproxy/certs'),
     /** The processes' own logs. */
     log: join(state, 'log'),
     keeperSpec: join(state, 'keeper.json'),

@@ -1,5 +1,6 @@
 /** berth's own API through the real gateway and the command line's signing client; the host is a handler on a real in-memory link. */
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { realClock } from '#base/clock.ts';
 import { Fault, isFault } from '#base/fault.ts';
 import { silentLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
+import { openCertificates } from '#certificates/index.ts';
 import { createClient } from '#cli/client.ts';
 import type { Client } from '#cli/client.ts';
 import { authorizeRoot, createGateway, openKeys } from '#gateway/index.ts';
@@ -26,6 +28,7 @@ const random = realRandom();
 const folder = mkdtempSync(join(tmpdir(), 'berth-api-'));
 const digest = `sha256:${'ab'.repeat(32)}`;
 const received: Buffer[] = [];
+const certificateDirs = { dir: join(folder, 'certificates'), bundleDir: join(folder, 'bundles'), instance: 'abcdef' };
 let store: Store;
 let gateway: Gateway;
 let client: Client;
@@ -48,6 +51,7 @@ before(async () => {
       request: (_id: string, ...call: Parameters<ControlConnection['request']>) => toHost.request(...call),
       openStream: () => toHost.openStream(),
     },
+    authority: (await openCertificates({ clock, random }, certificateDirs)).authority,
     facts: {
       version: '1',
       instance: 'abcdef',
@@ -200,5 +204,15 @@ it('says that nobody answers when nobody does', async () => {
   await assert.rejects(
     nobody.call('ecs', 'ListTasks', {}),
     (error) => isFault(error, 'Unavailable') && error.details['notRunning'] === true,
+  );
+});
+
+it("gives the root of berth's own certificate authority", async () => {
+  const told = await client.call('berth', 'DescribeCertificateAuthority', {});
+  const root = new X509Certificate(told.certificate);
+  assert.ok(root.ca && root.verify(root.publicKey));
+  assert.deepEqual(
+    [told.name, told.fingerprint, told.notAfter],
+    ['berth local CA (abcdef)', root.fingerprint256, root.validToDate.getTime()],
   );
 });

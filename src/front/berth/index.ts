@@ -1,6 +1,7 @@
 /** berth's own API, beside AWS's: images on hosts, the platform's state, a task's last lines. Signed like the rest, service `berth`. */
 import type { ApiErrors, ApiSpec, StreamRoute } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
+import { describeCertificateAuthority } from './describe-certificate-authority.ts';
 import { describeHosts } from './describe-hosts.ts';
 import { describePlatform } from './describe-platform.ts';
 import { importRoute, pullRoute } from './image-streams.ts';
@@ -20,6 +21,7 @@ export function createBerthApi(deps: BerthApiDeps, intent: IntentDeps): ApiSpec 
     errors,
     operations: [
       describePlatform(deps, intent),
+      describeCertificateAuthority(deps),
       describeHosts(deps),
       listImages(deps),
       removeImage(deps),

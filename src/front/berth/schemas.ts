@@ -44,6 +44,11 @@ export const schemas: Record<string, unknown> = {
       isolation: STRING,
     },
   ),
+  DescribeCertificateAuthority$: operation(
+    'DescribeCertificateAuthority',
+    {},
+    { certificate: STRING, name: STRING, fingerprint: STRING, notAfter: NUMBER },
+  ),
   DescribeHosts$: operation('DescribeHosts', {}, { hosts: DOCUMENT }),
   ListImages$: operation('ListImages', {}, { images: DOCUMENT }),
   RemoveImage$: operation('RemoveImage', { 'image!': STRING }, { freedBytes: NUMBER }),

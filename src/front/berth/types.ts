@@ -21,4 +21,11 @@ export type PlatformFacts = {
   isolation: string;
 };
 
-export type BerthApiDeps = { store: Store; hosts: HostAccess; clock: Clock; facts: PlatformFacts };
+export type BerthApiDeps = {
+  store: Store;
+  hosts: HostAccess;
+  clock: Clock;
+  facts: PlatformFacts;
+  /** berth's own certificate authority: its root, PEM. */
+  authority: { certificate(): Promise<string> };
+};

@@ -286,8 +286,8 @@ describe('listeners', () => {
       for (const id of ids) {
         await tx.certificates.insert(
           { ...scope, id },
-          { type: 'IMPORTED', domain: `${id}.test`, names: [], createdAt: 0, importedAt: 0, certificate: null, chain: null, notBefore: null, notAfter: null, issuer: null, keyAlgorithm: 'RSA_2048', tags: [] }, // prettier-ignore
-          { status: id === 'pending' ? 'PENDING_VALIDATION' : 'ISSUED', reason: null, renewedAt: null },
+          { type: 'IMPORTED', domain: `${id}.test`, names: [], createdAt: 0, importedAt: 0, certificate: null, chain: null, notBefore: null, notAfter: null, issuer: null, keyAlgorithm: 'RSA_2048', validationMethod: null, options: {}, renewAskedAt: null, tags: [] }, // prettier-ignore
+          { status: id === 'pending' ? 'PENDING_VALIDATION' : 'ISSUED', reason: null, renewedAt: null, issued: null, bundle: null },
         );
       }
     });

@@ -209,6 +209,20 @@ export const limits = {
   /** Subnets and security groups of one task (ECS: 16 and 5). */
   subnetsPerTask: 16,
   securityGroupsPerTask: 5,
+  /**
+   * EC2's quotas that can be raised: AWS begins with 5 VPCs, 200 subnets, 2,500 groups, 60 rules each way, 200 tables, 50 routes. A machine
+   * keeps a router for each VPC in use.
+   */
+  vpcsPerRegion: 100,
+  subnetsPerVpc: 200,
+  securityGroupsPerRegion: 2500,
+  rulesPerSecurityGroup: 60,
+  routeTablesPerVpc: 200,
+  routesPerTable: 50,
+  internetGatewaysPerRegion: 100,
+  /** Free ranges that are named where one is refused; resources of one CreateTags (EC2: 1000). */
+  freeRangesShown: 5,
+  tagResources: 1000,
   /** Characters of a RunTask call's overrides as JSON (ECS: 8,192). */
   overridesChars: 8192,
   /** Environment files of one container, and exit codes that a restart policy may ignore (ECS: 10 and 50). */

@@ -1,5 +1,6 @@
 /** The records besides tasks. Desired and observed never share a column; the writers stand in ARCHITECTURE.md. */
 import type { Accelerator, IsolationKind } from './task-spec.ts';
+import type { SubnetAttributes, VpcAttributes } from './network.ts';
 import type { Scope } from './scope.ts';
 import type { Tag } from './task.ts';
 
@@ -29,7 +30,15 @@ export type TaskDefinitionRecord = {
   definition: Record<string, unknown>;
 };
 
-export type VpcRecord = { key: Scope & { id: string }; revision: number; cidr: string; isDefault: boolean; tags: Tag[] };
+export type VpcRecord = {
+  key: Scope & { id: string };
+  revision: number;
+  cidr: string;
+  isDefault: boolean;
+  /** Those that were set; `vpcAttributes` has the others. */
+  attributes?: Partial<VpcAttributes>;
+  tags: Tag[];
+};
 export type SubnetRecord = {
   key: Scope & { id: string };
   revision: number;
@@ -38,6 +47,8 @@ export type SubnetRecord = {
   zone: string;
   zoneId: string;
   isDefault: boolean;
+  /** Those that were set; `subnetAttributes` has the others. */
+  attributes?: Partial<SubnetAttributes>;
   tags: Tag[];
 };
 export type SecurityGroupRecord = {

@@ -5,13 +5,14 @@
 import { createHash } from 'node:crypto';
 import { fargateProviders } from '#domain/capacity-strategy.ts';
 import { chooseVpcCidr, cutInto, formatCidr, parseCidr } from '#domain/cidr.ts';
+import { zonesOf } from '#domain/network.ts';
 import type { ClusterRecord } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { WriteTx } from '#store/types.ts';
+import { hasParts, putDefaultRules, putDefaultVpcParts, putSecurityGroup } from './ec2-defaults.ts';
 import type { IntentDeps } from './types.ts';
 
 export const DEFAULT_CLUSTER = 'default';
-const zones = ['a', 'b', 'c'] as const;
 const SUBNET_PREFIX = 20;
 
 /**
@@ -21,7 +22,8 @@ const SUBNET_PREFIX = 20;
 export async function ensureRegion(deps: IntentDeps, scope: Scope): Promise<void> {
   const complete = await deps.store.read(async (tx) => {
     const cluster = await tx.clusters.get({ ...scope, name: DEFAULT_CLUSTER });
-    return cluster !== undefined && (await tx.vpcs.get({ ...scope, id: defaultVpcId(scope) })) !== undefined;
+    const vpc = await tx.vpcs.get({ ...scope, id: defaultVpcId(scope) });
+    return cluster !== undefined && vpc !== undefined && (await hasParts(tx, vpc));
   });
   if (!complete) await deps.store.write((tx) => ensureRegionIn(tx, scope, deps.clock.now()));
 }
@@ -29,7 +31,13 @@ export async function ensureRegion(deps: IntentDeps, scope: Scope): Promise<void
 /** The same inside a transaction that goes on with something else. */
 export async function ensureRegionIn(tx: WriteTx, scope: Scope, now: number): Promise<void> {
   if ((await tx.clusters.get({ ...scope, name: DEFAULT_CLUSTER })) === undefined) await tx.clusters.put(defaultCluster(scope, now), 0);
-  if ((await tx.vpcs.get({ ...scope, id: defaultVpcId(scope) })) === undefined) await putDefaultNetwork(tx, scope);
+  const vpc = await tx.vpcs.get({ ...scope, id: defaultVpcId(scope) });
+  if (vpc === undefined) await putDefaultNetwork(tx, scope);
+  else if (!(await hasParts(tx, vpc))) {
+    // A berth of before had no rows for what a VPC has.
+    await putDefaultVpcParts(tx, vpc);
+    for (const group of await tx.securityGroups.list(scope)) if (group.vpcId === vpc.key.id) await putDefaultRules(tx, group);
+  }
 }
 
 export function defaultVpcId(scope: Scope): string {
@@ -59,55 +67,37 @@ async function putDefaultNetwork(tx: WriteTx, scope: Scope): Promise<void> {
   const occupied = [...hosts.flatMap((host) => host.info.occupiedCidrs), ...vpcs.map((vpc) => vpc.cidr)];
   const cidr = chooseVpcCidr(occupied, first.info.cidrSeed);
   const vpcId = defaultVpcId(scope);
-  await tx.vpcs.put({ key: { ...scope, id: vpcId }, cidr, isDefault: true, tags: [] }, 0);
+  const zones = zonesOf(scope.region);
+  await putDefaultVpcParts(tx, await tx.vpcs.put({ key: { ...scope, id: vpcId }, cidr, isDefault: true, tags: [] }, 0));
   const subnets = cutInto(parseCidr(cidr), SUBNET_PREFIX, zones.length);
   for (const [index, zone] of zones.entries()) {
     const range = subnets[index];
     if (range === undefined) continue;
     await tx.subnets.put(
       {
-        key: { ...scope, id: stableId('subnet', scope, zone) },
+        key: { ...scope, id: stableId('subnet', scope, zone.name.slice(-1)) },
         vpcId,
         cidr: formatCidr(range),
-        zone: `${scope.region}${zone}`,
-        zoneId: zoneId(scope.region, index),
+        zone: zone.name,
+        zoneId: zone.id,
         isDefault: true,
         tags: [],
       },
       0,
     );
   }
-  await tx.securityGroups.put(
-    {
-      key: { ...scope, id: stableId('sg', scope, 'default') },
-      vpcId,
-      name: 'default',
-      description: 'default VPC security group',
-      isDefault: true,
-      tags: [],
-    },
-    0,
-  );
+  await putSecurityGroup(tx, {
+    key: { ...scope, id: stableId('sg', scope, 'default') },
+    vpcId,
+    name: 'default',
+    description: 'default VPC security group',
+    isDefault: true,
+    tags: [],
+  });
 }
 
 /** EC2's shape: a prefix and 17 hex digits. */
 function stableId(prefix: string, scope: Scope, name: string): string {
   const digest = createHash('sha256').update(`${scope.account}/${scope.region}/${prefix}/${name}`).digest('hex');
   return `${prefix}-0${digest.slice(0, 16)}`;
-}
-
-/** `us-east-1`, 0 -> `use1-az1`: AWS's own short form of a region's name. */
-function zoneId(region: string, index: number): string {
-  const short = region
-    .split('-')
-    .map((part, at, all) => (at === 0 || at === all.length - 1 ? part : shortDirection(part)))
-    .join('');
-  return `${short}-az${index + 1}`;
-}
-
-/** `east` -> `e`, `northeast` -> `ne`, `gov` -> `g`. */
-function shortDirection(part: string): string {
-  return part
-    .replace(/^(north|south)(east|west)$/, (_, a: string, b: string) => `${a.charAt(0)}${b.charAt(0)}`)
-    .replace(/^(\w)\w{2,}$/, '$1');
 }

@@ -71,7 +71,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       createEcsApi(intent),
       createLogsApi({ logs }),
       createStsApi(),
-      createEc2Api({ store }),
+      createEc2Api(intent),
       createElbv2Api(intent),
       createAcmApi({ ...intent, keys: certificates.keys }),
       createBerthApi(berth, intent),

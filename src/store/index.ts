@@ -12,6 +12,7 @@ import type {
 } from '#domain/records.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
+import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { ServiceDeploymentRecord, ServiceEventRecord, ServiceRecord, ServiceRevisionRecord, TaskSetRecord } from '#domain/service.ts';
 import { createGroupCommit } from './group-commit.ts';
@@ -71,13 +72,7 @@ function transaction(session: Session): WriteTx {
   return {
     clusters: wholeRows<ClusterRecord>(session, { name: 'clusters', table: 'clusters', columns: [...scope, 'name'] }),
     taskDefinitions: definitionRows(session),
-    vpcs: wholeRows<VpcRecord>(session, { name: 'vpcs', table: 'vpcs', columns: [...scope, 'id'] }),
-    subnets: wholeRows<SubnetRecord>(session, { name: 'subnets', table: 'subnets', columns: [...scope, 'id'] }),
-    securityGroups: wholeRows<SecurityGroupRecord>(session, {
-      name: 'securityGroups',
-      table: 'security_groups',
-      columns: [...scope, 'id'],
-    }),
+    ...networkTables(session),
     settings: wholeRows<SettingRecord>(session, { name: 'settings', table: 'settings', columns: [...scope, 'principal', 'name'] }),
     attributes: wholeRows<AttributeRecord>(session, {
       name: 'attributes',
@@ -97,6 +92,22 @@ function transaction(session: Session): WriteTx {
     takeLease: async (name, holder, now, ttlMs) => takeLease(session, name, holder, now, ttlMs),
     expireLease: async (name) => void session.writing('leases').run('UPDATE leases SET expires_at = 0 WHERE name = ?', [name]),
     expireClientTokens: async (before, limit) => session.writing('clientTokens').run(EXPIRE_TOKENS, [before, limit]),
+  };
+}
+
+function networkTables(session: Session) {
+  const columns = [...scope, 'id'];
+  return {
+    vpcs: wholeRows<VpcRecord>(session, { name: 'vpcs', table: 'vpcs', columns }),
+    subnets: wholeRows<SubnetRecord>(session, { name: 'subnets', table: 'subnets', columns }),
+    securityGroups: wholeRows<SecurityGroupRecord>(session, { name: 'securityGroups', table: 'security_groups', columns }),
+    securityGroupRules: wholeRows<SecurityGroupRuleRecord>(session, {
+      name: 'securityGroupRules',
+      table: 'security_group_rules',
+      columns: [...scope, 'group', 'id'],
+    }),
+    routeTables: wholeRows<RouteTableRecord>(session, { name: 'routeTables', table: 'route_tables', columns }),
+    internetGateways: wholeRows<InternetGatewayRecord>(session, { name: 'internetGateways', table: 'internet_gateways', columns }),
   };
 }
 

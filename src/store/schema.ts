@@ -86,6 +86,15 @@ const steps: string[] = [
   ALTER TABLE tasks ADD COLUMN accounted INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX tasks_by_service ON tasks (account, region, cluster, service, id) WHERE service IS NOT NULL AND (live = 1 OR accounted = 0);
   `,
+  // What belongs to a VPC.
+  `
+  CREATE TABLE security_group_rules (account TEXT, region TEXT, "group" TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, "group", id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE route_tables (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE internet_gateways (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

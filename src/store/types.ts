@@ -18,6 +18,7 @@ import type {
 } from '#domain/records.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
+import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
 import type { Scope } from '#domain/scope.ts';
 import type {
   ServiceDeploymentRecord,
@@ -36,6 +37,9 @@ export type TableName =
   | 'vpcs'
   | 'subnets'
   | 'securityGroups'
+  | 'securityGroupRules'
+  | 'routeTables'
+  | 'internetGateways'
   | 'settings'
   | 'attributes'
   | 'clientTokens'
@@ -164,6 +168,9 @@ export type ReadTx = {
   vpcs: Rows<VpcRecord>;
   subnets: Rows<SubnetRecord>;
   securityGroups: Rows<SecurityGroupRecord>;
+  securityGroupRules: Rows<SecurityGroupRuleRecord>;
+  routeTables: Rows<RouteTableRecord>;
+  internetGateways: Rows<InternetGatewayRecord>;
   settings: Rows<SettingRecord>;
   attributes: Rows<AttributeRecord>;
   clientTokens: Rows<ClientTokenRecord>;
@@ -192,6 +199,9 @@ export type WriteTx = {
   vpcs: WritableRows<VpcRecord>;
   subnets: WritableRows<SubnetRecord>;
   securityGroups: WritableRows<SecurityGroupRecord>;
+  securityGroupRules: WritableRows<SecurityGroupRuleRecord>;
+  routeTables: WritableRows<RouteTableRecord>;
+  internetGateways: WritableRows<InternetGatewayRecord>;
   settings: WritableRows<SettingRecord>;
   attributes: WritableRows<AttributeRecord>;
   clientTokens: WritableRows<ClientTokenRecord>;

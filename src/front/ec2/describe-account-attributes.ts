@@ -1,10 +1,10 @@
 import type { DescribeAccountAttributesRequest, DescribeAccountAttributesResult } from '@aws-sdk/client-ec2';
 import type { Operation } from '#gateway/types.ts';
-import type { Store } from '#store/types.ts';
+import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 
 export function describeAccountAttributesOperation(
-  store: Store,
+  store: IntentDeps['store'],
 ): Operation<DescribeAccountAttributesRequest, DescribeAccountAttributesResult> {
   return {
     name: 'DescribeAccountAttributes',

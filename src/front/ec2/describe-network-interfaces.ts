@@ -1,6 +1,6 @@
 import type { DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResult, NetworkInterface } from '@aws-sdk/client-ec2';
 import type { Operation } from '#gateway/types.ts';
-import type { Store } from '#store/types.ts';
+import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 import { interfaceItems, interfaceView } from './interfaces.ts';
 import { loadBalancerInterfaces } from './load-balancer-interfaces.ts';
@@ -41,7 +41,7 @@ const kind: ResourceKind<NetworkInterface> = {
 };
 
 export function describeNetworkInterfacesOperation(
-  store: Store,
+  store: IntentDeps['store'],
 ): Operation<DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResult> {
   return {
     name: 'DescribeNetworkInterfaces',

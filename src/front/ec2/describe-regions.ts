@@ -1,6 +1,6 @@
 import type { DescribeRegionsRequest, DescribeRegionsResult } from '@aws-sdk/client-ec2';
 import type { Operation } from '#gateway/types.ts';
-import type { Store } from '#store/types.ts';
+import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 import { select, type ResourceKind } from './selection.ts';
 
@@ -20,7 +20,7 @@ const kind: ResourceKind<string> = {
   },
 };
 
-export function describeRegionsOperation(store: Store): Operation<DescribeRegionsRequest, DescribeRegionsResult> {
+export function describeRegionsOperation(store: IntentDeps['store']): Operation<DescribeRegionsRequest, DescribeRegionsResult> {
   return {
     name: 'DescribeRegions',
     action: 'ec2:DescribeRegions',

@@ -1,16 +1,18 @@
 import type { DescribeSubnetsRequest, DescribeSubnetsResult, Subnet } from '@aws-sdk/client-ec2';
 import { ec2Arn } from '#domain/arn.ts';
 import { parseCidr, usableCount } from '#domain/cidr.ts';
+import { subnetAttributes } from '#domain/network.ts';
 import type { SubnetRecord } from '#domain/records.ts';
 import type { Operation } from '#gateway/types.ts';
-import type { Store } from '#store/types.ts';
+import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 import { holdsInterface } from './interfaces.ts';
 import { select, tagViews, type ResourceKind } from './selection.ts';
 
-type Item = { record: SubnetRecord; free: number };
+/** `free`: addresses that no task has. */
+export type SubnetItem = { record: SubnetRecord; free: number };
 
-const kind: ResourceKind<Item> = {
+const kind: ResourceKind<SubnetItem> = {
   noun: 'subnet ID',
   code: 'InvalidSubnetID',
   malformedCode: 'InvalidSubnetId.Malformed',
@@ -31,14 +33,15 @@ const kind: ResourceKind<Item> = {
     'available-ip-address-count': ({ free }) => [String(free)],
     'default-for-az': ({ record }) => [String(record.isDefault)],
     defaultForAz: ({ record }) => [String(record.isDefault)],
-    'map-public-ip-on-launch': ({ record }) => [String(record.isDefault)],
+    'map-public-ip-on-launch': ({ record }) => [String(subnetAttributes(record).mapPublicIpOnLaunch)],
     'ipv6-native': () => ['false'],
     'owner-id': ({ record }) => [record.key.account],
     state: () => ['available'],
   },
 };
 
-function view({ record, free }: Item): Subnet {
+export function subnetView({ record, free }: SubnetItem): Subnet {
+  const attributes = subnetAttributes(record);
   return {
     SubnetId: record.key.id,
     SubnetArn: ec2Arn(record.key, `subnet/${record.key.id}`),
@@ -49,19 +52,23 @@ function view({ record, free }: Item): Subnet {
     AvailabilityZone: record.zone,
     AvailabilityZoneId: record.zoneId,
     DefaultForAz: record.isDefault,
-    MapPublicIpOnLaunch: record.isDefault,
+    MapPublicIpOnLaunch: attributes.mapPublicIpOnLaunch,
     MapCustomerOwnedIpOnLaunch: false,
     AssignIpv6AddressOnCreation: false,
     Ipv6CidrBlockAssociationSet: [],
     EnableDns64: false,
     Ipv6Native: false,
-    PrivateDnsNameOptionsOnLaunch: { HostnameType: 'ip-name', EnableResourceNameDnsARecord: false, EnableResourceNameDnsAAAARecord: false },
+    PrivateDnsNameOptionsOnLaunch: {
+      HostnameType: attributes.hostnameType,
+      EnableResourceNameDnsARecord: attributes.enableResourceNameDnsARecord,
+      EnableResourceNameDnsAAAARecord: false,
+    },
     OwnerId: record.key.account,
     Tags: tagViews(record.tags),
   };
 }
 
-export function describeSubnetsOperation(store: Store): Operation<DescribeSubnetsRequest, DescribeSubnetsResult> {
+export function describeSubnetsOperation(store: IntentDeps['store']): Operation<DescribeSubnetsRequest, DescribeSubnetsResult> {
   return {
     name: 'DescribeSubnets',
     action: 'ec2:DescribeSubnets',
@@ -83,7 +90,7 @@ export function describeSubnetsOperation(store: Store): Operation<DescribeSubnet
         maxResults: input.MaxResults,
         nextToken: input.NextToken,
       });
-      return { Subnets: page.map(view), NextToken: nextToken };
+      return { Subnets: page.map(subnetView), NextToken: nextToken };
     },
   };
 }

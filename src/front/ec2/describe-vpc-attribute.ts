@@ -1,10 +1,13 @@
 import type { DescribeVpcAttributeRequest, DescribeVpcAttributeResult } from '@aws-sdk/client-ec2';
 import { Fault } from '#base/fault.ts';
+import { vpcAttributes } from '#domain/network.ts';
 import type { Operation } from '#gateway/types.ts';
-import type { Store } from '#store/types.ts';
+import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 
-export function describeVpcAttributeOperation(store: Store): Operation<DescribeVpcAttributeRequest, DescribeVpcAttributeResult> {
+export function describeVpcAttributeOperation(
+  store: IntentDeps['store'],
+): Operation<DescribeVpcAttributeRequest, DescribeVpcAttributeResult> {
   return {
     name: 'DescribeVpcAttribute',
     action: 'ec2:DescribeVpcAttribute',
@@ -17,13 +20,14 @@ export function describeVpcAttributeOperation(store: Store): Operation<DescribeV
         const text = `The vpc ID '${VpcId.slice(0, 100)}' does not exist`;
         throw new Fault('ResourceNotFound', text, { details: { errorName: 'InvalidVpcID.NotFound' } });
       }
+      const { enableDnsSupport, enableDnsHostnames, enableNetworkAddressUsageMetrics } = vpcAttributes(vpc);
       switch (Attribute) {
         case 'enableDnsSupport':
-          return { VpcId, EnableDnsSupport: { Value: true } };
+          return { VpcId, EnableDnsSupport: { Value: enableDnsSupport } };
         case 'enableDnsHostnames':
-          return { VpcId, EnableDnsHostnames: { Value: vpc.isDefault } };
+          return { VpcId, EnableDnsHostnames: { Value: enableDnsHostnames } };
         case 'enableNetworkAddressUsageMetrics':
-          return { VpcId, EnableNetworkAddressUsageMetrics: { Value: false } };
+          return { VpcId, EnableNetworkAddressUsageMetrics: { Value: enableNetworkAddressUsageMetrics } };
         default:
           throw new Fault('InvalidParameter', `Value (${String(Attribute).slice(0, 100)}) for parameter attribute is invalid. Unknown attribute.`); // prettier-ignore
       }

@@ -1,9 +1,9 @@
 import type { DescribeVpcsRequest, DescribeVpcsResult, Vpc } from '@aws-sdk/client-ec2';
 import type { VpcRecord } from '#domain/records.ts';
 import type { Operation } from '#gateway/types.ts';
-import type { Store } from '#store/types.ts';
+import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
-import { derivedId } from './derived.ts';
+import { derivedId } from '#domain/network.ts';
 import { select, tagViews, type ResourceKind } from './selection.ts';
 
 const kind: ResourceKind<VpcRecord> = {
@@ -26,7 +26,7 @@ const kind: ResourceKind<VpcRecord> = {
   },
 };
 
-function view(vpc: VpcRecord): Vpc {
+export function vpcView(vpc: VpcRecord): Vpc {
   return {
     VpcId: vpc.key.id,
     State: 'available',
@@ -42,7 +42,7 @@ function view(vpc: VpcRecord): Vpc {
   };
 }
 
-export function describeVpcsOperation(store: Store): Operation<DescribeVpcsRequest, DescribeVpcsResult> {
+export function describeVpcsOperation(store: IntentDeps['store']): Operation<DescribeVpcsRequest, DescribeVpcsResult> {
   return {
     name: 'DescribeVpcs',
     action: 'ec2:DescribeVpcs',
@@ -56,7 +56,7 @@ export function describeVpcsOperation(store: Store): Operation<DescribeVpcsReque
         maxResults: input.MaxResults,
         nextToken: input.NextToken,
       });
-      return { Vpcs: page.map(view), NextToken: nextToken };
+      return { Vpcs: page.map(vpcView), NextToken: nextToken };
     },
   };
 }

@@ -1,73 +1,23 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, it } from 'node:test';
-import { EC2, paginateDescribeSubnets } from '@aws-sdk/client-ec2';
-import { realClock } from '#base/clock.ts';
-import { silentLog } from '#base/log.ts';
-import { realRandom } from '#base/random.ts';
+import { type EC2, paginateDescribeSubnets } from '@aws-sdk/client-ec2';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import { newTaskObserved, type TaskDesired, type TaskKey } from '#domain/task.ts';
-import { authorizeRoot, createGateway, openKeys, type Gateway } from '#gateway/index.ts';
-import { ensureRegion } from '#intent/index.ts';
-import { createSqliteStore } from '#store/index.ts';
 import type { Store } from '#store/types.ts';
-import { createEc2Api } from './index.ts';
+import { startEc2, testScope, type Ec2Bench } from './testing.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'berth-ec2-'));
-const deps = { clock: realClock(), random: realRandom(), log: silentLog };
-const keys = openKeys(deps, { path: join(folder, 'keys.json'), account: '123456789012' });
-const scope = { account: '123456789012', region: 'us-east-1' };
-let gateway: Gateway;
+const scope = testScope;
+let bench: Ec2Bench;
 let store: Store;
 let ec2: EC2;
-let port = 0;
+let clientOf: Ec2Bench['clientOf'];
 
 before(async () => {
-  store = await createSqliteStore({ path: ':memory:' });
-  await store.write((tx) =>
-    tx.hosts.put(
-      {
-        key: { hostId: 'h' },
-        info: {
-          hostname: 'h',
-          arch: 'amd64',
-          cpuMillis: 1000,
-          memoryBytes: 1,
-          reserveBytes: 0,
-          isolation: [],
-          strictCapacity: false,
-          occupiedCidrs: [],
-          cidrSeed: 0,
-        },
-        usage: { freeMemoryBytes: 1, freeDiskBytes: 1, loadPercent: 0, tasks: 0, sandboxes: [] },
-        status: 'CONNECTED',
-        seenAt: 0,
-      },
-      0,
-    ),
-  );
-  gateway = createGateway({
-    ...deps,
-    apis: [createEc2Api({ store })],
-    keys,
-    authorize: authorizeRoot,
-    version: 'test',
-    beforeCall: (context) => ensureRegion({ store, ...deps }, context),
-  });
-  port = await gateway.listen({ host: '127.0.0.1', port: 0 });
-  ec2 = clientOf('us-east-1');
+  bench = await startEc2();
+  ({ store, ec2, clientOf } = bench);
 });
 
-after(async () => {
-  ec2.destroy();
-  await gateway.close();
-  await store.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const clientOf = (region: string) => new EC2({ endpoint: `http://127.0.0.1:${port}`, region, maxAttempts: 1, credentials: keys.root });
+after(() => bench.close());
 
 async function placeTask(id: string, subnetId: string, vpcId: string, groupId: string, ip: string): Promise<void> {
   const key: TaskKey = { ...scope, cluster: 'default', id };

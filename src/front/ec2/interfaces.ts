@@ -3,7 +3,7 @@ import type { NetworkInterface } from '@aws-sdk/client-ec2';
 import { ecsArn } from '#domain/arn.ts';
 import type { SecurityGroupRecord, SubnetRecord } from '#domain/records.ts';
 import { privateDnsName, type TaskPlacement, type TaskRecord } from '#domain/task.ts';
-import { derivedId } from './derived.ts';
+import { derivedId } from '#domain/network.ts';
 import { tagViews } from './selection.ts';
 
 export type PlacedTask = TaskRecord & { placement: TaskPlacement };

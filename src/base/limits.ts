@@ -357,4 +357,24 @@ export const limits = {
   serviceEventRepeatMs: 6 * 3600_000,
   /** Tasks named by one event of a service. */
   serviceEventTasks: 20,
+  /** Events kept of a service (ECS: 100). */
+  serviceEvents: 100,
+  /** Services that are planned side by side; how often one may be planned in a row before it must wait, and how long it waits then. */
+  servicePlansInFlight: 32,
+  servicePlansInARow: 20,
+  serviceRestMs: 1000,
+  /** How long a service waits after no host or subnet had room for a task. */
+  serviceRoomRetryMs: 2000,
+  /** How often a service is planned anew although nothing of it changed. */
+  serviceReplanMs: 5 * 60_000,
+  /** The last log lines of a failed task in an event: how long the host may take to tell, how many lines, of how many characters. */
+  lastLinesMs: 700,
+  lastLines: 5,
+  lastLineChars: 160,
+  /** How often services are looked over for what is past its time. */
+  serviceSweepMs: 10 * 60_000,
+  /** How long an INACTIVE service stays describable, and how many ended deployments stay for how long (ECS: 90 days). */
+  inactiveServiceKeepMs: 24 * 3600_000,
+  endedDeployments: 100,
+  endedDeploymentKeepMs: 90 * 24 * 3600_000,
 } as const;

@@ -1,4 +1,4 @@
-/** Forgets what is past its time: stopped tasks and answered client tokens. */
+/** Forgets what is past its time: stopped tasks, answered client tokens, and what is left of services and their deployments. */
 import type { Clock } from '#base/clock.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
@@ -6,12 +6,15 @@ import type { Store } from '#store/types.ts';
 import { createLease } from './lease.ts';
 import { startLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
+import { expireServices } from './services/expiry.ts';
 
 const TICK_MS = 60_000;
 
 export function startHousekeepingLoop(deps: { store: Store; clock: Clock; log: Log }, holder: string): Loop {
   const { store, clock, log } = deps;
   const lease = createLease(store, clock, 'housekeeping', holder);
+  /** When the services are looked over again. */
+  let servicesAt = 0;
   /** One small transaction after the other, so that nobody waits long behind them; how many rows went. */
   const inBatches = async (forget: () => Promise<number>) => {
     let total = 0;
@@ -35,7 +38,10 @@ export function startHousekeepingLoop(deps: { store: Store; clock: Clock; log: L
         }),
       );
       const tokens = await inBatches(() => lease.write((tx) => tx.expireClientTokens(now, limits.expiryBatch)));
-      if (tasks + tokens > 0) log.info('housekeeping', { tasks, tokens });
+      const services = now < servicesAt ? { services: 0, deployments: 0, revisions: 0 } : await expireServices(store, lease, now);
+      if (now >= servicesAt) servicesAt = now + limits.serviceSweepMs;
+      const counts = { tasks, tokens, ...services };
+      if (Object.values(counts).some((count) => count > 0)) log.info('housekeeping', counts);
     },
   });
 }

@@ -5,11 +5,13 @@ import { startEndpointLoop } from './endpoint-loop.ts';
 import { startHostSessions } from './host-sessions.ts';
 import { startHousekeepingLoop } from './housekeeping-loop.ts';
 import { startPlacementLoop } from './placement-loop.ts';
+import { startServiceLoop } from './services/loop.ts';
+import { startTargetLoop } from './services/target-loop.ts';
 import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
 export type { Control, ControlDeps, ControlOptions, HostCalls } from './types.ts';
 
-const leases = ['placement', 'hosts', 'housekeeping', 'certificates'];
+const leases = ['placement', 'hosts', 'housekeeping', 'certificates', 'services', 'targets'];
 
 /** Starts all loops and lets hosts in. Throws the store's Fault when it can't be written. */
 export async function startControl(deps: ControlDeps, options: ControlOptions): Promise<Control> {
@@ -22,6 +24,8 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const sessions = startHostSessions({ ...deps, lease: createLease(store, clock, 'hosts', options.holder) });
   const placement = startPlacementLoop(deps, options.holder);
   const endpoints = startEndpointLoop(deps, (names) => sessions.setNames(names));
+  const services = startServiceLoop({ ...deps, hosts: sessions.calls }, options.holder);
+  const targets = startTargetLoop(deps, options.holder);
   const housekeeping = startHousekeepingLoop(deps, options.holder);
   const certificates =
     deps.certificates === undefined ? null : startCertificatesLoop({ ...deps, sources: deps.certificates }, options.holder);
@@ -32,12 +36,16 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
       sessions.look();
       endpoints.look();
     }),
+    store.onChange(['services', 'serviceDeployments', 'taskSets', 'tasks', 'targets'], () => services.look()),
+    store.onChange(['tasks', 'targets', 'targetGroups'], () => targets.look()),
+    store.onChange(['serviceRevisions'], () => targets.forget()),
   ];
   return {
     hosts: sessions.calls,
     async stop() {
       for (const stop of unwatch) stop();
-      await Promise.all([placement.stop(), endpoints.stop(), housekeeping.stop(), certificates?.stop(), sessions.stop()]);
+      const parts = [placement, endpoints, services, targets, housekeeping, certificates, sessions];
+      await Promise.all(parts.map((part) => part?.stop()));
     },
   };
 }

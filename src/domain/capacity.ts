@@ -6,6 +6,9 @@ import { isolationOn } from './isolation.ts';
 import type { HostRecord } from './records.ts';
 import type { IsolationKind, IsolationWish } from './task-spec.ts';
 
+/** AWS's text for Fargate ("API failure reasons", ECS developer guide). */
+export const CAPACITY_UNAVAILABLE = 'Capacity is unavailable at this time. Please try again later or in a different availability zone';
+
 /** What a live task asks for, and since when its host has it; `hostId` is null until it is placed. */
 export type LiveTask = { hostId: string | null; cpuMillis: number; memoryBytes: number; placedAt?: number | null };
 /** A TaskSpec is one. Without `platform` any host's architecture will do. */

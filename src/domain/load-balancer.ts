@@ -192,14 +192,19 @@ export function parseTargetGroupArn(arn: string): { name: string; id: string } |
   return match?.[1] === undefined || match[2] === undefined ? undefined : { name: match[1], id: match[2] };
 }
 
-/** The weights in force: a caller's, or those of a deployment that came after. */
+/** The weights in force: a caller's, or those of a deployment that came after, which may bring a group that the caller didn't name. */
 export function forwardWeights(
   action: Extract<ListenerAction, { type: 'forward' }>,
   modifiedAt: number,
   shift: TrafficShift | null,
 ): { arn: string; weight: number }[] {
   if (shift === null || shift.at < modifiedAt) return action.groups;
-  return action.groups.map((group) => ({ arn: group.arn, weight: shift.weights[group.arn] ?? group.weight }));
+  const named = new Set(action.groups.map((group) => group.arn));
+  const brought = Object.entries(shift.weights).filter(([arn]) => !named.has(arn));
+  return [
+    ...action.groups.map((group) => ({ arn: group.arn, weight: shift.weights[group.arn] ?? group.weight })),
+    ...brought.map(([arn, weight]) => ({ arn, weight })),
+  ];
 }
 
 /** Defaults that AWS gives where none was set. */

@@ -24,7 +24,8 @@ export { activeCluster, createCluster, deleteCluster, putClusterCapacityProvider
 export { ENDPOINT_INJECTION } from './cluster-settings.ts';
 export { DEFAULT_CLUSTER, defaultVpcId, ensureRegion, ensureRegionIn } from './region.ts';
 export type { NetworkWish } from './network.ts';
-export { CAPACITY_UNAVAILABLE, runTask } from './run-task.ts';
+export { CAPACITY_UNAVAILABLE } from '#domain/capacity.ts';
+export { runTask } from './run-task.ts';
 export type { RunTaskResult, RunTaskWish } from './run-task.ts';
 export { activeService, assertDesiredCount, createService, deleteService, serviceStatus, updateService } from './services.ts';
 export type { CreateServiceWish, ServiceMembers, ServicePlanWish, UpdateServiceWish } from './services.ts';

@@ -1,11 +1,10 @@
-/** Where a task's interface goes: checking the subnets and security groups of a wish, and choosing a subnet for each task. */
+/** Where a task's interface goes: checking the subnets and security groups of a wish. */
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import { parseCidr, usableCount } from '#domain/cidr.ts';
 import { clip } from '#domain/names.ts';
 import type { SubnetRecord } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { ReadTx, TaskSlot } from '#store/types.ts';
+import type { ReadTx } from '#store/types.ts';
 
 export type NetworkWish = { subnetIds: string[]; securityGroupIds: string[]; publicIp: boolean };
 export type ResolvedNetwork = { vpcId: string; subnets: SubnetRecord[]; securityGroupIds: string[] };
@@ -27,21 +26,6 @@ export async function resolveNetwork(tx: ReadTx, scope: Scope, wish: NetworkWish
   const vpcId = subnets[0]?.vpcId ?? '';
   if (subnets.some((subnet) => subnet.vpcId !== vpcId)) throw new Fault('InvalidParameter', 'subnets can be in at most one VPC.');
   return { vpcId, subnets, securityGroupIds: await resolveGroups(tx, scope, vpcId, wish.securityGroupIds) };
-}
-
-/** The subnet with the fewest tasks among those with a free address, so that tasks spread over zones. */
-export function subnetWithRoom(subnets: readonly SubnetRecord[], slots: readonly Pick<TaskSlot, 'subnetId'>[]): SubnetRecord | undefined {
-  const taken = new Map(subnets.map((subnet) => [subnet.key.id, 0]));
-  for (const slot of slots) {
-    const count = taken.get(slot.subnetId);
-    if (count !== undefined) taken.set(slot.subnetId, count + 1);
-  }
-  const used = (subnet: SubnetRecord) => taken.get(subnet.key.id) ?? 0;
-  const open = subnets.filter((subnet) => used(subnet) < usableCount(parseCidr(subnet.cidr)));
-  return open.reduce<SubnetRecord | undefined>(
-    (best, subnet) => (best === undefined || used(subnet) < used(best) ? subnet : best),
-    undefined,
-  );
 }
 
 function assertCounts(wish: NetworkWish): void {

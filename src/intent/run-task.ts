@@ -1,12 +1,13 @@
 /** The wish to run tasks: everything is checked and committed in one transaction; starting them is the control loops' work. */
 import { hexId } from '#base/ids.ts';
-import { createCapacity } from '#domain/capacity.ts';
+import { CAPACITY_UNAVAILABLE, createCapacity } from '#domain/capacity.ts';
 import type { Unavailable } from '#domain/capacity.ts';
 import { divide } from '#domain/capacity-strategy.ts';
 import { withExtensions } from '#domain/extensions.ts';
 import { reasonsAgainst } from '#domain/isolation.ts';
 import type { ClusterRecord, HostRecord, SubnetRecord } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
+import { subnetWithRoom } from '#domain/subnet-room.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import { newTaskObserved } from '#domain/task.ts';
 import type { Tag, TaskDesired, TaskRecord } from '#domain/task.ts';
@@ -17,7 +18,7 @@ import type { TokenWish } from './client-token.ts';
 import { injectsEndpoint } from './cluster-settings.ts';
 import type { StrategyWish } from './clusters.ts';
 import { activeCluster } from './clusters.ts';
-import { resolveNetwork, subnetWithRoom } from './network.ts';
+import { resolveNetwork } from './network.ts';
 import type { NetworkWish } from './network.ts';
 import { ensureRegionIn } from './region.ts';
 import type { IntentDeps } from './types.ts';
@@ -42,8 +43,7 @@ export type RunTaskWish = {
   token: TokenWish | null;
 };
 
-/** AWS's text for Fargate ("API failure reasons", ECS developer guide), and for a subnet without a free address. */
-export const CAPACITY_UNAVAILABLE = 'Capacity is unavailable at this time. Please try again later or in a different availability zone';
+/** AWS's word for a subnet without a free address ("API failure reasons", ECS developer guide). */
 export const NO_ADDRESS = 'RESOURCE:ENI';
 /** AWS's word for a task that needs what no host offers, now or later (same page). */
 export const NO_SUCH_HOST = 'ATTRIBUTE';

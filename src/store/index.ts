@@ -14,10 +14,18 @@ import type { CertificateRecord } from '#domain/certificate.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { ServiceDeploymentRecord, ServiceEventRecord, ServiceRecord, ServiceRevisionRecord, TaskSetRecord } from '#domain/service.ts';
+import type {
+  ServiceDeploymentRecord,
+  ServiceEventRecord,
+  ServiceKey,
+  ServiceRecord,
+  ServiceRevisionRecord,
+  TaskSetRecord,
+} from '#domain/service.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { wholeRows } from './rows.ts';
 import { migrate } from './schema.ts';
+import { OPEN, serviceStamps } from './service-stamps.ts';
 import type { Session } from './session.ts';
 import { splitRows } from './split-rows.ts';
 import { openSqlite } from './sqlite.ts';
@@ -113,10 +121,22 @@ function networkTables(session: Session) {
 
 function serviceTables(session: Session) {
   const columns = [...service, 'id'];
+  const serviceDeployments = splitRows<ServiceDeploymentRecord>(session, {
+    name: 'serviceDeployments',
+    table: 'service_deployments',
+    columns,
+  });
   return {
     services: splitRows<ServiceRecord>(session, { name: 'services', table: 'services', columns: service }),
     serviceRevisions: splitRows<ServiceRevisionRecord>(session, { name: 'serviceRevisions', table: 'service_revisions', columns }),
-    serviceDeployments: splitRows<ServiceDeploymentRecord>(session, { name: 'serviceDeployments', table: 'service_deployments', columns }),
+    serviceDeployments,
+    serviceStamps: async () => serviceStamps(session),
+    async openDeployments(key: ServiceKey): Promise<ServiceDeploymentRecord[]> {
+      const sql = `SELECT id FROM service_deployments WHERE account = ? AND region = ? AND cluster = ? AND name = ? AND ${OPEN} ORDER BY id`;
+      const lines = session.db().all(sql, [key.account, key.region, key.cluster, key.name]);
+      const found = await Promise.all(lines.map(({ id }) => serviceDeployments.get({ ...key, id: id as string })));
+      return found.filter((deployment) => deployment !== undefined);
+    },
     serviceEvents: wholeRows<ServiceEventRecord>(session, {
       name: 'serviceEvents',
       table: 'service_events',

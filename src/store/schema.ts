@@ -95,6 +95,17 @@ const steps: string[] = [
   CREATE TABLE internet_gateways (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
   `,
+  // What the loops of services look at, without the JSON behind it.
+  `
+  DROP INDEX tasks_by_service;
+  CREATE INDEX tasks_by_service ON tasks (account, region, cluster, service, id, revision, live, accounted, started_by, desired_status, ended, status, ip, subnet_id)
+    WHERE service IS NOT NULL AND (live = 1 OR accounted = 0);
+  DROP INDEX targets_by_task;
+  CREATE INDEX targets_by_task ON targets (task_id, revision) WHERE task_id IS NOT NULL;
+  CREATE INDEX service_deployments_open ON service_deployments (account, region, cluster, name, id, revision)
+    WHERE json_extract(observed, '$.status') NOT IN ('SUCCESSFUL', 'STOPPED', 'ROLLBACK_SUCCESSFUL', 'ROLLBACK_FAILED');
+  CREATE INDEX task_sets_short ON task_sets (account, region, cluster, name, id, revision);
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

@@ -4,6 +4,7 @@ import type { ServiceKey } from '#domain/service.ts';
 import { assertTaskMove } from '#domain/task.ts';
 import type { TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord } from '#domain/task.ts';
 import { revisionConflict } from './rows.ts';
+import { serviceTaskSlots } from './service-stamps.ts';
 import type { Session } from './session.ts';
 import type { Cell, Line } from './sqlite.ts';
 import type { ServiceCount, TaskFilter, TaskSlot, WritableTaskRows } from './types.ts';
@@ -61,6 +62,7 @@ export function taskRows(session: Session): WritableTaskRows {
           count: Number(line['n']),
         }));
     },
+    serviceTaskSlots: async () => serviceTaskSlots(session),
     endpoints: async () => [...session.db().all(LIVE_ENDPOINTS, []), ...session.db().all(LAST_ENDPOINTS, [])].map(decodeLine),
     async lastAddress(subnetId) {
       const sql = 'SELECT ip FROM tasks WHERE subnet_id = ? AND ip IS NOT NULL ORDER BY placed_at DESC, rowid DESC LIMIT 1';

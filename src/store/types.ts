@@ -127,6 +127,24 @@ export type ServiceCount = {
   count: number;
 };
 
+/** The short of a service's live task, for wiring it to target groups. */
+export type ServiceTaskSlot = {
+  id: string;
+  service: ServiceKey;
+  /** `ecs-svc/REVISION`. */
+  startedBy: string | null;
+  /** What is wished for, whatever its host is told yet. */
+  desired: DesiredStatus;
+  /** It stopped, or is about to, by itself. */
+  ended: boolean;
+  status: TaskStatus;
+  ip: string | null;
+  subnetId: string;
+};
+
+/** Differs whenever the service, one of its open deployments, its task sets, its tasks or their targets do. */
+export type ServiceStamp = { key: ServiceKey; stamp: string };
+
 export type TaskRows = {
   get(key: TaskKey): Promise<TaskRecord | undefined>;
   byId(id: string): Promise<TaskRecord | undefined>;
@@ -141,6 +159,8 @@ export type TaskRows = {
   serviceSlots(key: ServiceKey): Promise<{ id: string; revision: number }[]>;
   /** A service's live tasks, counted without their JSON. */
   serviceCounts(key: ServiceKey): Promise<ServiceCount[]>;
+  /** Every live task of every service. */
+  serviceTaskSlots(): Promise<ServiceTaskSlot[]>;
   /** Tasks with the tag `berth:endpoint`: those that live, and of each name the one that stopped last. */
   endpoints(): Promise<TaskRecord[]>;
   /** The address that was given out last in a subnet, to a live or a stopped task. */
@@ -180,6 +200,10 @@ export type ReadTx = {
   serviceDeployments: Rows<ServiceDeploymentRecord>;
   serviceEvents: Rows<ServiceEventRecord>;
   taskSets: Rows<TaskSetRecord>;
+  /** Of every service; ordered by key. */
+  serviceStamps(): Promise<ServiceStamp[]>;
+  /** A service's deployments that have not ended; ordered by id. */
+  openDeployments(key: ServiceKey): Promise<ServiceDeploymentRecord[]>;
   loadBalancers: Rows<LoadBalancerRecord>;
   listeners: Rows<ListenerRecord>;
   listenerRules: Rows<RuleRecord>;
@@ -211,6 +235,8 @@ export type WriteTx = {
   serviceDeployments: WritableSplitRows<ServiceDeploymentRecord>;
   serviceEvents: WritableRows<ServiceEventRecord>;
   taskSets: WritableSplitRows<TaskSetRecord>;
+  serviceStamps(): Promise<ServiceStamp[]>;
+  openDeployments(key: ServiceKey): Promise<ServiceDeploymentRecord[]>;
   loadBalancers: WritableSplitRows<LoadBalancerRecord>;
   listeners: WritableSplitRows<ListenerRecord>;
   listenerRules: WritableSplitRows<RuleRecord>;

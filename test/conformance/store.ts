@@ -3,13 +3,13 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { isFault } from '#base/fault.ts';
 import type { FaultCode } from '#base/fault.ts';
-import { newTargetObserved } from '#domain/load-balancer.ts';
 import { newTaskObserved } from '#domain/task.ts';
 import type { TaskDesired, TaskKey, TaskPlacement } from '#domain/task.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import type { Store } from '#store/types.ts';
+import { services } from './store-services.ts';
 
-const scope = { account: '123456789012', region: 'us-east-1' };
+export const scope = { account: '123456789012', region: 'us-east-1' };
 const elsewhere = { account: '123456789012', region: 'eu-west-1' };
 const fails = (code: FaultCode) => (error: unknown) => isFault(error, code);
 
@@ -81,6 +81,7 @@ export function storeConformance(kind: string, make: () => Promise<Store>): void
     wholeRecords(() => store);
     tasks(() => store);
     transactions(() => store);
+    services(() => store);
   });
 }
 
@@ -437,39 +438,6 @@ function transactions(store: () => Store): void {
     assert.deepEqual(await store().read((tx) => tx.loadBalancers.list(scope)), [stored]);
     assert.equal(await store().write((tx) => tx.loadBalancers.delete(key)), true);
     assert.equal(await store().write((tx) => tx.loadBalancers.delete(key)), false);
-  });
-
-  test('a task that is to stop goes on until no target group has it', async () => {
-    const desired = taskDesired();
-    const target = { ...scope, group: '0'.repeat(16), target: '10.0.0.5', port: 80 };
-    await store().write(async (tx) => {
-      const task = await tx.tasks.insert(taskKey('a'), desired, { ...newTaskObserved(desired.spec), status: 'RUNNING' });
-      await tx.targets.insert(target, { registeredAt: 1, deregisteredAt: null, zone: null, taskId: 'a' }, newTargetObserved(1));
-      await tx.tasks.setDesired(task.key, { ...desired, status: 'STOPPED' }, task.revision);
-    });
-    const told = async () => (await store().read((tx) => tx.tasks.slots())).map((slot) => slot.desired);
-    assert.deepEqual(await told(), ['RUNNING']);
-    assert.deepEqual(
-      (await store().read((tx) => tx.targetsOfTask('a'))).map((one) => one.key),
-      [target],
-    );
-    await store().write((tx) => tx.targets.delete(target));
-    assert.deepEqual(await told(), ['STOPPED']);
-  });
-
-  test('the end of a service’s task is seen until it is noted', async () => {
-    const desired = taskDesired({ service: { name: 'web', revisionId: '1', taskSetId: null } });
-    const key = { ...scope, cluster: 'default', name: 'web' };
-    await store().write(async (tx) => {
-      const task = await tx.tasks.insert(taskKey('a'), desired, newTaskObserved(desired.spec));
-      await tx.tasks.insert(taskKey('b'), taskDesired(), newTaskObserved(desired.spec));
-      await tx.tasks.setObserved(task.key, { ...task.observed, status: 'STOPPED', stoppedAt: 5 }, task.revision);
-    });
-    const ids = async () => (await store().read((tx) => tx.tasks.ofService(key))).map((task) => task.key.id);
-    assert.deepEqual(await ids(), ['a']);
-    assert.deepEqual(await store().read((tx) => tx.tasks.serviceSlots(key)), [{ id: 'a', revision: 2 }]);
-    await store().write((tx) => tx.tasks.setAccounted(['a']));
-    assert.deepEqual(await ids(), []);
   });
 
   test('after close everything is refused', async () => {

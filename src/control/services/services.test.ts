@@ -1,0 +1,169 @@
+/** The service loop with the real planner, control loops and host agents; only sandboxes and time are not real. */
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { limits } from '#base/limits.ts';
+import { createCluster } from '../../../test/sim/cluster.ts';
+import type { Cluster } from '../../../test/sim/cluster.ts';
+import { ensureRegion } from '#intent/index.ts';
+import { changeService, deploy, liveTasks, messages, readDeployment, readService, scope, serviceKey } from './testing.ts';
+
+describe('service loop', () => {
+  let cluster: Cluster;
+  beforeEach(async () => {
+    cluster = await createCluster(1, 2);
+    await cluster.heal();
+    await cluster.clock.advance(1000);
+    await ensureRegion({ store: cluster.store, clock: cluster.clock, random: cluster.random }, scope);
+  });
+  afterEach(() => cluster.close());
+
+  const now = () => cluster.clock.now();
+  const pass = async (ms: number) => {
+    for (let left = ms; left > 0; left -= 1000) await cluster.clock.advance(Math.min(1000, left));
+  };
+  const running = async (name: string) => (await liveTasks(cluster.store, name)).filter((task) => task.observed.status === 'RUNNING');
+
+  test('a new service gets its tasks, as its revision says, and reaches a steady state; then nothing is written', async () => {
+    await deploy(cluster.store, now(), 'web', 1, { count: 3, container: { image: 'app:1' } });
+    await pass(60_000);
+    const tasks = await running('web');
+    assert.equal(tasks.length, 3);
+    const zones = new Set(tasks.map((task) => task.desired.network.subnetId));
+    assert.equal(zones.size, 2);
+    for (const { key, desired } of tasks) {
+      const revisionId = '1'.padStart(19, '0');
+      assert.deepEqual([desired.group, desired.startedBy], ['service:web', `ecs-svc/${revisionId}`]);
+      assert.deepEqual(desired.service, { name: 'web', revisionId, taskSetId: null });
+      assert.deepEqual(desired.tags, [{ key: 'team', value: 'blue' }]);
+      assert.equal(desired.spec.containers[0]?.log?.stream, `p/web/${key.id}`);
+    }
+    // The first task pulled the tag, the others ran its digest.
+    assert.equal(tasks.filter((task) => task.desired.spec.containers[0]?.image === `app@sha256:${'0'.repeat(64)}`).length, 2);
+    assert.equal((await readDeployment(cluster.store, 'web', 1)).observed.status, 'SUCCESSFUL');
+    assert.equal((await messages(cluster.store, 'web')).at(-1), '(service web) has reached a steady state.');
+    let writes = 0;
+    cluster.store.onChange(['services', 'serviceDeployments', 'serviceRevisions', 'serviceEvents', 'tasks'], () => writes++);
+    await pass(2 * limits.serviceReplanMs);
+    assert.equal(writes, 0);
+  });
+
+  test('scaled, updated and deleted: each wish is followed, and events say so', async () => {
+    await deploy(cluster.store, now(), 'web', 1, { count: 2 });
+    await pass(60_000);
+    await changeService(cluster.store, 'web', { desiredCount: 4 });
+    await pass(60_000);
+    assert.equal((await running('web')).length, 4);
+    await deploy(cluster.store, now(), 'web', 2);
+    await pass(120_000);
+    assert.deepEqual(new Set((await running('web')).map((task) => task.desired.revision)), new Set([2]));
+    assert.equal((await running('web')).length, 4);
+    await changeService(cluster.store, 'web', { desiredCount: 1 });
+    await pass(5000);
+    assert.equal((await running('web')).length, 1);
+    await changeService(cluster.store, 'web', { desiredCount: 0, status: 'DRAINING', deletedAt: now() - limits.inactiveServiceKeepMs });
+    await pass(5000);
+    assert.equal((await readService(cluster.store, 'web')).observed.status, 'INACTIVE');
+    const said = (await messages(cluster.store, 'web')).join('\n');
+    assert.match(said, /has started 2 tasks: \(task [0-9a-f]{32}\) \(task [0-9a-f]{32}\)\./);
+    assert.match(said, /has stopped 1 running tasks: \(task [0-9a-f]{32}\)\./);
+    await pass(limits.serviceSweepMs + 120_000);
+    await cluster.store.read(async (tx) => {
+      assert.equal(await tx.services.get(serviceKey('web')), undefined);
+      for (const rows of [tx.serviceRevisions, tx.serviceDeployments, tx.serviceEvents]) {
+        assert.deepEqual(await rows.list(serviceKey('web')), []);
+      }
+    });
+  });
+
+  test('a task that dies is replaced, and so are those of a host that is lost', async () => {
+    await deploy(cluster.store, now(), 'web', 1, { count: 4 });
+    await pass(60_000);
+    const [first] = await running('web');
+    assert.ok(first !== undefined);
+    for (const host of cluster.hosts) if (host.id === first.placement?.hostId) cluster.killSupervisor(host, first.key.id);
+    await pass(20_000);
+    const after = await running('web');
+    assert.ok(after.length === 4 && after.every((task) => task.key.id !== first.key.id));
+    const [lost] = cluster.hosts;
+    assert.ok(lost !== undefined);
+    cluster.rebootHost(lost);
+    await cluster.startHost(lost);
+    await pass(60_000);
+    assert.equal((await running('web')).length, 4);
+  });
+
+  test('a deployment that can not work rolls back, and its first event says why, with the last log lines', async () => {
+    const deployment = {
+      circuitBreaker: { enable: true, rollback: true, threshold: { type: 'COUNT' as const, value: 2 }, resetOnHealthyTask: true },
+    };
+    await deploy(cluster.store, now(), 'web', 1, { count: 2, deployment });
+    await pass(60_000);
+    const old = (await running('web')).map((task) => task.key.id);
+    await deploy(cluster.store, now(), 'web', 2, {
+      container: { command: ['run-ms=50', 'exit=3', 'print=reading config', 'print=no such  table'] },
+      deployment,
+    });
+    await pass(120_000);
+    const failed = await readDeployment(cluster.store, 'web', 2);
+    assert.equal(failed.observed.status, 'ROLLBACK_SUCCESSFUL');
+    assert.deepEqual((await running('web')).map((task) => task.key.id).sort(), old.sort());
+    const causes = (await messages(cluster.store, 'web')).filter((message) => message.includes('failed to start: container'));
+    assert.equal(causes.length, 1);
+    assert.match(
+      causes[0] ?? '',
+      /^\(service web\) \(task [0-9a-f]{32}\) failed to start: container 'web' exited with code 3\. Last log lines: reading config \| no such table$/,
+    );
+    await deploy(cluster.store, now(), 'web', 3, { container: { image: 'missing/app:9' }, deployment });
+    await pass(120_000);
+    assert.equal((await readDeployment(cluster.store, 'web', 3)).observed.status, 'ROLLBACK_SUCCESSFUL');
+    assert.ok((await messages(cluster.store, 'web')).some((message) => message.includes("container 'web': CannotPullContainerError:")));
+  });
+
+  test('without room an event says so once, and the tasks come when there is', async () => {
+    await deploy(cluster.store, now(), 'web', 1, { count: 1, memoryBytes: 1024 ** 4 });
+    await pass(30_000);
+    const text =
+      '(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different ' +
+      'availability zone. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.';
+    assert.deepEqual(await messages(cluster.store, 'web'), [text]);
+    assert.deepEqual(await liveTasks(cluster.store, 'web'), []);
+    await deploy(cluster.store, now(), 'web', 2);
+    await pass(60_000);
+    assert.equal((await running('web')).length, 1);
+  });
+
+  test('the control plane may die at any step of a deployment', async () => {
+    await deploy(cluster.store, now(), 'web', 1, { count: 4 });
+    for (let n = 2; n < 6; n++) {
+      await deploy(cluster.store, now(), 'web', n);
+      cluster.killChance = { control: 0.02, host: 0 };
+      for (let step = 0; step < 20; step++) {
+        await pass(1000);
+        if (!cluster.controlLives()) await cluster.startControl();
+      }
+    }
+    await cluster.heal();
+    await pass(180_000);
+    const tasks = await liveTasks(cluster.store, 'web');
+    assert.deepEqual(
+      tasks.map((task) => [task.observed.status, task.desired.revision]),
+      Array.from({ length: 4 }, () => ['RUNNING', 5]),
+    );
+    assert.equal((await readDeployment(cluster.store, 'web', 5)).observed.status, 'SUCCESSFUL');
+  });
+
+  test('of events the newest hundred stay, in order', async () => {
+    await deploy(cluster.store, now(), 'web', 1, { count: 1 });
+    await pass(60_000);
+    for (let n = 0; n < 70; n++) {
+      await changeService(cluster.store, 'web', { desiredCount: 1 + (n % 2) });
+      await pass(100);
+    }
+    const events = await cluster.store.read((tx) => tx.serviceEvents.list(serviceKey('web')));
+    assert.equal(events.length, limits.serviceEvents);
+    assert.deepEqual(
+      events.map((event) => event.at).toSorted((a, b) => a - b),
+      events.map((event) => event.at),
+    );
+  });
+});

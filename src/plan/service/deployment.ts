@@ -38,9 +38,11 @@ export function adopt(draft: Draft): void {
 
 /** What a deployment took over so far goes back to the revision that it came from. */
 function returnTraffic(draft: Draft, record: ServiceDeploymentRecord, observed: ServiceDeploymentObserved): void {
-  if (draft.observed.stableRevisionId === null || record.desired.config.strategy === 'ROLLING') return;
-  setWeight(draft, observed, record.desired.targetRevisionId, 'production', 0);
-  setWeight(draft, observed, record.desired.targetRevisionId, 'test', 0);
+  const { stableRevisionId } = draft.observed;
+  const { config, targetRevisionId } = record.desired;
+  if (stableRevisionId === null || stableRevisionId === targetRevisionId || config.strategy === 'ROLLING') return;
+  setWeight(draft, observed, targetRevisionId, 'production', 0);
+  setWeight(draft, observed, targetRevisionId, 'test', 0);
 }
 
 export function stopDeployment(draft: Draft, observed: ServiceDeploymentObserved, reason: string): void {

@@ -44,6 +44,16 @@ describe('failing tasks', () => {
     assert.ok(isEmpty(world.plan()));
   });
 
+  test('tasks that were on their way together count as one failure for the back-off', () => {
+    const world = createWorld({ count: 10, fateOf: broken(['1'], missingImage) });
+    world.deploy('1');
+    while (world.all.length < 13) world.run(100, 100);
+    world.run(300, 100);
+    assert.equal(world.live.length, 0);
+    assert.equal(world.service.observed.startFailures, 4);
+    assert.equal(world.deployment('d-1')?.observed.failedTasks, 13);
+  });
+
   test('the breaker rolls back to the stable revision, and says why', () => {
     const world = createWorld({ count: 4, config: { circuitBreaker: breaker(true) }, fateOf: broken(['2'], missingImage) });
     world.deploy('1');

@@ -1,4 +1,7 @@
-/** Whatever happens to a service, its planner holds the bounds at every step and comes to rest where it should. A failure prints its seed. */
+/**
+ * Whatever happens to a service, its planner holds the bounds at every step and comes to rest where it should. A failure prints its seed;
+ * BERTH_PLAN_RUNS=N tries N stories of each kind instead of a few.
+ */
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
@@ -7,6 +10,7 @@ import { breaker, createWorld, goodFate, isEmpty } from './world.ts';
 import type { Fate, World } from './world.ts';
 
 const minute = 60_000;
+const numRuns = Number(process.env['BERTH_PLAN_RUNS'] ?? 40);
 
 /** What happens to the world between two plans. */
 type Act =
@@ -107,6 +111,20 @@ function holds(world: World, plan: ServicePlan): void {
   assert.equal(both.length, 0, 'one is started and a healthy one of the same revision stopped');
 }
 
+/** No group that has traffic before or after the plan loses healthy tasks to it below the minimum; green and blue never share a group. */
+function keepsTraffic(world: World, plan: ServicePlan, faultless = false): void {
+  const stopping = new Set(plan.stop.map(({ taskId }) => taskId));
+  const after = plan.shifts.find(({ ruleArn }) => ruleArn === 'prod')?.weights ?? world.weights['prod'] ?? {};
+  for (const group of Object.keys(after).filter((arn) => (after[arn] ?? 0) > 0)) {
+    const serving = world.live.filter(({ task }) => isHealthy(world, task) && task.targets.some((target) => target.groupArn === group));
+    const lost = serving.filter(({ task }) => stopping.has(task.id));
+    const kept = serving.length - lost.length;
+    assert.ok(lost.length === 0 || kept >= boundsOf(world).min, `${group} has traffic and keeps ${kept} of ${serving.length}`);
+    const raised = (after[group] ?? 0) > (world.weights['prod']?.[group] ?? 0);
+    if (faultless && raised) assert.ok(kept >= boundsOf(world).min, `${group} gets traffic with ${kept} tasks`);
+  }
+}
+
 /** Nothing fails any more, and nobody asks for anything. */
 function calm(world: World): void {
   world.fateOf = () => ({});
@@ -190,7 +208,55 @@ describe('properties of the planner', () => {
         assert.ok(isEmpty(world.plan()));
         assert.equal(world.plan().wakeAt, null);
       }),
-      { numRuns: 150 },
+      { numRuns },
+    );
+  });
+
+  test('whatever the strategy, who has traffic can serve it, and in the end the newest has all', () => {
+    const strategies = fc.record({
+      strategy: fc.constantFrom('BLUE_GREEN' as const, 'LINEAR' as const, 'CANARY' as const),
+      bakeMs: fc.integer({ min: 0, max: 120_000 }),
+      circuitBreaker: fc.constantFrom(breaker(true), breaker(false), { ...breaker(false), enable: false }),
+      canary: fc.record({ percent: fc.constantFrom(0.1, 5, 100), bakeMs: fc.integer({ min: 0, max: 120_000 }) }),
+      linear: fc.record({ stepPercent: fc.constantFrom(3, 33.3, 100), stepBakeMs: fc.integer({ min: 0, max: 20_000 }) }),
+    });
+    const wiring = {
+      targetGroupArn: 'A',
+      container: 'app',
+      port: 80,
+      alternateTargetGroupArn: 'B',
+      productionRuleArn: 'prod',
+      testRuleArn: null,
+    };
+    fc.assert(
+      fc.property(strategies, fc.integer({ min: 1, max: 6 }), fates, acts, fc.boolean(), (config, count, lots, story, faultless) => {
+        const world = createWorld({ count, balancers: [wiring], config });
+        // Only what a caller asks for, and nothing that goes wrong by itself or grows meanwhile.
+        const deployed = { last: 1 };
+        world.deploy('1');
+        world.run(5 * minute, 5000);
+        const sound: Partial<Fate> = faultless ? { endsAt: Infinity, unhealthyAfter: Infinity } : {};
+        world.fateOf = (_, index) => ({ ...lots[index % lots.length], ...sound });
+        for (const act of story.filter(
+          ({ kind }) => !(faultless ? ['percents', 'crash', 'sicken', 'scale'] : ['percents']).includes(kind),
+        )) {
+          perform(world, act, deployed);
+          world.run(act.kind === 'wait' ? act.ms : 0, 5000, (plan) => keepsTraffic(world, plan, faultless));
+        }
+        calm(world);
+        const last = String(++deployed.last);
+        world.deploy(last);
+        world.run(60 * minute, 10_000, (plan) => keepsTraffic(world, plan));
+        assert.equal(world.deployment(`d-${last}`)?.observed.status, 'SUCCESSFUL');
+        assert.deepEqual(
+          world.live.map(({ task }) => task.revisionId),
+          Array(world.service.desired.desiredCount).fill(last),
+        );
+        const group = world.revisions.get(last)?.observed.targetGroupArns?.[0] ?? '';
+        assert.equal(world.weights['prod']?.[group], 100);
+        assert.ok(isEmpty(world.plan()));
+      }),
+      { numRuns },
     );
   });
 
@@ -219,7 +285,7 @@ describe('properties of the planner', () => {
         );
         assert.ok(isEmpty(world.plan()));
       }),
-      { numRuns: 60 },
+      { numRuns },
     );
   });
 
@@ -240,7 +306,7 @@ describe('properties of the planner', () => {
         assert.equal(world.deployment('d-1')?.observed.status, 'SUCCESSFUL');
         assert.equal(world.live.length, count);
       }),
-      { numRuns: 60 },
+      { numRuns },
     );
   });
 
@@ -260,7 +326,7 @@ describe('properties of the planner', () => {
           world.apply(plan);
         }
       }),
-      { numRuns: 100 },
+      { numRuns },
     );
   });
 });

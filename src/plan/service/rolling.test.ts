@@ -70,6 +70,18 @@ describe('rolling deployments', () => {
     assert.equal(world.tasksOf('2').length, 1);
   });
 
+  test('where there is room for all new tasks no old one stops before they are healthy, though the minimum would let it', () => {
+    const world = createWorld({ count: 4, config: { minimumHealthyPercent: 0 }, checked: true });
+    world.deploy('1');
+    world.run(minute);
+    world.deploy('2');
+    world.run(minute, 100, () => {
+      const serving = world.live.filter(({ task }) => task.desired === 'RUNNING' && task.health === 'HEALTHY');
+      assert.ok(serving.length >= 4, `${serving.length} serve`);
+    });
+    assert.equal(world.tasksOf('1').length, 0);
+  });
+
   test('a superseded deployment is stopped, and the newest goes on', () => {
     const world = createWorld({ count: 2 });
     world.deploy('1');

@@ -143,4 +143,16 @@ describe('deployments that shift traffic', () => {
       ['3', '3', '3'],
     );
   });
+
+  test('once blue ends green is what a later deployment comes from', () => {
+    const world = blueGreen({ bakeMs: 0 }, () => ({ stopMs: 2 * minute }));
+    world.deploy('2');
+    world.run(minute);
+    assert.equal(world.deployment('d-2')?.observed.stage, 'CLEAN_UP');
+    assert.equal(world.service.observed.stableRevisionId, '2');
+    world.deploy('3');
+    history(world, 'd-3', 10 * minute);
+    assert.equal(world.deployment('d-3')?.observed.status, 'SUCCESSFUL');
+    assert.deepEqual(world.weights['prod'], { A: 100, B: 0 });
+  });
 });

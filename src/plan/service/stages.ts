@@ -22,6 +22,8 @@ export function advance(draft: Draft, shifting: Shifting): boolean {
     const next = lifecycleStages[lifecycleStages.indexOf(observed.stage) + 1];
     if (next === undefined) return true;
     enter(draft, observed, next);
+    // Blue ends from here on: whatever comes next comes from green, which has all traffic and has baked.
+    if (next === 'CLEAN_UP') draft.observed.stableRevisionId = shifting.green;
   }
   return false;
 }

@@ -34,6 +34,9 @@ export type Check = {
   fix?: string;
 };
 
+/** `changed`: the unit was not there before, or was another; of a removal: it was there. */
+export type InstallResult = { unit: string; path: string; changed: boolean };
+
 export type ProcessStatus = { name: string; pid: number | null; alive: boolean };
 
 export type Platform = {
@@ -44,6 +47,11 @@ export type Platform = {
   up(options: UpOptions, steps: Steps): Promise<UpResult>;
   /** Stops processes and removes what they made on this machine; `tasks`: what becomes of the running tasks was decided before. */
   down(steps: Steps, options: { keepTasks: boolean }): Promise<{ wasRunning: boolean }>;
+  /** The systemd unit that `install` writes. */
+  bootUnit(): string;
+  /** Has systemd start the instance now and at boot. */
+  install(steps: Steps): Promise<InstallResult>;
+  uninstall(steps: Steps): Promise<InstallResult>;
   processes(): Promise<ProcessStatus[]>;
   checks(): Promise<Check[]>;
   /** Whether Docker Hub can be reached, within two seconds. */

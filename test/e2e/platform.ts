@@ -14,6 +14,8 @@ export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/
 
 export type Ran = { code: number; stdout: string; stderr: string };
 export type Platform = {
+  /** The berth that `berth` runs: this one, unless a test puts another in its place. */
+  home: string;
   state: string;
   instance: string;
   apiPort: number;
@@ -29,11 +31,11 @@ export type Platform = {
   /** Takes it down, removes its state, and fails when anything of it is left on the machine. */
   end(): Promise<void>;
 };
-export type StartOptions = { upArgs?: string[]; parent?: string; isolation?: 'auto' | 'container' | 'gvisor' | 'microvm' };
+export type StartOptions = { home?: string; upArgs?: string[]; parent?: string; isolation?: 'auto' | 'container' | 'gvisor' | 'microvm' };
 export type RunOptions = { timeoutMs?: number; env?: Record<string, string>; cwd?: string };
 
 /**
- * `parent`: where the state directory is made (default: the temporary directory). `isolation`: what `auto` means there; `container` unless a
+ * `home`: the tree of berth that is started. `parent`: where the state directory is made (default: the temporary directory). `isolation`: what `auto` means there; `container` unless a
  * test says otherwise, so that a test measures the same on a machine where a stronger kind works.
  */
 export async function startPlatform(options: StartOptions = {}): Promise<Platform> {
@@ -42,12 +44,14 @@ export async function startPlatform(options: StartOptions = {}): Promise<Platfor
   const before = machineState(instance, state);
   const [apiPort, endpointPort] = [await freePort(), await freePort()];
   const platform: Platform = {
+    home: options.home ?? root,
     state,
     instance,
     apiPort,
     endpointPort,
     env: {},
-    berth: (args, o = {}) => runCommand(join(root, 'berth'), args, { ...o, env: { BERTH_STATE: state, ...platform.env, ...o.env } }),
+    berth: (args, o = {}) =>
+      runCommand(join(platform.home, 'berth'), args, { ...o, env: { BERTH_STATE: state, ...platform.env, ...o.env } }),
     async ok(args, o) {
       const ran = await platform.berth(args, o);
       assert.equal(ran.code, 0, `berth ${args.join(' ')} exited ${ran.code}\n${ran.stdout}\n${ran.stderr}`);

@@ -6,6 +6,7 @@ import { down } from './down.ts';
 import { env } from './env.ts';
 import { imageCommands } from './image.ts';
 import { inspect } from './inspect.ts';
+import { install } from './install.ts';
 import { logs } from './logs.ts';
 import { ps } from './ps.ts';
 import { rm } from './rm.ts';
@@ -15,4 +16,20 @@ import { status } from './status.ts';
 import { stop } from './stop.ts';
 import { up } from './up.ts';
 
-export const commands: Command[] = [demo, doctor, up, env, run, ps, logs, stop, rm, inspect, ...imageCommands, status, down, setup];
+export const commands: Command[] = [
+  demo,
+  doctor,
+  up,
+  env,
+  run,
+  ps,
+  logs,
+  stop,
+  rm,
+  inspect,
+  ...imageCommands,
+  status,
+  down,
+  install,
+  setup,
+];

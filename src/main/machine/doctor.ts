@@ -9,6 +9,7 @@ import { formatBytes } from '#cli/format.ts';
 import { readConfig, defaultConfig } from '../config.ts';
 import { supervisorBinary, USER } from '../paths.ts';
 import type { InstancePaths } from '../paths.ts';
+import { checkBoot } from './boot.ts';
 import { findProgram, missing, ok, warn } from './checks.ts';
 import { checkIsolation } from './doctor-isolation.ts';
 import { keeperPid } from './keeper.ts';
@@ -38,6 +39,7 @@ export async function runChecks(deps: Deps): Promise<Check[]> {
     checkMemory(),
     checkIsolation(deps),
     checkForwardPolicy(deps),
+    checkBoot(deps),
     ...checkInstance(deps),
   ]);
   return checks.flat();

@@ -3,6 +3,7 @@ import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import type { Check, Platform } from '#cli/platform.ts';
 import type { InstancePaths } from '../paths.ts';
+import { install, uninstall, unitText } from './boot.ts';
 import { bringDown } from './down.ts';
 import { childrenOf, keeperPid } from './keeper.ts';
 import { setUp } from './setup.ts';
@@ -21,6 +22,16 @@ export function createPlatform(deps: PlatformDeps): Platform {
     async down(steps, options) {
       requireRoot(deps, 'down');
       return bringDown(deps, steps, options);
+    },
+    bootUnit: () => unitText(deps.paths),
+    async install(steps) {
+      requireRoot(deps, 'install');
+      await setUp(deps.clock, steps, { quiet: true, signal: deps.signal, self: deps.self });
+      return install(deps, steps);
+    },
+    async uninstall(steps) {
+      requireRoot(deps, 'install --remove');
+      return uninstall(deps, steps);
     },
     async processes() {
       const keeper = keeperPid(deps.paths);

@@ -21,6 +21,7 @@ import { keeperPid } from './keeper.ts';
 import { keeperSpec } from './keeper-spec.ts';
 import type { PlatformDeps } from './platform.ts';
 import { reachable } from './reachable.ts';
+import { passedOn } from './passed-on.ts';
 import { portProblem } from './ports.ts';
 import { userIds } from './user.ts';
 
@@ -147,13 +148,9 @@ function writeInitialHaproxy(paths: InstancePaths, config: InstanceConfig, berth
   chownSync(paths.haproxyConfig, berth.uid, berth.gid);
 }
 
-/** What the host agent takes over from the environment of whoever starts berth: the way to registries. */
-const passedOn = ['HOME', 'DOCKER_CONFIG', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
-
 /** Returns once every process is started; they run in a session of their own, and outlive this terminal. */
 async function startKeeper({ paths, clock }: PlatformDeps): Promise<void> {
-  const env = Object.fromEntries(passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
-  const spec = keeperSpec({ paths, node: process.execPath, haproxy: findProgram('haproxy'), user: userIds(), env });
+  const spec = keeperSpec({ paths, node: process.execPath, haproxy: findProgram('haproxy'), user: userIds(), env: passedOn() });
   writeFileSync(paths.keeperSpec, `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o600 });
   const { code, stderr } = await runChild(clock, supervisorBinary, ['keep', '--spec', paths.keeperSpec, '--daemon'], {
     timeoutMs: KEEPER_START_MS,

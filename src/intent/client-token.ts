@@ -20,7 +20,26 @@ export async function answerBefore(
   wish: TokenWish,
   now: number,
 ): Promise<TaskRecord[] | undefined> {
-  const record = await tx.clientTokens.get({ ...where, operation, token: wish.token });
+  const ids = await idsBefore(tx, where, operation, wish, now);
+  if (ids === undefined) return undefined;
+  const tasks: TaskRecord[] = [];
+  for (const id of ids) {
+    const task = await tx.tasks.byId(id);
+    if (task !== undefined) tasks.push(task);
+  }
+  return tasks;
+}
+
+/** The ids that the first call kept; undefined when this is the first. Throws Conflict with details.taskIds. */
+export async function idsBefore(
+  tx: WriteTx,
+  where: InCluster,
+  operation: string,
+  wish: TokenWish,
+  now: number,
+): Promise<string[] | undefined> {
+  const { account, region, cluster } = where;
+  const record = await tx.clientTokens.get({ account, region, cluster, operation, token: wish.token });
   if (record === undefined || record.expiresAt <= now) return undefined;
   if (record.paramsHash !== wish.paramsHash) {
     throw new Fault(
@@ -31,12 +50,7 @@ export async function answerBefore(
       },
     );
   }
-  const tasks: TaskRecord[] = [];
-  for (const id of record.taskIds) {
-    const task = await tx.tasks.byId(id);
-    if (task !== undefined) tasks.push(task);
-  }
-  return tasks;
+  return record.taskIds;
 }
 
 export async function keepAnswer(
@@ -47,7 +61,8 @@ export async function keepAnswer(
   taskIds: string[],
   now: number,
 ): Promise<void> {
-  const key = { ...where, operation, token: wish.token };
+  const { account, region, cluster } = where;
+  const key = { account, region, cluster, operation, token: wish.token };
   const expired = await tx.clientTokens.get(key);
   await tx.clientTokens.put(
     { key, paramsHash: wish.paramsHash, taskIds, expiresAt: now + limits.clientTokenKeepMs },

@@ -89,9 +89,13 @@ export async function putClusterCapacityProviders(
   return await changeCluster(deps, scope, name, (cluster) => ({ ...cluster, capacityProviders, defaultStrategy: strategy }));
 }
 
-/** Throws ClusterContainsTasks while a task of it lives. The record stays, INACTIVE, as in AWS. */
+/** Throws ClusterContainsServices while a service of it hasn't ended, ClusterContainsTasks while a task of it lives. The record stays, INACTIVE, as in AWS. */
 export async function deleteCluster(deps: IntentDeps, scope: Scope, name: string): Promise<ClusterRecord> {
   return await changeCluster(deps, scope, name, async (cluster, tx) => {
+    const services = await tx.services.list({ account: scope.account, region: scope.region, cluster: name });
+    if (services.some((service) => service.observed.status !== 'INACTIVE')) {
+      throw new Fault('ClusterContainsServices', 'The Cluster cannot be deleted while Services are active.');
+    }
     if ((await tx.tasks.count({ ...scope, cluster: name, live: true })) > 0) {
       throw new Fault('ClusterContainsTasks', 'The Cluster cannot be deleted while Tasks are active.');
     }

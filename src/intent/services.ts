@@ -8,7 +8,7 @@ import type { Scope } from '#domain/scope.ts';
 import { newServiceDeploymentObserved, newServiceObserved } from '#domain/service.ts';
 import type { ServiceDesired, ServiceKey, ServiceRecord } from '#domain/service.ts';
 import type { ReadTx, WriteTx } from '#store/types.ts';
-import { answerBefore, keepAnswer } from './client-token.ts';
+import { idsBefore, keepAnswer } from './client-token.ts';
 import type { TokenWish } from './client-token.ts';
 import { activeCluster } from './clusters.ts';
 import { ensureRegionIn } from './region.ts';
@@ -110,7 +110,7 @@ export async function deleteService(
     if (service === undefined || serviceStatus(service) === 'INACTIVE') throw new Fault('ServiceNotFound', 'Service not found.');
     if (service.desired.status === 'DRAINING') return service;
     const { desired } = service;
-    if (!wish.force && desired.controller === 'EXTERNAL' && (await tx.taskSets.list(key)).length > 0) {
+    if (!wish.force && desired.controller === 'EXTERNAL' && (await tx.taskSets.list(key)).some((set) => !set.desired.deleted)) {
       throw new Fault('InvalidParameter', 'The service cannot be stopped while it has active task sets.');
     }
     if (!wish.force && desired.scheduling === 'REPLICA' && desired.desiredCount > 0 && desired.controller !== 'EXTERNAL') {
@@ -158,7 +158,7 @@ async function deploy(
 /** A token that comes again with other parameters is one more call that isn't idempotent: AWS has no other word for it here. */
 async function tokenRepeats(tx: WriteTx, key: ServiceKey, token: TokenWish, now: number): Promise<boolean> {
   try {
-    return (await answerBefore(tx, key, `CreateService ${key.name}`, token, now)) !== undefined;
+    return (await idsBefore(tx, key, `CreateService ${key.name}`, token, now)) !== undefined;
   } catch (error) {
     if (error instanceof Fault && error.code === 'Conflict') return false;
     throw error;

@@ -3,6 +3,7 @@ import type { Cluster, ClusterField, KeyValuePair } from '@aws-sdk/client-ecs';
 import { clusterArn } from '#domain/arn.ts';
 import type { ClusterRecord } from '#domain/records.ts';
 import type { TaskStatus } from '#domain/task.ts';
+import { serviceStatus } from '#intent/index.ts';
 import type { ReadTx } from '#store/types.ts';
 
 const running: TaskStatus[] = ['RUNNING'];
@@ -14,6 +15,9 @@ export async function describeCluster(tx: ReadTx, cluster: ClusterRecord, includ
   const { account, region, name } = cluster.key;
   const count = (status: TaskStatus[]) => tx.tasks.count({ account, region, cluster: name, status });
   const [runningCount, pendingCount] = [await count(running), await count(pending)];
+  const services = await tx.services.list({ account, region, cluster: name });
+  const active = services.filter((service) => serviceStatus(service) === 'ACTIVE').length;
+  const draining = services.filter((service) => serviceStatus(service) === 'DRAINING').length;
   const has = (field: ClusterField) => include.includes(field);
   return {
     clusterArn: clusterArn(cluster.key, name),
@@ -22,8 +26,8 @@ export async function describeCluster(tx: ReadTx, cluster: ClusterRecord, includ
     registeredContainerInstancesCount: 0,
     runningTasksCount: runningCount,
     pendingTasksCount: pendingCount,
-    activeServicesCount: 0,
-    statistics: has('STATISTICS') ? statistics(runningCount, pendingCount) : [],
+    activeServicesCount: active,
+    statistics: has('STATISTICS') ? statistics({ runningCount, pendingCount, active, draining }) : [],
     tags: has('TAGS') ? cluster.tags : [],
     settings: has('SETTINGS') ? (cluster.settings as Cluster['settings']) : [],
     capacityProviders: cluster.capacityProviders,
@@ -34,18 +38,18 @@ export async function describeCluster(tx: ReadTx, cluster: ClusterRecord, includ
   };
 }
 
-function statistics(runningTasks: number, pendingTasks: number): KeyValuePair[] {
+function statistics(counts: { runningCount: number; pendingCount: number; active: number; draining: number }): KeyValuePair[] {
   const values: [string, number][] = [
     ['runningEC2TasksCount', 0],
-    ['runningFargateTasksCount', runningTasks],
+    ['runningFargateTasksCount', counts.runningCount],
     ['pendingEC2TasksCount', 0],
-    ['pendingFargateTasksCount', pendingTasks],
+    ['pendingFargateTasksCount', counts.pendingCount],
     ['runningExternalTasksCount', 0],
     ['pendingExternalTasksCount', 0],
     ['activeEC2ServiceCount', 0],
-    ['activeFargateServiceCount', 0],
+    ['activeFargateServiceCount', counts.active],
     ['drainingEC2ServiceCount', 0],
-    ['drainingFargateServiceCount', 0],
+    ['drainingFargateServiceCount', counts.draining],
     ['activeExternalServiceCount', 0],
     ['drainingExternalServiceCount', 0],
   ];

@@ -5,7 +5,7 @@ import { clusterName, ecsArn, taskArn, taskId } from '#domain/arn.ts';
 import type { TaskRecord } from '#domain/task.ts';
 import type { Operation } from '#gateway/types.ts';
 import { activeCluster, type IntentDeps } from '#intent/index.ts';
-import { describeTask, zonesOf } from './task/describe-task.ts';
+import { describeTask, drainingOf, zonesOf } from './task/describe-task.ts';
 
 /** What isn't there is a failure MISSING (the SDKs' waiters look for that word); a missing cluster is an error. */
 export function describeTasksOperation(deps: IntentDeps): Operation<DescribeTasksRequest, DescribeTasksResponse> {
@@ -33,7 +33,8 @@ export function describeTasksOperation(deps: IntentDeps): Operation<DescribeTask
           else found.push(task);
         }
         const zones = await zonesOf(tx, found);
-        return { tasks: found.map((task) => describeTask(task, zones, input.include ?? [])), failures };
+        const draining = await drainingOf(tx, found);
+        return { tasks: found.map((task) => describeTask(task, zones, input.include ?? [], draining)), failures };
       });
     },
   };

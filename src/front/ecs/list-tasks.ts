@@ -1,10 +1,12 @@
 import type { ListTasksRequest, ListTasksResponse } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
-import { clusterArn, clusterName, taskArn } from '#domain/arn.ts';
+import { clusterArn, clusterName, serviceName, taskArn } from '#domain/arn.ts';
 import { clip } from '#domain/names.ts';
+import { serviceGroup } from '#domain/service.ts';
+import type { ServiceKey } from '#domain/service.ts';
 import type { Operation } from '#gateway/types.ts';
 import { activeCluster, type IntentDeps } from '#intent/index.ts';
-import type { TaskFilter } from '#store/types.ts';
+import type { ReadTx, TaskFilter } from '#store/types.ts';
 import { encodeToken, pageStart } from './page.ts';
 
 /** Those that are to run, unless `desiredStatus` says STOPPED. `startedBy` must be the only filter beside the cluster. */
@@ -19,6 +21,8 @@ export function listTasksOperation(deps: IntentDeps): Operation<ListTasksRequest
       const { after, size } = pageStart(input);
       return await deps.store.read(async (tx) => {
         await activeCluster(tx, context, cluster);
+        const service = input.serviceName === undefined ? undefined : serviceName(context, cluster, input.serviceName);
+        if (service !== undefined) await assertService(tx, { account: context.account, region: context.region, cluster, name: service });
         if (matchesNothing(input)) return { taskArns: [] };
         const filter: TaskFilter = {
           account: context.account,
@@ -27,6 +31,7 @@ export function listTasksOperation(deps: IntentDeps): Operation<ListTasksRequest
           desired: input.desiredStatus === 'STOPPED' ? 'STOPPED' : 'RUNNING',
           limit: size + 1,
           ...(input.family === undefined ? {} : { family: input.family }),
+          ...(service === undefined ? {} : { group: serviceGroup(service) }),
           ...(input.startedBy === undefined ? {} : { startedBy: input.startedBy }),
           ...(after === undefined ? {} : { afterId: after }),
         };
@@ -40,6 +45,10 @@ export function listTasksOperation(deps: IntentDeps): Operation<ListTasksRequest
   };
 }
 
+async function assertService(tx: ReadTx, key: ServiceKey): Promise<void> {
+  if ((await tx.services.get(key)) === undefined) throw new Fault('ServiceNotFound', 'Service not found.');
+}
+
 function assertFilters(input: ListTasksRequest): void {
   const others = [input.family, input.serviceName, input.containerInstance].filter((filter) => filter !== undefined);
   if (input.startedBy !== undefined && others.length > 0) {
@@ -47,9 +56,6 @@ function assertFilters(input: ListTasksRequest): void {
   }
   if (input.family !== undefined && input.serviceName !== undefined) {
     throw new Fault('InvalidParameter', 'Specify either family or serviceName, but not both.');
-  }
-  if (input.serviceName !== undefined) {
-    throw new Fault('ResourceNotFound', 'Service not found.', { details: { errorName: 'ServiceNotFoundException' } });
   }
   const { desiredStatus: status } = input;
   if (status !== undefined && !['RUNNING', 'PENDING', 'STOPPED'].includes(status)) {

@@ -10,13 +10,7 @@ import type { Draft } from './draft.ts';
 import type { PlanTask } from './types.ts';
 import { failedChecks } from './unhealthy.ts';
 
-export function breakerThreshold(config: DeploymentConfig['circuitBreaker'], desiredCount: number): number {
-  const { type, value } = config.threshold;
-  if (type === 'COUNT') return Math.max(1, value);
-  const share = Math.ceil((value / 100) * desiredCount);
-  if (type === 'UNBOUNDED_PERCENT') return Math.max(1, share);
-  return Math.min(limits.breakerThresholdMax, Math.max(limits.breakerThresholdMin, share));
-}
+export { breakerThreshold } from '#domain/breaker.ts';
 
 /** Counts the tasks of the deployment's revision that failed since the last plan, says the cause of the first. Nothing of a rollback is counted. */
 export function accountFailures(draft: Draft, observed: ServiceDeploymentObserved, revisionId: string): void {

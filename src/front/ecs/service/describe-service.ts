@@ -8,6 +8,7 @@ import type { ReadTx, ServiceCount } from '#store/types.ts';
 import { revisionsPresent, tally } from './counts.ts';
 import { shownConfiguration } from './deployment-config.ts';
 import { describeDeployments } from './describe-deployments.ts';
+import { describeTaskSets } from './describe-task-set.ts';
 import { effectiveRevisionId } from './effective.ts';
 import type { ServiceFront } from './service-members.ts';
 import { frontOf, shownLaunch, shownNetwork } from './shown-members.ts';
@@ -32,6 +33,7 @@ export async function describeService(tx: ReadTx, service: ServiceRecord, includ
     runningCount,
     pendingCount,
     deployments: ours ? describeDeployments({ service, revisions, deployments, counts }) : [],
+    taskSets: desired.controller === 'EXTERNAL' ? await describeTaskSets(tx, service, include) : [],
     events: eventsOf(await tx.serviceEvents.list(key)),
     tags: include.includes('TAGS') ? desired.tags : [],
     ...(ours ? currentOf(service, revisions, counts) : {}),
@@ -62,7 +64,6 @@ function ownMembers(service: ServiceRecord): Service {
     placementStrategy: [],
     loadBalancers: [],
     serviceRegistries: [],
-    taskSets: [],
     ...(front.graceSeconds === null ? {} : { healthCheckGracePeriodSeconds: front.graceSeconds }),
   };
 }

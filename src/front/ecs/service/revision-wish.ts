@@ -35,7 +35,7 @@ export type RevisionMembers = {
   gatewayConnectors?: GatewayConnector[];
   monitoring?: MonitoringConfiguration;
 };
-export const revisionMembers: readonly (keyof RevisionMembers)[] = [
+const names: readonly (keyof RevisionMembers)[] = [
   'launchType',
   'capacityProviderStrategy',
   'platformVersion',
@@ -49,12 +49,17 @@ export const revisionMembers: readonly (keyof RevisionMembers)[] = [
   'monitoring',
 ];
 
+/** Those that a call gives. */
+export function membersOf(input: object): RevisionMembers {
+  const given = input as Partial<Record<keyof RevisionMembers, unknown>>;
+  return Object.fromEntries(names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))) as RevisionMembers;
+}
+
 /** What the front door keeps of a revision to show it again. */
 export type RevisionFront = {
   members: RevisionMembers;
   taskDefinition: string;
   images: { containerName: string; image: string }[];
-  ephemeralGib: number;
 };
 
 export type RevisionSource = {
@@ -78,7 +83,6 @@ export function revisionWishOf(source: RevisionSource): RevisionWish {
     members,
     taskDefinition: taskDefinitionArn(record.key, family, taskRevision),
     images: taskFront.containers.map((container) => ({ containerName: container.name, image: container.image })),
-    ephemeralGib: taskFront.ephemeralGib,
   };
   return {
     family,

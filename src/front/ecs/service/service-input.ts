@@ -53,7 +53,7 @@ function assertBoth(input: Partial<Both>): void {
 }
 
 /** What would be left out in silence is refused by its name. */
-function assertServed(input: Partial<Both>): void {
+export function assertServed(input: Partial<Both>): void {
   if (input.serviceConnectConfiguration?.enabled === true) throw notYet('serviceConnectConfiguration', 'Service Connect');
   if ((input.serviceRegistries ?? []).length > 0) throw notYet('serviceRegistries', 'AWS Cloud Map');
   if ((input.vpcLatticeConfigurations ?? []).length > 0) throw notYet('vpcLatticeConfigurations', 'VPC Lattice');

@@ -10,7 +10,7 @@ import { findTaskDefinition, type ServiceMembers, type ServicePlanWish } from '#
 import type { ReadTx } from '#store/types.ts';
 import { hostArch, launchableDefinition } from '../task/launch.ts';
 import { mergeConfiguration, toDeploymentConfig } from './deployment-config.ts';
-import { revisionMembers, revisionWishOf } from './revision-wish.ts';
+import { membersOf, revisionWishOf } from './revision-wish.ts';
 import type { RevisionFront, RevisionMembers } from './revision-wish.ts';
 import { assertUpdateInput } from './service-input.ts';
 import { effectiveRevisionId } from './effective.ts';
@@ -82,7 +82,7 @@ type Update = { cluster: ClusterRecord; service: ServiceRecord; members: Service
 
 async function nextRevision(tx: ReadTx, scope: Scope, update: Update): Promise<ServicePlanWish['revision']> {
   const { cluster, service, members, input } = update;
-  const asked = membersOf(input as Partial<Record<keyof RevisionMembers, unknown>>);
+  const asked = membersOf(input);
   const rules = [
     input.taskDefinition,
     input.forceNewDeployment,
@@ -116,13 +116,9 @@ async function currentDefinition(tx: ReadTx, scope: Scope, current: ServiceRevis
   return record;
 }
 
-function membersOf(input: Partial<Record<keyof RevisionMembers, unknown>>): RevisionMembers {
-  return Object.fromEntries(revisionMembers.flatMap((name) => (input[name] === undefined ? [] : [[name, input[name]]]))) as RevisionMembers;
-}
-
 /** A strategy takes the place of a launch type; an empty one brings the launch type back (API reference, UpdateService). */
 function mergeMembers(before: RevisionMembers, input: UpdateServiceRequest): RevisionMembers {
-  const merged: RevisionMembers = { ...before, ...membersOf(input as Partial<Record<keyof RevisionMembers, unknown>>) };
+  const merged: RevisionMembers = { ...before, ...membersOf(input) };
   if (input.capacityProviderStrategy === undefined) return merged;
   const { launchType: _launchType, capacityProviderStrategy: strategy, ...rest } = merged;
   return (strategy ?? []).length > 0 ? { ...rest, capacityProviderStrategy: strategy ?? [] } : { ...rest, launchType: 'FARGATE' };

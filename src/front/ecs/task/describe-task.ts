@@ -27,7 +27,22 @@ export async function zonesOf(tx: ReadTx, tasks: readonly TaskRecord[]): Promise
   return zones;
 }
 
-export function describeTask(task: TaskRecord, zones: ReadonlyMap<string, string>, include: readonly string[]): Task {
+/** Of these, the ones that are to stop and that a load balancer still sends the rest of their requests to: their ids. */
+export async function drainingOf(tx: ReadTx, tasks: readonly TaskRecord[]): Promise<Set<string>> {
+  const draining = new Set<string>();
+  for (const task of tasks) {
+    if (task.observed.status !== 'RUNNING' || effectiveDesired(task) !== 'STOPPED') continue;
+    if ((await tx.targetsOfTask(task.key.id)).length > 0) draining.add(task.key.id);
+  }
+  return draining;
+}
+
+export function describeTask(
+  task: TaskRecord,
+  zones: ReadonlyMap<string, string>,
+  include: readonly string[],
+  draining: ReadonlySet<string> = new Set(),
+): Task {
   const { key, desired, observed } = task;
   const front = desired.front as Partial<TaskFront>;
   const stop = effectiveStop(task);
@@ -36,7 +51,7 @@ export function describeTask(task: TaskRecord, zones: ReadonlyMap<string, string
     clusterArn: clusterArn(key, key.cluster),
     taskDefinitionArn: taskDefinitionArn(key, desired.family, desired.revision),
     group: desired.group,
-    lastStatus: observed.status,
+    lastStatus: draining.has(key.id) ? 'DEACTIVATING' : observed.status,
     desiredStatus: effectiveDesired(task),
     healthStatus: taskHealth(observed, desired.spec),
     connectivity: observed.connectivity,

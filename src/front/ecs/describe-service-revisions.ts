@@ -1,0 +1,30 @@
+import type { DescribeServiceRevisionsRequest, DescribeServiceRevisionsResponse, Failure, ServiceRevision } from '@aws-sdk/client-ecs';
+import type { Operation } from '#gateway/types.ts';
+import type { IntentDeps } from '#intent/index.ts';
+import { describeServiceRevision } from './service/describe-service-revision.ts';
+import { assertArns, partKey } from './service/parts-input.ts';
+
+/** What isn't there is a failure MISSING. */
+export function describeServiceRevisionsOperation(
+  deps: IntentDeps,
+): Operation<DescribeServiceRevisionsRequest, DescribeServiceRevisionsResponse> {
+  return {
+    name: 'DescribeServiceRevisions',
+    action: 'ecs:DescribeServiceRevisions',
+    resources: (input) => input.serviceRevisionArns ?? [],
+    async handle(input, context) {
+      const arns = assertArns(input.serviceRevisionArns, 'serviceRevisionArns');
+      const keys = arns.map((arn) => ({ arn, key: partKey(context, 'service-revision', arn) }));
+      return await deps.store.read(async (tx) => {
+        const serviceRevisions: ServiceRevision[] = [];
+        const failures: Failure[] = [];
+        for (const { arn, key } of keys) {
+          const record = await tx.serviceRevisions.get(key);
+          if (record === undefined) failures.push({ arn, reason: 'MISSING' });
+          else serviceRevisions.push(describeServiceRevision(record));
+        }
+        return { serviceRevisions, failures };
+      });
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import type { UpdateTaskSetRequest, UpdateTaskSetResponse } from '@aws-sdk/client-ecs';
+import { Fault } from '#base/fault.ts';
+import type { Operation } from '#gateway/types.ts';
+import { scaleTaskSet, type IntentDeps } from '#intent/index.ts';
+import { describeTaskSet } from './service/describe-task-set.ts';
+import { scaleOf, taskSetResource, taskSetTarget } from './service/task-set-input.ts';
+
+export function updateTaskSetOperation(deps: IntentDeps): Operation<UpdateTaskSetRequest, UpdateTaskSetResponse> {
+  return {
+    name: 'UpdateTaskSet',
+    action: 'ecs:UpdateTaskSet',
+    resources: (input, scope) => [taskSetResource(scope, input, input.taskSet)],
+    async handle(input, context) {
+      if (input.scale === undefined) throw new Fault('InvalidParameter', 'scale can not be null.');
+      const target = taskSetTarget(context, input, input.taskSet ?? '');
+      const record = await scaleTaskSet(deps, context, { ...target, scale: scaleOf(input.scale) });
+      return { taskSet: await deps.store.read((tx) => describeTaskSet(tx, record, ['TAGS'])) };
+    },
+  };
+}

@@ -72,10 +72,8 @@ export async function modifyListener(deps: IntentDeps, scope: Scope, arn: string
       defaultActions: change.defaultActions ?? before.defaultActions,
       modifiedAt: change.defaultActions === undefined ? before.modifiedAt : now,
     };
-    await assertListener(tx, scope, lb, desired);
-    for (const rule of await tx.listenerRules.list({ ...scope, loadBalancer: lb.key.name, listener: listener.key.id })) {
-      await assertForwards(tx, scope, lb, protocol, rule.desired.actions);
-    }
+    await assertListener(tx, scope, lb, desired, change.certificateArns !== undefined);
+    if (protocol !== before.protocol) await assertRules(tx, scope, lb, listener, protocol);
     const others = await tx.listeners.list({ ...scope, loadBalancer: lb.key.name });
     if (others.some((other) => other.key.id !== listener.key.id && other.desired.port === desired.port)) throw duplicate(lb);
     return desired;
@@ -135,12 +133,26 @@ export async function removeListenerCertificates(deps: IntentDeps, scope: Scope,
   });
 }
 
-async function assertListener(tx: WriteTx, scope: Scope, lb: LoadBalancerRecord, desired: Desired): Promise<void> {
+/** `certified`: whether its certificate is a caller's new choice. One that expired since doesn't stand in the way of other changes. */
+async function assertListener(tx: WriteTx, scope: Scope, lb: LoadBalancerRecord, desired: Desired, certified = true): Promise<void> {
   assertProtocol(lb.desired.type, desired.protocol);
   assertPort(desired.port);
   const [certificate] = desired.certificateArns;
-  if (certificate !== undefined) await assertCertificate(tx, scope, certificate);
+  if (certificate !== undefined && certified) await assertCertificate(tx, scope, certificate);
   await assertForwards(tx, scope, lb, desired.protocol, desired.defaultActions);
+}
+
+/** Whether its rules fit another protocol. */
+async function assertRules(
+  tx: WriteTx,
+  scope: Scope,
+  lb: LoadBalancerRecord,
+  { key }: ListenerRecord,
+  protocol: Desired['protocol'],
+): Promise<void> {
+  for (const rule of await tx.listenerRules.list({ ...scope, loadBalancer: key.loadBalancer, listener: key.id })) {
+    await assertForwards(tx, scope, lb, protocol, rule.desired.actions);
+  }
 }
 
 async function changeListener(

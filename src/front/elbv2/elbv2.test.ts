@@ -1,5 +1,14 @@
 /** Elastic Load Balancing through the real client, gateway and store: what is made is described back as AWS does. */
-import { paginateDescribeLoadBalancers, paginateDescribeRules, type Action } from '@aws-sdk/client-elastic-load-balancing-v2';
+import {
+  paginateDescribeLoadBalancers,
+  paginateDescribeRules,
+  waitUntilLoadBalancerAvailable,
+  waitUntilLoadBalancerExists,
+  waitUntilLoadBalancersDeleted,
+  waitUntilTargetDeregistered,
+  waitUntilTargetInService,
+  type Action,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { parseCidr, formatIp } from '#domain/cidr.ts';
@@ -428,4 +437,39 @@ describe('tags', () => {
 it('names what it does not do', async () => {
   await assert.rejects(bench.elb.describeTrustStores({}), named('UnsupportedOperation', /^berth does not implement elasticloadbalancing:DescribeTrustStores yet\.$/)); // prettier-ignore
   assert.ok(((await bench.elb.describeAccountLimits({})).Limits ?? []).length > 10);
+});
+
+it('the waiters wait for what the balancer says, and no longer', async () => {
+  const waiting = { client: bench.elb, maxWaitTime: 60, minDelay: 0.01, maxDelay: 0.05 };
+  const { store } = bench.intent;
+  const { LoadBalancerArn } = await balancer();
+  const { TargetGroupArn } = await group();
+  await listener(LoadBalancerArn, forward(TargetGroupArn));
+  const Targets = [{ Id: addressIn(0, 9), Port: 80 }];
+  await bench.elb.registerTargets({ TargetGroupArn, Targets });
+  const LoadBalancerArns = [LoadBalancerArn];
+  await waitUntilLoadBalancerExists(waiting, { LoadBalancerArns });
+  const soon = <T>(promise: Promise<T>) => Promise.race([promise.then(() => 'done'), new Promise((resolve) => setTimeout(resolve, 200, 'waits'))]); // prettier-ignore
+  const available = waitUntilLoadBalancerAvailable(waiting, { LoadBalancerArns });
+  const inService = waitUntilTargetInService(waiting, { TargetGroupArn });
+  assert.deepEqual(await Promise.all([soon(available), soon(inService)]), ['waits', 'waits']);
+  await store.write(async (tx) => {
+    const lb = await tx.loadBalancers.get({ ...scope, name });
+    assert.ok(lb);
+    await tx.loadBalancers.setObserved(lb.key, { ...lb.observed, state: 'active' }, lb.revision);
+    for (const row of await tx.targets.list(scope)) {
+      if (row.key.target !== addressIn(0, 9)) continue;
+      await tx.targets.setObserved(row.key, { ...row.observed, state: 'healthy', reason: null, description: null }, row.revision);
+    }
+  });
+  await Promise.all([available, inService]);
+  await bench.elb.deregisterTargets({ TargetGroupArn, Targets });
+  const deregistered = waitUntilTargetDeregistered(waiting, { TargetGroupArn, Targets });
+  assert.equal(await soon(deregistered), 'waits');
+  await store.write(async (tx) => {
+    for (const row of await tx.targets.list(scope)) if (row.desired.deregisteredAt !== null) await tx.targets.delete(row.key);
+  });
+  await deregistered;
+  await bench.elb.deleteLoadBalancer({ LoadBalancerArn });
+  await waitUntilLoadBalancersDeleted(waiting, { LoadBalancerArns });
 });

@@ -20,9 +20,6 @@ export type Judged = {
 };
 
 const begins: readonly PlanTask['status'][] = ['PROVISIONING', 'PENDING', 'ACTIVATING'];
-/** What passes: also a target that nobody sends traffic to, or whose group has no health check. */
-const passing = new Set(['healthy', 'unused', 'unavailable']);
-
 export function judge(task: PlanTask, revision: ServiceRevisionRecord | undefined, graceMs: number, now: number): Judged {
   const plain = (standing: Standing, changesAt: number | null = null): Judged => ({
     task,
@@ -46,10 +43,19 @@ export function judge(task: PlanTask, revision: ServiceRevisionRecord | undefine
     return now >= provenAt ? { ...plain('healthy'), healthySince: provenAt } : plain('unproven', provenAt);
   }
   if (task.checked && task.health !== 'HEALTHY') return plain('unproven');
-  const places = groups.map((arn) => task.targets.find((target) => target.groupArn === arn));
-  if (!places.every((place) => place !== undefined && passing.has(place.state))) return plain('unproven');
-  const since = Math.max(startedAt, ...places.map((place) => place?.since ?? startedAt));
-  return { ...plain('healthy'), healthySince: since };
+  const places = task.targets.filter((place) => groups.includes(place.groupArn) && passes(place, revision));
+  if (places.length < groups.length) return plain('unproven');
+  return { ...plain('healthy'), healthySince: Math.max(startedAt, ...places.map((place) => place.since)) };
+}
+
+/**
+ * Also a target whose group has no health check, and one that no listener leads to: nothing would ever check it. Where a deployment is to shift
+ * traffic to it that is not enough.
+ */
+function passes({ state, reason }: PlanTask['targets'][number], revision: ServiceRevisionRecord | undefined): boolean {
+  if (state === 'healthy' || state === 'unavailable') return true;
+  const shifts = revision?.desired.loadBalancers.some((balancer) => balancer.productionRuleArn !== null) ?? false;
+  return state === 'unused' && reason === 'Target.NotInUse' && !shifts;
 }
 
 /** The target groups that each task of a revision has to be in. */

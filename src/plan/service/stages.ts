@@ -4,7 +4,7 @@ import type { LifecycleStage, ServiceDeploymentObserved, ServiceDeploymentRecord
 import { underWay, wake } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { hooksPassed } from './hooks.ts';
-import { setWeight } from './traffic.ts';
+import { prepareRules, setWeight } from './traffic.ts';
 
 /** `green`: the new revision; `blue`: the one that has the traffic. */
 export type Shifting = { record: ServiceDeploymentRecord; observed: ServiceDeploymentObserved; green: string; blue: string };
@@ -16,7 +16,10 @@ export const reached = (observed: ServiceDeploymentObserved, stage: LifecycleSta
 export function advance(draft: Draft, shifting: Shifting): boolean {
   const { record, observed } = shifting;
   // The first stage is for services that have more than the one revision to come from.
-  if (observed.stage === null) enter(draft, observed, strays(draft, shifting) > 0 ? 'RECONCILE_SERVICE' : 'PRE_SCALE_UP');
+  if (observed.stage === null) {
+    prepareRules(draft, shifting.green);
+    enter(draft, observed, strays(draft, shifting) > 0 ? 'RECONCILE_SERVICE' : 'PRE_SCALE_UP');
+  }
   while (observed.stage !== null && underWay(observed)) {
     if (!workDone(draft, shifting, observed.stage) || !hooksPassed(draft, record, observed, observed.stage)) return false;
     const next = lifecycleStages[lifecycleStages.indexOf(observed.stage) + 1];

@@ -15,6 +15,15 @@ export function setWeight(
   if (observed[column] === percent) return;
   observed[column] = percent;
   if (kind === 'production') observed.shiftedAt = draft.now;
+  emit(draft, revisionId, kind, percent);
+}
+
+/** Names both groups in the production rules before the first task of the revision is there: what no rule leads to has no health checks. */
+export function prepareRules(draft: Draft, revisionId: string): void {
+  emit(draft, revisionId, 'production', 0);
+}
+
+function emit(draft: Draft, revisionId: string, kind: 'production' | 'test', percent: number): void {
   const revision = draft.snapshot.revisions.get(revisionId);
   const groups = draft.revisions.get(revisionId)?.targetGroupArns ?? groupsOf(revision);
   revision?.desired.loadBalancers.forEach((balancer, index) => {

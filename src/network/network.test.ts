@@ -107,6 +107,17 @@ test("load balancers' addresses are put on, kept by a new host agent, and taken 
   await assert.rejects(second.setAddresses([{ vpcId: 'vpc-1', cidr: '10.70.0.0/16', addresses }]), (error) => isFault(error, 'Conflict'));
 });
 
+test('the router of a deleted VPC makes way for the VPC that has its range now', async (t) => {
+  const { worker, start } = setUp(t);
+  const network = start();
+  await network.ensureVpc('vpc-1', '10.64.0.0/16');
+  await network.ensureVpc('vpc-2', '10.65.0.0/16');
+  await network.ensureVpc('vpc-3', '10.64.128.0/20');
+  assert.deepEqual(worker.calls, ['up brab12cd0', 'up brab12cd1', 'down brab12cd0', 'up brab12cd0']);
+  const standing = network.vpcs().map((vpc) => vpc.vpcId);
+  assert.deepEqual(standing.toSorted(), ['vpc-2', 'vpc-3']);
+});
+
 test('a VPC that could not be made is tried again', async (t) => {
   const { worker, start } = setUp(t);
   const network = start();

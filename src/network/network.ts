@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { Fault, asFault } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
-import { containsIp, parseCidr, parseIp } from '#domain/cidr.ts';
+import { containsIp, overlaps, parseCidr, parseIp } from '#domain/cidr.ts';
 import { macOf } from './mac.ts';
 import { renderHostRules, renderRouterRules, serviceAddresses } from './rules.ts';
 import { openUplinks } from './uplinks.ts';
@@ -40,7 +40,20 @@ export function createNetwork(deps: NetworkDeps, options: NetworkOptions): Netwo
     hostIp: uplink.hostIp,
     routerIp: uplink.routerIp,
   });
+  const takeDown = async (uplink: Uplink): Promise<void> => {
+    const { vpcId } = uplink;
+    const { routerNetns, hostIf } = handleOf(uplink);
+    await standing.get(vpcId)?.catch((error: unknown) => deps.log.debug('vpc.down', { vpcId, former: asFault(error).message }));
+    standing.delete(vpcId);
+    await deps.worker.vpcDown({ routerNetns, hostIf });
+    uplinks.drop(vpcId);
+    deps.log.info('vpc.down', { vpcId });
+  };
   const bringUp = async (vpcId: string, cidr: string): Promise<VpcHandle> => {
+    // VPCs never overlap: one that does was deleted, which wants that no task is in it, and only its router still stands.
+    const range = parseCidr(cidr);
+    const deleted = uplinks.all().filter((uplink) => uplink.vpcId !== vpcId && overlaps(parseCidr(uplink.cidr), range));
+    for (const uplink of deleted) await takeDown(uplink);
     const uplink = uplinks.take(vpcId, cidr);
     const handle = handleOf(uplink);
     await deps.worker.vpcUp(vpcRequest(handle, uplink, options));
@@ -67,7 +80,11 @@ export function createNetwork(deps: NetworkDeps, options: NetworkOptions): Netwo
     ensureVpc,
     async setAddresses(vpcs) {
       const listed = new Map(vpcs.map((vpc) => [vpc.vpcId, vpc]));
-      const emptied = uplinks.all().filter((uplink) => !listed.has(uplink.vpcId) && (uplink.addresses ?? []).length > 0);
+      // One whose range another VPC has now was deleted, and makes way for that one.
+      const deleted = (uplink: Uplink) => vpcs.some((vpc) => overlaps(parseCidr(vpc.cidr), parseCidr(uplink.cidr)));
+      const emptied = uplinks
+        .all()
+        .filter((uplink) => !listed.has(uplink.vpcId) && (uplink.addresses ?? []).length > 0 && !deleted(uplink));
       const all = [
         ...vpcs.filter((vpc) => vpc.addresses.length > 0 || standing.has(vpc.vpcId)),
         ...emptied.map((uplink) => ({ ...uplink, addresses: [] })),
@@ -81,16 +98,7 @@ export function createNetwork(deps: NetworkDeps, options: NetworkOptions): Netwo
     },
     vpcs: () => uplinks.all().map(handleOf),
     async down() {
-      for (const uplink of uplinks.all()) {
-        const { routerNetns, hostIf } = handleOf(uplink);
-        await standing
-          .get(uplink.vpcId)
-          ?.catch((error: unknown) => deps.log.debug('vpc.down', { vpcId: uplink.vpcId, former: asFault(error).message }));
-        standing.delete(uplink.vpcId);
-        await deps.worker.vpcDown({ routerNetns, hostIf });
-        uplinks.drop(uplink.vpcId);
-        deps.log.info('vpc.down', { vpcId: uplink.vpcId });
-      }
+      for (const uplink of uplinks.all()) await takeDown(uplink);
     },
   };
 }

@@ -55,6 +55,10 @@ if part setup 600 ./berth setup; then
   part microvm 500 npm run --silent test:microvm
   part supervisor 400 sh tools/test.sh cargo
   part e2e 600 npm run --silent test:e2e
+  # What a machine can't run is said where the results stand.
+  why=$(node test/e2e/terraform.ts)
+  [ -z "$why" ] || summary=$summary"terraform            $why"'
+'
 fi
 
 printf '\n==== summary\n%s' "$summary"

@@ -47,7 +47,7 @@ export async function startEc2(occupied: string[] = []): Promise<Ec2Bench> {
   };
 }
 
-async function putHost(store: Store, occupiedCidrs: string[]): Promise<void> {
+export async function putHost(store: Store, occupiedCidrs: string[]): Promise<void> {
   const info = {
     hostname: 'h',
     arch: 'amd64' as const,

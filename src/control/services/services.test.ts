@@ -5,7 +5,8 @@ import { limits } from '#base/limits.ts';
 import { createCluster } from '../../../test/sim/cluster.ts';
 import type { Cluster } from '../../../test/sim/cluster.ts';
 import { ensureRegion } from '#intent/index.ts';
-import { changeService, deploy, liveTasks, messages, readDeployment, readService, scope, serviceKey } from './testing.ts';
+import type { TargetRecord } from '#domain/load-balancer.ts';
+import { changeService, deploy, insertGroup, liveTasks, messages, readDeployment, readService, scope, serviceKey } from './testing.ts';
 
 describe('service loop', () => {
   let cluster: Cluster;
@@ -117,6 +118,49 @@ describe('service loop', () => {
     await pass(120_000);
     assert.equal((await readDeployment(cluster.store, 'web', 3)).observed.status, 'ROLLBACK_SUCCESSFUL');
     assert.ok((await messages(cluster.store, 'web')).some((message) => message.includes("container 'web': CannotPullContainerError:")));
+  });
+
+  test('behind a load balancer a task is registered when it runs, and drained before its host hears of the end', async () => {
+    const { store } = cluster;
+    const group = await insertGroup(store, { 'deregistration_delay.timeout_seconds': '60' });
+    const places = () => store.read((tx) => tx.targets.list({ ...scope, group: group.id }));
+    const observe = (change: Partial<TargetRecord['observed']>) =>
+      store.write(async (tx) => {
+        for (const place of await tx.targets.list({}))
+          await tx.targets.setObserved(place.key, { ...place.observed, ...change }, place.revision);
+      });
+    const wiring = { container: 'web', port: 80, alternateTargetGroupArn: null, productionRuleArn: null, testRuleArn: null };
+    await deploy(store, now(), 'web', 1, { count: 2, loadBalancers: [{ ...wiring, targetGroupArn: group.arn }] });
+    await pass(5000);
+    const tasks = await running('web');
+    assert.deepEqual(
+      (await places()).map(({ key, desired, observed }) => [key.target, desired.taskId, observed.state]).sort(),
+      tasks.map((task) => [task.placement?.ip, task.key.id, 'initial']).sort(),
+    );
+    assert.equal((await readDeployment(store, 'web', 1)).observed.status, 'IN_PROGRESS');
+    await observe({ state: 'healthy', since: now() });
+    await pass(2000);
+    assert.equal((await readDeployment(store, 'web', 1)).observed.status, 'SUCCESSFUL');
+    await changeService(store, 'web', { desiredCount: 1 });
+    await pass(5000);
+    const draining = (await places()).filter((place) => place.desired.deregisteredAt !== null);
+    assert.equal(draining.length, 1);
+    assert.equal((await running('web')).length, 2);
+    await observe({ drained: true });
+    await pass(2000);
+    assert.deepEqual([(await places()).length, (await running('web')).length], [1, 1]);
+    // Nobody says that the last one is drained: its time is over some day.
+    await observe({ drained: false });
+    await changeService(store, 'web', { desiredCount: 0 });
+    await pass(50_000);
+    assert.equal((await running('web')).length, 1);
+    await pass(15_000);
+    assert.deepEqual([(await places()).length, (await liveTasks(store, 'web')).length], [0, 0]);
+    const said = await messages(store, 'web');
+    for (const what of ['registered 1 targets in', 'deregistered 1 targets in']) {
+      assert.ok(said.includes(`(service web) ${what} (target-group ${group.arn})`), what);
+    }
+    assert.equal(said.filter((message) => message === '(service web) has begun draining connections on 1 tasks.').length, 2);
   });
 
   test('without room an event says so once, and the tasks come when there is', async () => {

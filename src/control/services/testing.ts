@@ -1,5 +1,7 @@
 /** For tests: a service's rows as CreateService and UpdateService leave them, and what became of them. */
 import assert from 'node:assert/strict';
+import { targetGroupArn } from '#domain/load-balancer.ts';
+import type { TargetGroupRecord } from '#domain/load-balancer.ts';
 import { containerSpec, taskSpec } from '#domain/samples.ts';
 import { newServiceDeploymentObserved, newServiceObserved } from '#domain/service.ts';
 import type {
@@ -156,4 +158,40 @@ export async function messages(store: Store, name: string): Promise<string[]> {
 /** Those that are not STOPPED. */
 export async function liveTasks(store: Store, name: string): Promise<TaskRecord[]> {
   return await store.read((tx) => tx.tasks.list({ group: `service:${name}`, live: true }));
+}
+
+/** A target group of HTTP targets. */
+export async function insertGroup(store: Store, attributes: Record<string, string>): Promise<{ id: string; arn: string }> {
+  const id = 'a'.repeat(16);
+  const healthCheck: TargetGroupRecord['desired']['healthCheck'] = {
+    enabled: true,
+    protocol: 'HTTP',
+    port: 'traffic-port',
+    path: '/',
+    intervalSeconds: 30,
+    timeoutSeconds: 5,
+    healthyThreshold: 5,
+    unhealthyThreshold: 2,
+    matcher: '200',
+  };
+  const group = await store.write((tx) =>
+    tx.targetGroups.insert(
+      { ...scope, name: 'g' },
+      {
+        id,
+        protocol: 'HTTP',
+        protocolVersion: 'HTTP1',
+        port: 80,
+        vpcId: 'vpc-1',
+        targetType: 'ip',
+        ipAddressType: 'ipv4',
+        healthCheck,
+        attributes,
+        tags: [],
+        createdAt: 1,
+      },
+      {},
+    ),
+  );
+  return { id, arn: targetGroupArn(group) };
 }

@@ -14,11 +14,14 @@ export type TaskContainer = {
 export type TaskRow = {
   arn: string;
   id: string;
-  /** The endpoint's name, else the family. */
+  /** The endpoint's name, else the service's, else the family. */
   name: string;
   family: string;
   definitionArn: string;
   endpoint: string | null;
+  /** The service that it belongs to; null for one of its own. */
+  service: string | null;
+  health: string;
   status: string;
   desired: string;
   cpu: number;
@@ -82,10 +85,12 @@ export function taskRow(task: Answer): TaskRow {
   return {
     arn: task.taskArn,
     id: String(task.taskArn).split('/').at(-1) ?? '',
-    name: tag('berth:endpoint') ?? family,
+    name: tag('berth:endpoint') ?? /^service:(.+)$/.exec(task.group ?? '')?.[1] ?? family,
     family,
     definitionArn: task.taskDefinitionArn,
     endpoint: tag('berth:endpoint'),
+    service: /^service:(.+)$/.exec(task.group ?? '')?.[1] ?? null,
+    health: task.healthStatus ?? 'UNKNOWN',
     status: task.lastStatus,
     desired: task.desiredStatus,
     cpu: Number(task.cpu ?? 0),

@@ -1,16 +1,20 @@
 /** All commands, in the order of the overview. */
 import type { Command } from '../command.ts';
 import { demo } from './demo.ts';
+import { deploy } from './deploy.ts';
 import { doctor } from './doctor.ts';
 import { down } from './down.ts';
 import { env } from './env.ts';
+import { events } from './events.ts';
 import { imageCommands } from './image.ts';
 import { inspect } from './inspect.ts';
 import { install } from './install.ts';
 import { logs } from './logs.ts';
 import { ps } from './ps.ts';
 import { rm } from './rm.ts';
+import { rollback } from './rollback.ts';
 import { run } from './run.ts';
+import { scale } from './scale.ts';
 import { setup } from './setup.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
@@ -24,6 +28,10 @@ export const commands: Command[] = [
   run,
   ps,
   logs,
+  events,
+  scale,
+  deploy,
+  rollback,
   stop,
   rm,
   inspect,

@@ -57,6 +57,7 @@ function columns(now: number, url: (task: TaskRow) => string): Column<TaskRow>[]
     { title: 'TASK', value: (task) => task.id.slice(0, 8) },
     { title: 'IMAGE', value: (task) => task.containers.map((container) => container.image).join(','), shrinkTo: 16, drop: 3 },
     { title: 'STATUS', value: (task) => task.status, style: statusStyle },
+    { title: 'HEALTH', value: (task) => (task.health === 'UNKNOWN' ? '' : task.health), optional: true, style: healthStyle },
     { title: 'SIZE', value: (task) => `${formatCpu(task.cpu)} ${formatMemory(task.memory)}`, drop: 1 },
     { title: 'ISOLATION', value: isolationCell, optional: true, drop: 2 },
     { title: 'ADDRESS', value: (task) => task.address },
@@ -69,6 +70,10 @@ function columns(now: number, url: (task: TaskRow) => string): Column<TaskRow>[]
 /** Emulation is said, since it is no security border. */
 function isolationCell(task: TaskRow): string {
   return task.accelerator === 'tcg' ? `${task.isolation} (tcg)` : task.isolation;
+}
+
+function healthStyle(task: TaskRow): Style {
+  return task.health === 'HEALTHY' ? 'green' : 'red';
 }
 
 function statusStyle(task: TaskRow): Style {

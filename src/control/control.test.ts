@@ -194,6 +194,24 @@ describe('control', () => {
     assert.deepEqual([last?.key.id, last?.desired, last?.stop], ['b', 'STOPPED', { code: 'UserInitiated', reason: 'enough' }]);
   });
 
+  test('while placement is paused new tasks wait, and those that are to stop do', async () => {
+    const host = await joinHost(world);
+    const placed = await insert(world, 'a');
+    world.control.pausePlacement();
+    const waits = await insert(world, 'b');
+    assert.equal((await read(world, 'b')).placement, null);
+    await stopTask(world, placed);
+    assert.deepEqual(
+      host
+        .of('assign')
+        .at(-1)
+        ?.assignments.map((one) => [one.key.id, one.desired]),
+      [['a', 'STOPPED']],
+    );
+    await stopTask(world, waits);
+    assert.equal((await read(world, 'b')).observed.status, 'STOPPED');
+  });
+
   test('reports are kept in order of seq, never go back, and STOPPED is forgotten once it is kept', async () => {
     const host = await joinHost(world);
     await insert(world, 'a');

@@ -22,7 +22,8 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     });
   }
   const sessions = startHostSessions({ ...deps, lease: createLease(store, clock, 'hosts', options.holder) });
-  const placement = startPlacementLoop(deps, options.holder);
+  let paused = false;
+  const placement = startPlacementLoop(deps, options.holder, () => paused);
   const endpoints = startEndpointLoop(deps, (names) => sessions.setNames(names));
   const services = startServiceLoop({ ...deps, hosts: sessions.calls }, options.holder);
   const targets = startTargetLoop(deps, options.holder);
@@ -42,6 +43,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   ];
   return {
     hosts: sessions.calls,
+    pausePlacement: () => (paused = true),
     async stop() {
       for (const stop of unwatch) stop();
       const parts = [placement, endpoints, services, targets, housekeeping, certificates, sessions];

@@ -15,7 +15,12 @@ import type { Loop } from './loop.ts';
 const WAITING_TICK_MS = 1000;
 const IDLE_TICK_MS = 15_000;
 
-export function startPlacementLoop(deps: { store: Store; clock: Clock; random: Random; log: Log }, holder: string): Loop {
+/** While `paused`, only tasks that are to stop are looked after. */
+export function startPlacementLoop(
+  deps: { store: Store; clock: Clock; random: Random; log: Log },
+  holder: string,
+  paused: () => boolean,
+): Loop {
   const { store, clock, random, log } = deps;
   const lease = createLease(store, clock, 'placement', holder);
   const watchingSince = clock.now();
@@ -31,7 +36,7 @@ export function startPlacementLoop(deps: { store: Store; clock: Clock; random: R
       // Snapshot, plan and commit are one transaction: two tasks can't be given one address, however often this runs.
       const moved = await lease.write(async (tx, fence) => {
         const snapshot = await readSnapshot(tx, { now: clock.now(), watchingSince, fence });
-        const moves = planPlacements(snapshot, naming);
+        const moves = planPlacements(paused() ? stoppingOnly(snapshot) : snapshot, naming);
         for (const { task, ...move } of moves) {
           if (move.kind === 'place') await tx.tasks.setPlacement(task.key, move.placement, task.revision);
           else await tx.tasks.setObserved(task.key, move.observed, task.revision);
@@ -58,6 +63,10 @@ async function readSnapshot(tx: WriteTx, at: { now: number; watchingSince: numbe
     return hostId === null || ip === null || placedAt === null ? [] : [{ hostId, ip, placedAt, subnetId, cpuMillis, memoryBytes }];
   });
   return { ...at, patienceMs: limits.placementPatienceMs, unplaced, placed, hosts: await tx.hosts.list({}), subnets };
+}
+
+function stoppingOnly(snapshot: PlacementSnapshot): PlacementSnapshot {
+  return { ...snapshot, unplaced: snapshot.unplaced.filter((task) => task.desired.status === 'STOPPED') };
 }
 
 function randomNames(random: Random): Naming {

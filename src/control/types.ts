@@ -54,6 +54,8 @@ export type HostCalls = {
 
 export type Control = {
   hosts: HostCalls;
+  /** Tasks wait for their place from now on, until the end of this control plane. */
+  pausePlacement(): void;
   /** Ends the loops and the sessions; the tasks go on. */
   stop(): Promise<void>;
 };

@@ -65,7 +65,14 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     { holder: uuid(random), soleOwner: true },
   );
   const intent = { store, clock, random };
-  const berth = { store, clock, hosts: control.hosts, facts: facts(settings), authority: certificates.authority };
+  const berth = {
+    store,
+    clock,
+    hosts: control.hosts,
+    facts: facts(settings),
+    authority: certificates.authority,
+    pausePlacement: control.pausePlacement,
+  };
   const gateway = createGateway({
     apis: [
       createEcsApi(intent),

@@ -10,7 +10,8 @@ export const down: Command = {
   name: 'down',
   section: 'The platform',
   summary: 'stop the tasks, then the platform (needs root)',
-  about: 'Definitions, logs, history and images stay. With --keep-tasks the tasks run on by themselves, and the next up takes them back.',
+  about:
+    'Services, definitions, logs, history and images stay; the next up starts the services again. With --keep-tasks the tasks run on by themselves, and the next up takes them back.',
   options: [{ name: 'keep-tasks', summary: 'leave the tasks running' }, jsonOption],
   examples: [
     { command: 'sudo berth down', note: 'nothing of berth runs afterwards' },
@@ -34,6 +35,8 @@ export const down: Command = {
 async function stopEverything(context: Context): Promise<number> {
   let tasks: { cluster: string; task: TaskRow }[];
   try {
+    // Services would replace what is stopped; after the next up they do.
+    await (await context.connect()).call('berth', 'PausePlacement', {});
     tasks = await everyTask(context);
   } catch (error) {
     if (isFault(error, 'Unavailable') || isFault(error, 'ResourceNotFound')) return 0;
@@ -62,7 +65,12 @@ async function everyTask(context: Context): Promise<{ cluster: string; task: Tas
     for (const cluster of page.clusterArns as string[]) {
       // With those that are stopping: they have their time to end, too.
       const tasks = await listTasks(client, cluster, { stopped: true });
-      all.push(...tasks.filter((task) => task.status !== 'STOPPED').map((task) => ({ cluster, task })));
+      // One without an address runs nowhere; it waits for the next up.
+      all.push(
+        ...tasks
+          .filter((task) => task.status !== 'STOPPED' && !(task.service !== null && task.address === ''))
+          .map((task) => ({ cluster, task })),
+      );
     }
     nextToken = page.nextToken;
   } while (nextToken !== undefined);

@@ -33,6 +33,7 @@ let store: Store;
 let gateway: Gateway;
 let client: Client;
 let endpoint: string;
+let pauses = 0;
 let connection: HostConnection;
 
 before(async () => {
@@ -60,6 +61,7 @@ before(async () => {
       strictCapacity: false,
       isolation: 'auto',
     },
+    pausePlacement: () => void pauses++,
   };
   const keys = openKeys({ clock, random }, { path: join(folder, 'keys.json'), account: '123456789012' });
   gateway = createGateway({
@@ -215,4 +217,9 @@ it("gives the root of berth's own certificate authority", async () => {
     [told.name, told.fingerprint, told.notAfter],
     ['berth local CA (abcdef)', root.fingerprint256, root.validToDate.getTime()],
   );
+});
+
+it('placement is paused on request', async () => {
+  await client.call('berth', 'PausePlacement', {});
+  assert.equal(pauses, 1);
 });

@@ -6,6 +6,7 @@ import { describeHosts } from './describe-hosts.ts';
 import { describePlatform } from './describe-platform.ts';
 import { importRoute, pullRoute } from './image-streams.ts';
 import { listImages, pruneImages, removeImage } from './images.ts';
+import { pausePlacement } from './pause-placement.ts';
 import { schemas } from './schemas.ts';
 import { tailTask } from './tail-task.ts';
 import type { BerthApiDeps } from './types.ts';
@@ -27,6 +28,7 @@ export function createBerthApi(deps: BerthApiDeps, intent: IntentDeps): ApiSpec 
       removeImage(deps),
       pruneImages(deps),
       tailTask(deps),
+      pausePlacement(deps),
     ],
   };
 }

@@ -50,6 +50,7 @@ export const schemas: Record<string, unknown> = {
     { certificate: STRING, name: STRING, fingerprint: STRING, notAfter: NUMBER },
   ),
   DescribeHosts$: operation('DescribeHosts', {}, { hosts: DOCUMENT }),
+  PausePlacement$: operation('PausePlacement', {}, {}),
   ListImages$: operation('ListImages', {}, { images: DOCUMENT }),
   RemoveImage$: operation('RemoveImage', { 'image!': STRING }, { freedBytes: NUMBER }),
   PruneImages$: operation('PruneImages', { all: BOOLEAN }, { removed: LIST | STRING, freedBytes: NUMBER }),

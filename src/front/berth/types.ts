@@ -28,4 +28,6 @@ export type BerthApiDeps = {
   facts: PlatformFacts;
   /** berth's own certificate authority: its root, PEM. */
   authority: { certificate(): Promise<string> };
+  /** Tasks wait from now on, until the process ends. */
+  pausePlacement(): void;
 };

@@ -77,7 +77,7 @@ export function serviceRow(service: Answer): ServiceRow {
       at: Math.round(event.createdAt * 1000),
       message: event.message,
     })),
-    express: (service.tags ?? []).some((tag: Answer) => tag.key === 'berth:express'),
+    express: service.resourceManagementType === 'ECS',
   };
 }
 

@@ -75,3 +75,6 @@ export { createRoute, deleteRoute, replaceRoute } from './ec2-routes.ts';
 export { attachInternetGateway, createInternetGateway, deleteInternetGateway, detachInternetGateway } from './ec2-internet-gateways.ts';
 export { createEc2Tags, deleteEc2Tags } from './ec2-tags.ts';
 export { ec2Fault, vpcOf as ec2Vpc } from './ec2-faults.ts';
+export { createExpressService } from './express.ts';
+export type { ExpressWish, Ingress } from './express.ts';
+export { within } from './within.ts';

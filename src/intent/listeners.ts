@@ -23,7 +23,14 @@ export type ListenerChange = {
   alpnPolicy?: string | undefined;
   defaultActions?: ListenerAction[] | undefined;
 };
-export type ListenerWish = ListenerChange & { port: number; protocol: Desired['protocol']; defaultActions: ListenerAction[]; tags: Tag[] };
+export type ListenerWish = ListenerChange & {
+  port: number;
+  protocol: Desired['protocol'];
+  defaultActions: ListenerAction[];
+  tags: Tag[];
+  /** Its certificate may still be on its way: for what berth makes by itself. */
+  certificatePending?: boolean;
+};
 
 /** The same call again gets the same listener; another one on its port is DuplicateListener. */
 export async function createListener(deps: IntentDeps, scope: Scope, lbArn: string, wish: ListenerWish): Promise<ListenerRecord> {
@@ -43,7 +50,7 @@ export async function createListener(deps: IntentDeps, scope: Scope, lbArn: stri
       createdAt: now,
       modifiedAt: now,
     };
-    await assertListener(tx, scope, lb, desired);
+    await assertListener(tx, scope, lb, desired, wish.certificatePending !== true);
     const inside = { ...scope, loadBalancer: lb.key.name };
     const others = await tx.listeners.list(inside);
     const present = others.find((listener) => listener.desired.port === wish.port);

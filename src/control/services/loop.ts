@@ -58,7 +58,7 @@ export function startServiceLoop(deps: ServiceLoopDeps, holder: string): Loop {
       const snapshot = await readSnapshot(tx, service.key, service.memo, now);
       if (snapshot === undefined) return null;
       const plan = planService(snapshot);
-      if (!isEmpty(plan) || goneTaskSets(snapshot).length > 0 || (await pendingShifts(tx, service.key, plan.shifts, now)).length > 0)
+      if (!isEmpty(plan) || goneTaskSets(snapshot).length > 0 || (await pendingShifts(tx, snapshot.service, plan.shifts, now)).length > 0)
         return { snapshot, plan };
       rest(service, stamp, plan.wakeAt, now);
       return null;

@@ -1,7 +1,7 @@
 /** The weights that a deployment gives to the target groups of a listener or of a rule. Writer of their observed columns. */
 import { forwardWeights, listenerArn, ruleArn } from '#domain/load-balancer.ts';
 import type { ListenerAction, ListenerRecord, RuleRecord, TrafficShift } from '#domain/load-balancer.ts';
-import type { ServiceKey } from '#domain/service.ts';
+import type { ManagedResources, ServiceKey, ServiceRecord } from '#domain/service.ts';
 import type { ServicePlan } from '#plan/service/types.ts';
 import type { ReadTx, WriteTx } from '#store/types.ts';
 
@@ -9,13 +9,35 @@ type Found = { listener: ListenerRecord; rule: null } | { listener: ListenerReco
 export type PendingShift = Found & { shift: TrafficShift };
 
 /** Those of a plan that aren't in force yet. A listener or rule that is gone has no traffic to shift. */
-export async function pendingShifts(tx: ReadTx, key: ServiceKey, shifts: ServicePlan['shifts'], now: number): Promise<PendingShift[]> {
+export async function pendingShifts(
+  tx: ReadTx,
+  { key, desired }: Pick<ServiceRecord, 'key' | 'desired'>,
+  shifts: ServicePlan['shifts'],
+  now: number,
+): Promise<PendingShift[]> {
   const pending: PendingShift[] = [];
   for (const { ruleArn: arn, weights } of shifts) {
     const found = await find(tx, key, arn);
-    if (found !== undefined && !inForce(found, weights)) pending.push({ ...found, shift: { weights, at: now } });
+    if (found === undefined) continue;
+    const all = [found, ...(await twins(tx, key, found, desired.managed))];
+    for (const one of all) if (!inForce(one, weights)) pending.push({ ...one, shift: { weights, at: now } });
   }
   return pending;
+}
+
+/** An Express service has the same rule on the listeners for HTTP and for HTTPS; the deployment knows one of them. */
+async function twins(tx: ReadTx, key: ServiceKey, found: Found, managed: ManagedResources | undefined): Promise<Found[]> {
+  if (managed === undefined || !managed.rules.some((rule) => rule.id === found.rule?.key.id)) return [];
+  const { account, region } = key;
+  const { loadBalancer } = managed;
+  const others: Found[] = [];
+  for (const { listener: id, id: ruleId } of managed.rules) {
+    if (ruleId === found.rule?.key.id) continue;
+    const listener = await tx.listeners.get({ account, region, loadBalancer, id });
+    const rule = await tx.listenerRules.get({ account, region, loadBalancer, listener: id, id: ruleId });
+    if (listener !== undefined && rule !== undefined) others.push({ listener, rule });
+  }
+  return others;
 }
 
 export async function writeShift(tx: WriteTx, { listener, rule, shift }: PendingShift): Promise<void> {

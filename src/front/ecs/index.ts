@@ -53,6 +53,10 @@ import { updateServiceOperation } from './update-service.ts';
 import { updateServicePrimaryTaskSetOperation } from './update-service-primary-task-set.ts';
 import { updateTaskProtectionOperation } from './update-task-protection.ts';
 import { updateTaskSetOperation } from './update-task-set.ts';
+import { createExpressGatewayServiceOperation } from './create-express-gateway-service.ts';
+import { deleteExpressGatewayServiceOperation } from './delete-express-gateway-service.ts';
+import { describeExpressGatewayServiceOperation } from './describe-express-gateway-service.ts';
+import { updateExpressGatewayServiceOperation } from './update-express-gateway-service.ts';
 
 /** The caller makes sure that the account and region have their defaults first (intent's `ensureRegion`). */
 export function createEcsApi(deps: IntentDeps): ApiSpec {
@@ -64,6 +68,10 @@ export function createEcsApi(deps: IntentDeps): ApiSpec {
     errors: ecsErrors,
     operations: [
       continueServiceDeploymentOperation(deps),
+      updateExpressGatewayServiceOperation(deps),
+      describeExpressGatewayServiceOperation(deps),
+      deleteExpressGatewayServiceOperation(deps),
+      createExpressGatewayServiceOperation(deps),
       createClusterOperation(deps),
       createServiceOperation(deps),
       createTaskSetOperation(deps),

@@ -58,7 +58,7 @@ function ownMembers(service: ServiceRecord): Service {
     propagateTags: desired.propagateTags,
     enableExecuteCommand: desired.enableExec,
     availabilityZoneRebalancing: desired.zoneRebalancing ? 'ENABLED' : 'DISABLED',
-    resourceManagementType: 'CUSTOMER',
+    resourceManagementType: front.express === undefined ? 'CUSTOMER' : 'ECS',
     roleArn: `arn:aws:iam::${key.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS`,
     placementConstraints: [],
     placementStrategy: [],

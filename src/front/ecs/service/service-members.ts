@@ -9,6 +9,7 @@ import { assertTags } from '#domain/tags.ts';
 import { findTaskDefinition, type ServiceMembers, type ServicePlanWish } from '#intent/index.ts';
 import type { ReadTx } from '#store/types.ts';
 import { hostArch, launchableDefinition } from '../task/launch.ts';
+import type { ExpressFront } from '../express/express-front.ts';
 import { mergeConfiguration, toDeploymentConfig } from './deployment-config.ts';
 import { membersOf, revisionWishOf } from './revision-wish.ts';
 import type { RevisionFront, RevisionMembers } from './revision-wish.ts';
@@ -16,7 +17,12 @@ import { assertUpdateInput } from './service-input.ts';
 import { effectiveRevisionId } from './effective.ts';
 
 /** What the front door keeps of a service to show it again, and to lay the next update over. */
-export type ServiceFront = { deploymentConfiguration: DeploymentConfiguration; graceSeconds: number | null };
+export type ServiceFront = {
+  deploymentConfiguration: DeploymentConfiguration;
+  graceSeconds: number | null;
+  /** Of an Express gateway service. */
+  express?: ExpressFront;
+};
 
 /** The input was checked by `assertCreateInput`. Throws InvalidParameter, ClientError, Unsupported. */
 export async function planCreate(tx: ReadTx, scope: Scope, cluster: ClusterRecord, input: CreateServiceRequest): Promise<ServicePlanWish> {
@@ -59,6 +65,7 @@ export async function planUpdate(
   const front: ServiceFront = {
     deploymentConfiguration: mergeConfiguration(before.deploymentConfiguration, input.deploymentConfiguration),
     graceSeconds: input.healthCheckGracePeriodSeconds ?? before.graceSeconds,
+    ...(before.express === undefined ? {} : { express: before.express }),
   };
   const deployment = toDeploymentConfig(front.deploymentConfiguration);
   const members: ServiceMembers = {

@@ -130,12 +130,29 @@ function assertFits(all: All): void {
 
 describe('load balancing', () => {
   it('whatever is wished in whatever order', async () => {
-    const wish = fc.record({ kind: fc.nat(12), a: fc.nat(9), b: fc.nat(9), c: fc.nat(9) });
+    const wish = fc.record({
+      kind: fc.oneof({ weight: 1, arbitrary: fc.nat(12) }, { weight: 2, arbitrary: fc.constantFrom(2, 2, 3, 4, 5, 6) }),
+      a: fc.nat(9),
+      b: fc.nat(9),
+      c: fc.nat(9),
+    });
     const seen = { kept: 0, refused: 0 };
     await fc.assert(
       fc.asyncProperty(fc.array(wish, { minLength: 20, maxLength: 60 }), async (wishes) => {
         const region = await startRegion();
         try {
+          // Something to begin with: two load balancers, two groups, a listener and two rules.
+          for (const [kind, a, b, c] of [
+            [0, 1, 1, 0],
+            [0, 2, 1, 0],
+            [1, 1, 1, 0],
+            [1, 2, 1, 0],
+            [2, 0, 0, 0],
+            [3, 0, 0, 0],
+            [3, 0, 0, 1],
+          ] as const) {
+            await wishFor(region, await everything(region.store), { kind, a, b, c });
+          }
           for (const one of wishes) {
             const before = await everything(region.store);
             try {

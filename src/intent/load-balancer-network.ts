@@ -58,3 +58,8 @@ export async function loadBalancerGroups(
   }
   return [...new Set(ids)];
 }
+
+export async function assertInternetGateway(tx: ReadTx, scope: Scope, vpcId: string): Promise<void> {
+  if ((await tx.internetGateways.list(scope)).some((gateway) => gateway.vpcId === vpcId)) return;
+  throw elbFault('InvalidSubnet', `VPC ${vpcId} has no internet gateway`);
+}

@@ -10,7 +10,7 @@ import type { Tag } from '#domain/task.ts';
 import type { WriteTx } from '#store/types.ts';
 import { findLoadBalancer, loadBalancerOf } from './elb-lookup.ts';
 import { assertElbName, sameSet, sameTags } from './elb-names.ts';
-import { loadBalancerGroups, loadBalancerSubnets } from './load-balancer-network.ts';
+import { assertInternetGateway, loadBalancerGroups, loadBalancerSubnets } from './load-balancer-network.ts';
 import { ensureRegionIn } from './region.ts';
 import type { IntentDeps } from './types.ts';
 
@@ -36,6 +36,7 @@ export async function createLoadBalancer(deps: IntentDeps, scope: Scope, wish: L
     await ensureRegionIn(tx, scope, now);
     const subnets = await loadBalancerSubnets(tx, scope, wish.type, wish.subnetIds);
     const vpcId = subnets[0]?.vpcId ?? '';
+    if (wish.scheme === 'internet-facing') await assertInternetGateway(tx, scope, vpcId);
     const desired: LoadBalancerRecord['desired'] = {
       id: hexId(deps.random, 16),
       type: wish.type,

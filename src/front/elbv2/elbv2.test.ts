@@ -95,6 +95,28 @@ describe('load balancers', () => {
     await assert.rejects(bench.elb.describeLoadBalancers({ Names: [name] }), named('LoadBalancerNotFoundException', new RegExp(`^Load balancers '\\[${name}\\]' not found$`))); // prettier-ignore
   });
 
+  it('stand in one VPC, which leads to the internet if they do', async () => {
+    await bench.intent.store.write(async (tx) => {
+      await tx.vpcs.put({ key: { ...scope, id: 'vpc-2' }, cidr: '10.77.0.0/16', isDefault: false, tags: [] }, 0);
+      const common = { vpcId: 'vpc-2', isDefault: false, tags: [], zoneId: 'use1-az1' };
+      await tx.subnets.put({ key: { ...scope, id: 'subnet-2a' }, cidr: '10.77.0.0/24', zone: 'us-east-1a', ...common }, 0);
+      await tx.subnets.put({ key: { ...scope, id: 'subnet-2b' }, cidr: '10.77.1.0/24', zone: 'us-east-1b', ...common }, 0);
+    });
+    const Subnets = ['subnet-2a', 'subnet-2b'];
+    await assert.rejects(bench.elb.createLoadBalancer({ Name: name, Subnets }), named('InvalidSubnetException', /^VPC vpc-2 has no internet gateway$/)); // prettier-ignore
+    const mixed = [subnetIds()[0] ?? '', 'subnet-2b'];
+    await assert.rejects(
+      bench.elb.createLoadBalancer({ Name: name, Subnets: mixed }),
+      named('InvalidConfigurationRequestException', /same VPC/),
+    );
+    const { LoadBalancers } = await bench.elb.createLoadBalancer({ Name: name, Subnets, Scheme: 'internal' });
+    const [lb] = LoadBalancers ?? [];
+    assert.match(lb?.DNSName ?? '', /^internal-/);
+    await assert.rejects(bench.elb.setSubnets({ LoadBalancerArn: lb?.LoadBalancerArn, Subnets: subnetIds() }), named('InvalidConfigurationRequestException', /do not belong to the VPC 'vpc-2'/)); // prettier-ignore
+    const { TargetGroupArn } = await group();
+    await assert.rejects(listener(lb?.LoadBalancerArn ?? '', forward(TargetGroupArn)), named('InvalidConfigurationRequestException', /different VPC/)); // prettier-ignore
+  });
+
   it('have all of AWS’s attributes, and deletion protection holds', async () => {
     const { LoadBalancerArn } = await balancer();
     const { Attributes = [] } = await bench.elb.describeLoadBalancerAttributes({ LoadBalancerArn });

@@ -74,9 +74,9 @@ type Retiring = { healthyMine: number; lack: number; min: number; budget: Budget
 function retire(draft: Draft, others: readonly Judged[], { healthyMine, lack, min, budget }: Retiring): number {
   const idle = others.filter(({ standing }) => standing === 'starting');
   const running = others.filter(({ standing }) => standing !== 'starting' && standing !== 'going');
-  const kept = Math.max(0, min - healthyMine - countOf(running, 'unproven', 'healthy'));
-  const stand = idle.filter(({ task }) => task.revisionId === draft.observed.stableRevisionId).slice(0, kept);
-  const superfluous = idle.filter((judged) => !stand.includes(judged));
+  // One that hasn't come up yet may be all there is, or have come up unheard of; it gives way where room is lacking.
+  const kept = Math.min(min - healthyMine - countOf(running, 'unproven', 'healthy'), idle.length - lack);
+  const superfluous = idle.slice(Math.max(0, kept));
   const first = stopSurplus(draft, superfluous, superfluous.length, budget);
   const surplus = running.length + healthyMine - draft.count;
   return first + stopSurplus(draft, running, Math.max(surplus, lack - first), budget);

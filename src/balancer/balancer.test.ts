@@ -1,171 +1,175 @@
-/** The balancer against a real HAProxy: what a user's request meets before, while and after a target answers. */
+/** The balancer against a real HAProxy and the real holder of its sockets: names under .localhost, and what a reload, a kill and a bad configuration do. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, get, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { realClock } from '#base/clock.ts';
-import { silentLog } from '#base/log.ts';
-import { type Activator, createActivator } from './activator.ts';
-import { createBalancer } from './balancer.ts';
-import { renderHaproxy } from './render.ts';
-import type { EndpointDesired } from './types.ts';
+import { isFault } from '#base/fault.ts';
+import { clock, forward, freePort, group, listener, request, startRig, target, until } from './testing.ts';
+import type { Rig } from './testing.ts';
 
-const clock = realClock();
 const note = { state: 'starting', detail: 'task 1 pulls its image' } as const;
+const named = (rig: Rig, name: string) => request(rig.port, '/', { host: name });
 
-describe('render', () => {
-  it('is what the golden file says', async () => {
-    const text = renderHaproxy({
-      listen: '127.0.0.1',
-      port: 8080,
-      statsSocket: '/run/berth/abc/haproxy.sock',
-      activatorSocket: '/run/berth/abc/activator.sock',
-      maxConnections: 20_000,
-      backends: [
-        { name: 'api', servers: [] },
-        { name: 'web', servers: [{ id: '0123456789abcdef', ip: '172.31.0.5', port: 80 }] },
-      ],
-    });
-    assert.equal(text, await readFile(new URL('./golden/two-endpoints.cfg', import.meta.url), 'utf8'));
-  });
-});
-
-describe('balancer with a real HAProxy', { concurrency: false }, () => {
-  let dir: string;
-  let port: number;
-  let haproxy: ChildProcess;
-  let ended: Promise<unknown>;
-  let activator: Activator;
-  let balancer: ReturnType<typeof createBalancer>;
-  const servers: Server[] = [];
-
-  const start = async () => {
-    haproxy = spawn('haproxy', ['-W', '-S', `${dir}/m.sock,mode,600`, '-f', `${dir}/haproxy.cfg`], { stdio: 'ignore' });
-    ended = once(haproxy, 'exit');
-    await until(async () => (await request(port, 'x.localhost')).status > 0);
-  };
-  before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'berth-balancer-'));
-    port = await freePort();
-    activator = createActivator();
-    await activator.listen(`${dir}/act.sock`);
-    balancer = createBalancer(
-      { clock, log: silentLog },
-      {
-        listen: '127.0.0.1',
-        port,
-        configPath: `${dir}/haproxy.cfg`,
-        statsSocket: `${dir}/s.sock`,
-        masterSocket: `${dir}/m.sock`,
-        activatorSocket: `${dir}/act.sock`,
-      },
-    );
-    await balancer.writeInitial();
-    await start();
-  });
-  after(async () => {
-    haproxy.kill('SIGTERM');
-    await ended;
-    await activator.close();
-    for (const server of servers) server.close();
-    await rm(dir, { recursive: true, force: true });
-  });
-
-  const apply = async (endpoints: EndpointDesired[]) => {
-    activator.show(endpoints);
-    await balancer.apply(endpoints);
-  };
-  const target = async (body: string, at = 0): Promise<number> => {
-    const server = createServer((_req, res) => res.end(body));
-    server.listen(at, '127.0.0.1');
-    await once(server, 'listening');
-    servers.push(server);
-    return (server.address() as AddressInfo).port;
-  };
+describe('names under .localhost', { concurrency: false }, () => {
+  let rig: Rig;
+  before(async () => void (rig = await startRig()));
+  after(() => rig.close());
+  const apply = (...endpoints: Parameters<Rig['apply']>[0]['endpoints'] & object) => rig.apply({ endpoints });
 
   it('says which names there are to a name that nobody has', async () => {
-    await apply([{ name: 'web', targets: [], note }]);
-    const seen = await request(port, 'nope.localhost');
+    await apply({ name: 'web', targets: [], note });
+    const seen = await named(rig, 'nope.localhost');
     assert.equal(seen.status, 404);
     assert.match(seen.body, /“nope”.*\nKnown here: web\.localhost/);
   });
 
   it('answers with a clear page until the port answers, then with the target, with no reload between', async () => {
     const targetPort = await freePort();
-    await apply([{ name: 'web', targets: [{ id: 'aaaaaaaaaaaaaaaa', ip: '127.0.0.1', port: targetPort }], note }]);
+    const pid = await rig.haproxyPid();
+    await apply({ name: 'web', targets: [{ id: 'aaaaaaaaaaaaaaaa', ip: '127.0.0.1', port: targetPort }], note });
     for (let i = 0; i < 10; i++) {
-      const seen = await request(port, 'web.localhost');
-      assert.equal(seen.status, 503);
-      assert.equal(seen.body, '“web” is starting\ntask 1 pulls its image\n');
+      const seen = await named(rig, 'web.localhost');
+      assert.deepEqual([seen.status, seen.body], [503, '“web” is starting\ntask 1 pulls its image\n']);
     }
-    await target('hello from a', targetPort);
-    await until(async () => (await request(port, `WEB.localhost:${port}`)).body === 'hello from a');
+    await rig.serve((_req, res) => res.end('hello from a'), targetPort);
+    await until(async () => (await named(rig, `WEB.localhost:${rig.port}`)).body === 'hello from a');
+    assert.equal(await rig.haproxyPid(), pid);
   });
 
   it('takes a new name in while the others answer without a gap', async () => {
-    const web = { name: 'web', targets: [{ id: 'bbbbbbbbbbbbbbbb', ip: '127.0.0.1', port: await target('b') }], note };
-    await apply([web]);
-    await until(async () => (await request(port, 'web.localhost')).body === 'b');
+    const port = await rig.serve((_req, res) => res.end('b'));
+    const web = { name: 'web', targets: [{ id: 'bbbbbbbbbbbbbbbb', ip: '127.0.0.1', port }], note };
+    await apply(web);
+    await until(async () => (await named(rig, 'web.localhost')).body === 'b');
     let reloading = true;
     let failures = 0;
     const load = (async () => {
-      while (reloading) if ((await request(port, 'web.localhost')).body !== 'b') failures += 1;
+      while (reloading) if ((await named(rig, 'web.localhost')).body !== 'b') failures += 1;
     })();
-    for (const name of ['one', 'two', 'three']) await apply([web, { name, targets: [], note }]);
+    for (const name of ['one', 'two', 'three']) await apply(web, { name, targets: [], note });
     reloading = false;
     await load;
     assert.equal(failures, 0);
   });
 
   it('drops a target that is gone', async () => {
-    await apply([{ name: 'web', targets: [], note: { state: 'stopped', detail: 'exit code 3' } }]);
-    const seen = await request(port, 'web.localhost');
+    await apply({ name: 'web', targets: [], note: { state: 'stopped', detail: 'exit code 3' } });
+    const seen = await named(rig, 'web.localhost');
     assert.deepEqual([seen.status, seen.body], [503, '“web” is stopped\nexit code 3\n']);
   });
 
-  it('brings a HAProxy that was killed and started again back in step', async () => {
-    const web = { name: 'web', targets: [{ id: 'cccccccccccccccc', ip: '127.0.0.1', port: await target('c') }], note };
-    await apply([web]);
-    haproxy.kill('SIGKILL');
-    await ended;
-    await start();
-    // Nobody tells the balancer: it sees the socket come.
-    await until(async () => (await request(port, 'web.localhost')).body === 'c');
-    await apply([web]);
+  it('leads an alias to the load balancer that has the name', async () => {
+    const [port = 0] = rig.ports;
+    const fixed = { kind: 'fixed', status: 200, contentType: 'text/plain', body: 'from the load balancer' } as const;
+    const listeners = [listener('l1', port, { otherwise: fixed })];
+    await rig.apply({ aliases: [{ name: 'shop', ip: '127.0.0.1', port, tls: false }], listeners });
+    const seen = await named(rig, `shop.localhost:${rig.port}`);
+    assert.deepEqual([seen.status, seen.body], [200, 'from the load balancer']);
   });
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-function request(port: number, host: string): Promise<{ status: number; body: string }> {
-  return new Promise((resolve) => {
-    const req = get({ host: '127.0.0.1', port, agent: false, headers: { host } }, (res) => {
-      let body = '';
-      res.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-      res.on('end', () => resolve({ status: res.statusCode ?? 0, body }));
-      res.on('error', () => resolve({ status: 0, body: '' }));
-    });
-    req.on('error', () => resolve({ status: 0, body: '' }));
+describe('a HAProxy that comes and goes', { concurrency: false }, () => {
+  let rig: Rig;
+  let wish: Parameters<Rig['apply']>[0];
+  let lb = 0;
+  before(async () => {
+    rig = await startRig();
+    const port = await rig.serve((_req, res) => res.end('hello'));
+    [lb = 0] = rig.ports;
+    wish = { listeners: [listener('l1', lb, { otherwise: forward('g1') })], groups: [group('g1', { targets: [target(port)] })] };
+    await rig.apply(wish);
+    await until(async () => (await rig.apply(wish)).targets[0]?.status === 'up');
+    // The file is written as what is up.
+    await rig.apply(wish);
   });
-}
+  after(() => rig.close());
 
-/** Waits for a condition, at most ten seconds. */
-async function until(check: () => Promise<boolean>): Promise<void> {
-  const deadline = clock.now() + 10_000;
-  while (!(await check())) {
-    assert.ok(clock.now() < deadline, 'the condition did not come true within 10 s');
-    await clock.sleep(20);
-  }
-}
+  it('killed: connections wait, its targets are back with it, and only what was under way fails', async () => {
+    let running = true;
+    const failed: number[] = [];
+    let longest = 0;
+    let answered = 0;
+    const load = async () => {
+      while (running) {
+        const begun = clock.now();
+        if ((await request(lb)).body === 'hello') answered += 1;
+        else failed.push(clock.now());
+        longest = Math.max(longest, clock.now() - begun);
+      }
+    };
+    const workers = [load(), load(), load(), load()];
+    for (let round = 0; round < 3; round++) {
+      const pid = await rig.haproxyPid();
+      // Below a second of life it would be started less eagerly.
+      await clock.sleep(1200);
+      process.kill(pid, 'SIGKILL');
+      await until(async () => (await rig.haproxyPid().catch(() => pid)) !== pid);
+    }
+    await clock.sleep(300);
+    running = false;
+    await Promise.all(workers);
+    assert.ok(failed.length <= 3 * workers.length, `${failed.length} of ${answered} failed`);
+    assert.ok(longest < 5000, `the longest took ${longest} ms`);
+    assert.equal((await rig.apply(wish)).targets[0]?.status, 'up');
+  });
+
+  it('a balancer that knows nothing finds all as it should be: nothing is reloaded', async () => {
+    const pid = await rig.haproxyPid();
+    const another = rig.another();
+    const seen = await another.apply({ endpoints: [], aliases: [], listeners: [], groups: [], ...wish });
+    assert.equal(seen.targets[0]?.status, 'up');
+    assert.equal(await rig.haproxyPid(), pid);
+  });
+
+  it('a configuration that HAProxy refuses is told in its words, and what ran goes on', async () => {
+    const pid = await rig.haproxyPid();
+    const bad = listener('l2', rig.ports[1] ?? 0, {
+      tls: { certificates: [`${rig.dir}/bad.pem`], minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', alpn: [] },
+    });
+    writeFileSync(`${rig.dir}/bad.pem`, 'no certificate');
+    await assert.rejects(rig.apply({ ...wish, listeners: [...(wish.listeners ?? []), bad] }), (error) => {
+      assert.ok(isFault(error, 'Unavailable'));
+      assert.match(error.message, /^HAProxy refused its configuration: .*bad\.pem/);
+      return true;
+    });
+    assert.equal((await request(lb)).body, 'hello');
+    assert.equal(await rig.haproxyPid(), pid);
+    await rig.apply(wish);
+    assert.equal(await rig.haproxyPid(), pid);
+    await until(async () => (await request(rig.ports[1] ?? 0)).status === 0);
+  });
+
+  it('reloads under load refuse nobody', async () => {
+    let running = true;
+    let failures = 0;
+    let answered = 0;
+    const load = async () => {
+      while (running) {
+        if ((await request(lb)).body === 'hello') answered += 1;
+        else failures += 1;
+      }
+    };
+    const workers = [load(), load(), load()];
+    for (let round = 0; round < 5; round++) {
+      const body = `round ${round}`;
+      const more = listener('l2', rig.ports[1] ?? 0, { otherwise: { kind: 'fixed', status: 200, contentType: 'text/plain', body } });
+      await rig.apply({ ...wish, listeners: [...(wish.listeners ?? []), more] });
+      assert.equal((await request(rig.ports[1] ?? 0)).body, body);
+    }
+    running = false;
+    await Promise.all(workers);
+    assert.equal(failures, 0);
+    assert.ok(answered > 0);
+    await rig.apply(wish);
+    assert.equal((await request(rig.ports[1] ?? 0)).status, 0);
+  });
+
+  it('a certificate that is not there yet leaves its listener out, and is told', async () => {
+    const path = `${rig.dir}/later.pem`;
+    const secure = listener('l3', rig.ports[2] ?? 0, {
+      tls: { certificates: [path], minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', alpn: ['h2'] },
+    });
+    const seen = await rig.apply({ ...wish, listeners: [...(wish.listeners ?? []), secure] });
+    assert.deepEqual(seen.missing, [path]);
+    assert.equal((await request(lb)).body, 'hello');
+  });
+});

@@ -1,18 +1,26 @@
 /**
- * Keeps HAProxy in step with the desired endpoints. A change of names writes the configuration and reloads; targets come and go through
- * the runtime API without one. Nothing is remembered that can't be read back: a HAProxy that was killed and started again is recognised by
- * its worker's pid and brought in step as soon as it has bound its socket anew, at the latest at the next look.
+ * Keeps HAProxy in step with what is wished. Listeners, rules and groups are its configuration: when they change, another HAProxy is started on the same sockets.
+ * Targets come and go through the runtime API without one. Nothing is remembered that can't be read back: a HAProxy tells in its description which structure
+ * it runs, whoever started it, and the file on disk is kept as what runs, so that one that was killed comes back with its targets.
  */
 import { watch } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Clock } from '#base/clock.ts';
-import { asFault, Fault, isFault } from '#base/fault.ts';
+import { asFault, Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
-import { backendName, CHECK, type HaproxySpec, renderHaproxy, serverName } from './render.ts';
-import { createRuntimeApi, parseShowStat, type RuntimeApi, type ServerSeen } from './runtime.ts';
-import type { Balancer, EndpointDesired, EndpointTarget } from './types.ts';
+import { readCertificates, withCertificates, writeCertificateLists, writeWhole } from './files.ts';
+import { createHolder } from './holder.ts';
+import type { HeldSocket, Holder } from './holder.ts';
+import { createMetrics } from './metrics.ts';
+import { renderHaproxy, structureOf } from './render.ts';
+import type { HaproxySpec } from './render.ts';
+import { createRuntimeApi, parseShowInfo, parseShowStat } from './runtime.ts';
+import type { Running, RuntimeApi, StatLine } from './runtime.ts';
+import { isUp, planServers, serversOf } from './servers.ts';
+import { createSpecs } from './specs.ts';
+import type { Balancer, BalancerSeen, TrafficDesired } from './types.ts';
 
 export type BalancerOptions = {
   listen: string;
@@ -20,77 +28,122 @@ export type BalancerOptions = {
   /** Where HAProxy reads its configuration: written whole, then renamed. */
   configPath: string;
   statsSocket: string;
-  masterSocket: string;
+  holderSocket: string;
   activatorSocket: string;
+  threads: number;
 };
 
 export type BalancerDeps = { clock: Clock; log: Log };
 
-export function createBalancer(deps: BalancerDeps, options: BalancerOptions): Balancer & { writeInitial(): Promise<void> } {
-  const runtime = createRuntimeApi(options.statsSocket, deps.clock);
-  const master = createRuntimeApi(options.masterSocket, deps.clock);
-  /** Names in the configuration on disk that a running worker has read; null when that isn't known. */
-  let loaded: { pid: string; names: string } | null = null;
-  let wish: EndpointDesired[] | null = null;
-  let working: Promise<void> | null = null;
-  let latest: EndpointDesired[] = [];
-  let watching = false;
+export function createBalancer(deps: BalancerDeps, options: BalancerOptions): Balancer {
+  const { clock, log } = deps;
+  const runtime = createRuntimeApi(options.statsSocket, clock);
+  const holder = createHolder(options.holderSocket, clock);
+  const metrics = createMetrics(clock);
+  let running: Running | null = null;
+  /** What stands in the file, and the sockets that are held; null while that isn't known. */
+  let written: string | null = null;
+  let held: HeldSocket[] | null = null;
+  let working: Promise<unknown> = Promise.resolve();
 
-  const write = (spec: HaproxySpec) => writeWhole(options.configPath, renderHaproxy(spec));
+  const look = async (): Promise<Look> => {
+    const answer = await runtime.run(['show info', 'show stat']);
+    const lines = parseShowStat(answer.slice(Math.max(0, answer.indexOf('\n# ') + 1)));
+    running = parseShowInfo(answer);
+    metrics.take(running.pid, lines);
+    return { running, lines };
+  };
 
-  const step = async (desired: EndpointDesired[]): Promise<void> => {
-    const pid = await workerPid(runtime);
-    const names = desired.map((e) => e.name).join(' ');
-    const seen = parseShowStat(await runtime.run(['show stat']));
-    if (loaded === null || loaded.pid !== pid || loaded.names !== names) {
-      await write(specOf(options, desired, seen));
-      const fresh = await reload(master, runtime, pid, deps.clock);
-      loaded = { pid: fresh, names };
-      await settleServers(runtime, desired, parseShowStat(await runtime.run(['show stat'])));
-    } else {
-      await settleServers(runtime, desired, seen);
+  const keepFile = async (text: string): Promise<void> => {
+    if (text === written) return;
+    await writeWhole(options.configPath, text);
+    written = text;
+  };
+
+  const run = async (commands: string[]): Promise<void> => {
+    for (let at = 0; at < commands.length; at += limits.haproxyBatchCommands) {
+      await runtime.run(commands.slice(at, at + limits.haproxyBatchCommands));
     }
   };
 
-  /** One worker at a time; while it works only the newest wish is kept. */
-  const work = async (): Promise<void> => {
-    while (wish !== null) {
-      const next = wish;
-      wish = null;
-      await step(next);
-    }
+  /** Another HAProxy, when what runs has another structure than what is wished. */
+  const restructure = async (before: Look, spec: HaproxySpec): Promise<Look> => {
+    if (before.running.structure === structureOf(spec)) return before;
+    const text = renderHaproxy(spec);
+    await writeCertificateLists(spec);
+    await writeFile(`${options.configPath}.new`, text, { mode: 0o600 });
+    held = null;
+    const pid = await reload(holder, runtime, clock);
+    await keepFile(text);
+    await holder.settle();
+    log.info('balancer.reloaded', { pid });
+    const after = await look();
+    // Fresh from a file, one failed check would take out what is up.
+    const up = serversOf(after.lines).filter((server) => isUp(server) && server.backend.startsWith('tg_'));
+    await run(up.map((server) => `set server ${server.backend}/${server.name} health up`));
+    return after;
   };
 
-  const apply = async (endpoints: EndpointDesired[]): Promise<void> => {
-    latest = endpoints;
-    wish = [...endpoints].sort((a, b) => (a.name < b.name ? -1 : 1));
-    working ??= work().finally(() => (working = null));
-    try {
-      await working;
-    } catch (error) {
-      loaded = null;
-      deps.log.warn('balancer.apply-failed', { reason: asFault(error).message });
-      throw error;
-    }
-  };
-
-  /** The socket was bound anew, by a worker that we asked for or by a HAProxy that knows nothing. */
-  const lookAgain = async (): Promise<void> => {
-    await working?.catch(() => undefined);
-    const pid = await waitWorker(runtime, deps.clock);
-    if (pid !== undefined && pid !== loaded?.pid) await apply(latest);
+  const step = async (wish: TrafficDesired): Promise<BalancerSeen> => {
+    const { files, missing } = await readCertificates(wish.listeners);
+    const traffic = { ...wish, listeners: withCertificates(wish.listeners, missing) };
+    held ??= (await holder.status(null)).listeners;
+    const specOf = createSpecs(options, traffic, files, held);
+    const before = await look();
+    const after = await restructure(before, specOf(serversOf(before.lines)));
+    const servers = serversOf(after.lines);
+    const plan = planServers(traffic, servers, clock.now());
+    await run(plan.commands);
+    // One that is killed comes back with what is up now.
+    await keepFile(renderHaproxy(specOf(servers)));
+    return { targets: plan.seen, missing: [...missing] };
   };
 
   return {
-    writeInitial: () => write(specOf(options, [], [])),
-    apply(endpoints) {
-      if (!watching) {
-        watching = true;
-        onBound(options.statsSocket, () => void lookAgain().catch(() => undefined)); // logged by apply; the next look tries again
-      }
-      return apply(endpoints);
+    apply(traffic) {
+      const done = working.catch(() => undefined).then(() => step(traffic));
+      working = done;
+      return done.catch((error: unknown) => {
+        held = null;
+        log.warn('balancer.apply-failed', { reason: asFault(error).message });
+        throw error;
+      });
     },
+    onRestart(then) {
+      const isOther = async () => {
+        await working.catch(() => undefined);
+        return parseShowInfo(await runtime.run(['show info'])).pid !== running?.pid;
+      };
+      onBound(options.statsSocket, () => void isOther().then((other) => other && then(), then));
+    },
+    metrics: () => metrics.now(),
   };
+}
+
+type Look = { running: Running; lines: StatLine[] };
+
+/** Starts another HAProxy and waits until it answers; its process id. */
+async function reload(holder: Holder, runtime: RuntimeApi, clock: Clock): Promise<number> {
+  const deadline = clock.now() + limits.haproxyReloadMs;
+  const pid = await holder.reload();
+  while (clock.now() < deadline) {
+    // Between two processes the socket may refuse for a moment.
+    const answering = await runtime.run(['show info']).then(parseShowInfo, () => null);
+    if (answering?.pid === pid) return pid;
+    const { running, words } = await holder.status(pid);
+    if (running === false) throw new Fault('Unavailable', `HAProxy refused its configuration: ${complaints(words ?? '')}`);
+    await clock.sleep(10);
+  }
+  throw new Fault('TimedOut', `the new HAProxy did not answer within ${limits.haproxyReloadMs} ms`);
+}
+
+/** HAProxy's own words about what is wrong. */
+function complaints(words: string): string {
+  const alerts = words.split('\n').filter((line) => line.startsWith('[ALERT]'));
+  return (alerts.length > 0 ? alerts : words.split('\n'))
+    .map((line) => line.replace(/^\[\w+\]\s+\(\d+\) : /, ''))
+    .join(' ')
+    .slice(0, 1000);
 }
 
 /** Calls `then` whenever a socket appears at the path. Keeps no process alive. */
@@ -101,94 +154,4 @@ function onBound(path: string, then: () => void): void {
   });
   // The directory went away: there is nothing to see any more.
   watcher.on('error', () => watcher.close());
-}
-
-/** undefined when none answers in time. */
-async function waitWorker(runtime: RuntimeApi, clock: Clock): Promise<string | undefined> {
-  const deadline = clock.now() + limits.haproxyReloadMs;
-  while (clock.now() < deadline) {
-    const pid = await workerPid(runtime).catch(() => undefined);
-    if (pid !== undefined) return pid;
-    await clock.sleep(20);
-  }
-  return undefined;
-}
-
-/** Servers that are up now are written as such, so that a reload takes no target out of traffic. */
-function specOf(options: BalancerOptions, desired: EndpointDesired[], seen: ServerSeen[]): HaproxySpec {
-  const up = new Set(seen.filter((s) => s.up).map((s) => `${s.backend}/${s.name}`));
-  return {
-    listen: options.listen,
-    port: options.port,
-    statsSocket: options.statsSocket,
-    activatorSocket: options.activatorSocket,
-    maxConnections: limits.endpointConnections,
-    backends: desired.map((e) => ({
-      name: e.name,
-      servers: e.targets.filter((t) => up.has(`${backendName(e.name)}/${serverName(t.id)}`)),
-    })),
-  };
-}
-
-/** Adds what is missing and removes what is too much, in one batch each. */
-async function settleServers(runtime: RuntimeApi, desired: EndpointDesired[], seen: ServerSeen[]): Promise<void> {
-  const have = new Set(seen.map((s) => `${s.backend}/${s.name}`));
-  const want = new Map<string, EndpointTarget>(
-    desired.flatMap((e) => e.targets.map((t) => [`${backendName(e.name)}/${serverName(t.id)}`, t] as const)),
-  );
-  const commands: string[] = [];
-  for (const path of have) {
-    // Its connections are closed with it: the task behind it has ended or is ending.
-    if (!want.has(path)) commands.push(`set server ${path} state maint`, `shutdown sessions server ${path}`, `del server ${path}`);
-  }
-  for (const [path, target] of want) {
-    if (have.has(path)) continue;
-    // In this order and in one batch the server stays DOWN until its first passed check.
-    commands.push(
-      `add server ${path} ${target.ip}:${target.port} ${CHECK}`,
-      `enable health ${path}`,
-      `set server ${path} state ready`,
-      `set server ${path} health down`,
-    );
-  }
-  for (let at = 0; at < commands.length; at += limits.haproxyBatchCommands) {
-    await runtime.run(commands.slice(at, at + limits.haproxyBatchCommands));
-  }
-}
-
-async function workerPid(runtime: RuntimeApi): Promise<string> {
-  const info = await runtime.run(['show info']);
-  const pid = /^Pid: (\d+)$/m.exec(info)?.[1];
-  if (pid === undefined) throw new Fault('ProtocolError', `HAProxy's "show info" has no Pid: ${info.slice(0, 200)}`);
-  return pid;
-}
-
-/** Asks the master for a reload and waits until another worker answers; resolves with its pid. */
-async function reload(master: RuntimeApi, runtime: RuntimeApi, oldPid: string, clock: Clock): Promise<string> {
-  const deadline = clock.now() + limits.haproxyReloadMs;
-  // The master's socket refuses while it executes itself anew for the reload before this one.
-  for (;;) {
-    try {
-      await master.run(['reload']);
-      break;
-    } catch (error) {
-      if (!isFault(error, 'Unavailable') || clock.now() > deadline) throw error;
-      await clock.sleep(5);
-    }
-  }
-  while (clock.now() < deadline) {
-    // Between two workers the socket may refuse for a moment.
-    const pid = await workerPid(runtime).catch(() => oldPid);
-    if (pid !== oldPid) return pid;
-    await clock.sleep(5);
-  }
-  throw new Fault(
-    'TimedOut',
-    `HAProxy's new worker did not answer within ${limits.haproxyReloadMs} ms; see its log for a refused configuration`,
-  );
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o644 });
-  await rename(`${path}.new`, path);
 }

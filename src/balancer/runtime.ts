@@ -38,18 +38,28 @@ export function createRuntimeApi(socketPath: string, clock: Clock): RuntimeApi {
   };
 }
 
-export type ServerSeen = { backend: string; name: string; up: boolean };
+/** A line of `show stat` (management guide, section 9.1). */
+export type StatLine = Readonly<Record<string, string>>;
 
-/** Reads `show stat` (CSV with a header) into the servers of our backends, the activators left out. */
-export function parseShowStat(csv: string): ServerSeen[] {
-  const lines = csv.split('\n').filter((l) => l.length > 0);
-  const header = (lines[0] ?? '').replace(/^# /, '').split(',');
-  const column = (name: string) => header.indexOf(name);
-  const [px, sv, status] = [column('pxname'), column('svname'), column('status')];
-  if (px < 0 || sv < 0 || status < 0) return [];
-  return lines
-    .slice(1)
-    .map((line) => line.split(','))
-    .filter((f) => (f[px] ?? '').startsWith('ep_') && (f[sv] ?? '').startsWith('t_'))
-    .map((f) => ({ backend: f[px] ?? '', name: f[sv] ?? '', up: (f[status] ?? '').startsWith('UP') }));
+/** Reads `show stat`: CSV with a header, several answers one after the other. */
+export function parseShowStat(csv: string): StatLine[] {
+  let header: string[] = [];
+  const lines: StatLine[] = [];
+  for (const line of csv.split('\n')) {
+    if (line.startsWith('# ')) header = line.slice(2).split(',');
+    else if (header.length > 0 && line.includes(',')) {
+      const fields = line.split(',');
+      lines.push(Object.fromEntries(header.map((name, at) => [name, fields[at] ?? ''])));
+    }
+  }
+  return lines;
+}
+
+/** Who answers: the process, and the structure of the configuration that it runs. */
+export type Running = { pid: number; structure: string };
+
+export function parseShowInfo(text: string): Running {
+  const pid = /^Pid: (\d+)$/m.exec(text)?.[1];
+  if (pid === undefined) throw new Fault('ProtocolError', `HAProxy's "show info" has no Pid: ${text.slice(0, 200)}`);
+  return { pid: Number(pid), structure: /^description: (\S+)$/m.exec(text)?.[1] ?? '' };
 }

@@ -51,6 +51,10 @@ export const limits = {
   startsInFlight: 16,
   /** How long a host may try a kind of sandbox when it starts; `up` waits for it. */
   sandboxProbeMs: 40_000,
+  /** How long a host may take to have load balancers' addresses. */
+  vpcAddressesMs: 15_000,
+  /** Targets whose health is written in one transaction. */
+  targetWrites: 200,
   /** Load balancers' addresses in one VPC. */
   vpcAddresses: 1000,
   /** How long HAProxy may take for one batch of runtime commands, and how much it may answer. */
@@ -60,8 +64,8 @@ export const limits = {
   haproxyBatchCommands: 60,
   /** How long a fresh HAProxy worker may take until it answers after a reload. */
   haproxyReloadMs: 5000,
-  /** Connections that the endpoints' front door holds at once. */
-  endpointConnections: 4000,
+  /** Files that HAProxy has open at once: two for each connection. */
+  balancerFiles: 50_000,
   /** Containers of one task (ECS: 10). */
   containersPerTask: 10,
   /** One piece of text (a failure, a name) that a supervisor or the kernel worker may send. */

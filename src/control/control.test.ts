@@ -88,7 +88,15 @@ function start(world: World, holder: string): Promise<Control> {
       clock: world.clock,
       random: seededRandom(1),
       log: silentLog,
-      balancer: { apply: async (endpoints) => void world.applied.push(endpoints) },
+      balancer: {
+        apply: async (traffic) => {
+          world.applied.push(traffic.endpoints);
+          return { targets: [], missing: [] };
+        },
+        onRestart: () => undefined,
+        metrics: () => ({ at: 0, listeners: [], groups: [] }),
+      },
+      certificatesDir: '/nowhere',
       async onOutput(batch, targets) {
         if (world.refuseOutput) throw new Fault('Unavailable', 'the disk is full');
         world.output.push({ batch, targets });

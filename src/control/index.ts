@@ -1,7 +1,7 @@
 /** The control loops. All level-triggered: whatever state they find, they go on from there; losing every hint only costs time. */
 import { startCertificatesLoop } from './certificates-loop.ts';
 import { createLease } from './lease.ts';
-import { startEndpointLoop } from './endpoint-loop.ts';
+import { startBalancerLoop } from './balancer-loop.ts';
 import { startHostSessions } from './host-sessions.ts';
 import { startHousekeepingLoop } from './housekeeping-loop.ts';
 import { startPlacementLoop } from './placement-loop.ts';
@@ -11,7 +11,7 @@ import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
 export type { Control, ControlDeps, ControlOptions, HostCalls } from './types.ts';
 
-const leases = ['placement', 'hosts', 'housekeeping', 'certificates', 'services', 'targets'];
+const leases = ['placement', 'hosts', 'housekeeping', 'certificates', 'services', 'targets', 'balancer'];
 
 /** Starts all loops and lets hosts in. Throws the store's Fault when it can't be written. */
 export async function startControl(deps: ControlDeps, options: ControlOptions): Promise<Control> {
@@ -24,7 +24,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const sessions = startHostSessions({ ...deps, lease: createLease(store, clock, 'hosts', options.holder) });
   let paused = false;
   const placement = startPlacementLoop(deps, options.holder, () => paused);
-  const endpoints = startEndpointLoop(deps, (names) => sessions.setNames(names));
+  const balancer = startBalancerLoop(deps, sessions.calls, (names) => sessions.setNames(names), options.holder);
   const services = startServiceLoop({ ...deps, hosts: sessions.calls }, options.holder);
   const targets = startTargetLoop(deps, options.holder);
   const housekeeping = startHousekeepingLoop(deps, options.holder);
@@ -32,10 +32,12 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     deps.certificates === undefined ? null : startCertificatesLoop({ ...deps, sources: deps.certificates }, options.holder);
   const unwatch = [
     store.onChange(['certificates'], () => certificates?.look()),
-    store.onChange(['tasks', 'hosts', 'subnets'], () => placement.look()),
+    store.onChange(['tasks', 'hosts', 'subnets', 'loadBalancers'], () => placement.look()),
+    store.onChange(['tasks', 'hosts', 'loadBalancers', 'listeners', 'listenerRules', 'targetGroups', 'targets', 'certificates'], () =>
+      balancer.look(),
+    ),
     store.onChange(['tasks', 'targets'], () => {
       sessions.look();
-      endpoints.look();
     }),
     store.onChange(['services', 'serviceDeployments', 'taskSets', 'tasks', 'targets'], () => services.look()),
     store.onChange(['tasks', 'targets', 'targetGroups'], () => targets.look()),
@@ -46,7 +48,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     pausePlacement: () => (paused = true),
     async stop() {
       for (const stop of unwatch) stop();
-      const parts = [placement, endpoints, services, targets, housekeeping, certificates, sessions];
+      const parts = [placement, balancer, services, targets, housekeeping, certificates, sessions];
       await Promise.all(parts.map((part) => part?.stop()));
     },
   };

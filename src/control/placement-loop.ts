@@ -4,6 +4,9 @@ import { hexId } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import type { SubnetRecord } from '#domain/records.ts';
+import { balancerAddresses, planBalancerAddresses } from '#plan/load-balancer-address.ts';
+import type { AddressSnapshot } from '#plan/load-balancer-address.ts';
 import { planPlacements } from '#plan/placement.ts';
 import type { Naming, PlacedTask, PlacementSnapshot } from '#plan/placement.ts';
 import type { Store, WriteTx } from '#store/types.ts';
@@ -26,13 +29,25 @@ export function startPlacementLoop(
   const watchingSince = clock.now();
   const naming = randomNames(random);
   let waiting = false;
+  const placeBalancers = async (): Promise<void> => {
+    const moves = await lease.write(async (tx) => {
+      const found = planBalancerAddresses(await readAddresses(tx));
+      for (const { loadBalancer, ip, subnetId } of found) {
+        await tx.loadBalancers.setObserved(loadBalancer.key, { ...loadBalancer.observed, ip, subnetId }, loadBalancer.revision);
+      }
+      return found;
+    });
+    for (const { loadBalancer, ip } of moves) log.info('placement', { loadBalancer: loadBalancer.key.name, ip });
+  };
   return startLoop(deps, {
     name: 'placement',
     tickMs: () => (waiting ? WAITING_TICK_MS : IDLE_TICK_MS),
     async run() {
       const unplaced = await store.read((tx) => tx.tasks.count({ live: true, unplaced: true }));
-      waiting = unplaced > 0;
-      if (!waiting) return;
+      const balancers = (await store.read((tx) => tx.loadBalancers.list({}))).filter((lb) => lb.observed.ip === null).length;
+      waiting = unplaced + balancers > 0;
+      if (balancers > 0) await placeBalancers();
+      if (unplaced === 0) return;
       // Snapshot, plan and commit are one transaction: two tasks can't be given one address, however often this runs.
       const moved = await lease.write(async (tx, fence) => {
         const snapshot = await readSnapshot(tx, { now: clock.now(), watchingSince, fence });
@@ -62,7 +77,22 @@ async function readSnapshot(tx: WriteTx, at: { now: number; watchingSince: numbe
     const { hostId, ip, placedAt, subnetId, cpuMillis, memoryBytes } = slot;
     return hostId === null || ip === null || placedAt === null ? [] : [{ hostId, ip, placedAt, subnetId, cpuMillis, memoryBytes }];
   });
-  return { ...at, patienceMs: limits.placementPatienceMs, unplaced, placed, hosts: await tx.hosts.list({}), subnets };
+  const balancers = balancerAddresses(await tx.loadBalancers.list({}));
+  return { ...at, patienceMs: limits.placementPatienceMs, unplaced, placed, balancers, hosts: await tx.hosts.list({}), subnets };
+}
+
+async function readAddresses(tx: WriteTx): Promise<AddressSnapshot> {
+  const loadBalancers = await tx.loadBalancers.list({});
+  const subnets = new Map<string, { subnet: SubnetRecord; lastIp: string | undefined }>();
+  for (const { key, desired, observed } of loadBalancers) {
+    if (observed.ip !== null) continue;
+    for (const id of desired.subnetIds) {
+      const subnet = await tx.subnets.get({ account: key.account, region: key.region, id });
+      if (subnet !== undefined) subnets.set(id, { subnet, lastIp: await tx.tasks.lastAddress(id) });
+    }
+  }
+  const placed = (await tx.tasks.slots()).flatMap(({ subnetId, ip }) => (ip === null ? [] : [{ subnetId, ip }]));
+  return { loadBalancers, placed, subnets };
 }
 
 function stoppingOnly(snapshot: PlacementSnapshot): PlacementSnapshot {

@@ -20,6 +20,8 @@ export type ControlDeps = {
   balancer: Balancer;
   /** Absent in a simulation without a disk: no certificate is issued then. */
   certificates?: CertificateSources;
+  /** Where the bundle `ID.pem` of each certificate stands. */
+  certificatesDir: string;
   /**
    * Takes one batch of a task's output; once it resolves the batch is acknowledged and the host frees it, after a throw the host sends
    * it again. Batches of one task come one after the other. `targets`: where each container's output goes, null for nowhere.

@@ -60,7 +60,17 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const { certificates, challenges } = await openCertificateSources(settings);
   const balancer = await startBalancer(settings, challenges);
   const control = await startControl(
-    { store, linkServer, clock, random, log, balancer, certificates, ...createTaskOutput(logs, log) },
+    {
+      store,
+      linkServer,
+      clock,
+      random,
+      log,
+      balancer,
+      certificates,
+      certificatesDir: paths.haproxyCertificates,
+      ...createTaskOutput(logs, log),
+    },
     // Whoever listens on the instance's socket is its only control plane.
     { holder: uuid(random), soleOwner: true },
   );
@@ -140,12 +150,13 @@ async function startBalancer(settings: InstanceConfig, challenges: Challenges): 
   const addresses = haproxyAddresses(paths, settings);
   const activator = createActivator({ challenge: (path) => challenges.answer(path) });
   await activator.listen(addresses.activatorSocket);
-  const options = { ...addresses, configPath: paths.haproxyConfig, masterSocket: join(paths.haproxyRun, 'master.sock') };
+  const options = { ...addresses, configPath: paths.haproxyConfig, holderSocket: join(paths.haproxyRun, 'holder.sock') };
   const balancer = createBalancer({ clock, log }, options);
   return {
-    async apply(endpoints) {
-      activator.show(endpoints);
-      await balancer.apply(endpoints);
+    ...balancer,
+    async apply(traffic) {
+      activator.show(traffic.endpoints);
+      return await balancer.apply(traffic);
     },
   };
 }

@@ -19,6 +19,8 @@ export type PlacementSnapshot = {
   fence: number;
   unplaced: TaskRecord[];
   placed: PlacedTask[];
+  /** Addresses that load balancers have. */
+  balancers: { subnetId: string; ip: string }[];
   hosts: HostRecord[];
   /** Subnets of the unplaced tasks, by id, with the address that was given out last. */
   subnets: Map<string, { subnet: SubnetRecord; lastIp: string | undefined }>;
@@ -76,7 +78,7 @@ export function planPlacements(snapshot: PlacementSnapshot, naming: Naming): Pla
 /** Addresses of the subnets, given out so that each is used again as late as possible; null when a subnet is full or gone. */
 function createAddresses(snapshot: PlacementSnapshot): { take(subnetId: string): string | null } {
   const taken = new Map<string, Set<number>>();
-  for (const task of snapshot.placed) {
+  for (const task of [...snapshot.placed, ...snapshot.balancers]) {
     const set = taken.get(task.subnetId) ?? new Set();
     taken.set(task.subnetId, set.add(parseIp(task.ip)));
   }

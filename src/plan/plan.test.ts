@@ -56,6 +56,7 @@ function snapshot(change: Partial<PlacementSnapshot>): PlacementSnapshot {
     fence: 3,
     unplaced: [],
     placed: [],
+    balancers: [],
     hosts: [host('h1')],
     subnets: new Map([['subnet-1', { subnet, lastIp: undefined }]]),
     ...change,

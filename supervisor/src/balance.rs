@@ -24,7 +24,7 @@ use control::{Answer, Request};
 use haproxy::{Haproxy, Program};
 use sockets::Sockets;
 
-const USAGE: &str = "usage: berth-supervisor balance --config FILE --socket PATH --front ADDRESS:PORT --uid N --gid N \
+const USAGE: &str = "usage: berth-supervisor balance --config FILE --socket PATH --front ADDRESS:PORT... --uid N --gid N \
                      [--reachable PATH]... -- HAPROXY";
 /// A HAProxy that lived so long is started again at once; one that did not waits, longer each time.
 const GOOD_LIFE: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ struct Options {
     /// HAProxy's configuration; `FILE.new` is the one that a reload tries.
     config: PathBuf,
     socket: PathBuf,
-    front: std::net::SocketAddr,
+    front: Vec<std::net::SocketAddr>,
     user: User,
     reachable: Vec<PathBuf>,
     program: PathBuf,
@@ -63,13 +63,13 @@ pub fn main(args: &[String]) -> ExitCode {
 fn parse(args: &[String]) -> Option<Options> {
     let split = args.iter().position(|arg| arg == "--")?;
     let [program] = &args[split + 1..] else { return None };
-    let (mut config, mut socket, mut front, mut uid, mut gid, mut reachable) = (None, None, None, None, None, Vec::new());
+    let (mut config, mut socket, mut uid, mut gid, mut front, mut reachable) = (None, None, None, None, Vec::new(), Vec::new());
     for pair in args[..split].chunks(2) {
         let [name, value] = pair else { return None };
         match name.as_str() {
             "--config" => config = Some(PathBuf::from(value)),
             "--socket" => socket = Some(PathBuf::from(value)),
-            "--front" => front = Some(value.parse().ok()?),
+            "--front" => front.push(value.parse().ok()?),
             "--uid" => uid = Some(value.parse().ok()?),
             "--gid" => gid = Some(value.parse().ok()?),
             "--reachable" => reachable.push(PathBuf::from(value)),
@@ -77,7 +77,7 @@ fn parse(args: &[String]) -> Option<Options> {
         }
     }
     let user = User { uid: uid?, gid: gid? };
-    Some(Options { config: config?, socket: socket?, front: front?, user, reachable, program: PathBuf::from(program) })
+    Some(Options { config: config?, socket: socket?, front, user, reachable, program: PathBuf::from(program) })
 }
 
 fn run(options: Options) -> Result<(), String> {
@@ -186,6 +186,7 @@ impl Holder {
         while let Some((pid, status)) = sys::reap() {
             if let Some(candidate) = self.candidate.take_if(|one| one.pid == pid) {
                 self.bury(candidate, status);
+                self.forget_sockets();
             } else if let Some(current) = self.current.take_if(|one| one.pid == pid) {
                 let good = current.since.elapsed() >= GOOD_LIFE;
                 self.bury(current, status);
@@ -238,7 +239,8 @@ impl Holder {
         if let Some(candidate) = self.candidate.take() {
             self.leaving.extend(self.current.replace(candidate));
         }
-        let started = self.program.start(&path, &numbers(&wanted), self.current.as_ref().map(|one| one.pid))?;
+        let former = self.current.as_ref().map(|one| one.pid);
+        let started = self.program.start(&path, &numbers(&wanted), former).inspect_err(|_| self.forget_sockets())?;
         let pid = started.pid;
         match self.current {
             Some(_) => self.candidate = Some(started),
@@ -258,6 +260,13 @@ impl Holder {
         }
         self.sockets.keep_only(&wanted);
         Ok(())
+    }
+
+    /// Those that only a refused configuration wanted: nobody would ever accept there.
+    fn forget_sockets(&mut self) {
+        if let Ok(wanted) = config::read(&self.config) {
+            self.sockets.keep_only(&wanted);
+        }
     }
 
     fn status(&self, pid: Option<i32>) -> Answer {

@@ -194,12 +194,20 @@ pub fn close_all_but_two(one: RawFd, other: RawFd) {
     }
 }
 
-/// Lets this process, and those that it starts, open as many files as the kernel allows anybody.
+/// Lets this process, and those that it starts, open as many files as the kernel allows anybody, or else as many as it may.
 pub fn raise_descriptor_limit() -> io::Result<()> {
     let most = std::fs::read_to_string("/proc/sys/fs/nr_open")?.trim().parse().unwrap_or(1 << 20);
-    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    let mut limit = libc::rlimit { rlim_cur: most, rlim_max: most };
     // SAFETY: `limit` is readable.
-    check_int(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }).map(drop)
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } == 0 {
+        return Ok(());
+    }
+    // SAFETY: `limit` is writable, then readable.
+    unsafe {
+        check_int(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit))?;
+        limit.rlim_cur = limit.rlim_max;
+        check_int(libc::setrlimit(libc::RLIMIT_NOFILE, &limit)).map(drop)
+    }
 }
 
 /// Listens on an address that this machine need not have yet, with a socket of exactly this number. Closed at exec.

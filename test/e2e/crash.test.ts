@@ -44,7 +44,7 @@ async function processes(): Promise<Processes> {
 }
 
 /** SIGKILL, and waits until another one has taken its place. */
-async function kill9(name: 'control' | 'host' | 'worker' | 'haproxy'): Promise<void> {
+async function kill9(name: 'control' | 'host' | 'worker' | 'holder' | 'haproxy'): Promise<void> {
   const victim = (await processes())[name];
   process.kill(victim, 'SIGKILL');
   await until(`a new ${name}`, async () => {
@@ -229,7 +229,9 @@ describe('another part is killed', () => {
     await until('the URL', async () => (await endpoint(platform, 'served')) === 'hello');
     await kill9('haproxy');
     await until('the URL again', async () => (await endpoint(platform, 'served')) === 'hello', 5000);
-
+    // The holder of its sockets takes it along, and both come back.
+    await kill9('holder');
+    await until('the URL again', async () => (await endpoint(platform, 'served')) === 'hello', 10_000);
     await stopAll();
   });
 

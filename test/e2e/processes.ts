@@ -11,7 +11,9 @@ export type Processes = {
   host: number;
   /** The kernel worker. */
   worker: number;
-  /** HAProxy's master. */
+  /** It holds the sockets that HAProxy serves. */
+  holder: number;
+  /** The HAProxy that serves; one that it took over from may finish beside it. */
   haproxy: number;
   /** One supervisor per task. */
   supervisors: number[];
@@ -27,10 +29,11 @@ export function processesOf(platform: Platform): Processes | undefined {
   const control = child(keeper, 'main/control.ts');
   const host = child(keeper, 'main/host.ts');
   const worker = child(host, ' serve --socket ');
-  const haproxy = child(keeper, 'haproxy -W');
-  if (keeper === undefined || control === undefined || host === undefined || worker === undefined || haproxy === undefined)
-    return undefined;
-  return { keeper, control, host, worker, haproxy, supervisors: supervisorsOf(platform) };
+  const holder = child(keeper, ' balance --config ');
+  const haproxy = all.findLast((one) => one.parent === holder && one.command.includes('haproxy -db'))?.pid;
+  if (keeper === undefined || control === undefined || host === undefined || worker === undefined) return undefined;
+  if (holder === undefined || haproxy === undefined) return undefined;
+  return { keeper, control, host, worker, holder, haproxy, supervisors: supervisorsOf(platform) };
 }
 
 /** Also while the rest is away. */

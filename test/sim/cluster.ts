@@ -99,7 +99,12 @@ export async function createCluster(seed: number, hostCount: number): Promise<Cl
         clock: mortalClock(clock, life),
         random,
         log: silentLog,
-        balancer: mortal({ apply: async () => {} }, life),
+        balancer: {
+          ...mortal({ apply: async () => ({ targets: [], missing: [] }) }, life),
+          onRestart: () => undefined,
+          metrics: () => ({ at: 0, listeners: [], groups: [] }),
+        },
+        certificatesDir: '/nowhere',
         ...mortal({ openLogStream: async () => {} }, life),
         // As logs.putOnce: by the end of each event, whatever is repeated.
         ...mortal(

@@ -28,6 +28,8 @@ export type KeeperInput = {
   paths: InstancePaths;
   node: string;
   haproxy: string;
+  /** Where endpoints listen. */
+  front: { listen: string; endpointPort: number };
   user: { uid: number; gid: number };
   /** Passed on to the host agent: proxies and the Docker configuration of whoever started berth. */
   env: Record<string, string>;
@@ -37,7 +39,7 @@ const STOP_MS = 10_000;
 const HAPROXY_STOP_MS = 3000;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-export function keeperSpec({ paths, node, haproxy, user, env }: KeeperInput): KeeperSpec {
+export function keeperSpec({ paths, node, haproxy, front, user, env }: KeeperInput): KeeperSpec {
   const common = { cwd: '/', startAfterFile: null, reachable: [] as string[] };
   const nodeEnv = {
     PATH,
@@ -71,14 +73,28 @@ export function keeperSpec({ paths, node, haproxy, user, env }: KeeperInput): Ke
       {
         ...common,
         name: 'haproxy',
-        // Master and worker (-W), and the master's socket, by which the control plane asks for a reload.
-        argv: [haproxy, '-W', '-S', join(paths.haproxyRun, 'master.sock'), '-f', paths.haproxyConfig],
+        argv: holderArguments({ paths, haproxy, front, user }),
         env: { PATH },
-        user,
+        // It holds sockets of low ports; the HAProxy that it starts is the user's.
+        user: null,
         logFile: join(paths.log, 'haproxy.log'),
         stopTimeoutMs: HAPROXY_STOP_MS,
-        reachable: [paths.haproxy],
       },
     ],
   };
+}
+
+/** The process that holds the listening sockets (supervisor/src/balance.rs). */
+function holderArguments({ paths, haproxy, front, user }: Omit<KeeperInput, 'node' | 'env'>): string[] {
+  const address = front.listen.includes(':') ? `[${front.listen}]` : front.listen;
+  const options = {
+    config: paths.haproxyConfig,
+    socket: join(paths.haproxyRun, 'holder.sock'),
+    front: `${address}:${front.endpointPort}`,
+    uid: String(user.uid),
+    gid: String(user.gid),
+    reachable: paths.haproxy,
+  };
+  const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  return [supervisorBinary, 'balance', ...words, '--', haproxy];
 }

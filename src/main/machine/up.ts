@@ -55,7 +55,7 @@ export async function bringUp(deps: PlatformDeps, options: UpOptions, steps: Ste
   }
   try {
     await steps.run('Platform started', async (progress) => {
-      if (keeperPid(paths) === null) await startKeeper(deps);
+      if (keeperPid(paths) === null) await startKeeper(deps, config);
       await waitReady({ paths, config, clock, signal }, progress);
     });
   } catch (error) {
@@ -127,6 +127,7 @@ async function prepare(paths: InstancePaths, config: InstanceConfig): Promise<vo
     own(paths.control, 0o700, berth);
     own(paths.host, 0o700, root);
     own(paths.haproxy, 0o700, berth);
+    own(paths.haproxyCertificates, 0o700, berth);
     own(paths.log, 0o755, root);
     mkdirSync('/run/berth', { recursive: true, mode: 0o755 });
     own(paths.run, 0o755, root);
@@ -143,14 +144,16 @@ async function prepare(paths: InstancePaths, config: InstanceConfig): Promise<vo
 }
 
 function writeInitialHaproxy(paths: InstancePaths, config: InstanceConfig, berth: { uid: number; gid: number }): void {
-  const spec = { ...haproxyAddresses(paths, config), maxConnections: limits.endpointConnections, backends: [] };
+  const none = { stamp: '', endpoints: [], aliases: [], listeners: [], groups: [] };
+  const spec = { ...haproxyAddresses(paths, config), maxFiles: limits.balancerFiles, ...none };
   writeFileSync(paths.haproxyConfig, renderHaproxy(spec), { mode: 0o600 });
   chownSync(paths.haproxyConfig, berth.uid, berth.gid);
 }
 
 /** Returns once every process is started; they run in a session of their own, and outlive this terminal. */
-async function startKeeper({ paths, clock }: PlatformDeps): Promise<void> {
-  const spec = keeperSpec({ paths, node: process.execPath, haproxy: findProgram('haproxy'), user: userIds(), env: passedOn() });
+async function startKeeper({ paths, clock }: PlatformDeps, config: InstanceConfig): Promise<void> {
+  const programs = { node: process.execPath, haproxy: findProgram('haproxy') };
+  const spec = keeperSpec({ paths, ...programs, front: config, user: userIds(), env: passedOn() });
   writeFileSync(paths.keeperSpec, `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o600 });
   const { code, stderr } = await runChild(clock, supervisorBinary, ['keep', '--spec', paths.keeperSpec, '--daemon'], {
     timeoutMs: KEEPER_START_MS,

@@ -21,13 +21,13 @@ pub struct Held {
 }
 
 pub struct Sockets {
-    /// The address that whoever started this process chose; all others must be private ones.
-    front: SocketAddr,
+    /// The addresses that whoever started this process chose; all others must be private ones.
+    front: Vec<SocketAddr>,
     held: BTreeMap<i32, (SocketAddr, OwnedFd)>,
 }
 
 impl Sockets {
-    pub fn new(front: SocketAddr) -> Self {
+    pub fn new(front: Vec<SocketAddr>) -> Self {
         Sockets { front, held: BTreeMap::new() }
     }
 
@@ -60,7 +60,7 @@ impl Sockets {
     }
 
     fn open(&self, wanted: &Wanted) -> Result<OwnedFd, String> {
-        if wanted.address != self.front && !is_private(wanted.address.ip()) {
+        if !self.front.contains(&wanted.address) && !is_private(wanted.address.ip()) {
             return Err("it is neither the front door nor an address of a VPC".into());
         }
         sys::listen_at(wanted.address, BACKLOG, wanted.fd).map_err(|error: io::Error| sys::reason(&error))
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn opens_at_the_number_keeps_and_closes() {
         let front: SocketAddr = format!("127.0.0.1:{}", free_port()).parse().unwrap();
-        let mut sockets = Sockets::new(front);
+        let mut sockets = Sockets::new(vec![front]);
         let (here, there) = (
             Wanted { fd: 1100, address: front },
             Wanted { fd: 1101, address: format!("10.255.254.253:{}", front.port()).parse().unwrap() },
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn opens_all_or_none() {
         let front: SocketAddr = format!("127.0.0.1:{}", free_port()).parse().unwrap();
-        let mut sockets = Sockets::new(front);
+        let mut sockets = Sockets::new(vec![front]);
         let here = Wanted { fd: 1110, address: front };
         let error = sockets.take(&[here, Wanted { fd: 1111, address: "127.0.0.1:22".parse().unwrap() }]).unwrap_err();
         assert_eq!(error, "can't listen on 127.0.0.1:22: it is neither the front door nor an address of a VPC");

@@ -1,0 +1,97 @@
+/** A target group as HAProxy's backend, and its servers as they are written or added at run time. Pure. */
+import type { CheckDesired, GroupDesired } from './types.ts';
+import { word } from './escape.ts';
+
+/** How often one that has never passed a check is tried at most: the first pass shall come soon. */
+const FIRST_CHECKS_MS = 200;
+const CONNECT_SECONDS = 3;
+
+export const groupName = (id: string): string => `tg_${id}`;
+
+/** `new` has not passed a check yet, and one is enough; `known` needs as many as the group says. They are servers of their own. */
+export type Generation = 'new' | 'known';
+export const serverName = (target: { ip: string; port: number }, generation: Generation): string =>
+  `t_${target.ip.replaceAll('.', '-')}_${target.port}.${generation[0]}`;
+
+/** The target and generation behind a server's name; undefined for any other server. */
+export function parseServerName(name: string): { ip: string; port: number; generation: Generation } | undefined {
+  const [, ip, port, letter] = /^t_([\d-]+)_(\d+)\.([nk])$/.exec(name) ?? [];
+  if (ip === undefined || port === undefined) return undefined;
+  return { ip: ip.replaceAll('-', '.'), port: Number(port), generation: letter === 'n' ? 'new' : 'known' };
+}
+
+/** What follows a server's name, in the configuration and in `add server` alike. */
+export function serverArguments(group: GroupDesired, target: { ip: string; port: number }, generation: Generation): string {
+  const { check } = group;
+  const intervalMs = check.intervalSeconds * 1000;
+  const parts = [`${target.ip}:${target.port}`, `check inter ${intervalMs}ms`];
+  if (generation === 'new') parts.push(`downinter ${Math.min(intervalMs, FIRST_CHECKS_MS)}ms rise 1`);
+  else parts.push(`rise ${check.healthy}`);
+  parts.push(`fall ${check.unhealthy}`);
+  if (check.port !== null) parts.push(`port ${check.port}`);
+  if (group.tls) parts.push('ssl verify none');
+  if (group.http2) parts.push(group.tls ? 'alpn h2' : 'proto h2');
+  if (group.slowStartSeconds > 0) parts.push(`slowstart ${group.slowStartSeconds}s`);
+  return parts.join(' ');
+}
+
+/** `up`: targets that are known to be; the others come and go through the runtime API. */
+export function renderGroup(group: GroupDesired, up: readonly { ip: string; port: number }[]): string {
+  const lines = [
+    `mode ${group.mode}`,
+    `balance ${group.balance}`,
+    ...(group.balance === 'source' ? ['hash-type consistent'] : []),
+    `timeout connect ${CONNECT_SECONDS}s`,
+    `timeout server ${group.idleSeconds}s`,
+    `timeout tunnel ${group.idleSeconds}s`,
+    `timeout check ${group.check.timeoutSeconds}s`,
+    ...(group.mode === 'http' ? repeats : []),
+    ...stickiness(group),
+    ...checks(group.check),
+    ...up.map((target) => `server ${serverName(target, 'known')} ${serverArguments(group, target, 'known')}`),
+  ];
+  return `\nbackend ${groupName(group.id)}\n${lines.map((line) => `    ${line}\n`).join('')}`;
+}
+
+/** A request that changes nothing and met a target that just ended is given to another one. */
+const repeats = ['retry-on conn-failure empty-response', 'http-request disable-l7-retry if !METH_GET'];
+
+function stickiness({ id, stickiness: sticky }: GroupDesired): string[] {
+  if (sticky === null) return [];
+  if (sticky.kind === 'lb_cookie') {
+    return [`cookie AWSALB insert indirect nocache httponly maxidle ${sticky.seconds}s dynamic`, `dynamic-cookie-key ${id}`];
+  }
+  const name = word(sticky.name);
+  return [
+    `stick-table type string len 128 size 100k expire ${sticky.seconds}s`,
+    `stick on req.cook(${name})`,
+    `stick store-response res.cook(${name})`,
+  ];
+}
+
+function checks(check: CheckDesired): string[] {
+  if (check.protocol === 'TCP') return ['option tcp-check', 'tcp-check connect'];
+  const secure = check.protocol === 'HTTPS';
+  const connect = ['http-check connect', ...(secure ? ['ssl'] : []), ...(check.http2 ? [secure ? 'alpn h2' : 'proto h2'] : [])].join(' ');
+  return ['option httpchk', connect, send(check), `http-check expect ${expected(check)}`];
+}
+
+function send(check: CheckDesired): string {
+  const path = word(check.path);
+  const agent = 'hdr Host localhost hdr User-Agent ELB-HealthChecker/2.0';
+  if (check.grpc) return `http-check send meth POST uri ${path} ver HTTP/2 ${agent} hdr Content-Type application/grpc hdr TE trailers`;
+  return `http-check send meth GET uri ${path} ver ${check.http2 ? 'HTTP/2' : 'HTTP/1.1'} ${agent}`;
+}
+
+/**
+ * Of gRPC the status stands in the headers when there is no message, as for a method that nobody has (12, which is AWS's default). HAProxy's check doesn't see
+ * trailers: where a matcher takes code 0 too, any answer of HTTP 200 passes.
+ */
+function expected(check: CheckDesired): string {
+  if (!check.grpc) return `status ${check.matcher}`;
+  const codes = check.matcher.split(',').flatMap((part) => {
+    const [from = 0, to = from] = part.split('-').map(Number);
+    return Array.from({ length: Math.max(0, Math.min(to, 99) - from + 1) }, (_, at) => from + at);
+  });
+  return codes.includes(0) ? 'status 200' : `hdr name grpc-status value -m reg ^(${codes.join('|')})$`;
+}

@@ -1,0 +1,118 @@
+/** What HAProxy has to be told so that its servers are the wished ones. Pure: the wish and what is seen go in, commands come out. */
+import { backendName, CHECK, endpointServer } from './render.ts';
+import { groupName, parseServerName, serverArguments, serverName } from './render-group.ts';
+import type { Generation } from './render-group.ts';
+import type { StatLine } from './runtime.ts';
+import type { EndpointDesired, GroupDesired, TargetDesired, TargetSeen, TrafficDesired } from './types.ts';
+
+export type ServerSeen = { backend: string; name: string; status: string; downs: number; check: string; code: number; sessions: number };
+
+/** The servers that this module adds and removes. */
+export function serversOf(lines: readonly StatLine[]): ServerSeen[] {
+  const servers = lines.filter(({ pxname = '', svname = '' }) => /^(ep|tg)_/.test(pxname) && svname.startsWith('t_'));
+  return servers.map((line) => ({
+    backend: line['pxname'] ?? '',
+    name: line['svname'] ?? '',
+    status: line['status'] ?? '',
+    downs: Number(line['chkdown'] ?? 0),
+    check: (line['check_status'] ?? '').replace(/^\* /, ''),
+    code: Number(line['check_code'] ?? 0),
+    sessions: Number(line['scur'] ?? 0) + Number(line['qcur'] ?? 0),
+  }));
+}
+
+export const isUp = ({ status }: ServerSeen): boolean => status.startsWith('UP') || status === 'no check';
+const isOut = ({ status }: ServerSeen): boolean => status.startsWith('MAINT') || status.startsWith('DRAIN');
+/** It was put down once when it was added: each time more it had been up before. */
+const hasFallen = (seen: ServerSeen, generation: Generation): boolean => !isUp(seen) && (generation === 'known' || seen.downs > 1);
+
+export type ServerPlan = { commands: string[]; seen: TargetSeen[] };
+
+/** In one batch and in this order a server stays DOWN until its first passed check (measured with HAProxy 2.6). */
+function add(path: string, args: string): string[] {
+  return [`add server ${path} ${args}`, ...probation(path)];
+}
+const probation = (path: string): string[] => [`enable health ${path}`, `set server ${path} state ready`, `set server ${path} health down`];
+/** With its connections. */
+const cut = (path: string): string[] => [`set server ${path} state maint`, `shutdown sessions server ${path}`, `del server ${path}`];
+
+export function planServers(traffic: TrafficDesired, seen: readonly ServerSeen[], now: number): ServerPlan {
+  const byPath = new Map(seen.map((server) => [`${server.backend}/${server.name}`, server]));
+  const wanted = new Set<string>();
+  const commands: string[] = [];
+  for (const endpoint of traffic.endpoints) planEndpoint(endpoint, byPath, wanted, commands);
+  const targets: TargetSeen[] = [];
+  for (const group of traffic.groups) {
+    const before = commands.length;
+    for (const target of group.targets) targets.push(planTarget(group, target, byPath, wanted, commands, now));
+    const sticky = group.stickiness?.kind === 'lb_cookie' && commands.slice(before).some((command) => command.startsWith('add '));
+    if (sticky) commands.push(`enable dynamic-cookie backend ${groupName(group.id)}`);
+  }
+  for (const path of byPath.keys()) if (!wanted.has(path)) commands.push(...cut(path));
+  return { commands, seen: targets };
+}
+
+function planEndpoint(endpoint: EndpointDesired, seen: ReadonlyMap<string, ServerSeen>, wanted: Set<string>, commands: string[]): void {
+  for (const target of endpoint.targets) {
+    const path = `${backendName(endpoint.name)}/${endpointServer(target.id)}`;
+    wanted.add(path);
+    if (!seen.has(path)) commands.push(...add(path, `${target.ip}:${target.port} ${CHECK}`));
+  }
+}
+
+/** A target has a `new` server until that fell after it was up; then a `known` one takes its place, and what the first still serves is let finish. */
+function planTarget(
+  group: GroupDesired,
+  target: TargetDesired,
+  byPath: ReadonlyMap<string, ServerSeen>,
+  wanted: Set<string>,
+  commands: string[],
+  now: number,
+): TargetSeen {
+  const pathOf = (generation: Generation) => `${groupName(group.id)}/${serverName(target, generation)}`;
+  const fresh = byPath.get(pathOf('new'));
+  const known = byPath.get(pathOf('known'));
+  const all = [fresh, known].filter((server) => server !== undefined);
+  const sessions = all.reduce((sum, server) => sum + server.sessions, 0);
+  const at = { groupId: group.id, ip: target.ip, port: target.port, sessions };
+
+  /** Out of traffic; gone once it has nothing to do, or its time is over. */
+  const retire = (server: ServerSeen, until: number): void => {
+    const path = `${server.backend}/${server.name}`;
+    wanted.add(path);
+    if (now >= until) commands.push(...cut(path));
+    else if (!isOut(server)) commands.push(`set server ${path} state maint`);
+    else if (server.sessions === 0) commands.push(`del server ${path}`);
+  };
+
+  if (target.drainUntil !== null) {
+    for (const server of all) retire(server, target.drainUntil);
+    const left = all.some((server) => !isOut(server)) || (sessions > 0 && now < target.drainUntil);
+    return { ...at, status: left ? 'draining' : 'absent', wasUp: true, check: '', code: 0 };
+  }
+  const generation = known !== undefined || (fresh !== undefined && !isOut(fresh) && hasFallen(fresh, 'new')) ? 'known' : 'new';
+  const server = generation === 'known' ? known : fresh;
+  const path = pathOf(generation);
+  wanted.add(path);
+  if (server === undefined) commands.push(...add(path, serverArguments(group, target, generation)));
+  else if (isOut(server)) commands.push(...probation(path));
+  if (generation === 'known' && fresh !== undefined) retire(fresh, Infinity);
+  const told = server ?? fresh;
+  if (told === undefined) return { ...at, status: 'absent', wasUp: false, check: '', code: 0 };
+  const status = isUp(told) ? 'up' : 'down';
+  return { ...at, status, wasUp: generation === 'known' || status === 'up', check: told.check, code: told.code };
+}
+
+/** Targets that are up, by group: a configuration that names them takes none out of traffic. */
+export function upTargets(group: GroupDesired, seen: readonly ServerSeen[]): { ip: string; port: number }[] {
+  const backend = groupName(group.id);
+  const up = new Set(
+    seen.flatMap((server) => {
+      const at = server.backend === backend && isUp(server) ? parseServerName(server.name) : undefined;
+      return at === undefined ? [] : [`${at.ip}:${at.port}`];
+    }),
+  );
+  return group.targets
+    .filter(({ ip, port, drainUntil }) => drainUntil === null && up.has(`${ip}:${port}`))
+    .map(({ ip, port }) => ({ ip, port }));
+}

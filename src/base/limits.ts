@@ -359,6 +359,8 @@ export const limits = {
   breakerThresholdMax: 200,
   /** The same event of a service is not said again for so long. */
   serviceEventRepeatMs: 6 * 3600_000,
+  /** How long a service is steady until a task moves to another zone. */
+  serviceRebalanceMs: 60_000,
   /** Tasks named by one event of a service. */
   serviceEventTasks: 20,
   /** Events kept of a service (ECS: 100). */

@@ -124,6 +124,16 @@ describe('rolling deployments', () => {
     assert.equal(world.all.length, 6);
   });
 
+  test('where a task can not go to the thin zone, moving one is tried now and then, not over and over', () => {
+    const world = createWorld({ count: 4, zones: ['a', 'b'], desired: { zoneRebalancing: true } });
+    world.deploy('1');
+    world.run(2 * minute, 1000, () => world.live.forEach(({ task }) => (task.zone = 'a')));
+    const before = world.all.length;
+    world.run(10 * minute, 1000, () => world.live.forEach(({ task }) => (task.zone = 'a')));
+    const tries = world.all.length - before;
+    assert.ok(tries > 0 && tries <= 10, `${tries} tries`);
+  });
+
   test('deletion stops all tasks, then the service is inactive', () => {
     const world = createWorld({ count: 2 });
     world.deploy('1');

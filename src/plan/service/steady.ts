@@ -1,7 +1,8 @@
 /** Whether a service has what it wishes for; and when it has, an even spread over the zones. */
+import { limits } from '#base/limits.ts';
 import { throttled } from './back-off.ts';
 import { steadyEvent } from './events.ts';
-import { isProtected } from './draft.ts';
+import { isProtected, wake } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { thinnest } from './launch.ts';
 import { boundsOf } from './rolling.ts';
@@ -40,6 +41,10 @@ export function rebalance(draft: Draft): void {
   const fat = zones.reduce((a, b) => (count(b) > count(a) ? b : a));
   const movable = draft.tasks.some(({ task }) => task.zone === fat && !isProtected(draft, task));
   if (thin === null || !movable || count(fat) - count(thin) < 2 || boundsOf(draft).max <= draft.tasks.length) return;
+  // A new task may end up in another zone after all, where this one's subnets are full: not again at once.
+  const since = draft.observed.steadyAt ?? draft.now;
+  wake(draft, since + limits.serviceRebalanceMs);
+  if (draft.now - since < limits.serviceRebalanceMs) return;
   const leaving = draft.tasks.find(({ task }) => task.zone === fat);
   draft.starts.push({
     revisionId: targetRevisionId,

@@ -25,7 +25,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   let paused = false;
   const placement = startPlacementLoop(deps, options.holder, () => paused);
   const balancer = startBalancerLoop(deps, sessions.calls, (names) => sessions.setNames(names), options.holder);
-  const services = startServiceLoop({ ...deps, hosts: sessions.calls }, options.holder);
+  const services = startServiceLoop({ ...deps, hosts: sessions.calls }, options.holder, () => paused);
   const targets = startTargetLoop(deps, options.holder);
   const housekeeping = startHousekeepingLoop(deps, options.holder);
   const certificates =

@@ -56,7 +56,7 @@ export type HostCalls = {
 
 export type Control = {
   hosts: HostCalls;
-  /** Tasks wait for their place from now on, until the end of this control plane. */
+  /** From now on, until the end of this control plane, tasks wait for their place and services are left as they are. */
   pausePlacement(): void;
   /** Ends the loops and the sessions; the tasks go on. */
   stop(): Promise<void>;

@@ -43,7 +43,8 @@ type Known = {
   memo: TaskMemo;
 };
 
-export function startServiceLoop(deps: ServiceLoopDeps, holder: string): Loop {
+/** While `paused` nothing is planned: the platform goes down, and what is stopped for that is not replaced. */
+export function startServiceLoop(deps: ServiceLoopDeps, holder: string, paused: () => boolean): Loop {
   const { store, clock, log } = deps;
   const lease = createLease(store, clock, 'services', holder);
   const known = new Map<string, Known>();
@@ -107,8 +108,9 @@ export function startServiceLoop(deps: ServiceLoopDeps, holder: string): Loop {
 
   const loop = startLoop(deps, {
     name: 'services',
-    tickMs: () => untilNext(known.values(), clock.now()),
+    tickMs: () => (paused() ? TICK_MS : untilNext(known.values(), clock.now())),
     async run() {
+      if (paused()) return;
       const stamps = await store.read((tx) => tx.serviceStamps());
       const due = remember(known, stamps).filter(({ service, stamp }) => isDue(service, stamp, clock.now()));
       for (let from = 0; from < due.length; from += limits.servicePlansInFlight) {

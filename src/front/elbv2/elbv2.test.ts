@@ -11,8 +11,8 @@ import {
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { parseCidr, formatIp } from '#domain/cidr.ts';
-import { scope, startElbv2, type Elbv2Bench } from './testing.ts';
+import type { TargetRecord } from '#domain/load-balancer.ts';
+import { callsOf, named, scope, startElbv2, type Elbv2Bench } from './testing.ts';
 
 let bench: Elbv2Bench;
 let count = 0;
@@ -26,40 +26,10 @@ beforeEach(() => {
   name = `t${++count}`;
 });
 
-const named = (error: string, text?: RegExp) => (thrown: unknown) => {
-  const { name: code, message } = thrown as Error;
-  assert.equal(code, error, message);
-  if (text !== undefined) assert.match(message, text);
-  return true;
-};
-const subnetIds = () => bench.subnets.map((subnet) => subnet.key.id);
-const addressIn = (zone: number, at: number) => formatIp(parseCidr(bench.subnets[zone]?.cidr ?? '').base + at);
-
-async function balancer(Type: 'application' | 'network' = 'application', Name = name) {
-  const { LoadBalancers } = await bench.elb.createLoadBalancer({ Name, Type, Subnets: subnetIds() });
-  const lb = LoadBalancers?.[0];
-  assert.ok(lb?.LoadBalancerArn);
-  return { ...lb, LoadBalancerArn: lb.LoadBalancerArn };
-}
-async function group(Protocol: 'HTTP' | 'TCP' = 'HTTP', Name = name) {
-  const { TargetGroups } = await bench.elb.createTargetGroup({ Name, Protocol, Port: 80, VpcId: bench.vpcId, TargetType: 'ip' });
-  const made = TargetGroups?.[0];
-  assert.ok(made?.TargetGroupArn);
-  return { ...made, TargetGroupArn: made.TargetGroupArn };
-}
-const forward = (TargetGroupArn: string): Action[] => [{ Type: 'forward', TargetGroupArn }];
-async function listener(LoadBalancerArn: string, DefaultActions: Action[], Protocol: 'HTTP' | 'TCP' = 'HTTP', Port = 80) {
-  const { Listeners } = await bench.elb.createListener({ LoadBalancerArn, Protocol, Port, DefaultActions });
-  const made = Listeners?.[0];
-  assert.ok(made?.ListenerArn);
-  return { ...made, ListenerArn: made.ListenerArn };
-}
-const health = async (TargetGroupArn: string, Targets?: { Id: string; Port?: number }[]) =>
-  ((await bench.elb.describeTargetHealth({ TargetGroupArn, Targets })).TargetHealthDescriptions ?? []).map((one) => ({
-    ...one.Target,
-    state: one.TargetHealth?.State,
-    reason: one.TargetHealth?.Reason,
-  }));
+const { subnetIds, addressIn, balancer, group, forward, listener, health } = callsOf(
+  () => bench,
+  () => name,
+);
 
 describe('load balancers', () => {
   it('are described as AWS does', async () => {
@@ -239,21 +209,19 @@ describe('targets', () => {
     const { LoadBalancerArn } = await balancer();
     await listener(LoadBalancerArn, forward(TargetGroupArn));
     assert.deepEqual((await health(TargetGroupArn)).map((one) => [one.state, one.reason]), [['initial', 'Elb.RegistrationInProgress'], ['initial', 'Elb.RegistrationInProgress']]); // prettier-ignore
-    await bench.intent.store.write(async (tx) => {
-      for (const row of await tx.targets.list(scope)) {
-        if (row.key.target !== a && row.key.target !== b) continue;
-        const seen = row.key.target === a ? ({ state: 'healthy', reason: null } as const) : ({ state: 'unhealthy', reason: 'Target.ResponseCodeMismatch' } as const); // prettier-ignore
-        await tx.targets.setObserved(
-          row.key,
-          { ...row.observed, ...seen, description: null, since: bench.intent.clock.now() },
-          row.revision,
-        );
-      }
-    });
+    // As the balancer would write it.
+    const see = (target: string, said: Pick<TargetRecord['observed'], 'state' | 'reason' | 'description'>) =>
+      bench.intent.store.write(async (tx) => {
+        for (const row of await tx.targets.list(scope)) {
+          if (row.key.target === target) await tx.targets.setObserved(row.key, { ...row.observed, ...said }, row.revision);
+        }
+      });
+    await see(a, { state: 'healthy', reason: null, description: null });
+    await see(b, { state: 'unhealthy', reason: 'Target.ResponseCodeMismatch', description: null });
     assert.deepEqual((await health(TargetGroupArn)).map((one) => [one.state, one.reason]), [['healthy', undefined], ['unhealthy', 'Target.ResponseCodeMismatch']]); // prettier-ignore
     await bench.elb.deregisterTargets({ TargetGroupArn, Targets: [{ Id: a }, { Id: addressIn(2, 9) }] });
     assert.deepEqual((await health(TargetGroupArn, [{ Id: a }, { Id: addressIn(2, 9) }])).map((one) => [one.state, one.reason]), [['draining', 'Target.DeregistrationInProgress'], ['unused', 'Target.NotRegistered']]); // prettier-ignore
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await see(a, { state: 'draining', reason: 'Target.DeregistrationInProgress', description: null });
     await bench.elb.registerTargets({ TargetGroupArn, Targets: [{ Id: a }] });
     assert.deepEqual((await health(TargetGroupArn, [{ Id: a }]))[0]?.state, 'initial');
   });
@@ -436,6 +404,21 @@ describe('rules', () => {
     await bench.elb.modifyListener({ ListenerArn, DefaultActions: Actions });
     assert.deepEqual(await weights(), [100, 0]);
   });
+});
+
+it('a listener takes 100 rules and a group 1,000 targets, and not one more', async () => {
+  const { LoadBalancerArn } = await balancer();
+  const { TargetGroupArn } = await group();
+  const { ListenerArn } = await listener(LoadBalancerArn, forward(TargetGroupArn));
+  const rule = (Priority: number) =>
+    bench.elb.createRule({ ListenerArn, Priority, Actions: forward(TargetGroupArn), Conditions: [{ Field: 'path-pattern', Values: [`/${Priority}`] }] }); // prettier-ignore
+  for (let n = 1; n <= 100; n++) await rule(n);
+  await assert.rejects(rule(101), named('TooManyRulesException', /limit of 100 rules/));
+  const targets = (from: number, count: number) => Array.from({ length: count }, (_, n) => ({ Id: addressIn(0, 10 + from + n) }));
+  await bench.elb.registerTargets({ TargetGroupArn, Targets: targets(0, 1000) });
+  await assert.rejects(bench.elb.registerTargets({ TargetGroupArn, Targets: targets(1000, 1) }), named('TooManyTargetsException', /limit of 1000 targets/)); // prettier-ignore
+  assert.equal((await health(TargetGroupArn)).length, 1000);
+  assert.equal((await bench.elb.describeRules({ ListenerArn })).Rules?.length, 101);
 });
 
 describe('tags', () => {

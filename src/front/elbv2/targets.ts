@@ -31,8 +31,8 @@ function targetHealth(target: TargetRecord | undefined, used: boolean): TargetHe
   const { desired, observed } = target;
   if (desired.deregisteredAt !== null) return health('draining', 'Target.DeregistrationInProgress', 'Target deregistration is in progress');
   if (!used) return health('unused', 'Target.NotInUse', 'Target group is not configured to receive traffic from the load balancer');
-  // What was seen before it was registered (again), or while nothing led to its group, says nothing of it now.
-  if (observed.since < desired.registeredAt || observed.state === 'draining' || observed.state === 'unused') {
+  // What was seen while it drained, or while nothing led to its group, says nothing of it now.
+  if (observed.state === 'draining' || observed.reason === 'Target.NotInUse') {
     return health('initial', 'Elb.RegistrationInProgress', 'Target registration is in progress');
   }
   return health(observed.state, observed.reason, observed.description);

@@ -1,11 +1,13 @@
 /** For tests: the API behind a real gateway and store, with a host so that the region has its network. */
-import { ElasticLoadBalancingV2 } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { ElasticLoadBalancingV2, type Action } from '@aws-sdk/client-elastic-load-balancing-v2';
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
+import { formatIp, parseCidr } from '#domain/cidr.ts';
 import type { SubnetRecord } from '#domain/records.ts';
 import { authorizeRoot, createGateway, openKeys } from '#gateway/index.ts';
 import { ensureRegion, type IntentDeps } from '#intent/index.ts';
@@ -68,4 +70,44 @@ export async function startElbv2(): Promise<Elbv2Bench> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+export const named = (error: string, text?: RegExp) => (thrown: unknown) => {
+  const { name: code, message } = thrown as Error;
+  assert.equal(code, error, message);
+  if (text !== undefined) assert.match(message, text);
+  return true;
+};
+
+/** The calls that most tests make. `name`: of what is made without a name of its own. */
+export function callsOf(bench: () => Elbv2Bench, name: () => string) {
+  const subnetIds = () => bench().subnets.map((subnet) => subnet.key.id);
+  const addressIn = (zone: number, at: number) => formatIp(parseCidr(bench().subnets[zone]?.cidr ?? '').base + at);
+
+  async function balancer(Type: 'application' | 'network' = 'application', Name = name()) {
+    const { LoadBalancers } = await bench().elb.createLoadBalancer({ Name, Type, Subnets: subnetIds() });
+    const lb = LoadBalancers?.[0];
+    assert.ok(lb?.LoadBalancerArn);
+    return { ...lb, LoadBalancerArn: lb.LoadBalancerArn };
+  }
+  async function group(Protocol: 'HTTP' | 'TCP' = 'HTTP', Name = name()) {
+    const { TargetGroups } = await bench().elb.createTargetGroup({ Name, Protocol, Port: 80, VpcId: bench().vpcId, TargetType: 'ip' });
+    const made = TargetGroups?.[0];
+    assert.ok(made?.TargetGroupArn);
+    return { ...made, TargetGroupArn: made.TargetGroupArn };
+  }
+  const forward = (TargetGroupArn: string): Action[] => [{ Type: 'forward', TargetGroupArn }];
+  async function listener(LoadBalancerArn: string, DefaultActions: Action[], Protocol: 'HTTP' | 'TCP' = 'HTTP', Port = 80) {
+    const { Listeners } = await bench().elb.createListener({ LoadBalancerArn, Protocol, Port, DefaultActions });
+    const made = Listeners?.[0];
+    assert.ok(made?.ListenerArn);
+    return { ...made, ListenerArn: made.ListenerArn };
+  }
+  const health = async (TargetGroupArn: string, Targets?: { Id: string; Port?: number }[]) =>
+    ((await bench().elb.describeTargetHealth({ TargetGroupArn, Targets })).TargetHealthDescriptions ?? []).map((one) => ({
+      ...one.Target,
+      state: one.TargetHealth?.State,
+      reason: one.TargetHealth?.Reason,
+    }));
+  return { subnetIds, addressIn, balancer, group, forward, listener, health };
 }

@@ -274,6 +274,9 @@ export const limits = {
   dnsQueriesPerTask: 128,
   /** TCP connections to one host's resolver; past it the oldest idle one makes room. */
   dnsConnections: 256,
+  /** Lines of berth's own in the machine's hosts file, and how often it is looked at. */
+  hostsFileNames: 2000,
+  hostsFileLookMs: 15_000,
   /** Addresses in one DNS answer: it must fit 512 bytes (RFC 1035, section 4.2.1). */
   dnsAnswers: 8,
   /** How often log events past their retention are looked for. */

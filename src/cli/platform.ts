@@ -13,6 +13,8 @@ export type UpOptions = {
   endpointPort?: number;
   strictCapacity?: boolean;
   isolation?: string;
+  /** Names under berth.internal resolve on this machine. */
+  dns?: boolean;
   accel?: string;
 };
 

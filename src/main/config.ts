@@ -24,6 +24,9 @@ export type InstanceConfig = {
   /** Where the ACME server writes to when something is amiss, and its directory; null: none, and Let's Encrypt's. */
   acmeEmail: string | null;
   acmeDirectory: string | null;
+  /** Whether names under berth.internal resolve on this machine itself, and the hosts file that they are written to. */
+  dns: boolean;
+  hostsFile: string;
   /** Where the search for a VPC's address range begins (domain/cidr.ts, vpcCandidates). */
   cidrSeed: number;
 };
@@ -44,6 +47,8 @@ export function defaultConfig(state: string): InstanceConfig {
     domain: null,
     acmeEmail: null,
     acmeDirectory: null,
+    dns: false,
+    hostsFile: '/etc/hosts',
     cidrSeed: state === DEFAULT_STATE ? AWS_DEFAULT_VPC : Number.parseInt(instanceId(state), 16),
   };
 }

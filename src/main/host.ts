@@ -11,6 +11,7 @@ import { readHostInfo, readHostUsage } from '#host/info.ts';
 import { createImages } from '#image/images.ts';
 import { unixDialer } from '#link/unix.ts';
 import { readMtu, readOccupiedRanges } from '#network/machine.ts';
+import { keepHosts } from '#network/hosts-file.ts';
 import { createNetwork } from '#network/network.ts';
 import { createResolver } from '#network/resolver.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
@@ -65,6 +66,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     { log },
     { port: SERVICE_PORTS.api, target: { host: reachable(settings.listen), port: settings.apiPort } },
   );
+  const hostsFile = settings.dns ? keepHosts({ clock, log }, settings.hostsFile, paths.instance) : undefined;
   const resolver = createResolver({ clock, random, log }, { port: SERVICE_PORTS.dns });
   const sandboxes = await createSandboxes({ worker, images, clock, random, log, paths, settings, supervisor });
   const agent = createHostAgent(
@@ -93,13 +95,17 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       async serveVpc(vpc) {
         await Promise.all([resolver.listen(vpc.hostIp), forward.listen(vpc.hostIp)]);
       },
-      setNames: (_revision, names) => resolver.setNames(names),
+      setNames(_revision, names) {
+        resolver.setNames(names);
+        hostsFile?.setNames(names);
+      },
     },
     { hostId: `host-${paths.instance}`, dir: paths.host, auto: settings.isolation },
   );
   await agent.start();
   return async () => {
     await agent.stop();
+    hostsFile?.close();
     await Promise.all([sandboxes.close(), forward.close(), resolver.close(), images.close()]);
     worker.close();
     await workerProcess.stop();

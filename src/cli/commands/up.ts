@@ -20,6 +20,8 @@ export const up: Command = {
     { name: 'no-strict-capacity', summary: 'back to what is really used (the default)' },
     { name: 'isolation', value: 'KIND', summary: 'what “auto” means here: auto, container, gvisor, microvm (default: auto)' },
     { name: 'accel', value: 'HOW', summary: 'what microVMs run on: auto, kvm, or tcg, which is slow and no border (default: auto)' },
+    { name: 'dns', summary: 'names under berth.internal resolve on this machine too: a marked block in /etc/hosts' },
+    { name: 'no-dns', summary: 'leave /etc/hosts alone (the default)' },
     jsonOption,
   ],
   examples: [
@@ -62,5 +64,6 @@ export function upOptions(args: Arguments): UpOptions {
   if (isolation !== undefined) options.isolation = isolation;
   if (accel !== undefined) options.accel = accel;
   if (args.has('strict-capacity') || args.has('no-strict-capacity')) options.strictCapacity = args.has('strict-capacity');
+  if (args.has('dns') || args.has('no-dns')) options.dns = args.has('dns');
   return options;
 }

@@ -6,9 +6,11 @@ import type { Clock } from '#base/clock.ts';
 import { asFault, Fault } from '#base/fault.ts';
 import { silentLog } from '#base/log.ts';
 import type { Steps } from '#cli/steps.ts';
+import { updateHosts } from '#network/hosts-file.ts';
 import { createNetwork } from '#network/network.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
 import type { WorkerClient } from '#supervisor/worker-client.ts';
+import { readConfig } from '../config.ts';
 import { supervisorBinary } from '../paths.ts';
 import type { InstancePaths } from '../paths.ts';
 import { keeperPid } from './keeper.ts';
@@ -22,7 +24,15 @@ export async function bringDown(deps: PlatformDeps, steps: Steps, options: { kee
   const wasRunning = keeperPid(deps.paths) !== null;
   if (wasRunning) await steps.run('Platform stopped', () => stopKeeper(deps));
   if (!options.keepTasks && existsSync(deps.paths.run)) await steps.run('Machine cleaned', () => clean(deps));
+  await removeNames(deps, steps);
   return { wasRunning };
+}
+
+/** Nobody keeps the names up to date any more. */
+async function removeNames({ paths }: PlatformDeps, steps: Steps): Promise<void> {
+  const config = readConfig(paths.config);
+  if (config?.dns !== true) return;
+  await steps.run('Names removed', async () => updateHosts(config.hostsFile, paths.instance, {}));
 }
 
 /** SIGTERM to the keeper, which stops its processes in order; SIGKILL when it doesn't end in time. Nothing to do without one. */

@@ -74,6 +74,7 @@ function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig
     endpointPort: options.endpointPort ?? config.endpointPort,
     strictCapacity: options.strictCapacity ?? config.strictCapacity,
     isolation: (options.isolation as IsolationWish | undefined) ?? config.isolation,
+    dns: options.dns ?? config.dns,
     accel: (options.accel as InstanceConfig['accel'] | undefined) ?? config.accel,
   };
 }

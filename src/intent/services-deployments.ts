@@ -8,7 +8,10 @@ import type { IntentDeps } from './types.ts';
 
 export type DeploymentKey = ServiceKey & { id: string };
 
-/** Throws ServiceDeploymentNotFound; Conflict when it has ended or is being stopped in another way. Asking twice for the same changes nothing. */
+/**
+ * Throws ServiceDeploymentNotFound; Conflict when it has ended, or is to be aborted or rolled back already. Asking twice for the same changes
+ * nothing; a rollback, also one that nobody asked for, may be aborted.
+ */
 export async function stopServiceDeployment(
   deps: IntentDeps,
   key: DeploymentKey,
@@ -20,7 +23,7 @@ export async function stopServiceDeployment(
     const { desired, observed } = record;
     if (ended(observed.status)) throw new Fault('Conflict', `The service deployment can't be stopped: it is ${observed.status}.`);
     if (desired.stop?.type === type) return record;
-    if (desired.stop !== null || observed.rollback !== null) {
+    if (type === 'ROLLBACK' && (desired.stop !== null || observed.rollback !== null)) {
       throw new Fault('Conflict', 'The service deployment is being stopped already.');
     }
     return await tx.serviceDeployments.setDesired(key, { ...desired, stop: { type, at } }, record.revision);

@@ -4,6 +4,7 @@ import type { ServiceRecord } from '#domain/service.ts';
 import type { Operation } from '#gateway/types.ts';
 import { activeCluster, serviceStatus, type IntentDeps } from '#intent/index.ts';
 import { cutPage } from './page.ts';
+import type { ServiceFront } from './service/service-members.ts';
 
 /** Items of a page that doesn't say how many (API reference). */
 const PAGE = 10;
@@ -28,9 +29,10 @@ export function listServicesOperation(deps: IntentDeps): Operation<ListServicesR
   };
 }
 
-/** Services run on Fargate here, and each caller manages its own. */
+/** Services run on Fargate here; ECS manages those that an Express gateway service made. */
 function matches(service: ServiceRecord, input: ListServicesRequest): boolean {
   if (input.schedulingStrategy !== undefined && service.desired.scheduling !== input.schedulingStrategy) return false;
-  if (input.resourceManagementType !== undefined && input.resourceManagementType !== 'CUSTOMER') return false;
+  const managed = (service.desired.front as ServiceFront).express === undefined ? 'CUSTOMER' : 'ECS';
+  if (input.resourceManagementType !== undefined && input.resourceManagementType !== managed) return false;
   return input.launchType === undefined || input.launchType === 'FARGATE';
 }

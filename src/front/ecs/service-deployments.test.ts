@@ -114,7 +114,9 @@ describe('service deployments', () => {
     await platform.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn }));
     await platform.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn }));
     assert.equal((await deployment(serviceDeploymentArn)).status, 'ROLLBACK_REQUESTED');
-    const other = platform.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn, stopType: 'ABORT' }));
+    await platform.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn, stopType: 'ABORT' }));
+    assert.equal((await deployment(serviceDeploymentArn)).status, 'STOP_REQUESTED');
+    const other = platform.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn }));
     await assert.rejects(other, refused('ConflictException', /already/));
     await observeDeployment(platform.store, { ...key('stops'), id: deploymentId(service) }, { status: 'STOPPED' });
     const ended = platform.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn }));

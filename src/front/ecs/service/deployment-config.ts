@@ -1,6 +1,6 @@
 /** ECS DeploymentConfiguration: checked, defaults filled in, as the planner wants it and as the API shows it (API reference, DeploymentConfiguration). */
 import { createHash } from 'node:crypto';
-import type { DeploymentConfiguration, DeploymentLifecycleHook } from '@aws-sdk/client-ecs';
+import type { DeploymentConfiguration, DeploymentLifecycleHook, DeploymentLifecycleHookStage } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { clip } from '#domain/names.ts';
@@ -49,6 +49,33 @@ export function shownConfiguration(given: DeploymentConfiguration, config: Deplo
     ...(config.strategy === 'LINEAR'
       ? { linearConfiguration: { stepPercent: config.linear.stepPercent, stepBakeTimeInMinutes: config.linear.stepBakeMs / MINUTE_MS } }
       : {}),
+  };
+}
+
+/** The same of a deployment, which keeps the configuration that it began with. */
+export function deploymentConfiguration(config: DeploymentConfig): DeploymentConfiguration {
+  const { alarms, circuitBreaker, hooks } = config;
+  const thresholdConfiguration = circuitBreaker.threshold;
+  const given: DeploymentConfiguration = {
+    deploymentCircuitBreaker: {
+      enable: false,
+      rollback: false,
+      resetOnHealthyTask: circuitBreaker.resetOnHealthyTask,
+      thresholdConfiguration,
+    },
+    ...(alarms.names.length === 0 && !alarms.enable
+      ? {}
+      : { alarms: { alarmNames: alarms.names, enable: alarms.enable, rollback: alarms.rollback } }),
+    ...(hooks.length === 0 ? {} : { lifecycleHooks: hooks.map(shownHook) }),
+  };
+  return shownConfiguration(given, config);
+}
+
+function shownHook(hook: LifecycleHook): DeploymentLifecycleHook {
+  return {
+    targetType: hook.type,
+    lifecycleStages: hook.stages as DeploymentLifecycleHookStage[],
+    timeoutConfiguration: { timeoutInMinutes: hook.timeoutMs / MINUTE_MS, action: hook.onTimeout },
   };
 }
 

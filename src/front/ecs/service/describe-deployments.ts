@@ -65,6 +65,7 @@ function rolloutOf(parts: DeploymentParts, id: string, record: ServiceDeployment
   if (record === undefined) return completed;
   const { observed } = record;
   if (observed.status === 'SUCCESSFUL') return completed;
+  if (observed.status === 'ROLLBACK_FAILED' && observed.rollback === null) return failed(observed.statusReason ?? 'ECS deployment failed.');
   if (observed.rollback !== null) return failed(rollbackReason(record, observed.rollback.revisionId));
   if (observed.status !== 'STOPPED') return going;
   if (observed.breaker === 'TRIGGERED') return failed('ECS deployment circuit breaker: task failed to start.');

@@ -12,8 +12,7 @@ import { breakerThreshold } from '#domain/breaker.ts';
 import type { ServiceDeploymentRecord, ServiceRecord } from '#domain/service.ts';
 import type { ReadTx, ServiceCount } from '#store/types.ts';
 import { tally } from './counts.ts';
-import { shownConfiguration } from './deployment-config.ts';
-import type { ServiceFront } from './service-members.ts';
+import { deploymentConfiguration } from './deployment-config.ts';
 
 /** A wish to stop shows before control has taken it up. */
 export function deploymentStatus(record: ServiceDeploymentRecord): ServiceDeploymentStatus {
@@ -45,12 +44,11 @@ export async function describeServiceDeployment(tx: ReadTx, record: ServiceDeplo
   const service = await tx.services.get({ ...scope, cluster, name });
   const counts = await tx.tasks.serviceCounts({ ...scope, cluster, name });
   const { targetServiceRevisionArn: _target, ...brief } = describeBrief(record);
-  const given = (service?.desired.front as ServiceFront | undefined)?.deploymentConfiguration ?? {};
   const rollback = observed.rollback;
   return {
     ...brief,
     updatedAt: new Date(observed.updatedAt),
-    deploymentConfiguration: shownConfiguration(given, desired.config),
+    deploymentConfiguration: deploymentConfiguration(desired.config),
     sourceServiceRevisions: desired.sourceRevisionIds.map((id) => summary(record, service, counts, id)),
     targetServiceRevision: summary(record, service, counts, desired.targetRevisionId),
     deploymentCircuitBreaker: {

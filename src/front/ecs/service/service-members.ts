@@ -107,12 +107,16 @@ async function nextRevision(tx: ReadTx, scope: Scope, update: Update): Promise<S
     input.taskDefinition === undefined
       ? await currentDefinition(tx, scope, current)
       : await launchableDefinition(tx, scope, cluster, { ...merged, taskDefinition: input.taskDefinition });
-  assertGrace(members, merged.loadBalancers ?? [], definition);
+  if (input.healthCheckGracePeriodSeconds !== undefined) assertGrace(members, merged.loadBalancers ?? [], definition);
   const source = { cluster, definition, tags: members.tags, strategy: members.deployment.strategy, region: scope.region };
   const changed = definition.key.taskRevision !== current.desired.taskRevision || definition.key.family !== current.desired.family;
   const same = !changed && JSON.stringify(sorted(merged)) === JSON.stringify(sorted(front.members));
   const wish = revisionWishOf({ ...source, members: merged, arch: await hostArch(tx) });
-  return same && input.forceNewDeployment !== true ? null : wish;
+  if (same && input.forceNewDeployment !== true) return null;
+  const { launchType, strategy } = current.desired;
+  const named = merged.launchType !== undefined || merged.capacityProviderStrategy !== undefined;
+  // A cluster's default strategy is asked once, when the service is made.
+  return named ? wish : { ...wish, launchType, strategy };
 }
 
 /** A service goes on with a definition that was deregistered, not with one that was deleted. */

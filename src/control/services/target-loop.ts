@@ -1,6 +1,7 @@
 /**
  * Keeps the tasks of services in their target groups: registered once they run, drained before they stop, gone when they are. Writer of
- * `targets.desired` of those tasks. A task that is to stop is told so by its host's session once no row stands for it any more.
+ * `targets.desired` of those tasks; what a caller deregistered it takes away once it is drained. A task that is to stop is told so by its
+ * host's session once no row stands for it any more.
  */
 import type { Clock } from '#base/clock.ts';
 import { limits } from '#base/limits.ts';

@@ -99,6 +99,15 @@ describe('targets of services', () => {
     assert.deepEqual(short(plan([], [target('1')])), { ...nothing, remove: ['10.0.0.1'] });
   });
 
+  test('one that a caller took out of its group goes once it is drained, and no sooner', () => {
+    const draining = target('1', { taskId: null, deregisteredAt: 900 });
+    assert.deepEqual(short(plan([], [draining])), nothing);
+    assert.equal(plan([], [draining]).wakeAt, 300_900);
+    assert.deepEqual(short(plan([], [target('1', { taskId: null, deregisteredAt: 900, drained: true })])), { ...nothing, remove: ['10.0.0.1'] }); // prettier-ignore
+    assert.deepEqual(short(plan([], [draining], 300_900)), { ...nothing, remove: ['10.0.0.1'] });
+    assert.deepEqual(short(plan([], [target('1', { taskId: null, drained: true })])), nothing);
+  });
+
   test('an address that has a new task already is registered for it; a caller’s target and a group that is gone are left alone', () => {
     const made = short(plan([slot('2', { ip: '10.0.0.1' })], [target('1')]));
     assert.deepEqual([made.remove, made.register], [['10.0.0.1'], ['2 g1 10.0.0.1:80 a']]);

@@ -12,7 +12,7 @@ export type TargetSnapshot = {
   tasks: readonly ServiceTaskSlot[];
   /** Of a task: where it belongs; empty while that isn't decided. */
   wiring(task: ServiceTaskSlot): readonly Wiring[];
-  /** Every target; one that a caller registered is left alone. */
+  /** Every target; one that a caller registered is only taken away once it is drained. */
   targets: readonly TargetRecord[];
   /** By id of the target groups that there are: how long a target of it drains at most. */
   delays: ReadonlyMap<string, number>;
@@ -41,6 +41,8 @@ export function planTargets(snapshot: TargetSnapshot): TargetPlan {
     const { taskId } = target.desired;
     if (taskId === null) {
       taken.add(text(target.key));
+      const since = target.desired.deregisteredAt;
+      if (since !== null) drain(plan, target, since, delays.get(target.key.group) ?? 0, now);
       continue;
     }
     const task = tasks.get(taskId);
@@ -59,12 +61,17 @@ export function planTargets(snapshot: TargetSnapshot): TargetPlan {
       notes.draining(task);
       if (wired !== undefined) notes.deregistered(task, wired.groupArn);
       // Its time begins with this plan; the next one looks for its end.
-    } else if (target.observed.drained || target.observed.state === 'unused' || now >= deregisteredAt + delayMs) plan.remove.push(target);
-    else plan.wakeAt = Math.min(plan.wakeAt ?? Infinity, deregisteredAt + delayMs);
+    } else drain(plan, target, deregisteredAt, delayMs, now);
   }
   register(snapshot, plan, taken, notes);
   notes.write();
   return plan;
+}
+
+/** It goes once nothing is left on it, or its time is over. */
+function drain(plan: TargetPlan, target: TargetRecord, since: number, delayMs: number, now: number): void {
+  if (target.observed.drained || target.observed.state === 'unused' || now >= since + delayMs) plan.remove.push(target);
+  else plan.wakeAt = Math.min(plan.wakeAt ?? Infinity, since + delayMs);
 }
 
 function register({ tasks, wiring, delays, zones }: TargetSnapshot, plan: TargetPlan, taken: Set<string>, notes: Notes): void {

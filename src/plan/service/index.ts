@@ -1,6 +1,6 @@
 /** The planner of ECS services. Pure and level-triggered: whatever it is shown, it says what to do next, and nothing when nothing is to do. */
 import { limits } from '#base/limits.ts';
-import type { ServiceDeploymentObserved } from '#domain/service.ts';
+import type { ServiceDeploymentObserved, ServiceDeploymentRecord } from '#domain/service.ts';
 import { accountStarts } from './back-off.ts';
 import { drain } from './deletion.ts';
 import { adopt, complete, endRollback, watchDeployment } from './deployment.ts';
@@ -9,6 +9,7 @@ import type { Draft } from './draft.ts';
 import { holdStill } from './halted.ts';
 import { allowedByDigests, learnDigests } from './images.ts';
 import { roll } from './rolling.ts';
+import { advanceWhole, reached } from './stages.ts';
 import { isSettled, noteSteady, rebalance } from './steady.ts';
 import { revisionIdOf, planTaskSets } from './external.ts';
 import { shift, standBack } from './shifting.ts';
@@ -64,16 +65,31 @@ function carryOn(draft: Draft): void {
   } else if (isHalted(draft)) {
     holdStill(draft);
   } else {
-    // The first deployment has nothing to shift from.
-    if (record.desired.config.strategy !== 'ROLLING') setWeight(draft, observed, green, 'production', 100);
-    roll(draft, targetRevisionId, observed.rollback === null ? allowedByDigests(draft, targetRevisionId, observed.failedTasks) : Infinity);
+    rollOut(draft, record, observed);
   }
-  if (underWay(observed) && !(shifts && observed.rollback === null)) conclude(draft, observed);
+  if (underWay(observed) && !(shifts && observed.rollback === null)) conclude(draft, record, observed);
 }
 
-function conclude(draft: Draft, observed: ServiceDeploymentObserved): void {
-  if (isSettled(draft)) complete(draft, observed);
-  else if (observed.rollback !== null && draft.observed.startFailures >= limits.serviceRollbackFailures) {
+/** Whether it goes through stages although it shifts nothing: for its hooks. */
+const isStaged = ({ desired }: ServiceDeploymentRecord): boolean =>
+  desired.config.hooks.length > 0 || desired.config.strategy !== 'ROLLING';
+
+/** All traffic goes to the target as its tasks come up: a rolling deployment, or a first one, which has nothing to shift from. */
+function rollOut(draft: Draft, record: ServiceDeploymentRecord, observed: ServiceDeploymentObserved): void {
+  const green = record.desired.targetRevisionId;
+  if (observed.rollback === null && isStaged(record)) advanceWhole(draft, record, observed);
+  if (!underWay(observed)) return holdStill(draft);
+  if (observed.rollback !== null) return roll(draft, observed.rollback.revisionId, Infinity);
+  if (record.desired.config.strategy !== 'ROLLING') setWeight(draft, observed, green, 'production', 100);
+  const waits = isStaged(record) && !reached(observed, 'SCALE_UP');
+  roll(draft, green, waits ? 0 : allowedByDigests(draft, green, observed.failedTasks));
+}
+
+function conclude(draft: Draft, record: ServiceDeploymentRecord, observed: ServiceDeploymentObserved): void {
+  if (isSettled(draft)) {
+    const fresh = observed.rollback === null && isStaged(record);
+    if (!fresh || advanceWhole(draft, record, observed)) complete(draft, observed);
+  } else if (observed.rollback !== null && draft.observed.startFailures >= limits.serviceRollbackFailures) {
     endRollback(draft, observed, `${observed.rollback.reason} The tasks of the earlier revision fail to start.`);
   }
 }

@@ -87,8 +87,8 @@ describe('deployments that shift traffic', () => {
 
   test('a hook pauses until it is continued; one that times out goes back', () => {
     const hook = { id: 'h', type: 'PAUSE' as const, target: null, timeoutMs: 10 * minute, onTimeout: 'ROLLBACK' as const };
-    const world = blueGreen({ hooks: [{ ...hook, stages: ['POST_TEST_TRAFFIC_SHIFT', 'POST_PRODUCTION_TRAFFIC_SHIFT'] }] });
-    world.deploy('2');
+    const world = blueGreen({});
+    world.deploy('2', { hooks: [{ ...hook, stages: ['POST_TEST_TRAFFIC_SHIFT', 'POST_PRODUCTION_TRAFFIC_SHIFT'] }] });
     world.run(5 * minute);
     const deployment = world.deployment('d-2');
     assert.ok(deployment);
@@ -154,5 +154,36 @@ describe('deployments that shift traffic', () => {
     history(world, 'd-3', 10 * minute);
     assert.equal(world.deployment('d-3')?.observed.status, 'SUCCESSFUL');
     assert.deepEqual(world.weights['prod'], { A: 100, B: 0 });
+  });
+
+  test('a deployment that shifts nothing waits at its hooks too: before its tasks start, and before it is done', () => {
+    const stages = ['PRE_SCALE_UP' as const, 'POST_SCALE_UP' as const];
+    const hook = { id: 'h', type: 'PAUSE' as const, target: null, timeoutMs: 10 * minute, onTimeout: 'ROLLBACK' as const, stages };
+    for (const answer of ['CONTINUE', 'ROLLBACK'] as const) {
+      const world = createWorld({ count: 2 });
+      world.deploy('1');
+      world.run(minute);
+      world.deploy('2', { hooks: [hook] });
+      world.run(minute);
+      const deployment = world.deployment('d-2');
+      assert.ok(deployment);
+      assert.equal(world.tasksOf('2').length, 0);
+      assert.ok(isEmpty(world.plan()));
+      deployment.desired.continued['h@PRE_SCALE_UP'] = { action: 'CONTINUE', at: world.now };
+      world.run(3 * minute);
+      assert.equal(world.tasksOf('2').length, 2);
+      assert.equal(deployment.observed.status, 'IN_PROGRESS');
+      assert.equal(deployment.observed.stage, 'POST_SCALE_UP');
+      assert.ok(isEmpty(world.plan()));
+      deployment.desired.continued['h@POST_SCALE_UP'] = { action: answer, at: world.now };
+      world.run(3 * minute);
+      assert.equal(deployment.observed.status, answer === 'CONTINUE' ? 'SUCCESSFUL' : 'ROLLBACK_SUCCESSFUL');
+      const survivor = answer === 'CONTINUE' ? '2' : '1';
+      assert.deepEqual(
+        world.live.map(({ task }) => task.revisionId),
+        [survivor, survivor],
+      );
+      assert.ok(isEmpty(world.plan()));
+    }
   });
 });

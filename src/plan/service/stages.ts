@@ -4,6 +4,7 @@ import type { LifecycleStage, ServiceDeploymentObserved, ServiceDeploymentRecord
 import { underWay, wake } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { hooksPassed } from './hooks.ts';
+import { isSettled } from './steady.ts';
 import { prepareRules, setWeight } from './traffic.ts';
 
 /** `green`: the new revision; `blue`: the one that has the traffic. */
@@ -20,13 +21,33 @@ export function advance(draft: Draft, shifting: Shifting): boolean {
     prepareRules(draft, shifting.green);
     enter(draft, observed, strays(draft, shifting) > 0 ? 'RECONCILE_SERVICE' : 'PRE_SCALE_UP');
   }
-  while (observed.stage !== null && underWay(observed)) {
-    if (!workDone(draft, shifting, observed.stage) || !hooksPassed(draft, record, observed, observed.stage)) return false;
+  return walk(draft, record, observed, (stage) => {
+    // Blue ends from here on: whatever comes next comes from green, which has all traffic and has baked.
+    if (stage === 'CLEAN_UP') draft.observed.stableRevisionId = shifting.green;
+    return workDone(draft, shifting, stage);
+  });
+}
+
+/**
+ * The same for a deployment with no traffic to shift: a rolling one, or the first of a service. It has its hooks, and all between scaling up and the
+ * end is nothing but them.
+ */
+export function advanceWhole(draft: Draft, record: ServiceDeploymentRecord, observed: ServiceDeploymentObserved): boolean {
+  if (observed.stage === null) enter(draft, observed, 'PRE_SCALE_UP');
+  return walk(draft, record, observed, (stage) => stage !== 'SCALE_UP' || isSettled(draft));
+}
+
+function walk(
+  draft: Draft,
+  record: ServiceDeploymentRecord,
+  observed: ServiceDeploymentObserved,
+  done: (stage: LifecycleStage) => boolean,
+): boolean {
+  while (observed.stage !== null && underWay(observed) && observed.rollback === null) {
+    if (!done(observed.stage) || !hooksPassed(draft, record, observed, observed.stage)) return false;
     const next = lifecycleStages[lifecycleStages.indexOf(observed.stage) + 1];
     if (next === undefined) return true;
     enter(draft, observed, next);
-    // Blue ends from here on: whatever comes next comes from green, which has all traffic and has baked.
-    if (next === 'CLEAN_UP') draft.observed.stableRevisionId = shifting.green;
   }
   return false;
 }

@@ -16,6 +16,10 @@ export type UpOptions = {
   /** Names under berth.internal resolve on this machine. */
   dns?: boolean;
   accel?: string;
+  /** The real domain; null takes it back. */
+  domain?: string | null;
+  acmeEmail?: string;
+  acmeDirectory?: string;
 };
 
 export type UpResult = {
@@ -54,6 +58,10 @@ export type Platform = {
   /** Has systemd start the instance now and at boot. */
   install(steps: Steps): Promise<InstallResult>;
   uninstall(steps: Steps): Promise<InstallResult>;
+  /** Puts berth's root (PEM) into the machine's store of trusted certificates. Needs root. */
+  trust(certificate: string): Promise<{ path: string; already: boolean }>;
+  /** Takes it out again. Needs root. */
+  distrust(): Promise<{ path: string; removed: boolean }>;
   processes(): Promise<ProcessStatus[]>;
   checks(): Promise<Check[]>;
   /** Whether Docker Hub can be reached, within two seconds. */

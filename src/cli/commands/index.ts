@@ -18,6 +18,7 @@ import { scale } from './scale.ts';
 import { setup } from './setup.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { trust } from './trust.ts';
 import { up } from './up.ts';
 
 export const commands: Command[] = [
@@ -37,6 +38,7 @@ export const commands: Command[] = [
   inspect,
   ...imageCommands,
   status,
+  trust,
   down,
   install,
   setup,

@@ -22,6 +22,10 @@ export const up: Command = {
     { name: 'accel', value: 'HOW', summary: 'what microVMs run on: auto, kvm, or tcg, which is slow and no border (default: auto)' },
     { name: 'dns', summary: 'names under berth.internal resolve on this machine too: a marked block in /etc/hosts' },
     { name: 'no-dns', summary: 'leave /etc/hosts alone (the default)' },
+    { name: 'domain', value: 'NAME', summary: 'a domain that leads to this machine: certificates for names under it come by ACME' },
+    { name: 'no-domain', summary: 'back to berth’s own authority alone (the default)' },
+    { name: 'acme-email', value: 'ADDRESS', summary: 'where the ACME server writes to; using ACME you accept its terms of service' },
+    { name: 'acme-directory', value: 'URL', summary: 'of the ACME server (default: Let’s Encrypt)' },
     jsonOption,
   ],
   examples: [
@@ -63,6 +67,12 @@ export function upOptions(args: Arguments): UpOptions {
   if (listen !== undefined) options.listen = listen;
   if (isolation !== undefined) options.isolation = isolation;
   if (accel !== undefined) options.accel = accel;
+  const domain = args.has('no-domain') ? null : args.text('domain');
+  const acmeEmail = args.text('acme-email');
+  const acmeDirectory = args.text('acme-directory');
+  if (domain !== undefined) options.domain = domain;
+  if (acmeEmail !== undefined) options.acmeEmail = acmeEmail;
+  if (acmeDirectory !== undefined) options.acmeDirectory = acmeDirectory;
   if (args.has('strict-capacity') || args.has('no-strict-capacity')) options.strictCapacity = args.has('strict-capacity');
   if (args.has('dns') || args.has('no-dns')) options.dns = args.has('dns');
   return options;

@@ -16,6 +16,7 @@ import { keeperPid } from './keeper.ts';
 import { portProblem, readOr } from './ports.ts';
 import { reachable } from './reachable.ts';
 import { partIsThere } from './setup.ts';
+import { checkTrust } from './trust.ts';
 
 const GIB = 1024 ** 3;
 const LOW_DISK_BYTES = 2 * GIB;
@@ -40,6 +41,7 @@ export async function runChecks(deps: Deps): Promise<Check[]> {
     checkIsolation(deps),
     checkForwardPolicy(deps),
     checkBoot(deps),
+    checkTrust(deps.paths, deps.self),
     ...checkInstance(deps),
   ]);
   return checks.flat();

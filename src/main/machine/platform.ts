@@ -33,6 +33,16 @@ export function createPlatform(deps: PlatformDeps): Platform {
       requireRoot(deps, 'install --remove');
       return uninstall(deps, steps);
     },
+    async trust(certificate) {
+      requireRoot(deps, 'trust');
+      const machine = await import('./trust.ts');
+      return machine.trust(deps.clock, deps.paths, certificate);
+    },
+    async distrust() {
+      requireRoot(deps, 'trust --remove');
+      const machine = await import('./trust.ts');
+      return machine.distrust(deps.clock, deps.paths);
+    },
     async processes() {
       const keeper = keeperPid(deps.paths);
       const children = keeper === null ? [] : childrenOf(keeper);
@@ -62,7 +72,11 @@ export function createPlatform(deps: PlatformDeps): Platform {
 
 function requireRoot({ self }: PlatformDeps, command: string): void {
   if (process.getuid?.() === 0) return;
-  throw new Fault('AccessDenied', `berth ${command} needs root (it makes namespaces, mounts and cgroups): sudo ${self} ${command}`, {
-    details: { needsRoot: true },
-  });
+  throw new Fault(
+    'AccessDenied',
+    `berth ${command} needs root (${command.startsWith('trust') ? 'it changes what the whole machine trusts' : 'it makes namespaces, mounts and cgroups'}): sudo ${self} ${command}`,
+    {
+      details: { needsRoot: true },
+    },
+  );
 }

@@ -8,6 +8,7 @@ import { limits } from '#base/limits.ts';
 import type { UpOptions, UpResult } from '#cli/platform.ts';
 import { explainIsolation } from '#cli/isolation.ts';
 import type { Steps } from '#cli/steps.ts';
+import { isDomainName } from '#domain/domain-name.ts';
 import type { IsolationWish } from '#domain/task-spec.ts';
 import { defaultConfig, readConfig, writeConfig } from '../config.ts';
 import type { InstanceConfig } from '../config.ts';
@@ -69,6 +70,7 @@ export async function bringUp(deps: PlatformDeps, options: UpOptions, steps: Ste
 function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig {
   return {
     ...config,
+    ...acmeOptions(config, options),
     apiPort: options.port ?? config.apiPort,
     listen: options.listen ?? config.listen,
     endpointPort: options.endpointPort ?? config.endpointPort,
@@ -77,6 +79,25 @@ function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig
     dns: options.dns ?? config.dns,
     accel: (options.accel as InstanceConfig['accel'] | undefined) ?? config.accel,
   };
+}
+
+/** Throws InvalidParameter for what no ACME server could use. */
+function acmeOptions(config: InstanceConfig, options: UpOptions): Pick<InstanceConfig, 'domain' | 'acmeEmail' | 'acmeDirectory'> {
+  const domain = options.domain === undefined ? config.domain : (options.domain?.toLowerCase() ?? null);
+  const { acmeEmail = config.acmeEmail, acmeDirectory = config.acmeDirectory } = options;
+  if (domain !== null && (!isDomainName(domain) || domain.startsWith('*'))) {
+    throw new Fault('InvalidParameter', `--domain '${domain}' is no domain name: give one like example.org, without a wildcard`);
+  }
+  if (acmeEmail !== null && !/^[^@\s]+@[^@\s]+$/.test(acmeEmail)) {
+    throw new Fault('InvalidParameter', `--acme-email '${acmeEmail}' is no mail address`);
+  }
+  if (acmeDirectory !== null && !/^https:\/\/[^/\s]+/.test(acmeDirectory)) {
+    throw new Fault('InvalidParameter', `--acme-directory '${acmeDirectory}' is no https:// URL`);
+  }
+  if (domain === null && (options.acmeEmail ?? options.acmeDirectory) !== undefined) {
+    throw new Fault('InvalidParameter', '--acme-email and --acme-directory need a domain: up --domain NAME');
+  }
+  return { domain, acmeEmail, acmeDirectory };
 }
 
 function refuseChange({ self }: PlatformDeps, before: InstanceConfig, wanted: InstanceConfig): void {

@@ -79,6 +79,7 @@ describe('the whole configuration', () => {
     port: 8080,
     statsSocket: '/tmp/stats.sock',
     activatorSocket: '/tmp/activator.sock',
+    acmeDomain: 'example.org',
     maxFiles: 10_000,
     threads: 2,
     stamp: '',

@@ -15,14 +15,26 @@ export const listenerName = (id: string): string => `l_${id}`;
 const routeName = (listenerId: string, ruleId: string): string => `act_${listenerId}_${ruleId}`;
 const GROUP_COOKIE = 'AWSALBTG';
 
-export function renderListener(listener: ListenerSpec): string {
+/** `acmeDomain`: see HaproxySpec. */
+export function renderListener(listener: ListenerSpec, acmeDomain: string | null = null): string {
   const lines = [`bind fd@${listener.fd}${tls(listener)}`, `mode ${listener.mode}`, `timeout client ${listener.idleSeconds}s`];
   const rules = [...listener.rules, { id: 'default', conditions: [], route: listener.otherwise }];
   if (listener.mode === 'http') lines.push(...headers(listener), ...stickyCookies(rules));
+  if (acmeDomain !== null && answersChallenges(listener)) lines.push(challenges(acmeDomain));
   for (const rule of rules) lines.push(...uses(listener.id, rule.id, rule.route, conditions(rule.conditions)));
   const body = lines.map((line) => `    ${line}\n`).join('');
   const answers = rules.flatMap(({ id, route }) => answer(listener, id, route)).join('');
   return `\nfrontend ${listenerName(listener.id)}\n${body}${answers}`;
+}
+
+/** HTTP-01 is asked for on port 80 alone (RFC 8555, section 8.3). */
+const answersChallenges = ({ mode, tls: wanted, port }: ListenerSpec): boolean => mode === 'http' && wanted === null && port === 80;
+
+/** Before every rule: a redirect to HTTPS must not stand in the way of the certificate that HTTPS wants. */
+function challenges(domain: string): string {
+  const asked = '{ path_beg /.well-known/acme-challenge/ }';
+  const host = 'req.hdr(host),host_only,lower';
+  return `use_backend nothing if ${asked} { ${host} -m str ${domain} } or ${asked} { ${host} -m end .${domain} }`;
 }
 
 function tls({ tls: wanted, crtList }: ListenerSpec): string {

@@ -17,6 +17,8 @@ export type HaproxySpec = {
   /** Admin socket. */
   statsSocket: string;
   activatorSocket: string;
+  /** Challenges of an ACME server for names under this domain go to the activator; null: there is no real domain. */
+  acmeDomain: string | null;
   /** Two for each connection; as far as the machine lets a process have them. */
   maxFiles: number;
   threads: number;
@@ -58,7 +60,7 @@ function render(spec: HaproxySpec, structure: string): string {
   const parts = [
     ...spec.endpoints.map((endpoint) => endpointBackend(spec, endpoint)),
     ...spec.aliases.map(aliasBackend),
-    ...spec.listeners.map(renderListener),
+    ...spec.listeners.map((listener) => renderListener(listener, spec.acmeDomain)),
     ...spec.groups.map(({ group, up }) => renderGroup(group, up)),
   ];
   return `# Written by berth; changes are lost.\n${holds}${head(spec, structure)}${frontDoor(spec)}${parts.join('')}`;

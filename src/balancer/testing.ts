@@ -50,6 +50,7 @@ export async function startRig(): Promise<Rig> {
     statsSocket: `${dir}/run/s.sock`,
     holderSocket: `${dir}/h.sock`,
     activatorSocket: `${dir}/act.sock`,
+    acmeDomain: null,
     threads: 2,
   };
   mkdirSync(`${dir}/run`);

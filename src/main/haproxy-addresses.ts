@@ -12,5 +12,6 @@ export function haproxyAddresses(paths: InstancePaths, config: InstanceConfig) {
     // More than these HAProxy can rarely use, and each takes memory.
     threads: Math.min(8, availableParallelism()),
     activatorSocket: join(paths.haproxyRun, 'activator.sock'),
+    acmeDomain: config.domain,
   };
 }

@@ -17,7 +17,12 @@ let platform: Platform;
 let folder: string;
 
 before(async () => {
-  installPackages(['awscli', 'openssl', 'ca-certificates', 'curl']);
+  installPackages({
+    '/usr/bin/aws': 'awscli',
+    '/usr/bin/openssl': 'openssl',
+    '/usr/sbin/update-ca-certificates': 'ca-certificates',
+    '/usr/bin/curl': 'curl',
+  });
   folder = mkdtempSync(join(tmpdir(), 'berth-e2e-certificates-'));
   platform = await startPlatform();
 });
@@ -26,7 +31,7 @@ after(async () => {
     await platform?.ok(['trust', '--remove']);
   } finally {
     await platform?.end();
-    rmSync(folder, { recursive: true, force: true });
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
 });
 

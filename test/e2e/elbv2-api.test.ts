@@ -64,6 +64,7 @@ describe('the AWS CLI', () => {
     const ids = subnets.map((subnet) => subnet.SubnetId);
     lb = await one('LoadBalancers', 'LoadBalancerArn', 'create-load-balancer', '--name', 'web', '--subnets', ...ids);
     await elb('wait', 'load-balancer-exists', '--names', 'web');
+    await elb('wait', 'load-balancer-available', '--names', 'web');
     const settings = ['--protocol', 'HTTP', '--port', '80', '--vpc-id', VpcId, '--target-type', 'ip', '--health-check-path', '/ok'];
     group = await one('TargetGroups', 'TargetGroupArn', 'create-target-group', '--name', 'web', ...settings);
     const forward = `Type=forward,TargetGroupArn=${group}`;
@@ -84,6 +85,14 @@ describe('the AWS CLI', () => {
     assert.match(found[0]?.DNSName ?? '', /^web-[0-9a-f]{16}\.us-east-1\.elb\.berth\.internal$/);
   });
 
+  it('finds its interface where EC2 lists them', async () => {
+    const filter = `Name=description,Values=ELB ${lb.split('loadbalancer/')[1] ?? ''}`;
+    const { NetworkInterfaces: found } = await run<{ NetworkInterfaces: { SubnetId: string; PrivateIpAddress: string; RequesterId: string }[] }>('ec2', 'describe-network-interfaces', '--filters', filter); // prettier-ignore
+    assert.equal(found.length, 1);
+    assert.equal(found[0]?.RequesterId, 'amazon-elb');
+    assert.ok(subnets.some((subnet) => subnet.SubnetId === found[0]?.SubnetId));
+  });
+
   it('registers and deregisters targets, and is told how they are', async () => {
     const address = (subnets[0]?.CidrBlock ?? '').replace(/\.0\/\d+$/, '.250');
     await elb('register-targets', '--target-group-arn', group, '--targets', `Id=${address}`, `Id=${address},Port=8080`);
@@ -92,6 +101,8 @@ describe('the AWS CLI', () => {
     // Nobody answers there.
     for (const { TargetHealth } of all) assert.match(TargetHealth.State, /^(initial|unhealthy)$/);
     await elb('deregister-targets', '--target-group-arn', group, '--targets', `Id=${address},Port=8080`);
+    // Nothing was connected, so it is gone as soon as that was seen.
+    await elb('wait', 'target-deregistered', '--target-group-arn', group, '--targets', `Id=${address},Port=8080`);
     const other = address.replace(/250$/, '251');
     const { TargetHealthDescriptions: two } = await elb<Health>('describe-target-health', '--target-group-arn', group, '--targets', `Id=${other}`); // prettier-ignore
     assert.deepEqual(two[0]?.TargetHealth.Reason, 'Target.NotRegistered');

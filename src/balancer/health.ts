@@ -6,15 +6,15 @@ import type { TargetSeen } from './types.ts';
 type Observed = TargetRecord['observed'];
 type Said = Pick<Observed, 'state' | 'reason' | 'description'> & { drained: boolean };
 
-/** `seen` undefined: no listener leads to the group. `since` moves only with the state. */
+/** `seen` undefined: no listener leads to the group. `since` moves only with the state, and when it is registered again. */
 export function observedTarget(target: TargetRecord, group: TargetGroupRecord, seen: TargetSeen | undefined, now: number): Observed {
   const said = sayOf(target, group, seen, now);
   const before = target.observed;
-  return { ...said, since: said.state === before.state ? before.since : now };
+  return { ...said, since: said.state === before.state && before.since >= target.desired.registeredAt ? before.since : now };
 }
 
 export const sameHealth = (a: Observed, b: Observed): boolean =>
-  a.state === b.state && a.reason === b.reason && a.description === b.description && a.drained === b.drained;
+  a.state === b.state && a.reason === b.reason && a.description === b.description && a.drained === b.drained && a.since === b.since;
 
 function sayOf(target: TargetRecord, group: TargetGroupRecord, seen: TargetSeen | undefined, now: number): Said {
   if (target.desired.deregisteredAt !== null) {

@@ -86,7 +86,10 @@ describe('the whole configuration', () => {
     endpoints: [{ name: 'web', servers: [{ id: '0123456789abcdef', ip: '172.31.0.5', port: 80 }] }],
     aliases: [{ name: 'shop', ip: '172.31.0.9', port: 80, tls: false }],
     listeners: forTheRecord.listeners.map((one, at) => ({ ...one, fd: 101 + at, crtList: one.tls === null ? null : `/lists/${one.id}` })),
-    groups: forTheRecord.groups.map((one) => ({ group: one, up: one.id === 'g1' ? [{ ip: '172.31.0.6', port: 8080 }] : [] })),
+    groups: forTheRecord.groups.map((one) => ({
+      group: one,
+      up: one.id === 'g1' ? [{ ip: '172.31.0.6', port: 8080, registeredAt: 1 }] : [],
+    })),
   };
 
   it('is what the golden file says', async () => {
@@ -300,6 +303,25 @@ describe('targets', { concurrency: false }, () => {
     await rig.apply(wish(clock.now() - 1));
     assert.notEqual((await cut).body, 'done', 'its time was over');
     await until(async () => only(await rig.apply(wish(1))).status === 'absent');
+    await rig.apply({});
+  });
+
+  it('one that is registered again while it drains is a new one, and what the former has goes on', async () => {
+    const held: (() => void)[] = [];
+    const at = await rig.serve((req, res) => (req.url === '/slow' ? void held.push(() => res.end('done')) : res.end('again')));
+    const far = clock.now() + 60_000;
+    const wish = (registeredAt: number, drainUntil: number | null) =>
+      wishOf({ targets: [{ ...target(at, drainUntil), registeredAt }], check: { ...check, healthy: 9, intervalSeconds: 30 } });
+    await upAll(rig, wish(1, null));
+    const long = request(port, '/slow');
+    await until(async () => held.length === 1);
+    await rig.apply(wish(1, far));
+    await until(async () => (await request(port)).status === 503);
+    await upAll(rig, wish(2, null));
+    assert.equal((await request(port)).body, 'again');
+    held[0]?.();
+    assert.equal((await long).body, 'done');
+    await until(async () => only(await rig.apply(wish(2, far))).status === 'absent');
     await rig.apply({});
   });
 

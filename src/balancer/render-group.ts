@@ -10,14 +10,16 @@ export const groupName = (id: string): string => `tg_${id}`;
 
 /** `new` has not passed a check yet, and one is enough; `known` needs as many as the group says. They are servers of their own. */
 export type Generation = 'new' | 'known';
-export const serverName = (target: { ip: string; port: number }, generation: Generation): string =>
-  `t_${target.ip.replaceAll('.', '-')}_${target.port}.${generation[0]}`;
+/** A target that was registered again is another one: what its former servers still do is let finish. */
+export type ServerTarget = { ip: string; port: number; registeredAt: number };
+export const serverName = ({ ip, port, registeredAt }: ServerTarget, generation: Generation): string =>
+  `t_${ip.replaceAll('.', '-')}_${port}.${generation[0]}.${registeredAt.toString(36)}`;
 
-/** The target and generation behind a server's name; undefined for any other server. */
-export function parseServerName(name: string): { ip: string; port: number; generation: Generation } | undefined {
-  const [, ip, port, letter] = /^t_([\d-]+)_(\d+)\.([nk])$/.exec(name) ?? [];
-  if (ip === undefined || port === undefined) return undefined;
-  return { ip: ip.replaceAll('-', '.'), port: Number(port), generation: letter === 'n' ? 'new' : 'known' };
+/** The target behind a server's name; undefined for any other server. */
+export function parseServerName(name: string): ServerTarget | undefined {
+  const [, ip, port, at] = /^t_([\d-]+)_(\d+)\.[nk]\.([0-9a-z]+)$/.exec(name) ?? [];
+  if (ip === undefined || port === undefined || at === undefined) return undefined;
+  return { ip: ip.replaceAll('-', '.'), port: Number(port), registeredAt: Number.parseInt(at, 36) };
 }
 
 /** What follows a server's name, in the configuration and in `add server` alike. */
@@ -36,7 +38,7 @@ export function serverArguments(group: GroupDesired, target: { ip: string; port:
 }
 
 /** `up`: targets that are known to be; the others come and go through the runtime API. */
-export function renderGroup(group: GroupDesired, up: readonly { ip: string; port: number }[]): string {
+export function renderGroup(group: GroupDesired, up: readonly ServerTarget[]): string {
   const lines = [
     `mode ${group.mode}`,
     `balance ${group.balance}`,

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { renderGroup } from './render-group.ts';
+import type { ServerTarget } from './render-group.ts';
 import { renderListener } from './render-listener.ts';
 import type { ListenerSpec } from './render-listener.ts';
 import type { AliasDesired, GroupDesired } from './types.ts';
@@ -27,7 +28,7 @@ export type HaproxySpec = {
   endpoints: { name: string; servers: { id: string; ip: string; port: number }[] }[];
   aliases: AliasDesired[];
   listeners: ListenerSpec[];
-  groups: { group: GroupDesired; up: { ip: string; port: number }[] }[];
+  groups: { group: GroupDesired; up: ServerTarget[] }[];
 };
 
 /** Descriptor number of the front door's socket; those of listeners follow. */

@@ -1,7 +1,7 @@
 /** What HAProxy has to be told so that its servers are the wished ones. Pure: the wish and what is seen go in, commands come out. */
 import { backendName, CHECK, endpointServer } from './render.ts';
 import { groupName, parseServerName, serverArguments, serverName } from './render-group.ts';
-import type { Generation } from './render-group.ts';
+import type { Generation, ServerTarget } from './render-group.ts';
 import type { StatLine } from './runtime.ts';
 import type { EndpointDesired, GroupDesired, TargetDesired, TargetSeen, TrafficDesired } from './types.ts';
 
@@ -36,6 +36,14 @@ const probation = (path: string): string[] => [`enable health ${path}`, `set ser
 /** With its connections. */
 const cut = (path: string): string[] => [`set server ${path} state maint`, `shutdown sessions server ${path}`, `del server ${path}`];
 
+/** Out of traffic; gone once it has nothing to do, or its time is over. */
+function retire(server: ServerSeen, until: number, now: number): string[] {
+  const path = `${server.backend}/${server.name}`;
+  if (now >= until) return cut(path);
+  if (!isOut(server)) return [`set server ${path} state maint`];
+  return server.sessions === 0 ? [`del server ${path}`] : [];
+}
+
 export function planServers(traffic: TrafficDesired, seen: readonly ServerSeen[], now: number): ServerPlan {
   const byPath = new Map(seen.map((server) => [`${server.backend}/${server.name}`, server]));
   const wanted = new Set<string>();
@@ -48,7 +56,16 @@ export function planServers(traffic: TrafficDesired, seen: readonly ServerSeen[]
     const sticky = group.stickiness?.kind === 'lb_cookie' && commands.slice(before).some((command) => command.startsWith('add '));
     if (sticky) commands.push(`enable dynamic-cookie backend ${groupName(group.id)}`);
   }
-  for (const path of byPath.keys()) if (!wanted.has(path)) commands.push(...cut(path));
+  const places = new Set(
+    traffic.groups.flatMap((group) => group.targets.map((target) => `${groupName(group.id)} ${target.ip} ${target.port}`)),
+  );
+  for (const [path, server] of byPath) {
+    if (wanted.has(path)) continue;
+    const at = parseServerName(server.name);
+    // Registered again meanwhile: the former one finishes what it has.
+    const again = at !== undefined && places.has(`${server.backend} ${at.ip} ${at.port}`);
+    commands.push(...(again ? retire(server, Infinity, now) : cut(path)));
+  }
   return { commands, seen: targets };
 }
 
@@ -76,17 +93,13 @@ function planTarget(
   const sessions = all.reduce((sum, server) => sum + server.sessions, 0);
   const at = { groupId: group.id, ip: target.ip, port: target.port, sessions };
 
-  /** Out of traffic; gone once it has nothing to do, or its time is over. */
-  const retire = (server: ServerSeen, until: number): void => {
-    const path = `${server.backend}/${server.name}`;
-    wanted.add(path);
-    if (now >= until) commands.push(...cut(path));
-    else if (!isOut(server)) commands.push(`set server ${path} state maint`);
-    else if (server.sessions === 0) commands.push(`del server ${path}`);
+  const leave = (server: ServerSeen, until: number): void => {
+    wanted.add(`${server.backend}/${server.name}`);
+    commands.push(...retire(server, until, now));
   };
 
   if (target.drainUntil !== null) {
-    for (const server of all) retire(server, target.drainUntil);
+    for (const server of all) leave(server, target.drainUntil);
     const left = all.some((server) => !isOut(server)) || (sessions > 0 && now < target.drainUntil);
     return { ...at, status: left ? 'draining' : 'absent', wasUp: true, check: '', code: 0 };
   }
@@ -96,7 +109,7 @@ function planTarget(
   wanted.add(path);
   if (server === undefined) commands.push(...add(path, serverArguments(group, target, generation)));
   else if (isOut(server)) commands.push(...probation(path));
-  if (generation === 'known' && fresh !== undefined) retire(fresh, Infinity);
+  if (generation === 'known' && fresh !== undefined) leave(fresh, Infinity);
   const told = server ?? fresh;
   if (told === undefined) return { ...at, status: 'absent', wasUp: false, check: '', code: 0 };
   const status = isUp(told) ? 'up' : 'down';
@@ -104,15 +117,14 @@ function planTarget(
 }
 
 /** Targets that are up, by group: a configuration that names them takes none out of traffic. */
-export function upTargets(group: GroupDesired, seen: readonly ServerSeen[]): { ip: string; port: number }[] {
+export function upTargets(group: GroupDesired, seen: readonly ServerSeen[]): ServerTarget[] {
   const backend = groupName(group.id);
+  const text = ({ ip, port, registeredAt }: ServerTarget) => `${ip} ${port} ${registeredAt}`;
   const up = new Set(
     seen.flatMap((server) => {
       const at = server.backend === backend && isUp(server) ? parseServerName(server.name) : undefined;
-      return at === undefined ? [] : [`${at.ip}:${at.port}`];
+      return at === undefined ? [] : [text(at)];
     }),
   );
-  return group.targets
-    .filter(({ ip, port, drainUntil }) => drainUntil === null && up.has(`${ip}:${port}`))
-    .map(({ ip, port }) => ({ ip, port }));
+  return group.targets.filter((target) => target.drainUntil === null && up.has(text(target)));
 }

@@ -100,7 +100,8 @@ export function startBalancerLoop(
       await lease.write(async (tx) => {
         for (const { target, observed } of changes.slice(from, from + limits.targetWrites)) {
           const found = await tx.targets.get(target.key);
-          if (found?.revision === target.revision) await tx.targets.setObserved(target.key, observed, target.revision);
+          if (found?.revision !== target.revision) continue;
+          await tx.targets.setObserved(target.key, observed, target.revision);
         }
       });
     }

@@ -81,6 +81,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     hosts: control.hosts,
     facts: facts(settings),
     authority: certificates.authority,
+    traffic: () => balancer.metrics(),
     pausePlacement: control.pausePlacement,
   };
   const gateway = createGateway({

@@ -61,6 +61,7 @@ before(async () => {
       strictCapacity: false,
       isolation: 'auto',
     },
+    traffic: () => ({ at: 5, listeners: [{ id: 'nobodys', requests: 1 }], groups: [] }),
     pausePlacement: () => void pauses++,
   };
   const keys = openKeys({ clock, random }, { path: join(folder, 'keys.json'), account: '123456789012' });
@@ -222,4 +223,9 @@ it("gives the root of berth's own certificate authority", async () => {
 it('placement is paused on request', async () => {
   await client.call('berth', 'PausePlacement', {});
   assert.equal(pauses, 1);
+});
+
+it('counters of listeners and groups that nobody has are not told', async () => {
+  const told = await client.call('berth', 'DescribeLoadBalancerMetrics', {});
+  assert.deepEqual(told, { at: 5, listeners: [], targetGroups: [] });
 });

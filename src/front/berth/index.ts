@@ -3,6 +3,7 @@ import type { ApiErrors, ApiSpec, StreamRoute } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { describeCertificateAuthority } from './describe-certificate-authority.ts';
 import { describeHosts } from './describe-hosts.ts';
+import { describeLoadBalancerMetrics } from './describe-load-balancer-metrics.ts';
 import { describePlatform } from './describe-platform.ts';
 import { importRoute, pullRoute } from './image-streams.ts';
 import { listImages, pruneImages, removeImage } from './images.ts';
@@ -24,6 +25,7 @@ export function createBerthApi(deps: BerthApiDeps, intent: IntentDeps): ApiSpec 
       describePlatform(deps, intent),
       describeCertificateAuthority(deps),
       describeHosts(deps),
+      describeLoadBalancerMetrics(deps),
       listImages(deps),
       removeImage(deps),
       pruneImages(deps),

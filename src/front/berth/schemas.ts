@@ -49,6 +49,7 @@ export const schemas: Record<string, unknown> = {
     {},
     { certificate: STRING, name: STRING, fingerprint: STRING, notAfter: NUMBER },
   ),
+  DescribeLoadBalancerMetrics$: operation('DescribeLoadBalancerMetrics', {}, { at: NUMBER, listeners: DOCUMENT, targetGroups: DOCUMENT }),
   DescribeHosts$: operation('DescribeHosts', {}, { hosts: DOCUMENT }),
   PausePlacement$: operation('PausePlacement', {}, {}),
   ListImages$: operation('ListImages', {}, { images: DOCUMENT }),

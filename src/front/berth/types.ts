@@ -21,6 +21,13 @@ export type PlatformFacts = {
   isolation: string;
 };
 
+/** Counters of listeners and groups by their ids (balancer/types.ts, `BalancerMetrics`). */
+export type TrafficMetrics = {
+  at: number;
+  listeners: ({ id: string } & Record<string, unknown>)[];
+  groups: ({ id: string } & Record<string, unknown>)[];
+};
+
 export type BerthApiDeps = {
   store: Store;
   hosts: HostAccess;
@@ -28,6 +35,7 @@ export type BerthApiDeps = {
   facts: PlatformFacts;
   /** berth's own certificate authority: its root, PEM. */
   authority: { certificate(): Promise<string> };
+  traffic(): TrafficMetrics;
   /** Tasks wait from now on, until the process ends. */
   pausePlacement(): void;
 };

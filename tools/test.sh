@@ -54,7 +54,7 @@ if part setup 600 ./berth setup; then
   part unit 400 npm run --silent test:unit
   part microvm 500 npm run --silent test:microvm
   part supervisor 400 sh tools/test.sh cargo
-  part e2e 600 npm run --silent test:e2e
+  part e2e 1000 npm run --silent test:e2e
   # What a machine can't run is said where the results stand.
   why=$(node test/e2e/terraform.ts)
   [ -z "$why" ] || summary=$summary"terraform            $why"'

@@ -1,8 +1,11 @@
 /** Unmodified Terraform with the AWS provider 5.x: applies, finds nothing to change, destroys and leaves nothing. */
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
+import { DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeInternetGatewaysCommand, DescribeRouteTablesCommand, DescribeSecurityGroupsCommand } from '@aws-sdk/client-ec2';
-import { DescribeSubnetsCommand, DescribeVpcsCommand } from '@aws-sdk/client-ec2';
+import { DescribeNetworkInterfacesCommand, DescribeSubnetsCommand, DescribeVpcsCommand } from '@aws-sdk/client-ec2';
+import { DescribeServicesCommand } from '@aws-sdk/client-ecs';
 import { createSdk, script } from './aws-sdk.ts';
 import type { Sdk } from './aws-sdk.ts';
 import { freeRange } from './free-range.ts';
@@ -28,6 +31,8 @@ describe('Terraform', { skip: why ?? false }, () => {
     platform = await startPlatform();
     sdk = createSdk(platform);
     await importBusybox(platform);
+    // Those of the default VPC, for tasks that are told no other.
+    await sdk.subnets();
   });
   after(async () => {
     sdk?.close();
@@ -72,4 +77,87 @@ describe('Terraform', { skip: why ?? false }, () => {
     await terraform.destroy(moved);
     assert.deepEqual(await census(), empty);
   });
+
+  it('keeps a service behind a load balancer: its URL answers, an update rolls out, nothing is left', async () => {
+    const empty = await census();
+    const terraform = await start('service');
+    await terraform.apply({ answer: 'one' });
+    assert.equal(await terraform.pending({ answer: 'one' }), '');
+    type Outputs = { dns_name: string; task_definition: string };
+    const { dns_name: name, task_definition: first } = await terraform.outputs<Outputs>();
+    const address = await addressOfBalancer();
+    assert.deepEqual(await ask(address, '/'), { status: 200, body: 'one' });
+    assert.deepEqual(await ask(address, '/elsewhere'), { status: 404, body: 'no such shop' });
+    // Tasks find it by its name.
+    const inside = await sdk.toEnd('ask', [script(`timeout 10 wget -qO- http://${name}/`)]);
+    assert.deepEqual(inside.printed['main'], ['one']);
+
+    const asking = askAllTheTime(address);
+    await terraform.apply({ answer: 'two' });
+    // Steady means rolled out: what comes next may rely on it.
+    const { services: steady } = await sdk.ecs.send(new DescribeServicesCommand({ cluster: 'shop', services: ['shop'] }));
+    const running = steady?.[0]?.deployments?.map((one) => [one.status, one.runningCount, one.desiredCount]);
+    assert.deepEqual(running, [['PRIMARY', 2, 2]]);
+    const { answers, failed } = await asking.stop();
+    assert.deepEqual(failed, []);
+    assert.deepEqual([...new Set(answers)].toSorted(), ['one', 'two']);
+    assert.equal(await terraform.pending({ answer: 'two' }), '');
+    assert.deepEqual(await ask(address, '/'), { status: 200, body: 'two' });
+    assert.notEqual((await terraform.outputs<Outputs>()).task_definition, first);
+
+    await terraform.destroy({ answer: 'two' });
+    assert.deepEqual(await census(), empty);
+    const { NetworkInterfaces } = await sdk.ec2.send(new DescribeNetworkInterfacesCommand({}));
+    assert.deepEqual(NetworkInterfaces, []);
+    const { services } = await sdk.ecs.send(new DescribeServicesCommand({ cluster: 'shop', services: ['shop'] })).catch(() => ({ services: [] })); // prettier-ignore
+    assert.deepEqual(
+      services?.filter((service) => service.status === 'ACTIVE'),
+      [],
+    );
+    const { logGroups } = await sdk.logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: '/terraform/' }));
+    assert.deepEqual(logGroups, []);
+  });
+
+  /** Of the only load balancer there is. */
+  async function addressOfBalancer(): Promise<string> {
+    const { NetworkInterfaces = [] } = await sdk.ec2.send(new DescribeNetworkInterfacesCommand({}));
+    const found = NetworkInterfaces.filter((one) => one.Description?.startsWith('ELB '));
+    assert.equal(found.length, 1);
+    return found[0]?.PrivateIpAddress ?? '';
+  }
 });
+
+type Heard = { status: number | undefined; body: string };
+
+function ask(host: string, path: string): Promise<Heard> {
+  return new Promise((resolve, reject) => {
+    const call = request({ host, port: 80, path, timeout: 20_000, agent: false }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      answer.on('end', () => resolve({ status: answer.statusCode, body: body.trim() })).on('error', reject);
+    });
+    call.on('timeout', () => call.destroy(new Error('no answer within 20 s'))).on('error', reject).end(); // prettier-ignore
+  });
+}
+
+/** One request after the other until it is told to stop. */
+function askAllTheTime(host: string): { stop(): Promise<{ answers: string[]; failed: string[] }> } {
+  const answers: string[] = [];
+  const failed: string[] = [];
+  let going = true;
+  const done = (async () => {
+    while (going) {
+      const heard = await ask(host, '/').catch((error: Error) => ({ status: 0, body: error.message }));
+      if (heard.status === 200) answers.push(heard.body);
+      else failed.push(`${heard.status} ${heard.body}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  return {
+    async stop() {
+      going = false;
+      await done;
+      return { answers, failed };
+    },
+  };
+}

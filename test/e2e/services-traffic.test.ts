@@ -1,11 +1,12 @@
 /** Services behind a load balancer under a steady load: what is started, replaced and stopped costs no request. */
 import assert from 'node:assert/strict';
-import { Agent, get } from 'node:http';
+import { get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import {
   CreateListenerCommand,
   CreateLoadBalancerCommand,
   CreateTargetGroupCommand,
+  DescribeRulesCommand,
   DescribeTargetHealthCommand,
   ElasticLoadBalancingV2Client,
   ModifyTargetGroupAttributesCommand,
@@ -75,10 +76,10 @@ async function makeGroup(Name: string): Promise<string> {
   return arn;
 }
 
-/** A load balancer with one HTTP listener that forwards to the group. */
-async function makeBalancer(Name: string, group: string): Promise<void> {
+/** A load balancer with one HTTP listener that forwards to the group; the ARN of the listener's default rule. */
+async function makeBalancer(Name: string, group: string): Promise<string> {
   const { LoadBalancers } = await elb.send(new CreateLoadBalancerCommand({ Name, Subnets: (await sdk.subnets()).slice(0, 2) }));
-  await elb.send(
+  const { Listeners } = await elb.send(
     new CreateListenerCommand({
       LoadBalancerArn: LoadBalancers?.[0]?.LoadBalancerArn ?? '',
       Protocol: 'HTTP',
@@ -86,6 +87,7 @@ async function makeBalancer(Name: string, group: string): Promise<void> {
       DefaultActions: [{ Type: 'forward', TargetGroupArn: group }],
     }),
   );
+  return (await elb.send(new DescribeRulesCommand({ ListenerArn: Listeners?.[0]?.ListenerArn ?? '' }))).Rules?.[0]?.RuleArn ?? '';
 }
 
 async function create(serviceName: string, taskDefinition: string, change: Partial<CreateServiceCommandInput>): Promise<void> {
@@ -127,15 +129,15 @@ const healthy = (group: string, count: number) =>
 
 type Answer = { status: number; body: string };
 
-/** By the front door's alias; rejects when the connection fails. */
-function visit(name: string, path = '/', agent?: Agent): Promise<Answer> {
+/** By the front door's alias, over a connection of its own; rejects when that fails. */
+function visit(name: string, path = '/'): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const options = {
       host: '127.0.0.1',
       port: platform.endpointPort,
       path,
       headers: { host: `${name}.localhost` },
-      ...(agent && { agent }),
+      agent: false as const,
     };
     const call = get(options, (answer) => {
       let body = '';
@@ -151,11 +153,10 @@ function visit(name: string, path = '/', agent?: Agent): Promise<Answer> {
 /** Four clients, one request after the other, while `during` goes on; what they were answered, and every failure. */
 async function underLoad(name: string, during: () => Promise<void>): Promise<Map<string, number>> {
   const answers = new Map<string, number>();
-  const agent = new Agent({ keepAlive: false });
   let over = false;
   const client = async () => {
     while (!over) {
-      const said = await visit(name, '/', agent).then(
+      const said = await visit(name).then(
         ({ status, body }) => (status === 200 ? body : `FAILED ${status}`),
         (error: Error) => `FAILED ${error.message}`,
       );
@@ -171,7 +172,6 @@ async function underLoad(name: string, during: () => Promise<void>): Promise<Map
   } finally {
     over = true;
     await Promise.all(clients);
-    agent.destroy();
   }
   const failed = [...answers].filter(([said]) => said.startsWith('FAILED'));
   assert.deepEqual(failed, [], JSON.stringify([...answers]));
@@ -250,5 +250,29 @@ describe('a service behind a load balancer', () => {
     await until('a replacement', replaced, LONG_MS);
     await healthy(group, 2);
     assert.ok((await events('web')).some((message) => message.includes('is unhealthy in (target-group arn:')));
+  });
+});
+
+describe('a blue/green service', () => {
+  it('shifts its traffic from one group to the other without a failed request', async () => {
+    const [blue, green] = [await makeGroup('blue'), await makeGroup('green')];
+    const productionListenerRule = await makeBalancer('shift', blue);
+    const [one, two] = await Promise.all(['b1', 'b2'].map((name) => sdk.register(name, [server(name)])));
+    const advancedConfiguration = {
+      alternateTargetGroupArn: green,
+      productionListenerRule,
+      roleArn: 'arn:aws:iam::123456789012:role/ecsElb',
+    };
+    await create('shift', one ?? '', {
+      deploymentConfiguration: { strategy: 'BLUE_GREEN', bakeTimeInMinutes: 0 },
+      loadBalancers: [{ targetGroupArn: blue, containerName: 'main', containerPort: 80, advancedConfiguration }],
+    });
+    await until('an answer', async () => (await visit('shift')).body === 'b1', LONG_MS);
+    const answers = await underLoad('shift', async () => {
+      await update('shift', { taskDefinition: two });
+      await deployed('shift');
+    });
+    assert.ok((answers.get('b1') ?? 0) > 0);
+    assert.equal((await visit('shift')).body, 'b2');
   });
 });

@@ -142,11 +142,13 @@ export function startBalancerLoop(
       if (applied?.text === text && clock.now() < applied.at + tickMs) return;
       applied = null;
       const problem = await tellHosts(now);
+      const begun = clock.now();
       const { targets, missing } = await apply(now);
+      const tookMs = clock.now() - begun;
       applied = { text, at: clock.now() };
       await writeHealth(now, targets);
       await writeStates(now, problem, missing);
-      tickMs = tickOf(now, targets, problem);
+      tickMs = tickOf(now, targets, problem, tookMs);
     },
   });
   balancer.onRestart(() => {
@@ -162,12 +164,13 @@ export function startBalancerLoop(
   };
 }
 
-function tickOf(now: Current, seen: readonly TargetSeen[], problem: string | null): number {
+/** With many targets a look takes its time: it shall be a small part of all time. */
+function tickOf(now: Current, seen: readonly TargetSeen[], problem: string | null, tookMs: number): number {
   const moving = seen.some(
     (one) => (one.status === 'absent' && !drained(now, one)) || one.status === 'draining' || (one.status === 'down' && !one.wasUp),
   );
-  if (moving) return WATCH_TICK_MS;
-  return seen.length > 0 || problem !== null ? TARGETS_TICK_MS : IDLE_TICK_MS;
+  if (moving) return Math.max(WATCH_TICK_MS, 4 * tookMs);
+  return seen.length > 0 || problem !== null ? Math.max(TARGETS_TICK_MS, Math.min(IDLE_TICK_MS, 100 * tookMs)) : IDLE_TICK_MS;
 }
 
 /** Whoever deregistered it has still to take its row away. */

@@ -1,12 +1,11 @@
 /**
- * What `run` and `demo` do: an image becomes a task definition, tasks, and a URL that was seen to answer. Only stock ECS calls, besides the
- * pull, whose progress AWS has no call for.
+ * What `run` does with an image that has no port: it becomes a task definition and tasks, which run or have ended well when it returns. Only stock
+ * ECS calls, besides the pull, whose progress AWS has no call for. One with a port becomes a service: launch-service.ts.
  */
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Answer, Client } from './client.ts';
 import type { Context } from './command.ts';
-import { checkUrl, endpointUrl } from './endpoint.ts';
 import { formatBytes } from './format.ts';
 import { completed, describeTasks, listTasks, taskRow } from './tasks.ts';
 import type { TaskRow } from './tasks.ts';
@@ -101,7 +100,8 @@ async function launchSteps(client: Client, context: Context, plan: Launch, platf
   const before = await listTasks(client, plan.cluster, { stopped: false, family: plan.name });
   begun.definitionArn = await context.steps.run(
     'Task definition',
-    async () => (await client.call('ecs', 'RegisterTaskDefinition', definitionInput(plan, platform))).taskDefinition.taskDefinitionArn,
+    async () =>
+      (await client.call('ecs', 'RegisterTaskDefinition', definitionInput(plan, platform, plan.name))).taskDefinition.taskDefinitionArn,
     (arn) => arn.split('/').at(-1) ?? '',
   );
   const definitionArn = begun.definitionArn ?? '';
@@ -113,31 +113,24 @@ async function launchSteps(client: Client, context: Context, plan: Launch, platf
     (progress) => waitRunning(client, context, plan, begun.tasks, progress),
     (tasks) => tasks.map((task) => `${task.id.slice(0, 8)} ${task.address}`.trim()).join(', '),
   );
-  const launched = { tasks: running, port: plan.port, url: null, httpStatus: null, definitionArn, finished: running.every(completed) };
+  const launched = { tasks: running, port: null, url: null, httpStatus: null, definitionArn, finished: running.every(completed) };
   if (before.length > 0) {
     begun.replaced = true;
     await context.steps.run('Former tasks stopped', () => stopAll(client, plan.cluster, before, 'replaced by a newer berth run'));
   }
-  if (plan.port === null || launched.finished) return launched;
-  const address = { name: plan.name, listen: platform.endpoint.listen, port: platform.endpoint.port };
-  const emulated = running.some((task) => task.accelerator === 'tcg');
-  const httpStatus = await context.steps.run(
-    endpointUrl(address),
-    () => checkUrl(context, address, () => stillRuns(client, plan.cluster, running), emulated),
-    (status) => `answers ${status}`,
-  );
-  return { ...launched, url: endpointUrl(address), httpStatus };
+  return launched;
 }
 
-function definitionInput(plan: Launch, platform: Answer): Record<string, unknown> {
+/** The recipe of one task; `containerName` is its only container. */
+export function definitionInput(plan: Launch, platform: Answer, containerName: string): Record<string, unknown> {
   const container = {
-    name: plan.name,
+    name: containerName,
     image: plan.image,
     essential: true,
     environment: plan.environment,
     command: plan.command ?? undefined,
     entryPoint: plan.entryPoint ?? undefined,
-    portMappings: plan.port === null ? [] : [{ containerPort: plan.port, protocol: 'tcp' }],
+    portMappings: plan.port === null ? [] : [{ containerPort: plan.port, protocol: 'tcp', name: 'http' }],
     logConfiguration: {
       logDriver: 'awslogs',
       options: {
@@ -164,7 +157,6 @@ export const logGroup = (name: string): string => `/berth/${name}`;
 
 async function runTasks(client: Client, plan: Launch, platform: Answer, taskDefinition: string): Promise<TaskRow[]> {
   const tags = plan.isolation === null ? [] : [{ key: 'berth:isolation', value: plan.isolation }];
-  if (plan.port !== null) tags.push({ key: 'berth:endpoint', value: plan.name }, { key: 'berth:port', value: String(plan.port) });
   const { subnetIds, securityGroupIds } = platform.network;
   const started: TaskRow[] = [];
   while (started.length < plan.count) {
@@ -210,22 +202,11 @@ async function waitRunning(
     if (failed !== undefined) throw new TaskFailure(`task ${failed.id} did not stay up`, tasks);
     if (tasks.every((task) => task.status === 'RUNNING' || completed(task))) {
       runningSince ??= context.clock.now();
-      // With a port its answer proves that the task is well; without one it has to stay up for a moment.
-      if (plan.port !== null || tasks.every(completed) || context.clock.now() - runningSince >= STAYS_UP_MS) return tasks;
+      if (tasks.every(completed) || context.clock.now() - runningSince >= STAYS_UP_MS) return tasks;
     }
     progress([...new Set(tasks.map((task) => task.status.toLowerCase()))].join(', '));
     await pause(context, waitMs);
   }
-}
-
-/** Throws TaskFailure when none of the tasks runs any more. */
-async function stillRuns(client: Client, cluster: string, tasks: TaskRow[]): Promise<void> {
-  const now = await describeTasks(
-    client,
-    cluster,
-    tasks.map((task) => task.arn),
-  );
-  if (now.every((task) => task.status === 'STOPPED')) throw new TaskFailure('the task ended before its port answered', now);
 }
 
 export async function stopAll(client: Client, cluster: string, tasks: TaskRow[], reason: string): Promise<void> {

@@ -144,6 +144,11 @@ export async function waitSteady(
   }
 }
 
+/** Until the service is INACTIVE, and with it its last task is gone. */
+export async function waitGone(client: Client, context: Context, cluster: string, name: string): Promise<void> {
+  while ((await findService(client, cluster, name)) !== undefined) await pause(context, POLL_MS);
+}
+
 /** `(service web) has started 1 tasks: (task 3f2a...).` reads better without its own name. */
 export function eventText(event: ServiceEvent, service: string): string {
   const text = event.message.replace(`(service ${service}) `, '').replaceAll(/\(task ([0-9a-f]{8})[0-9a-f]{24}\)/g, 'task $1');

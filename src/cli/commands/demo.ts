@@ -6,12 +6,15 @@ import { ask, endpointUrl } from '../endpoint.ts';
 import { showFailure } from '../failure.ts';
 import { formatSeconds } from '../format.ts';
 import { isolationLine, isolationOf } from '../isolation.ts';
-import { launch, pullImage, TaskFailure } from '../launch.ts';
+import { pullImage, TaskFailure } from '../launch.ts';
 import type { Launch } from '../launch.ts';
+import { launchService } from '../launch-service.ts';
 import { listTasks } from '../tasks.ts';
 import { importStep } from './image.ts';
 
 const NAME = 'demo';
+/** Two, so that there is something to balance, and one may die unnoticed. */
+const COUNT = 2;
 const REGISTRY_IMAGE = 'docker.io/library/nginx:latest';
 /** What berth builds where Docker Hub can't be reached. */
 const LOCAL_IMAGE = 'berth.local/nginx:debian';
@@ -19,10 +22,10 @@ const LOCAL_IMAGE = 'berth.local/nginx:debian';
 export const demo: Command = {
   name: 'demo',
   section: 'Start here',
-  summary: 'from a bare machine to a URL that answers (needs root)',
+  summary: 'from a bare machine to two tasks behind one URL (needs root)',
   about:
     'Sets up, starts the platform, gets nginx (from Docker Hub where that is reachable, else built from the distribution’s own package), runs ' +
-    'it, and checks its URL. Run again, it only checks and takes seconds.',
+    'two tasks of it behind a load balancer, and checks the URL. Run again, it only checks and takes seconds.',
   options: [],
   examples: [{ command: 'sudo berth demo', note: 'a minute or two the first time: it compiles the supervisor' }],
   async run(_args, context) {
@@ -51,7 +54,7 @@ async function alreadyRuns(client: Client, context: Context, described: Answer):
 
 async function runNginx(client: Client, context: Context, described: Answer): Promise<string | undefined> {
   const image = await getImage(client, context);
-  const plan: Launch = {
+  const plan: Launch & { port: number } = {
     name: NAME,
     image,
     checkTag: 'if-missing',
@@ -60,19 +63,20 @@ async function runNginx(client: Client, context: Context, described: Answer): Pr
     environment: [],
     command: null,
     entryPoint: null,
-    count: 1,
+    count: COUNT,
     isolation: null,
     cluster: 'default',
   };
   const defaults: [string, string][] = [
     ['size 0.25 vCPU, 512 MB', 'Fargate’s smallest; a web server needs no more'],
+    [`${COUNT} tasks`, 'behind one URL: one of them may die, and nobody notices'],
     ['port 80', 'what nginx listens on, in a network of its own: no clash with this machine'],
     isolationLine(await isolationOf(client, plan, described)),
     ['cluster default', 'exists in every region from the start'],
   ];
   for (const [what, why] of defaults) context.terminal.line(`  ${what.padEnd(24)}${context.terminal.style('dim', why)}`);
   try {
-    return (await launch(client, context, plan, described)).url ?? undefined;
+    return (await launchService(client, context, plan, described)).url ?? undefined;
   } catch (error) {
     if (!(error instanceof TaskFailure)) throw error;
     await showFailure(context, client, error.message, error.tasks);
@@ -114,6 +118,7 @@ function finish(context: Context, url: string, tookMs: number): void {
   terminal.line('Next:');
   const next: [string, string][] = [
     [`curl ${url}`, 'or open it in a browser'],
+    [`${self} deploy ${NAME} --env COLOR=blue`, 'roll out a change without losing a request'],
     [`${self} logs ${NAME} -f`, 'see the requests come in'],
     [`eval "$(${self} env)"; aws ecs list-tasks`, 'the stock AWS tools, pointed here'],
   ];

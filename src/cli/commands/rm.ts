@@ -3,6 +3,8 @@ import { clusterOption, exitCodes, jsonOption } from '../command.ts';
 import type { Command } from '../command.ts';
 import type { Client } from '../client.ts';
 import { logGroup, stopAll, waitStopped } from '../launch.ts';
+import { deleteService } from '../launch-service.ts';
+import { findService } from '../services.ts';
 import { listTasks } from '../tasks.ts';
 
 /** DeleteTaskDefinitions takes at most 10 (API reference). */
@@ -11,9 +13,9 @@ const DELETE_MAX = 10;
 export const rm: Command = {
   name: 'rm',
   section: 'Run things',
-  summary: 'forget a name: its definitions and its logs',
+  summary: 'forget a name: its service, its definitions and its logs',
   about:
-    'Deregisters and deletes every revision of the task definition NAME and deletes the log group /berth/NAME. Refused while tasks run, unless --force stops them.',
+    'Deletes the service NAME with what was made for it, deregisters and deletes every revision of the task definition NAME and deletes the log group /berth/NAME. Refused while tasks run, unless --force stops them.',
   positionals: [{ name: 'NAME', required: true, summary: 'a name that berth run made' }],
   options: [
     { name: 'force', short: 'f', summary: 'stop its tasks first' },
@@ -30,11 +32,15 @@ export const rm: Command = {
     if (tasks.length > 0 && !args.has('force')) {
       throw new Fault('Conflict', `${tasks.length} task(s) of '${name}' run: stop them first (berth stop ${name}), or add --force`);
     }
-    await stopAll(client, cluster, tasks, 'Task stopped by berth rm');
+    const service = await findService(client, cluster, name);
+    if (service !== undefined) await deleteService(client, context, cluster, service);
+    const lone = tasks.filter((task) => task.service === null);
+    await stopAll(client, cluster, lone, 'Task stopped by berth rm');
     if (tasks.length > 0) await waitStopped(client, context, cluster, tasks, () => undefined);
     const definitions = await removeDefinitions(client, name);
     const logs = args.has('keep-logs') ? false : await removeLogs(client, name);
-    if (definitions === 0 && !logs && tasks.length === 0) throw new Fault('ResourceNotFound', `there is nothing called '${name}'`);
+    if (definitions === 0 && !logs && tasks.length === 0 && service === undefined)
+      throw new Fault('ResourceNotFound', `there is nothing called '${name}'`);
     if (args.has('json')) context.terminal.line(JSON.stringify({ name, stoppedTasks: tasks.length, definitions, logs }));
     else
       context.terminal.line(

@@ -3,11 +3,12 @@ import { clusterOption, exitCodes, jsonOption } from '../command.ts';
 import type { Command, Context } from '../command.ts';
 import type { Arguments } from '../arguments.ts';
 import { splitWords } from '../arguments.ts';
-import type { Client } from '../client.ts';
+import type { Answer, Client } from '../client.ts';
 import { isolationLine, isolationOf, isolationWishes } from '../isolation.ts';
 import type { Isolation } from '../isolation.ts';
 import { exposedTcpPort, launch, pullImage, TaskFailure } from '../launch.ts';
 import type { Launch, Launched, PulledImage } from '../launch.ts';
+import { launchService } from '../launch-service.ts';
 import { parseCpu, parseMemory, smallestSize } from '../sizes.ts';
 import { formatCpu, formatMemory } from '../format.ts';
 import { showFailure, showOutput } from '../failure.ts';
@@ -23,10 +24,13 @@ export const run: Command = {
   section: 'Run things',
   summary: 'run an image, and wait until its URL answers',
   about:
-    'Registers a task definition named NAME, runs it on Fargate terms (its own address, size and log group /berth/NAME), and waits. With a ' +
-    'port, the task answers at http://NAME.localhost:8080 and, inside other tasks, at NAME.berth.internal. Tasks that NAME ran before are ' +
-    'stopped once the new ones run. A failed run prints why it stopped and its last log lines, and exits with 1.',
-  positionals: [{ name: 'NAME', required: false, summary: 'name of the endpoint and the family (default: made of the image)' }],
+    'Registers a task definition named NAME and runs it on Fargate terms (its own address, size and log group /berth/NAME). With a port it becomes a service ' +
+    '(an ECS Express gateway service): so many tasks, kept alive, behind a load balancer, at http://NAME.localhost:8080 and, inside other tasks, at ' +
+    'https://NAME.ecs.REGION.berth.internal. Run again, it is brought to the new image without losing a request. Without a port it is a job: tasks that run or end. ' +
+    'A failed run prints why and the last log lines, leaves what ran before as it was, and exits with 1.',
+  positionals: [
+    { name: 'NAME', required: false, summary: 'name of the service, its URL and its task definitions (default: made of the image)' },
+  ],
   rest: 'COMMAND is run instead of the image’s own, word by word',
   options: [
     { name: 'image', short: 'i', value: 'REF', summary: 'image: nginx, ghcr.io/me/app:1.2, or one of berth image ls (required)' },
@@ -53,7 +57,7 @@ export const run: Command = {
       note: 'your own service, with its own size',
     },
     { command: 'berth run hello --image busybox -- sh -c "echo hello; date"', note: 'a job that ends; its output: berth logs hello' },
-    { command: 'berth run web --image nginx --count 3', note: 'three tasks behind one URL' },
+    { command: 'berth run web --image nginx --count 3', note: 'three tasks behind one URL; later: berth scale web 5' },
   ],
   async run(args, context) {
     const wish = readWish(args);
@@ -65,7 +69,7 @@ export const run: Command = {
       const plan = { ...wish, port: wish.port ?? exposedTcpPort(image.exposedPorts) };
       const isolation = await isolationOf(client, plan, platform);
       if (!args.has('json')) explain(args, context, plan, image, isolation);
-      const launched = await launch(client, quiet, plan, platform);
+      const launched = await start(client, quiet, plan, platform);
       report(args, context, plan, launched);
       if (launched.finished && !args.has('json')) await showOutput(context, client, launched.tasks);
       return exitCodes.ok;
@@ -75,6 +79,12 @@ export const run: Command = {
     }
   },
 };
+
+/** With a port it is a service behind a load balancer; without one, tasks that run or end. */
+function start(client: Client, context: Context, plan: Launch, platform: Answer): Promise<Launched> {
+  const { port } = plan;
+  return port === null ? launch(client, context, plan, platform) : launchService(client, context, { ...plan, port }, platform);
+}
 
 async function failed(context: Context, client: Client, failure: TaskFailure, json: boolean): Promise<number> {
   if (json) context.terminal.line(JSON.stringify({ error: failure.message, tasks: failure.tasks }, null, 2));

@@ -242,7 +242,9 @@ describe('targets', { concurrency: false }, () => {
     const wish = wishOf({ targets: [target(at)], check: { ...check, healthy: 5 } });
     await rig.apply(wish);
     await until(async () => only(await rig.apply(wish)).code === 500);
-    assert.equal((await request(port)).status, 503);
+    const nothing = await request(port);
+    assert.deepEqual([nothing.status, nothing.headers['x-berth-activator']], [503, 'waiting']);
+    assert.match(nothing.body, /^No healthy target is behind this name yet\.\n/);
     // Something else changes: a reload.
     const changed = { ...wish, listeners: [listener('l1', port, { otherwise: forward('g'), idleSeconds: 61 })] };
     const pid = await rig.haproxyPid();

@@ -47,7 +47,7 @@ export function renderGroup(group: GroupDesired, up: readonly ServerTarget[]): s
     `timeout server ${group.idleSeconds}s`,
     `timeout tunnel ${group.idleSeconds}s`,
     `timeout check ${group.check.timeoutSeconds}s`,
-    ...(group.mode === 'http' ? repeats : []),
+    ...(group.mode === 'http' ? [...repeats, nothingAnswers] : []),
     ...stickiness(group),
     ...checks(group.check),
     ...up.map((target) => `server ${serverName(target, 'known')} ${serverArguments(group, target, 'known')}`),
@@ -57,6 +57,13 @@ export function renderGroup(group: GroupDesired, up: readonly ServerTarget[]): s
 
 /** A request that changes nothing and met a target that just ended is given to another one. */
 const repeats = ['retry-on conn-failure empty-response', 'http-request disable-l7-retry if !METH_GET'];
+
+/** What HAProxy says by itself; a target's own 503 passes. The header tells our own clients that it is worth waiting. */
+const nothingAnswers = [
+  'http-error status 503 content-type "text/plain; charset=utf-8"',
+  `string ${word('No healthy target is behind this name yet.\nberth ps shows what runs, berth events NAME what happened.\n')}`,
+  'hdr cache-control no-store hdr retry-after 1 hdr x-berth-activator waiting',
+].join(' ');
 
 function stickiness({ id, stickiness: sticky }: GroupDesired): string[] {
   if (sticky === null) return [];

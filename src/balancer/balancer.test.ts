@@ -1,6 +1,7 @@
 /** The balancer against a real HAProxy and the real holder of its sockets: names under .localhost, and what a reload, a kill and a bad configuration do. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { Agent } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { isFault } from '#base/fault.ts';
 import { clock, forward, freePort, group, listener, request, startRig, target, until } from './testing.ts';
@@ -161,6 +162,26 @@ describe('a HAProxy that comes and goes', { concurrency: false }, () => {
     assert.ok(answered > 0);
     await rig.apply(wish);
     assert.equal((await request(rig.ports[1] ?? 0)).status, 0);
+  });
+
+  it('after a reload what comes over an old connection meets what holds now, and the connection ends with it', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const told = (body: string) => ({ otherwise: { kind: 'fixed' as const, status: 200, contentType: 'text/plain', body } });
+    const at = rig.ports[1] ?? 0;
+    const apply = (body: string) => rig.apply({ ...wish, listeners: [...(wish.listeners ?? []), listener('l2', at, told(body))] });
+    try {
+      await apply('before');
+      const before = await request(at, '/', {}, { agent });
+      assert.deepEqual([before.body, before.headers.connection], ['before', undefined]);
+      await apply('after');
+      const handedOver = await request(at, '/', {}, { agent });
+      assert.deepEqual([handedOver.body, handedOver.headers.connection], ['after', 'close']);
+      const fresh = await request(at, '/', {}, { agent });
+      assert.deepEqual([fresh.body, fresh.headers.connection], ['after', undefined]);
+    } finally {
+      agent.destroy();
+    }
+    await rig.apply(wish);
   });
 
   it('a certificate that is not there yet leaves its listener out, and is told', async () => {

@@ -208,10 +208,11 @@ describe('rules', { concurrency: false }, () => {
     assert.match(cookie, /^AWSALBTG=tg_g[ab]$/);
     for (let i = 0; i < 30; i++) assert.equal(await body('/', { cookie }), first.body);
     seen.length = 0;
-    while ((await body('/', { 'x-forwarded-for': '192.0.2.7' })) !== 'a');
+    const elsewhere = { localAddress: '127.0.0.2' };
+    while ((await request(port, '/', { 'x-forwarded-for': '192.0.2.7' }, elsewhere)).body !== 'a');
     assert.deepEqual(
       seen.findLast((one) => one['xff']?.startsWith('192') === true),
-      { xff: '192.0.2.7, 127.0.0.1', proto: 'http', port: String(port) },
+      { xff: '192.0.2.7, 127.0.0.2', proto: 'http', port: String(port) },
     );
   });
 });

@@ -20,11 +20,28 @@ export function renderListener(listener: ListenerSpec, acmeDomain: string | null
   const lines = [`bind fd@${listener.fd}${tls(listener)}`, `mode ${listener.mode}`, `timeout client ${listener.idleSeconds}s`];
   const rules = [...listener.rules, { id: 'default', conditions: [], route: listener.otherwise }];
   if (listener.mode === 'http') lines.push(...headers(listener), ...stickyCookies(rules));
+  if (listener.mode === 'http') lines.push(...handOver(successorName(listener.id)));
   if (acmeDomain !== null && answersChallenges(listener)) lines.push(challenges(acmeDomain));
   for (const rule of rules) lines.push(...uses(listener.id, rule.id, rule.route, conditions(rule.conditions)));
   const body = lines.map((line) => `    ${line}\n`).join('');
   const answers = rules.flatMap(({ id, route }) => answer(listener, id, route)).join('');
-  return `\nfrontend ${listenerName(listener.id)}\n${body}${answers}`;
+  const successor = listener.mode === 'http' ? renderSuccessor(successorName(listener.id), listener, listener.tls !== null) : '';
+  return `\nfrontend ${listenerName(listener.id)}\n${body}${answers}${successor}`;
+}
+
+const successorName = (listenerId: string): string => `next_${listenerId}`;
+
+/**
+ * After a reload the former process still has its clients' connections (an idle one that it closed could cross a request). What comes over them is for the
+ * configuration that holds now: it goes to the process that has the listening socket, and the answer is the connection's last.
+ */
+export function handOver(successor: string): string[] {
+  return ['http-after-response set-header Connection close if { stopping }', `use_backend ${successor} if { stopping }`];
+}
+
+export function renderSuccessor(name: string, at: { address: string; port: number }, secure: boolean): string {
+  const tls = secure ? ' ssl verify none sni req.hdr(host),host_only' : '';
+  return `\nbackend ${name}\n    server next ${at.address}:${at.port}${tls}\n`;
 }
 
 /** HTTP-01 is asked for on port 80 alone (RFC 8555, section 8.3). */
@@ -46,7 +63,8 @@ function tls({ tls: wanted, crtList }: ListenerSpec): string {
 function headers(listener: ListenerSpec): string[] {
   const lines = [`timeout http-keep-alive ${Math.min(listener.idleSeconds, listener.keepAliveSeconds)}s`];
   if (listener.dropInvalidHeaders) lines.push('option http-restrict-req-hdr-names delete');
-  if (listener.forwardedFor === 'append') lines.push('option forwardfor');
+  // What comes from its own address comes by the front door or the former process, which have said who asked.
+  if (listener.forwardedFor === 'append') lines.push(`option forwardfor except ${listener.address}`);
   if (listener.forwardedFor === 'remove') lines.push('http-request del-header X-Forwarded-For');
   lines.push(`http-request set-header X-Forwarded-Proto ${listener.tls === null ? 'http' : 'https'}`);
   return [...lines, `http-request set-header X-Forwarded-Port ${listener.port}`];

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { renderGroup } from './render-group.ts';
 import type { ServerTarget } from './render-group.ts';
-import { renderListener } from './render-listener.ts';
+import { handOver, renderListener, renderSuccessor } from './render-listener.ts';
 import type { ListenerSpec } from './render-listener.ts';
 import type { AliasDesired, GroupDesired } from './types.ts';
 
@@ -102,8 +102,10 @@ frontend endpoints
     option forwardfor
     http-request set-header X-Forwarded-Proto http
     http-request set-var(txn.name) req.hdr(host),lower,field(1,:),regsub(\\.localhost\\.?$,)
-${rules}    default_backend nothing
-
+${handOver(NEXT)
+  .map((line) => `    ${line}\n`)
+  .join('')}${rules}    default_backend nothing
+${renderSuccessor(NEXT, { address: spec.listen === '0.0.0.0' ? '127.0.0.1' : spec.listen, port: spec.port }, false)}
 backend nothing
     option http-server-close
     server activator unix@${spec.activatorSocket}
@@ -120,6 +122,7 @@ ${servers}    server activator unix@${spec.activatorSocket} backup
 `;
 }
 
+const NEXT = 'next';
 const aliasName = (name: string): string => `alias_${name}`;
 
 /** One hop more, to the load balancer's own address. */

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, get } from 'node:http';
-import type { IncomingHttpHeaders, RequestListener, Server } from 'node:http';
+import type { Agent, IncomingHttpHeaders, RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -177,11 +177,12 @@ export function request(
   port: number,
   path = '/',
   headers: Record<string, string> = {},
-  options: { host?: string; method?: string } = {},
+  options: { host?: string; method?: string; agent?: Agent; localAddress?: string } = {},
 ): Promise<Seen> {
   return new Promise((resolve) => {
     const nothing = () => resolve({ status: 0, body: '', headers: {} });
-    const req = get({ host: options.host ?? '127.0.0.1', port, path, method: options.method ?? 'GET', agent: false, headers }, (res) => {
+    const how = { host: '127.0.0.1', method: 'GET', agent: false as const, ...options };
+    const req = get({ ...how, port, path, headers }, (res) => {
       let body = '';
       res.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
       res.on('end', () => resolve({ status: res.statusCode ?? 0, body, headers: res.headers }));

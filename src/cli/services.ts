@@ -59,6 +59,24 @@ export async function listServices(client: Client, cluster: string): Promise<str
   return names.sort();
 }
 
+/** DescribeServices takes at most 10 (API reference). */
+const DESCRIBE_MAX = 10;
+
+/** Names of those services of the tasks that were made in one call: each has its name on the front door. */
+export async function expressServices(
+  client: Client,
+  cluster: string,
+  tasks: readonly { service: string | null }[],
+): Promise<ReadonlySet<string>> {
+  const names = [...new Set(tasks.flatMap((task) => (task.service === null ? [] : [task.service])))];
+  const express = new Set<string>();
+  for (let from = 0; from < names.length; from += DESCRIBE_MAX) {
+    const answer = await client.call('ecs', 'DescribeServices', { cluster, services: names.slice(from, from + DESCRIBE_MAX) });
+    for (const service of (answer.services ?? []).map(serviceRow) as ServiceRow[]) if (service.express) express.add(service.name);
+  }
+  return express;
+}
+
 export function serviceRow(service: Answer): ServiceRow {
   const primary: Answer = service.deployments?.find((one: Answer) => one.status === 'PRIMARY');
   return {
@@ -149,8 +167,10 @@ export async function waitGone(client: Client, context: Context, cluster: string
   while ((await findService(client, cluster, name)) !== undefined) await pause(context, POLL_MS);
 }
 
-/** `(service web) has started 1 tasks: (task 3f2a...).` reads better without its own name. */
+/** `(service web) has started 1 tasks: (task 3f2a...).` reads better without its own name, and with short ids. */
 export function eventText(event: ServiceEvent, service: string): string {
-  const text = event.message.replace(`(service ${service}) `, '').replaceAll(/\(task ([0-9a-f]{8})[0-9a-f]{24}\)/g, 'task $1');
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return event.message
+    .replace(`(service ${service}) `, '')
+    .replaceAll(/\(task ([0-9a-f]{8})[0-9a-f]{24}\)/g, '(task $1)')
+    .replaceAll(/arn:aws:elasticloadbalancing:[^ )]*:targetgroup\/([^/ )]+)\/[0-9a-f]{16}/g, '$1');
 }

@@ -4,17 +4,18 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, copyFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { startRegistry } from '../image/registries.ts';
+import { getPage, jsonOf, refused } from './cli-tools.ts';
+import type { Row } from './cli-tools.ts';
 import { busyboxArchive, importBusybox, nginxArchive, tarOf } from './images.ts';
 import { leftBehind, machineState } from './machine-state.ts';
 import { installPackages } from './packages.ts';
 import { freePort, root, startPlatform, until } from './platform.ts';
-import type { Platform, Ran } from './platform.ts';
+import type { Platform } from './platform.ts';
 
 let platform: Platform;
 let dir: string;
@@ -33,31 +34,9 @@ after(async () => {
   }
 });
 
-/** GET of an endpoint: the name in the Host header, as curl and browsers send it. */
-function get(name: string, path = '/'): Promise<{ status: number; body: string; activator: string | undefined }> {
-  return new Promise((resolve, reject) => {
-    const call = request(
-      { host: '127.0.0.1', port: platform.endpointPort, path, headers: { host: `${name}.localhost:${platform.endpointPort}` } },
-      (answer) => {
-        let body = '';
-        answer.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-        answer.on('end', () =>
-          resolve({ status: answer.statusCode ?? 0, body, activator: answer.headers['x-berth-activator'] as string | undefined }),
-        );
-      },
-    );
-    call.setTimeout(5000, () => call.destroy(new Error(`no answer of ${name}`)));
-    call.on('error', reject).end();
-  });
-}
-
-const json = async (...args: string[]) => JSON.parse(await platform.ok([...args, '--json'])) as never;
-type Row = { id: string; name: string; status: string; address: string; url: string | null; stoppedReason: string | null };
+const get = (name: string) => getPage(platform, name);
+const json = (...args: string[]) => jsonOf(platform, ...args);
 const rows = (...args: string[]): Promise<Row[]> => json('ps', ...args);
-const refused = (ran: Ran, code: number, message: RegExp) => {
-  assert.equal(ran.code, code, `${ran.stdout}\n${ran.stderr}`);
-  assert.match(ran.stdout + ran.stderr, message);
-};
 
 const noKeys = { AWS_ENDPOINT_URL: '', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
 
@@ -138,8 +117,6 @@ describe('the platform', () => {
 });
 
 describe('an image in, an endpoint out', () => {
-  const serve = "mkdir /w; echo hello > /w/index.html; echo serving; trap 'exit 0' TERM; httpd -f -p 80 -h /w & wait";
-
   it('runs a web image until its URL answers', async () => {
     await platform.ok(['image', 'import', await nginxArchive(), '--name', 'nginx']);
     const said = await platform.ok(['run', 'web', '--image', 'nginx']);
@@ -179,35 +156,6 @@ describe('an image in, an endpoint out', () => {
       return page.activator !== undefined && page;
     });
     assert.ok([404, 503].includes(stopped.status), String(stopped.status));
-  });
-
-  it('puts two tasks, both on port 80, behind one URL', async () => {
-    const ran = JSON.parse(
-      await platform.ok([
-        'run',
-        'pair',
-        '--image',
-        'busybox',
-        '--port',
-        '80',
-        '--count',
-        '2',
-        '--json',
-        '--',
-        'sh',
-        '-c',
-        `hostname > /name; ${serve.replace('echo hello', 'cat /name')}`,
-      ]),
-    ) as { url: string; httpStatus: number; tasks: Row[] };
-    assert.equal(ran.httpStatus, 200);
-    assert.equal(ran.tasks.length, 2);
-    const seen = new Set<string>();
-    await until('both tasks answer', async () => {
-      seen.add((await get('pair')).body.trim());
-      return seen.size === 2;
-    });
-    const addresses = ran.tasks.map((task) => `ip-${task.address.replaceAll('.', '-')}.ec2.internal`);
-    assert.deepEqual([...seen].toSorted(), addresses.toSorted());
   });
 
   it('follows the log of a task until it ends', async () => {
@@ -250,17 +198,11 @@ describe('an image in, an endpoint out', () => {
   });
 
   it('lets who has the keys but isn’t root use it, not take it down', async () => {
-    refused(await nobody(['ps', 'pair'], platform.env), 0, /pair .*RUNNING/);
+    await platform.ok(['scale', 'web', '1'], { timeoutMs: 60_000 });
+    refused(await nobody(['ps', 'web'], platform.env), 0, /web .*RUNNING/);
     refused(await nobody(['down'], platform.env), 5, /needs root/);
-    assert.equal((await rows('pair')).length, 2, 'who may not stop the platform stopped its tasks');
-  });
-
-  it('forgets a name, and refuses while it runs', async () => {
-    refused(await platform.berth(['rm', 'pair']), 1, /2 task\(s\) of 'pair' run/);
-    assert.match(await platform.ok(['rm', 'pair', '--force']), /Forgot pair: 1 definition\(s\), its logs, stopped 2 task\(s\)/);
-    assert.deepEqual(await rows('pair'), []);
-    refused(await platform.berth(['rm', 'pair']), 4, /nothing called 'pair'/);
-    refused(await platform.berth(['stop', 'pair']), 4, /no running task is called 'pair'/);
+    assert.equal((await rows('web')).length, 1, 'who may not stop the platform stopped its tasks');
+    await platform.ok(['stop', 'web']);
   });
 });
 
@@ -325,16 +267,6 @@ describe('a run that fails', () => {
     assert.match(said, /[Ii]nterrupted/);
     await until('nothing of it runs', async () => (await rows('never')).length === 0, 45_000);
   });
-});
-
-it('berth demo ends with a URL, and takes seconds when it is there already', async () => {
-  const url = new RegExp(`http://demo\\.localhost:${platform.endpointPort} +answers`);
-  assert.match(await platform.ok(['demo'], { timeoutMs: 120_000 }), url);
-  assert.match((await get('demo')).body, /nginx|berth/i);
-  const began = Date.now();
-  assert.match(await platform.ok(['demo']), url);
-  assert.ok(Date.now() - began < 5000, `the second demo took ${Date.now() - began} ms`);
-  await platform.ok(['stop', 'demo']);
 });
 
 describe('images', () => {
@@ -470,11 +402,14 @@ describe('down', () => {
     assert.deepEqual(leftBehind({}, machineState(platform.instance)), []);
     assert.match(await platform.ok(['down']), /was not running/);
     await platform.ok(['up']);
-    const [row] = await rows('-a', 'last');
-    assert.equal(row?.status, 'STOPPED');
-    assert.match(row?.stoppedReason ?? '', /taken down/);
+    const former = (await rows('-a', 'last')).find((row) => row.stoppedReason !== null);
+    assert.equal(former?.status, 'STOPPED');
+    assert.match(former?.stoppedReason ?? '', /taken down/);
     assert.ok(((await json('image', 'ls')) as unknown[]).length > 0);
-    assert.deepEqual(readdirSync(join(platform.state, 'host/tasks')), []);
+    // A service runs again without a hand.
+    await until('its URL answers again', async () => (await get('last')).activator === undefined);
+    await platform.ok(['rm', 'last', '--force']);
+    await until('the host forgets', async () => readdirSync(join(platform.state, 'host/tasks')).length === 0);
   });
 });
 

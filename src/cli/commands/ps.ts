@@ -2,6 +2,7 @@ import { clusterOption, exitCodes, jsonOption } from '../command.ts';
 import type { Command } from '../command.ts';
 import { endpointUrl } from '../endpoint.ts';
 import { formatAge, formatCpu, formatMemory } from '../format.ts';
+import { expressServices } from '../services.ts';
 import { printTable } from '../table.ts';
 import type { Column } from '../table.ts';
 import { endReason, listTasks } from '../tasks.ts';
@@ -28,10 +29,11 @@ export const ps: Command = {
     ]);
     const name = args.positional('NAME');
     const tasks = name === undefined ? all : all.filter((task) => task.name === name || task.family === name);
-    const url = (task: TaskRow) =>
-      task.endpoint === null || task.status === 'STOPPED'
-        ? ''
-        : endpointUrl({ name: task.endpoint, listen: '', port: platform.endpoint.port });
+    const express = await expressServices(client, cluster, tasks);
+    const url = (task: TaskRow) => {
+      const name = task.service !== null && express.has(task.service) ? task.service : task.endpoint;
+      return name === null || task.status === 'STOPPED' ? '' : endpointUrl({ name, listen: '', port: platform.endpoint.port });
+    };
     if (args.has('json')) {
       context.terminal.line(
         JSON.stringify(

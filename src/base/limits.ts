@@ -206,6 +206,14 @@ export const limits = {
   ruleConditionValues: 5,
   ruleWildcards: 5,
   targetsPerGroup: 1000,
+  /**
+   * What a target has under way when it is deregistered may take so long, also with a deregistration delay of 0; and how long past the delay the balancer may
+   * be silent before the target's task is stopped all the same.
+   */
+  targetDrainMinMs: 1000,
+  targetDrainUnheardMs: 10_000,
+  /** What waits for an answer of a target that is gone is cut off after so long. */
+  targetGoneSeconds: 2,
   securityGroupsPerLoadBalancer: 5,
   /** Items of one page of an Elastic Load Balancing list (AWS: 400), and resources that one call may tag or describe tags of (20). */
   elbPage: 400,

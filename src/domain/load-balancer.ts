@@ -2,6 +2,7 @@
  * Elastic Load Balancing v2: load balancers, listeners, rules, target groups and targets (API reference, version 2015-12-01). Desired columns
  * are intent's; of targets that belong to a service's task they are control/targets'. Observed ones are written by who is named there.
  */
+import { limits } from '#base/limits.ts';
 import type { Scope } from './scope.ts';
 import type { Tag } from './task.ts';
 
@@ -209,7 +210,8 @@ export function forwardWeights(
 
 /** Defaults that AWS gives where none was set. */
 export const DEREGISTRATION_DELAY_S = 300;
+/** How long a deregistered target drains at most. What is under way has a moment also with a delay of 0: it would be lost for nothing. */
 export function deregistrationDelayMs(group: Pick<TargetGroupRecord, 'desired'>): number {
   const set = group.desired.attributes['deregistration_delay.timeout_seconds'];
-  return (set === undefined ? DEREGISTRATION_DELAY_S : Number(set)) * 1000;
+  return Math.max(limits.targetDrainMinMs, (set === undefined ? DEREGISTRATION_DELAY_S : Number(set)) * 1000);
 }

@@ -26,7 +26,13 @@ const slot = (id: string, change: Partial<ServiceTaskSlot> = {}): ServiceTaskSlo
 
 const target = (
   id: string,
-  change: { deregisteredAt?: number; drained?: boolean; group?: string; taskId?: string | null } = {},
+  change: {
+    deregisteredAt?: number;
+    state?: TargetRecord['observed']['state'];
+    drained?: boolean;
+    group?: string;
+    taskId?: string | null;
+  } = {},
 ): TargetRecord => ({
   key: { ...scope, group: change.group ?? 'g1', target: `10.0.0.${id}`, port: 80 },
   revision: 1,
@@ -36,7 +42,7 @@ const target = (
     zone: 'a',
     taskId: change.taskId === undefined ? id : change.taskId,
   },
-  observed: { ...newTargetObserved(0), state: 'healthy', drained: change.drained ?? false },
+  observed: { ...newTargetObserved(0), state: change.state ?? 'healthy', drained: change.drained ?? false },
 });
 
 function plan(tasks: ServiceTaskSlot[], targets: TargetRecord[], now = 1000): TargetPlan {
@@ -87,10 +93,15 @@ describe('targets of services', () => {
         `(service web) deregistered 1 targets in (target-group ${groupArn})`,
       ],
     });
-    const draining = plan([stops], [target('1', { deregisteredAt: 1000 })]);
+    const toDrain = { deregisteredAt: 1000, state: 'draining' } as const;
+    const draining = plan([stops], [target('1', toDrain)]);
     assert.deepEqual([short(draining), draining.wakeAt], [nothing, 301_000]);
     assert.deepEqual(short(plan([stops], [target('1', { deregisteredAt: 1000, drained: true })])), { ...nothing, remove: ['10.0.0.1'] });
-    assert.deepEqual(short(plan([stops], [target('1', { deregisteredAt: 1000 })], 301_000)), { ...nothing, remove: ['10.0.0.1'] });
+    assert.deepEqual(short(plan([stops], [target('1', toDrain)], 301_000)), { ...nothing, remove: ['10.0.0.1'] });
+    // Requests may still be sent there until the balancer says that it drains.
+    const unheard = plan([stops], [target('1', { deregisteredAt: 1000 })], 301_000);
+    assert.deepEqual([short(unheard), unheard.wakeAt], [nothing, 311_000]);
+    assert.deepEqual(short(plan([stops], [target('1', { deregisteredAt: 1000 })], 311_000)), { ...nothing, remove: ['10.0.0.1'] });
     assert.deepEqual(short(plan([slot('1', { ended: true })], [target('1')])), {
       ...nothing,
       remove: ['10.0.0.1'],
@@ -100,7 +111,7 @@ describe('targets of services', () => {
   });
 
   test('one that a caller took out of its group goes once it is drained, and no sooner', () => {
-    const draining = target('1', { taskId: null, deregisteredAt: 900 });
+    const draining = target('1', { taskId: null, deregisteredAt: 900, state: 'draining' });
     assert.deepEqual(short(plan([], [draining])), nothing);
     assert.equal(plan([], [draining]).wakeAt, 300_900);
     assert.deepEqual(short(plan([], [target('1', { taskId: null, deregisteredAt: 900, drained: true })])), { ...nothing, remove: ['10.0.0.1'] }); // prettier-ignore

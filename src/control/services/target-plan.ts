@@ -1,4 +1,5 @@
 /** Which places in target groups the tasks of services should have. Pure: what is there goes in, what to change comes out. */
+import { limits } from '#base/limits.ts';
 import type { TargetRecord } from '#domain/load-balancer.ts';
 import type { ServiceKey } from '#domain/service.ts';
 import type { ServiceTaskSlot } from '#store/types.ts';
@@ -68,10 +69,15 @@ export function planTargets(snapshot: TargetSnapshot): TargetPlan {
   return plan;
 }
 
-/** It goes once nothing is left on it, or its time is over. */
+/**
+ * It goes once nothing is left on it, or its time is over. The balancer says that it drains once nothing new goes there: before that its task must not end,
+ * however short the delay.
+ */
 function drain(plan: TargetPlan, target: TargetRecord, since: number, delayMs: number, now: number): void {
-  if (target.observed.drained || target.observed.state === 'unused' || now >= since + delayMs) plan.remove.push(target);
-  else plan.wakeAt = Math.min(plan.wakeAt ?? Infinity, since + delayMs);
+  const { drained, state } = target.observed;
+  const end = since + delayMs + (state === 'draining' ? 0 : limits.targetDrainUnheardMs);
+  if (drained || state === 'unused' || now >= end) plan.remove.push(target);
+  else plan.wakeAt = Math.min(plan.wakeAt ?? Infinity, end);
 }
 
 function register({ tasks, wiring, delays, zones }: TargetSnapshot, plan: TargetPlan, taken: Set<string>, notes: Notes): void {

@@ -98,7 +98,7 @@ export function createBalancer(deps: BalancerDeps, options: BalancerOptions): Ba
     await run(plan.commands);
     // One that is killed comes back with what is up now.
     await keepFile(renderHaproxy(specOf(servers)));
-    return { targets: plan.seen, missing: [...missing] };
+    return { targets: plan.seen, missing: [...missing], leaving: plan.leaving };
   };
 
   return {

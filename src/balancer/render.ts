@@ -79,7 +79,7 @@ function head(spec: HaproxySpec, structure: string): string {
 
 defaults
     mode http
-    option redispatch
+    option redispatch 1
     retries 3
     timeout connect 500ms
     timeout client 1h

@@ -1,11 +1,22 @@
 /** What HAProxy has to be told so that its servers are the wished ones. Pure: the wish and what is seen go in, commands come out. */
+import { limits } from '#base/limits.ts';
 import { backendName, CHECK, endpointServer } from './render.ts';
 import { groupName, parseServerName, serverArguments, serverName } from './render-group.ts';
 import type { Generation, ServerTarget } from './render-group.ts';
 import type { StatLine } from './runtime.ts';
 import type { EndpointDesired, GroupDesired, TargetDesired, TargetSeen, TrafficDesired } from './types.ts';
 
-export type ServerSeen = { backend: string; name: string; status: string; downs: number; check: string; code: number; sessions: number };
+export type ServerSeen = {
+  backend: string;
+  name: string;
+  status: string;
+  /** For how long it has had that status, in whole seconds. */
+  forSeconds: number;
+  downs: number;
+  check: string;
+  code: number;
+  sessions: number;
+};
 
 /** The servers that this module adds and removes. */
 export function serversOf(lines: readonly StatLine[]): ServerSeen[] {
@@ -14,6 +25,7 @@ export function serversOf(lines: readonly StatLine[]): ServerSeen[] {
     backend: line['pxname'] ?? '',
     name: line['svname'] ?? '',
     status: line['status'] ?? '',
+    forSeconds: Number(line['lastchg'] ?? 0),
     downs: Number(line['chkdown'] ?? 0),
     check: (line['check_status'] ?? '').replace(/^\* /, ''),
     code: Number(line['check_code'] ?? 0),
@@ -26,7 +38,8 @@ const isOut = ({ status }: ServerSeen): boolean => status.startsWith('MAINT') ||
 /** It was put down once when it was added: each time more it had been up before. */
 const hasFallen = (seen: ServerSeen, generation: Generation): boolean => !isUp(seen) && (generation === 'known' || seen.downs > 1);
 
-export type ServerPlan = { commands: string[]; seen: TargetSeen[] };
+/** `leaving`: how many servers that nobody wants any more are still there. */
+export type ServerPlan = { commands: string[]; seen: TargetSeen[]; leaving: number };
 
 /** In one batch and in this order a server stays DOWN until its first passed check (measured with HAProxy 2.6). */
 function add(path: string, args: string): string[] {
@@ -44,6 +57,15 @@ function retire(server: ServerSeen, until: number, now: number): string[] {
   return server.sessions === 0 ? [`del server ${path}`] : [];
 }
 
+/**
+ * Of a target that is gone: what just tries to connect there is given to another one; what gets no answer is cut off. HAProxy keeps a server that has
+ * connections.
+ */
+function leave(path: string, server: ServerSeen): string[] {
+  if (isOut(server) && server.forSeconds >= limits.targetGoneSeconds) return cut(path);
+  return [...(isOut(server) ? [] : [`set server ${path} state maint`]), `del server ${path}`];
+}
+
 export function planServers(traffic: TrafficDesired, seen: readonly ServerSeen[], now: number): ServerPlan {
   const byPath = new Map(seen.map((server) => [`${server.backend}/${server.name}`, server]));
   const wanted = new Set<string>();
@@ -59,14 +81,14 @@ export function planServers(traffic: TrafficDesired, seen: readonly ServerSeen[]
   const places = new Set(
     traffic.groups.flatMap((group) => group.targets.map((target) => `${groupName(group.id)} ${target.ip} ${target.port}`)),
   );
-  for (const [path, server] of byPath) {
-    if (wanted.has(path)) continue;
+  const leaving = [...byPath].filter(([path]) => !wanted.has(path));
+  for (const [path, server] of leaving) {
     const at = parseServerName(server.name);
     // Registered again meanwhile: the former one finishes what it has.
     const again = at !== undefined && places.has(`${server.backend} ${at.ip} ${at.port}`);
-    commands.push(...(again ? retire(server, Infinity, now) : cut(path)));
+    commands.push(...(again ? retire(server, Infinity, now) : leave(path, server)));
   }
-  return { commands, seen: targets };
+  return { commands, seen: targets, leaving: leaving.length };
 }
 
 function planEndpoint(endpoint: EndpointDesired, seen: ReadonlyMap<string, ServerSeen>, wanted: Set<string>, commands: string[]): void {

@@ -120,6 +120,8 @@ export type BalancerSeen = {
   targets: TargetSeen[];
   /** Certificate files that are not there yet: a listener whose default one is missing is left out. */
   missing: string[];
+  /** Servers that nobody wants any more and that still have connections. */
+  leaving: number;
 };
 
 export type Balancer = {

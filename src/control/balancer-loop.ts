@@ -143,12 +143,12 @@ export function startBalancerLoop(
       applied = null;
       const problem = await tellHosts(now);
       const begun = clock.now();
-      const { targets, missing } = await apply(now);
+      const { targets, missing, leaving } = await apply(now);
       const tookMs = clock.now() - begun;
       applied = { text, at: clock.now() };
       await writeHealth(now, targets);
       await writeStates(now, problem, missing);
-      tickMs = tickOf(now, targets, problem, tookMs);
+      tickMs = tickOf(now, { targets, leaving }, problem, tookMs);
     },
   });
   balancer.onRestart(() => {
@@ -165,12 +165,13 @@ export function startBalancerLoop(
 }
 
 /** With many targets a look takes its time: it shall be a small part of all time. */
-function tickOf(now: Current, seen: readonly TargetSeen[], problem: string | null, tookMs: number): number {
-  const moving = seen.some(
+function tickOf(now: Current, seen: Omit<BalancerSeen, 'missing'>, problem: string | null, tookMs: number): number {
+  const { targets, leaving } = seen;
+  const moving = targets.some(
     (one) => (one.status === 'absent' && !drained(now, one)) || one.status === 'draining' || (one.status === 'down' && !one.wasUp),
   );
-  if (moving) return Math.max(WATCH_TICK_MS, 4 * tookMs);
-  return seen.length > 0 || problem !== null ? Math.max(TARGETS_TICK_MS, Math.min(IDLE_TICK_MS, 100 * tookMs)) : IDLE_TICK_MS;
+  if (moving || leaving > 0) return Math.max(WATCH_TICK_MS, 4 * tookMs);
+  return targets.length > 0 || problem !== null ? Math.max(TARGETS_TICK_MS, Math.min(IDLE_TICK_MS, 100 * tookMs)) : IDLE_TICK_MS;
 }
 
 /** Whoever deregistered it has still to take its row away. */

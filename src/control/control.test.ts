@@ -91,7 +91,7 @@ function start(world: World, holder: string): Promise<Control> {
       balancer: {
         apply: async (traffic) => {
           world.applied.push(traffic.endpoints);
-          return { targets: [], missing: [] };
+          return { targets: [], missing: [], leaving: 0 };
         },
         onRestart: () => undefined,
         metrics: () => ({ at: 0, listeners: [], groups: [] }),

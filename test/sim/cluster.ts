@@ -100,7 +100,7 @@ export async function createCluster(seed: number, hostCount: number): Promise<Cl
         random,
         log: silentLog,
         balancer: {
-          ...mortal({ apply: async () => ({ targets: [], missing: [] }) }, life),
+          ...mortal({ apply: async () => ({ targets: [], missing: [], leaving: 0 }) }, life),
           onRestart: () => undefined,
           metrics: () => ({ at: 0, listeners: [], groups: [] }),
         },

@@ -1,5 +1,6 @@
 /** Starts an instance: directories, configuration, keeper; then waits until a task could run. */
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { renderHaproxy } from '#balancer/render.ts';
 import { runChild } from '#base/child.ts';
@@ -108,6 +109,12 @@ function refuseChange({ self }: PlatformDeps, before: InstanceConfig, wanted: In
 }
 
 async function checkPorts({ self }: PlatformDeps, config: InstanceConfig): Promise<void> {
+  if (isIP(config.listen) === 0) {
+    throw new Fault(
+      'InvalidParameter',
+      `--listen ${config.listen} is no IP address; choose one of this machine's, or 127.0.0.1 for it alone`,
+    );
+  }
   if (config.apiPort === config.endpointPort) {
     throw new Fault('InvalidParameter', `--port and --endpoint-port are both ${config.apiPort}: they need two different ports`);
   }

@@ -2,7 +2,14 @@
 import { parseElbArn, type ElbKind, type ElbRef } from '#domain/elb-arn.ts';
 import { elbFault, type ElbErrorName } from '#domain/elb-fault.ts';
 import { loadBalancerArn } from '#domain/load-balancer.ts';
-import type { ListenerAction, ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord } from '#domain/load-balancer.ts';
+import type {
+  ListenerAction,
+  ListenerRecord,
+  LoadBalancerRecord,
+  RuleRecord,
+  TargetGroupRecord,
+  TrafficShift,
+} from '#domain/load-balancer.ts';
 import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { ReadTx } from '#store/types.ts';
@@ -73,15 +80,20 @@ export function forwardedGroups(actions: readonly ListenerAction[]): string[] {
 export async function groupUsers(tx: ReadTx, scope: Scope): Promise<Map<string, LoadBalancerRecord[]>> {
   const users = new Map<string, Map<string, LoadBalancerRecord>>();
   const balancers = new Map((await tx.loadBalancers.list(scope)).map((lb) => [lb.key.name, lb]));
-  const note = (name: string, actions: readonly ListenerAction[]): void => {
+  const note = (name: string, actions: readonly ListenerAction[], shift: TrafficShift | null): void => {
     const lb = balancers.get(name);
     if (lb === undefined) return;
-    for (const arn of forwardedGroups(actions)) {
+    // A deployment may lead traffic to a group that no caller named in the rule.
+    for (const arn of new Set([...forwardedGroups(actions), ...Object.keys(shift?.weights ?? {})])) {
       const known = users.get(arn) ?? new Map<string, LoadBalancerRecord>();
       users.set(arn, known.set(name, lb));
     }
   };
-  for (const listener of await tx.listeners.list(scope)) note(listener.key.loadBalancer, listener.desired.defaultActions);
-  for (const rule of await tx.listenerRules.list(scope)) note(rule.key.loadBalancer, rule.desired.actions);
+  for (const listener of await tx.listeners.list(scope)) {
+    note(listener.key.loadBalancer, listener.desired.defaultActions, listener.observed.shift);
+  }
+  for (const rule of await tx.listenerRules.list(scope)) {
+    note(rule.key.loadBalancer, rule.desired.actions, rule.observed.shift);
+  }
   return new Map([...users].map(([arn, known]) => [arn, [...known.values()]]));
 }

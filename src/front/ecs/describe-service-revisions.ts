@@ -1,6 +1,7 @@
 import type { DescribeServiceRevisionsRequest, DescribeServiceRevisionsResponse, Failure, ServiceRevision } from '@aws-sdk/client-ecs';
 import type { Operation } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
+import { managedResources } from './express/managed-resources.ts';
 import { describeServiceRevision } from './service/describe-service-revision.ts';
 import { assertArns, partKey } from './service/parts-input.ts';
 
@@ -21,7 +22,14 @@ export function describeServiceRevisionsOperation(
         for (const { arn, key } of keys) {
           const record = await tx.serviceRevisions.get(key);
           if (record === undefined) failures.push({ arn, reason: 'MISSING' });
-          else serviceRevisions.push(describeServiceRevision(record));
+          else {
+            const { id: _id, ...serviceKey } = record.key;
+            const managed = await managedResources(tx, await tx.services.get(serviceKey), record);
+            serviceRevisions.push({
+              ...describeServiceRevision(record),
+              ...(managed === undefined ? {} : { ecsManagedResources: managed }),
+            });
+          }
         }
         return { serviceRevisions, failures };
       });

@@ -5,6 +5,7 @@ import {
   CreateExpressGatewayServiceCommand,
   DeleteExpressGatewayServiceCommand,
   DescribeExpressGatewayServiceCommand,
+  DescribeServiceRevisionsCommand,
   DescribeServicesCommand,
   DescribeTaskDefinitionCommand,
   ListTaskDefinitionsCommand,
@@ -89,6 +90,13 @@ describe('an Express gateway service', () => {
     assert.deepEqual(rows.listeners.map((one) => `${one.desired.protocol}:${one.desired.port}`).toSorted(), ['HTTP:80', 'HTTPS:443']);
     assert.equal(rows.groups.length, 2);
     assert.deepEqual(rows.certificates[0]?.desired.names, [`*.ecs.${region}.berth.internal`]);
+    const { serviceRevisions } = await platform.ecs.send(
+      new DescribeServiceRevisionsCommand({ serviceRevisionArns: [configuration?.serviceRevisionArn ?? ''] }),
+    );
+    const [path] = serviceRevisions?.[0]?.ecsManagedResources?.ingressPaths ?? [];
+    assert.equal(path?.endpoint, `https://web.ecs.${region}.berth.internal`);
+    assert.deepEqual([path?.loadBalancer?.status, path?.certificate?.status], ['PROVISIONING', 'PROVISIONING']);
+    assert.equal(path?.targetGroups?.length, 2);
     for (const rule of rows.rules) {
       assert.deepEqual(rule.desired.conditions, [{ field: 'host-header', values: [`web.ecs.${region}.berth.internal`, 'web.localhost'] }]);
     }

@@ -211,6 +211,8 @@ export const limits = {
    * be silent before the target's task is stopped all the same.
    */
   targetDrainMinMs: 1000,
+  /** How long requests may go on while the platform goes down, whatever the target group's delay. */
+  downDrainMs: 5000,
   targetDrainUnheardMs: 10_000,
   /** What waits for an answer of a target that is gone is cut off after so long. */
   targetGoneSeconds: 2,

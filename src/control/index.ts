@@ -26,7 +26,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const placement = startPlacementLoop(deps, options.holder, () => paused);
   const balancer = startBalancerLoop(deps, sessions.calls, (names) => sessions.setNames(names), options.holder);
   const services = startServiceLoop({ ...deps, hosts: sessions.calls }, options.holder, () => paused);
-  const targets = startTargetLoop(deps, options.holder);
+  const targets = startTargetLoop(deps, options.holder, () => paused);
   const housekeeping = startHousekeepingLoop(deps, options.holder);
   const certificates =
     deps.certificates === undefined ? null : startCertificatesLoop({ ...deps, sources: deps.certificates }, options.holder);
@@ -45,7 +45,10 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   ];
   return {
     hosts: sessions.calls,
-    pausePlacement: () => (paused = true),
+    pausePlacement() {
+      paused = true;
+      targets.look();
+    },
     async stop() {
       for (const stop of unwatch) stop();
       const parts = [placement, balancer, services, targets, housekeeping, certificates, sessions];

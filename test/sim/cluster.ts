@@ -41,6 +41,8 @@ export type Cluster = {
   killChance: { control: number; host: number };
   controlLives(): boolean;
   startControl(): Promise<void>;
+  /** As `berth down` begins. */
+  pausePlacement(): void;
   killControl(): void;
   startHost(host: SimHost): Promise<void>;
   killHost(host: SimHost): void;
@@ -80,6 +82,7 @@ export async function createCluster(seed: number, hostCount: number): Promise<Cl
     faults: calm,
     killChance: { control: 0, host: 0 },
     controlLives: () => control !== null,
+    pausePlacement: () => control?.running?.pausePlacement(),
     async startControl() {
       if (control !== null) return;
       const linkServer = network.listen();

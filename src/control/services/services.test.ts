@@ -154,6 +154,31 @@ describe('service loop', () => {
     assert.equal(said.filter((message) => message === '(service web) has begun draining connections on 1 tasks.').length, 2);
   });
 
+  test('while the platform goes down nothing is replaced, and no connection holds a task up for long', async () => {
+    const { store } = cluster;
+    const group = await insertGroup(store, { 'deregistration_delay.timeout_seconds': '3600' });
+    const wiring = { container: 'web', port: 80, alternateTargetGroupArn: null, productionRuleArn: null, testRuleArn: null };
+    await deploy(store, now(), 'web', 1, { count: 2, loadBalancers: [{ ...wiring, targetGroupArn: group.arn }] });
+    await pass(5000);
+    const tasks = await running('web');
+    assert.equal(tasks.length, 2);
+    cluster.pausePlacement();
+    await store.write(async (tx) => {
+      for (const { key, desired, revision } of tasks) {
+        await tx.tasks.setDesired(
+          key,
+          { ...desired, status: 'STOPPED', stop: { code: 'UserInitiated', reason: 'down', at: now() } },
+          revision,
+        );
+      }
+      for (const place of await tx.targets.list({})) {
+        await tx.targets.setObserved(place.key, { ...place.observed, state: 'draining' }, place.revision);
+      }
+    });
+    await pass(limits.downDrainMs + 5000);
+    assert.deepEqual(await liveTasks(store, 'web'), []);
+  });
+
   test('without room an event says so once, and the tasks come when there is', async () => {
     await deploy(cluster.store, now(), 'web', 1, { count: 1, memoryBytes: 1024 ** 4 });
     await pass(30_000);

@@ -24,21 +24,27 @@ export type TargetLoop = Loop & {
   forget(): void;
 };
 
-export function startTargetLoop(deps: { store: Store; clock: Clock; random: Random; log: Log }, holder: string): TargetLoop {
+/** While `paused` the platform goes down: nothing drains for longer than `limits.downDrainMs`. */
+export function startTargetLoop(
+  deps: { store: Store; clock: Clock; random: Random; log: Log },
+  holder: string,
+  paused: () => boolean,
+): TargetLoop {
   const { store, clock, log } = deps;
   const lease = createLease(store, clock, 'targets', holder);
   const wirings: WiringMemo = new Map();
   let wakeAt: number | null = null;
+  const mostMs = () => (paused() ? limits.downDrainMs : Infinity);
   const loop = startLoop(deps, {
     name: 'targets',
     tickMs: () => (wakeAt === null ? TICK_MS : Math.max(limits.loopRetryMinMs, Math.min(TICK_MS, wakeAt - clock.now()))),
     async run() {
-      const seen = await store.read(async (tx) => planTargets(await readSnapshot(tx, wirings, clock.now())));
+      const seen = await store.read(async (tx) => planTargets(await readSnapshot(tx, wirings, clock.now(), mostMs())));
       wakeAt = seen.wakeAt;
       if (isEmpty(seen)) return;
       const plan = await lease.write(async (tx) => {
         const now = clock.now();
-        const fresh = planTargets(await readSnapshot(tx, wirings, now));
+        const fresh = planTargets(await readSnapshot(tx, wirings, now, mostMs()));
         await carryOut(tx, { random: deps.random, now }, fresh);
         return fresh;
       });
@@ -61,7 +67,7 @@ const isEmpty = (plan: TargetPlan): boolean => plan.register.length + plan.dereg
 /** What revisions are wired to, once it is decided. */
 type WiringMemo = Map<string, readonly Wiring[]>;
 
-async function readSnapshot(tx: ReadTx, memo: WiringMemo, now: number): Promise<TargetSnapshot> {
+async function readSnapshot(tx: ReadTx, memo: WiringMemo, now: number, mostMs: number): Promise<TargetSnapshot> {
   const tasks = await tx.tasks.serviceTaskSlots();
   const names = new Set(tasks.map(revisionName));
   for (const name of memo.keys()) if (!names.has(name)) memo.delete(name);
@@ -83,7 +89,7 @@ async function readSnapshot(tx: ReadTx, memo: WiringMemo, now: number): Promise<
     tasks,
     wiring: (task) => wirings.get(revisionName(task)) ?? [],
     targets,
-    delays: new Map(groups.map((group) => [group.desired.id, deregistrationDelayMs(group)])),
+    delays: new Map(groups.map((group) => [group.desired.id, Math.min(mostMs, deregistrationDelayMs(group))])),
     zones: new Map(subnets.map((subnet) => [subnet.key.id, subnet.zone])),
   };
 }

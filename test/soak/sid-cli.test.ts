@@ -119,3 +119,54 @@ it('runs, waits, tails and stops with only the variables of berth env', async ()
   assert.deepEqual([tasks[0]?.stopCode, tasks[0]?.containers[0]?.exitCode], ['UserInitiated', 0]);
   assert.equal(aws<{ Account: string }>('sts', 'get-caller-identity').Account, '123456789012');
 });
+
+it('makes an Express gateway service in one call, monitors it, and removes it', async () => {
+  const container = {
+    image: 'busybox',
+    containerPort: 80,
+    command: ['sh', '-c', "mkdir /w; echo well > /w/index.html; trap 'exit 0' TERM; httpd -f -p 80 -h /w & wait"],
+  };
+  const { service } = aws<{ service: { serviceArn: string; activeConfigurations: { ingressPaths: { endpoint: string }[] }[] } }>(
+    'ecs',
+    'create-express-gateway-service',
+    '--service-name',
+    'shop',
+    '--infrastructure-role-arn',
+    'arn:aws:iam::123456789012:role/infrastructure',
+    '--health-check-path',
+    '/',
+    '--primary-container',
+    JSON.stringify(container),
+    '--tags',
+    'key=berth:deployment,value=ROLLING',
+  );
+  assert.equal(service.activeConfigurations[0]?.ingressPaths[0]?.endpoint, 'https://shop.ecs.us-east-1.berth.internal');
+  aws('ecs', 'wait', 'services-stable', '--services', 'shop');
+  const arn = service.serviceArn;
+  // It wants a terminal to draw on, and draws until it is told to quit.
+  const command = [
+    'stty rows 80 cols 220;',
+    '/usr/sbin/chroot',
+    ...words(['ecs', 'monitor-express-gateway-service', '--service-arn', arn, '--timeout', '1']),
+  ].join(' ');
+  const monitor = spawn('script', ['-qefc', command, '/dev/null'], {
+    env: { ...environment(), TERM: 'xterm' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let drawn = '';
+  monitor.stdout.setEncoding('utf8').on('data', (chunk: string) => (drawn += chunk));
+  try {
+    await until('what was made is drawn', async () => /TargetGroup/.test(drawn) && /LoadBalancer/.test(drawn), 60_000);
+  } catch (error) {
+    console.log(drawn.slice(-3000));
+    throw error;
+  } finally {
+    monitor.stdin.write('q');
+    await once(monitor, 'close');
+  }
+  assert.match(drawn, /targetgroup\/ecs-gateway-tg-/);
+  aws('ecs', 'delete-express-gateway-service', '--service-arn', arn);
+  aws('ecs', 'wait', 'services-inactive', '--services', 'shop');
+  const { LoadBalancers } = aws<{ LoadBalancers: unknown[] }>('elbv2', 'describe-load-balancers');
+  assert.deepEqual(LoadBalancers, []);
+});

@@ -15,19 +15,27 @@ const logsSdk = load('@aws-sdk/client-cloudwatch-logs') as typeof import('@aws-s
 
 export const IMAGE = 'bench.local/stamp:1';
 /** All that the image holds. */
-const PROGRAMS = ['stamp', 'throughput'];
+const PROGRAMS = ['stamp', 'throughput', 'serve'];
 const GROUP = '/bench/stamp';
+
+/** `port`: what it listens on. */
+export type DefinitionChange = { program?: string; cpu?: string; memory?: string; port?: number };
 
 export type Bed = {
   berth: Platform;
   docker: DockerPeer;
   ecs: ECSClient;
   logs: CloudWatchLogsClient;
+  /** Of any client of the SDK. */
+  settings: { endpoint: string; region: string; credentials: { accessKeyId: string; secretAccessKey: string } };
   subnets: string[];
+  vpcId: string;
   /** The stamp program, static. */
   program: string;
+  /** The image's files as a tar. */
+  rootfs: string;
   /** Registers a definition that runs the stamp program with these arguments, or another of the image's, as a quarter of a core unless told. */
-  define(family: string, args: string[], change?: { program?: string; cpu?: string; memory?: string }): Promise<void>;
+  define(family: string, args: string[], change?: DefinitionChange): Promise<void>;
   /** `isolation`: what they run in; what `up` said unless told. */
   runTasks(family: string, count: number, isolation?: string): Promise<Task[]>;
   stopTasks(arns: string[]): Promise<void>;
@@ -75,14 +83,17 @@ export async function makeBed(): Promise<Bed> {
   const logs = new logsSdk.CloudWatchLogsClient(settings);
   await docker.docker(['import', `${dir}/rootfs.tar`, IMAGE]);
   await berth.ok(['image', 'import', `${dir}/rootfs.tar`, '--name', IMAGE]);
-  const subnets = await defaultSubnets(berth);
+  const { subnets, vpcId } = await defaultSubnets(berth);
   return {
     berth,
     docker,
     ecs,
     logs,
+    settings,
     subnets,
+    vpcId,
     program: `${dir}/stamp`,
+    rootfs: `${dir}/rootfs.tar`,
     define: (family, args, change) => define(ecs, settings.region, family, args, change),
     runTasks: (family, count, isolation) => runTasks(ecs, subnets, family, count, isolation),
     stopTasks: async (arns) => {
@@ -114,7 +125,7 @@ export async function makeBed(): Promise<Bed> {
   };
 }
 
-async function defaultSubnets(berth: Platform): Promise<string[]> {
+async function defaultSubnets(berth: Platform): Promise<{ subnets: string[]; vpcId: string }> {
   const ec2Sdk = load('@aws-sdk/client-ec2') as typeof import('@aws-sdk/client-ec2');
   const client = new ec2Sdk.EC2Client({
     endpoint: berth.env['AWS_ENDPOINT_URL'] ?? '',
@@ -123,16 +134,10 @@ async function defaultSubnets(berth: Platform): Promise<string[]> {
   });
   const { Subnets = [] } = await client.send(new ec2Sdk.DescribeSubnetsCommand({}));
   client.destroy();
-  return Subnets.flatMap((s) => s.SubnetId ?? []);
+  return { subnets: Subnets.flatMap((s) => s.SubnetId ?? []), vpcId: Subnets[0]?.VpcId ?? '' };
 }
 
-async function define(
-  ecs: ECSClient,
-  region: string,
-  family: string,
-  args: string[],
-  change: { program?: string; cpu?: string; memory?: string } = {},
-): Promise<void> {
+async function define(ecs: ECSClient, region: string, family: string, args: string[], change: DefinitionChange = {}): Promise<void> {
   await ecs.send(
     new ecsSdk.RegisterTaskDefinitionCommand({
       family,
@@ -147,6 +152,7 @@ async function define(
           image: IMAGE,
           entryPoint: [change.program ?? '/stamp'],
           command: args,
+          ...(change.port === undefined ? {} : { portMappings: [{ containerPort: change.port }] }),
           logConfiguration: {
             logDriver: 'awslogs',
             options: { 'awslogs-group': GROUP, 'awslogs-region': region, 'awslogs-stream-prefix': family, 'awslogs-create-group': 'true' },

@@ -1,5 +1,6 @@
 /** PROMISES.md holds the numbers; benchmarks read them from there and report against them. */
 import { readFileSync } from 'node:fs';
+import { seededRandom } from '#base/random.ts';
 
 export type Promised = { name: string; what: string; holds: (value: number) => boolean; bar: string };
 
@@ -27,3 +28,19 @@ export function quantile(values: number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? NaN;
 }
 export const median = (values: number[]): number => quantile(values, 0.5);
+
+const RESAMPLES = 4000;
+/** The q-quantile of the medians of samples drawn from these values with replacement: 0.05 is the lower 95 % bound of their median, 0.95 the upper. */
+export function medianBound(values: number[], q: number): number {
+  const random = seededRandom(1);
+  const draw = () => values[Math.floor(random.fraction() * values.length)] ?? NaN;
+  const medians = Array.from({ length: RESAMPLES }, () => middle(values.map(draw)));
+  return quantile(medians, q);
+}
+
+/** The median, of an even number the mean of the two in the middle. */
+export function middle(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length / 2;
+  return ((sorted[Math.ceil(half) - 1] ?? NaN) + (sorted[Math.floor(half)] ?? NaN)) / 2;
+}

@@ -5,8 +5,11 @@ import { burst } from './burst.ts';
 import { gvisorStart } from './gvisor-start.ts';
 import { idle } from './idle.ts';
 import { kindsMemory } from './kinds-memory.ts';
+import { lbReady } from './lb-ready.ts';
+import { lbThroughput } from './lb-throughput.ts';
 import { microvmMachines } from './microvm-machines.ts';
 import { microvmStart } from './microvm-start.ts';
+import { rollingUpdate } from './rolling-update.ts';
 import { startLatency } from './start-latency.ts';
 import { teardown } from './teardown.ts';
 import { throughput } from './throughput.ts';
@@ -16,6 +19,9 @@ const benchmarks = {
   burst,
   teardown,
   idle,
+  'lb-ready': lbReady,
+  'lb-throughput': lbThroughput,
+  'rolling-update': rollingUpdate,
   'gvisor-start': gvisorStart,
   'microvm-start': microvmStart,
   'microvm-machines': microvmMachines,

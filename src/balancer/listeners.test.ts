@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { Agent, get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import type { RuleCondition } from '#domain/load-balancer.ts';
 import { renderHaproxy } from './render.ts';
@@ -325,6 +326,26 @@ describe('targets', { concurrency: false }, () => {
     held[0]?.();
     assert.equal((await long).body, 'done');
     await until(async () => only(await rig.apply(wish(2, far))).status === 'absent');
+    await rig.apply({});
+  });
+
+  it('connections to a target are used again, and what is idle keeps none that is gone', async () => {
+    const connections = new Set<number | undefined>();
+    const at = await rig.serve((req, res) => {
+      if (req.url !== check.path) connections.add(req.socket.remotePort);
+      res.end('x');
+    });
+    await upAll(rig, wishOf({ targets: [target(at)] }));
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let n = 0; n < 30; n++) {
+      await new Promise<void>((resolve, reject) => {
+        get({ host: '127.0.0.1', port, agent }, (answer) => answer.resume().on('end', resolve)).on('error', reject);
+      });
+    }
+    agent.destroy();
+    assert.ok(connections.size <= 2, `${connections.size} connections for 30 requests`);
+    await until(async () => only(await rig.apply(wishOf({ targets: [target(at, clock.now() + 60_000)] }))).status === 'absent');
+    await until(async () => (await rig.apply(wishOf({ targets: [] }))).leaving === 0);
     await rig.apply({});
   });
 

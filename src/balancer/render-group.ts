@@ -3,8 +3,10 @@ import type { CheckDesired, GroupDesired } from './types.ts';
 import { word } from './escape.ts';
 
 /** How often one that has never passed a check is tried at most: the first pass shall come soon. */
-const FIRST_CHECKS_MS = 200;
+const FIRST_CHECKS_MS = 100;
 const CONNECT_SECONDS = 3;
+/** The configuration's own defaults; HAProxy 2.6 gives a server that is added at run time 0, which is a connection for each request. */
+const KEEPS_CONNECTIONS = 'pool-max-conn -1 pool-purge-delay 5s';
 
 export const groupName = (id: string): string => `tg_${id}`;
 
@@ -33,6 +35,7 @@ export function serverArguments(group: GroupDesired, target: { ip: string; port:
   if (check.port !== null) parts.push(`port ${check.port}`);
   if (group.tls) parts.push('ssl verify none');
   if (group.http2) parts.push(group.tls ? 'alpn h2' : 'proto h2');
+  parts.push(KEEPS_CONNECTIONS);
   if (group.slowStartSeconds > 0) parts.push(`slowstart ${group.slowStartSeconds}s`);
   return parts.join(' ');
 }

@@ -62,6 +62,15 @@ export async function listServices(client: Client, cluster: string): Promise<str
 /** DescribeServices takes at most 10 (API reference). */
 const DESCRIBE_MAX = 10;
 
+export async function describeServices(client: Client, cluster: string, names: readonly string[]): Promise<ServiceRow[]> {
+  const rows: ServiceRow[] = [];
+  for (let from = 0; from < names.length; from += DESCRIBE_MAX) {
+    const answer = await client.call('ecs', 'DescribeServices', { cluster, services: names.slice(from, from + DESCRIBE_MAX) });
+    rows.push(...(answer.services ?? []).map(serviceRow));
+  }
+  return rows;
+}
+
 /** Names of those services of the tasks that were made in one call: each has its name on the front door. */
 export async function expressServices(
   client: Client,
@@ -69,12 +78,8 @@ export async function expressServices(
   tasks: readonly { service: string | null }[],
 ): Promise<ReadonlySet<string>> {
   const names = [...new Set(tasks.flatMap((task) => (task.service === null ? [] : [task.service])))];
-  const express = new Set<string>();
-  for (let from = 0; from < names.length; from += DESCRIBE_MAX) {
-    const answer = await client.call('ecs', 'DescribeServices', { cluster, services: names.slice(from, from + DESCRIBE_MAX) });
-    for (const service of (answer.services ?? []).map(serviceRow) as ServiceRow[]) if (service.express) express.add(service.name);
-  }
-  return express;
+  const rows = await describeServices(client, cluster, names);
+  return new Set(rows.filter((service) => service.express).map((service) => service.name));
 }
 
 export function serviceRow(service: Answer): ServiceRow {

@@ -74,6 +74,7 @@ describe('a service', () => {
     const now = await rows('pair');
     assert.equal(now.length, 3);
     assert.ok(now.every((row) => row.url === `http://pair.localhost:${platform.endpointPort}`));
+    assert.match(await platform.ok(['services']), /pair +3 of 3 +pair:1 +completed +http:\/\/pair\.localhost/);
     const said = await platform.ok(['events', 'pair', '--tail', '100']);
     assert.match(said, /has started 1 tasks: \(task [0-9a-f]{8}\)/);
     assert.match(said, /has reached a steady state/);

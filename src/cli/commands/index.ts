@@ -15,6 +15,7 @@ import { rm } from './rm.ts';
 import { rollback } from './rollback.ts';
 import { run } from './run.ts';
 import { scale } from './scale.ts';
+import { services } from './services.ts';
 import { setup } from './setup.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
@@ -28,6 +29,7 @@ export const commands: Command[] = [
   env,
   run,
   ps,
+  services,
   logs,
   events,
   scale,

@@ -76,7 +76,7 @@ async function wrk(url: string, connections: number, seconds: number): Promise<{
   }
 }
 
-/** As one would write it, with as many threads as berth's, at the same address. */
+/** As one would write it who wants the headers that AWS's load balancers add, with as many threads as berth's, at the same address. */
 async function byHand(bed: Bed, address: string, servers: string[]) {
   const dir = mkdtempSync(join(tmpdir(), 'berth-haproxy-'));
   const threads = /nbthread (\d+)/.exec(readFileSync(join(bed.berth.state, 'haproxy/haproxy.cfg'), 'utf8'))?.[1] ?? '1';
@@ -90,6 +90,8 @@ defaults
 frontend web
     bind ${address}:${BY_HAND_PORT}
     option forwardfor
+    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Port ${BY_HAND_PORT}
     default_backend servers
 backend servers
     balance roundrobin

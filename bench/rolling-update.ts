@@ -15,16 +15,21 @@ const POLL_MS = 50;
 
 export async function rollingUpdate(bed: Bed): Promise<boolean> {
   const deployment = { minimumHealthyPercent: 100, maximumPercent: 100 + (100 * SURGE) / TASKS };
-  const served = await serve(bed, 'rolling', { port: 80, count: TASKS, deployment });
+  const served = await serve(bed, 'rolling', { port: 80, count: 0, deployment });
   const swarm = await startSwarm(bed);
   const [ours, theirs]: [number[], number[]] = [[], []];
   const counts = [];
   try {
     for (let round = 0; round < ROUNDS; round++) {
+      // One alone at a time: docker's checks of 20 containers each second are a core's work.
+      await swarm.scale(0);
+      await served.scale(TASKS);
       const common = { host: served.address, port: served.port, clients: CLIENTS };
       const loads = [startLoad({ ...common, keepAlive: true }), startLoad({ ...common, keepAlive: false })];
       ours.push(await served.roll());
       counts.push(...(await Promise.all(loads.map((load) => load.end()))));
+      await served.scale(0);
+      await swarm.scale(TASKS);
       theirs.push(await swarm.roll(round));
     }
   } finally {
@@ -45,9 +50,13 @@ async function startSwarm(bed: Bed) {
   await docker(['import', '--change', 'ENTRYPOINT ["/serve", "80"]', '--change', check, bed.rootfs, IMAGE]);
   await docker(['swarm', 'init', '--advertise-addr', '127.0.0.1']);
   const update = ['--update-order', 'start-first', '--update-monitor', '0s', '--update-delay', '0s', '--update-parallelism', String(SURGE)];
-  await docker(['service', 'create', '--detach', '--no-resolve-image', '--name', 'rolling', '--replicas', String(TASKS), ...update, IMAGE]);
-  const running = async () => (await docker(['service', 'ls', '--format', '{{.Replicas}}'])) === `${TASKS}/${TASKS}`;
-  await untilDocker('its tasks', running);
+  await docker(['service', 'create', '--detach', '--no-resolve-image', '--name', 'rolling', '--replicas', '0', ...update, IMAGE]);
+  const running = async (count: number) => (await docker(['service', 'ls', '--format', '{{.Replicas}}'])) === `${count}/${count}`;
+  const settled = (count: number) =>
+    untilDocker(
+      `${count} tasks`,
+      async () => (await running(count)) && (await docker(['ps', '-q'])).split('\n').filter(Boolean).length === count,
+    );
   return {
     async roll(round: number): Promise<number> {
       const before = performance.now();
@@ -59,8 +68,12 @@ async function startSwarm(bed: Bed) {
         return state === 'completed' && args === `[ROUND=${round}]`;
       });
       const tookMs = performance.now() - before;
-      await untilDocker('the end of the former tasks', running);
+      await settled(TASKS);
       return tookMs;
+    },
+    async scale(count: number): Promise<void> {
+      await docker(['service', 'scale', '--detach', `rolling=${count}`]);
+      await settled(count);
     },
     async end() {
       await docker(['service', 'rm', 'rolling']);

@@ -30,6 +30,8 @@ export type BalancerOptions = {
   statsSocket: string;
   holderSocket: string;
   activatorSocket: string;
+  /** Of access logs (access-log.ts). */
+  accessSocket: string;
   /** The instance's real domain, for whose names ACME challenges are answered. */
   acmeDomain?: string | null;
   threads: number;

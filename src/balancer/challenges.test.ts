@@ -39,6 +39,7 @@ before(async () => {
     port: 8080,
     statsSocket: join(dir, 'stats.sock'),
     activatorSocket: join(dir, 'act.sock'),
+    accessSocket: join(dir, 'access.sock'),
     acmeDomain: 'example.org',
     maxFiles: 1000,
     threads: 1,

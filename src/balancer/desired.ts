@@ -10,6 +10,7 @@ import type {
   TargetRecord,
   TrafficShift,
 } from '#domain/load-balancer.ts';
+import { accessLogOf } from './desired-access-log.ts';
 import { groupOf } from './desired-group.ts';
 import { tlsOf } from './desired-tls.ts';
 import type { ListenerDesired, Route, TrafficDesired } from './types.ts';
@@ -36,7 +37,10 @@ export function desiredTraffic(
   const standing = records.loadBalancers.filter((lb) => lb.observed.ip !== null);
   const ofListener = Map.groupBy(records.rules, (rule) => rule.key.listener);
   const pairs = standing.flatMap((lb) => listenersOf(lb, records.listeners).map((listener) => ({ lb, listener })));
-  const listeners = pairs.map(({ lb, listener }) => listenerOf(lb, listener, ofListener.get(listener.key.id) ?? [], certificatesDir));
+  const listeners = pairs.map(({ lb, listener }) => {
+    const rules = ofListener.get(listener.key.id) ?? [];
+    return { ...listenerOf(lb, listener, rules, certificatesDir), accessLog: accessLogOf(lb, listener, rules, records.groups) };
+  });
   const users = usersOf(pairs, listeners);
   const targets = Map.groupBy(records.targets, (target) => target.key.group);
   const groups = records.groups.flatMap((group) => {
@@ -69,7 +73,7 @@ function listenerOf(
   listener: ListenerRecord,
   rules: readonly RuleRecord[],
   certificatesDir: string,
-): ListenerDesired {
+): Omit<ListenerDesired, 'accessLog'> {
   const { desired, observed } = listener;
   const attributes = lb.desired.attributes;
   const mode = lb.desired.type === 'application' ? 'http' : 'tcp';

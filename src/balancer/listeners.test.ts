@@ -80,6 +80,7 @@ describe('the whole configuration', () => {
     port: 8080,
     statsSocket: '/tmp/stats.sock',
     activatorSocket: '/tmp/activator.sock',
+    accessSocket: '/tmp/access.sock',
     acmeDomain: 'example.org',
     maxFiles: 10_000,
     threads: 2,

@@ -1,6 +1,7 @@
 /** A listener as HAProxy's frontend, and the backends of its redirects and fixed answers. Pure. */
 import type { ListenerDesired, Route } from './types.ts';
 import { literal, word } from './escape.ts';
+import { accessLogLines } from './render-access-log.ts';
 import { conditions } from './render-conditions.ts';
 import { groupName } from './render-group.ts';
 
@@ -15,11 +16,12 @@ export const listenerName = (id: string): string => `l_${id}`;
 const routeName = (listenerId: string, ruleId: string): string => `act_${listenerId}_${ruleId}`;
 const GROUP_COOKIE = 'AWSALBTG';
 
-/** `acmeDomain`: see HaproxySpec. */
-export function renderListener(listener: ListenerSpec, acmeDomain: string | null = null): string {
+/** `acmeDomain`, `accessSocket`: see HaproxySpec. */
+export function renderListener(listener: ListenerSpec, acmeDomain: string | null, accessSocket: string): string {
   const lines = [`bind fd@${listener.fd}${tls(listener)}`, `mode ${listener.mode}`, `timeout client ${listener.idleSeconds}s`];
   const rules = [...listener.rules, { id: 'default', conditions: [], route: listener.otherwise }];
-  if (listener.mode === 'http') lines.push(...headers(listener), ...stickyCookies(rules));
+  lines.push(...accessLogLines(listener, accessSocket, successorName(listener.id)));
+  if (listener.mode === 'http') lines.push(...headers(listener), ...foundRule(rules, listener.accessLog !== null), ...stickyCookies(rules));
   if (listener.mode === 'http') lines.push(...handOver(successorName(listener.id)));
   if (acmeDomain !== null && answersChallenges(listener)) lines.push(challenges(acmeDomain));
   for (const rule of rules) lines.push(...uses(listener.id, rule.id, rule.route, conditions(rule.conditions)));
@@ -72,18 +74,21 @@ function headers(listener: ListenerSpec): string[] {
 
 type Rule = ListenerDesired['rules'][number];
 
-/** A client that got one of several groups says so with a cookie; which rule it met is decided before, in the same order as below. */
-function stickyCookies(rules: Rule[]): string[] {
-  const sticky = rules.flatMap(({ id, route }) => (stickySeconds(route) === null ? [] : [{ id, seconds: stickySeconds(route) }]));
-  if (sticky.length === 0) return [];
-  const found = rules.map((rule) =>
+/** Which rule a request met, where a cookie or the access log needs it; in the same order as below. */
+function foundRule(rules: Rule[], logged: boolean): string[] {
+  if (!logged && rules.every(({ route }) => stickySeconds(route) === null)) return [];
+  return rules.map((rule) =>
     `http-request set-var(txn.rule) str(${rule.id}) if !{ var(txn.rule) -m found } ${conditions(rule.conditions)}`.trimEnd(),
   );
-  const cookies = sticky.map(
+}
+
+/** A client that got one of several groups says so with a cookie. */
+function stickyCookies(rules: Rule[]): string[] {
+  const sticky = rules.flatMap(({ id, route }) => (stickySeconds(route) === null ? [] : [{ id, seconds: stickySeconds(route) }]));
+  return sticky.map(
     ({ id, seconds }) =>
       `http-response add-header Set-Cookie ${GROUP_COOKIE}=%[be_name];\\x20Path=/;\\x20Max-Age=${seconds} if { var(txn.rule) -m str ${id} }`,
   );
-  return [...found, ...cookies];
 }
 
 const stickySeconds = (route: Route): number | null => (route.kind === 'forward' && route.groups.length > 1 ? route.stickySeconds : null);

@@ -5,6 +5,7 @@
  * check. Listening sockets are held by another process (supervisor/src/balance.rs), which reads from the comments at the top what they are.
  */
 import { createHash } from 'node:crypto';
+import { accessLogGlobal, renderAccessLog } from './render-access-log.ts';
 import { renderGroup } from './render-group.ts';
 import type { ServerTarget } from './render-group.ts';
 import { handOver, renderListener, renderSuccessor } from './render-listener.ts';
@@ -18,6 +19,8 @@ export type HaproxySpec = {
   /** Admin socket. */
   statsSocket: string;
   activatorSocket: string;
+  /** Where access logs go; beside it HAProxy makes one of its own (render-access-log.ts). */
+  accessSocket: string;
   /** Challenges of an ACME server for names under this domain go to the activator; null: there is no real domain. */
   acmeDomain: string | null;
   /** Two for each connection; as far as the machine lets a process have them. */
@@ -61,11 +64,14 @@ function render(spec: HaproxySpec, structure: string): string {
   const parts = [
     ...spec.endpoints.map((endpoint) => endpointBackend(spec, endpoint)),
     ...spec.aliases.map(aliasBackend),
-    ...spec.listeners.map((listener) => renderListener(listener, spec.acmeDomain)),
+    ...spec.listeners.map((listener) => renderListener(listener, spec.acmeDomain, spec.accessSocket)),
     ...spec.groups.map(({ group, up }) => renderGroup(group, up)),
+    ...(logs(spec) ? [renderAccessLog(spec.accessSocket)] : []),
   ];
   return `# Written by berth; changes are lost.\n${holds}${head(spec, structure)}${frontDoor(spec)}${parts.join('')}`;
 }
+
+const logs = (spec: HaproxySpec): boolean => spec.listeners.some((listener) => listener.accessLog !== null);
 
 function head(spec: HaproxySpec, structure: string): string {
   return `global
@@ -76,7 +82,7 @@ function head(spec: HaproxySpec, structure: string): string {
     hard-stop-after 30m
     close-spread-time infinite
     log stderr format raw local0 notice
-
+${logs(spec) ? accessLogGlobal : ''}
 defaults
     mode http
     option redispatch 1

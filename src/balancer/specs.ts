@@ -23,6 +23,7 @@ export function createSpecs(
     port: options.port,
     statsSocket: options.statsSocket,
     activatorSocket: options.activatorSocket,
+    accessSocket: options.accessSocket,
     acmeDomain: options.acmeDomain ?? null,
     maxFiles: limits.balancerFiles,
     threads: options.threads,

@@ -50,6 +50,7 @@ export async function startRig(): Promise<Rig> {
     statsSocket: `${dir}/run/s.sock`,
     holderSocket: `${dir}/h.sock`,
     activatorSocket: `${dir}/act.sock`,
+    accessSocket: `${dir}/run/access.sock`,
     acmeDomain: null,
     threads: 2,
   };
@@ -157,6 +158,7 @@ export function listener(id: string, port: number, change: Partial<ListenerDesir
     keepAliveSeconds: 3600,
     forwardedFor: 'append',
     dropInvalidHeaders: false,
+    accessLog: null,
   } as const;
   return { id, address, port, ...base, rules: [], otherwise: { kind: 'fixed', status: 404, contentType: null, body: null }, ...change };
 }

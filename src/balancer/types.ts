@@ -1,5 +1,7 @@
 /** What the balancer is to do, in its own words: names under `.localhost`, listeners of load balancers, and groups of targets. */
 import type { RuleCondition } from '#domain/load-balancer.ts';
+import type { Scope } from '#domain/scope.ts';
+import type { LatencyMs } from './latency.ts';
 
 export type EndpointTarget = {
   /** Stable and unique within the endpoint: the task's id. */
@@ -46,6 +48,22 @@ export type ListenerDesired = {
   keepAliveSeconds: number;
   forwardedFor: 'append' | 'preserve' | 'remove';
   dropInvalidHeaders: boolean;
+  /** null: nothing is logged. */
+  accessLog: AccessLogDesired | null;
+};
+
+/** Where a listener's access log goes, and what its lines say of it. */
+export type AccessLogDesired = Scope & {
+  /** A log group, made where it is missing; `balancer` is the stream's name too. */
+  group: string;
+  /** `app/NAME/ID`, `net/NAME/ID`. */
+  balancer: string;
+  balancerId: string;
+  certificateArns: string[];
+  /** Of rules by their ids; 0 for `default`. */
+  priorities: Record<string, number>;
+  /** Of target groups by their ids. */
+  groupArns: Record<string, string>;
 };
 
 export type ListenerTls = {
@@ -157,5 +175,9 @@ export type BalancerMetrics = {
     unhealthy: number;
     /** Milliseconds until a target's answer began: the mean of the last 1,024 requests, the longest, and a sum that the mean makes with the count. */
     responseMs: { mean: number; max: number; sum: number };
+    /** Until a target's answer began, over the last minutes; only where an access log is on. */
+    latencyMs?: LatencyMs;
   })[];
+  /** Whole requests, over the last minutes; only of those whose access log is on. */
+  loadBalancers?: { id: string; latencyMs: LatencyMs }[];
 };

@@ -64,6 +64,20 @@ export const limits = {
   haproxyBatchCommands: 60,
   /** How long a fresh HAProxy worker may take until it answers after a reload. */
   haproxyReloadMs: 5000,
+  /**
+   * Access logs. One line, and of what the client sent in it: URL, host, user agent, and where a redirect leads; what HAProxy keeps of lines while the control
+   * plane is away, and what the control plane keeps until they are stored, every so often.
+   */
+  accessLineBytes: 8192,
+  accessUriBytes: 4096,
+  accessHostBytes: 256,
+  accessAgentBytes: 512,
+  accessLocationBytes: 1024,
+  accessRingBytes: 4 * 1024 * 1024,
+  accessQueueBytes: 32 * 1024 * 1024,
+  accessFlushMs: 1000,
+  /** Minutes that percentiles of latencies are about. */
+  latencyMinutes: 5,
   /** Files that HAProxy has open at once: two for each connection. */
   balancerFiles: 50_000,
   /** Containers of one task (ECS: 10). */

@@ -1,6 +1,7 @@
 /** The control plane: gateway, front doors, store, loops, logs, balancer in one unprivileged process. Started by the keeper. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createAccessLog } from '#balancer/access-log.ts';
 import { createActivator } from '#balancer/activator.ts';
 import { createBalancer } from '#balancer/balancer.ts';
 import type { Balancer } from '#balancer/types.ts';
@@ -28,6 +29,7 @@ import { listenUnix } from '#link/unix.ts';
 import { createLogs } from '#logs/index.ts';
 import type { Logs } from '#logs/types.ts';
 import { createSqliteStore } from '#store/index.ts';
+import { createAccessLogSink } from './access-logs.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
 import { haproxyAddresses } from './haproxy-addresses.ts';
@@ -58,7 +60,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const logs = createLogs({ clock, log, dir: paths.logs });
   const keys = openKeys({ clock, random }, { path: paths.keys, account: settings.account });
   const { certificates, challenges } = await openCertificateSources(settings);
-  const balancer = await startBalancer(settings, challenges);
+  const balancer = await startBalancer(settings, challenges, logs);
   const control = await startControl(
     {
       store,
@@ -112,6 +114,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     await gateway.close();
     await control.stop();
     await linkServer.close();
+    await balancer.close();
     await logs.close();
     await store.close();
   };
@@ -147,18 +150,22 @@ async function openCertificateSources(settings: InstanceConfig) {
   return { certificates: { ...opened, acme }, challenges };
 }
 
-async function startBalancer(settings: InstanceConfig, challenges: Challenges): Promise<Balancer> {
+async function startBalancer(settings: InstanceConfig, challenges: Challenges, logs: Logs): Promise<Balancer & { close(): Promise<void> }> {
   const addresses = haproxyAddresses(paths, settings);
   const activator = createActivator({ challenge: (path) => challenges.answer(path) });
   await activator.listen(addresses.activatorSocket);
   const options = { ...addresses, configPath: paths.haproxyConfig, holderSocket: join(paths.haproxyRun, 'holder.sock') };
   const balancer = createBalancer({ clock, log }, options);
+  const accessLog = createAccessLog({ clock, log }, options.accessSocket, createAccessLogSink(logs));
   return {
     ...balancer,
     async apply(traffic) {
       activator.show(traffic.endpoints);
+      await accessLog.show(traffic.listeners);
       return await balancer.apply(traffic);
     },
+    metrics: () => accessLog.withLatencies(balancer.metrics()),
+    close: () => accessLog.close(),
   };
 }
 

@@ -12,6 +12,7 @@ export function haproxyAddresses(paths: InstancePaths, config: InstanceConfig) {
     // More than these HAProxy can rarely use, and each takes memory.
     threads: Math.min(8, availableParallelism()),
     activatorSocket: join(paths.haproxyRun, 'activator.sock'),
+    accessSocket: join(paths.haproxyRun, 'access.sock'),
     acmeDomain: config.domain,
   };
 }

@@ -5,6 +5,7 @@ import type { ControlDeps } from '#control/index.ts';
 import type { LogTarget } from '#domain/task-spec.ts';
 import type { OutputBatch } from '#link/protocol.ts';
 import type { Logs } from '#logs/types.ts';
+import { unlessThere } from './access-logs.ts';
 
 export function createTaskOutput(logs: Logs, log: Log): Pick<ControlDeps, 'onOutput' | 'openLogStream'> {
   return {
@@ -39,13 +40,5 @@ async function store(
     // The user deleted the group under a running task: its output has nowhere to go, and must not pile up on the host.
     if (!isFault(error, 'ResourceNotFound')) throw error;
     log.warn('output-dropped', { taskId: key.id, group: target.group, events: events.length });
-  }
-}
-
-async function unlessThere(made: Promise<void>): Promise<void> {
-  try {
-    await made;
-  } catch (error) {
-    if (!isFault(error, 'AlreadyExists')) throw error;
   }
 }

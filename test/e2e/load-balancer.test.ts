@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
+import { DescribeLogStreamsCommand, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
+  AddTagsCommand,
   CreateListenerCommand,
   CreateLoadBalancerCommand,
   CreateRuleCommand,
@@ -221,6 +223,53 @@ describe('load balancers', { concurrency: false }, () => {
     await elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn: second.arn }));
     await until('its address is given back', async () => (await visit(ip)).status === 0);
     assert.equal((await visit(firstIp)).body, 'hello one');
+  });
+
+  it('by its tag a load balancer has an access log, and one without it has none', async () => {
+    const quiet = await balancer('quiet');
+    await listen(quiet.arn, await targetGroup('group-quiet'));
+    const quietIp = await addressOfName(quiet.lb.DNSName ?? '');
+    await until('the quiet one', async () => (await visit(quietIp, '/unheard')).status === 503);
+    await visit(firstIp, '/too-early');
+    const logGroup = '/elb/access';
+    await elb.send(new AddTagsCommand({ ResourceArns: [first.arn], Tags: [{ Key: 'berth:access-logs', Value: logGroup }] }));
+    const messages = async (): Promise<string[]> => {
+      const found = await sdk.logs.send(new FilterLogEventsCommand({ logGroupName: logGroup })).catch((error: Error) => {
+        if (error.name === 'ResourceNotFoundException') return { events: [] };
+        throw error;
+      });
+      return (found.events ?? []).map(({ message }) => message ?? '');
+    };
+    await until('the log is on', async () => {
+      await visit(firstIp, '/heard', { 'user-agent': 'a "visitor"' });
+      return (await messages()).some((line) => line.includes('/heard'));
+    });
+    await visit(quietIp, '/unheard');
+    await visit('127.0.0.1', '/by-name', { host: 'first.localhost' }, platform.endpointPort);
+    await visit(firstIp, '/', { host: 'a.closed.org' });
+    await until('all lines', async () => {
+      const lines = await messages();
+      return ['/by-name', 'a.closed.org'].every((text) => lines.some((line) => line.includes(text)));
+    });
+    const lines = await messages();
+    const name = first.arn.replace(/^.*:loadbalancer\//, '');
+    const heard = lines.find((line) => line.includes('/heard')) ?? '';
+    const to = `${servers.get('one')}:80`;
+    assert.ok(heard.startsWith('http 20') && heard.includes(` ${name} `) && heard.includes(` ${to} `), heard);
+    assert.ok(
+      heard.includes(` 404 404 `) && heard.includes(`"GET http://${firstIp}:80/heard HTTP/1.1" "a \\x22visitor\\x22" - - ${group} `),
+      heard,
+    );
+    assert.match(lines.find((line) => line.includes('a.closed.org')) ?? '', / 403 - .* 5 \S+Z "fixed-response" /);
+    // Through the front door it is two hops and one line, with who asked.
+    assert.match(lines.filter((line) => line.includes('/by-name')).join('\n'), /^http \S+ \S+ 127\.0\.0\.1:0 [^\n]*$/);
+    assert.ok(!lines.some((line) => /unheard|too-early/.test(line)));
+    const { logStreams } = await sdk.logs.send(new DescribeLogStreamsCommand({ logGroupName: logGroup }));
+    assert.deepEqual(
+      logStreams?.map(({ logStreamName }) => logStreamName),
+      [name],
+    );
+    await elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn: quiet.arn }));
   });
 
   it('HAProxy killed: only what was under way fails, and connections wait for the next one', async () => {

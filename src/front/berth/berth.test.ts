@@ -227,5 +227,5 @@ it('placement is paused on request', async () => {
 
 it('counters of listeners and groups that nobody has are not told', async () => {
   const told = await client.call('berth', 'DescribeLoadBalancerMetrics', {});
-  assert.deepEqual(told, { at: 5, listeners: [], targetGroups: [] });
+  assert.deepEqual(told, { at: 5, loadBalancers: [], listeners: [], targetGroups: [] });
 });

@@ -1,4 +1,4 @@
-/** DescribeLoadBalancerMetrics: what listeners and target groups counted since the control plane began. */
+/** DescribeLoadBalancerMetrics: what listeners and target groups counted since the control plane began, and where access logs are on how long requests took. */
 import { listenerArn, loadBalancerArn, targetGroupArn } from '#domain/load-balancer.ts';
 import type { Operation } from '#gateway/types.ts';
 import type { BerthApiDeps, TrafficMetrics } from './types.ts';
@@ -22,7 +22,11 @@ export function describeLoadBalancerMetrics(deps: BerthApiDeps): Operation {
           const counted = find(metrics.groups, group.desired.id);
           return counted === undefined ? [] : [{ targetGroupArn: targetGroupArn(group), ...counted }];
         });
-        return { at: metrics.at, listeners, targetGroups };
+        const loadBalancers = [...balancers].flatMap(([id, arn]) => {
+          const counted = find(metrics.loadBalancers ?? [], id);
+          return counted === undefined ? [] : [{ loadBalancerArn: arn, ...counted }];
+        });
+        return { at: metrics.at, loadBalancers, listeners, targetGroups };
       });
     },
   };

@@ -49,7 +49,11 @@ export const schemas: Record<string, unknown> = {
     {},
     { certificate: STRING, name: STRING, fingerprint: STRING, notAfter: NUMBER },
   ),
-  DescribeLoadBalancerMetrics$: operation('DescribeLoadBalancerMetrics', {}, { at: NUMBER, listeners: DOCUMENT, targetGroups: DOCUMENT }),
+  DescribeLoadBalancerMetrics$: operation(
+    'DescribeLoadBalancerMetrics',
+    {},
+    { at: NUMBER, loadBalancers: DOCUMENT, listeners: DOCUMENT, targetGroups: DOCUMENT },
+  ),
   DescribeHosts$: operation('DescribeHosts', {}, { hosts: DOCUMENT }),
   PausePlacement$: operation('PausePlacement', {}, {}),
   ListImages$: operation('ListImages', {}, { images: DOCUMENT }),

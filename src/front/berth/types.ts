@@ -26,6 +26,7 @@ export type TrafficMetrics = {
   at: number;
   listeners: ({ id: string } & Record<string, unknown>)[];
   groups: ({ id: string } & Record<string, unknown>)[];
+  loadBalancers?: ({ id: string } & Record<string, unknown>)[];
 };
 
 export type BerthApiDeps = {

@@ -281,7 +281,7 @@ describe('the AWS CLI is told', () => {
         'nothing',
       ]),
       refused(/\(UnsupportedOperationException\) .*DiscoverPollEndpoint/, ['ecs', 'discover-poll-endpoint']),
-      refused(/\(UnsupportedOperation\) .*CreateVpc/, ['ec2', 'create-vpc', '--cidr-block', '10.0.0.0/16']),
+      refused(/\(UnsupportedOperation\) .*CreateNatGateway/, ['ec2', 'create-nat-gateway', '--subnet-id', 'subnet-0123456789abcdef0']),
     ]);
   });
 

@@ -305,6 +305,28 @@ describe('with the real HAProxy', { concurrency: false }, () => {
     for (let at = 0; at < 20; at++) await lineOf(`/waits-${at}-`);
   });
 
+  it('a ring that is full holds nobody up, and goes on once somebody listens', async () => {
+    const [lb = 0] = rig.ports;
+    await access.close();
+    lines = [];
+    const long = 'x'.repeat(limits.accessUriBytes - 200);
+    const count = Math.ceil((1.5 * limits.accessRingBytes) / long.length);
+    const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+    const seen = await Promise.all(Array.from({ length: count }, (_, at) => request(lb, `/full-${at}-${long}`, {}, { agent })));
+    agent.destroy();
+    assert.ok(seen.every(({ status }) => status === 200));
+    await open();
+    await until(async () => {
+      await request(lb, '/after-full');
+      return lines.some((line) => line.includes('/after-full'));
+    });
+    const kept = lines.filter((line) => line.includes('/full-')).length;
+    assert.ok(kept > 0 && kept < count, `${kept} of ${count}`);
+    // What did not fit HAProxy tells.
+    const { dropped, strange } = access.counts();
+    assert.ok(kept + dropped >= count && strange === 0, JSON.stringify({ kept, dropped, strange, count }));
+  });
+
   it('over a reload each request is logged once: what the former process has under way, and what it hands over', async () => {
     const [lb = 0] = rig.ports;
     lines = [];

@@ -8,7 +8,7 @@ import type { Server, Socket } from 'node:net';
 import type { Clock } from '#base/clock.ts';
 import { asFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import type { Log } from '#base/log.ts';
+import type { Fields, Log } from '#base/log.ts';
 import { accessLogLine, groupIdOf } from './access-format.ts';
 import type { LoggedListener } from './access-format.ts';
 import { parseAccessLine } from './access-line.ts';
@@ -26,7 +26,7 @@ export type AccessLog = {
   show(listeners: readonly ListenerDesired[]): Promise<void>;
   /** The same counters, with the percentiles of what is logged. */
   withLatencies(metrics: BalancerMetrics): BalancerMetrics;
-  /** Lines that were dropped: too much at once, or nobody took them; and what was no line of a listener that is known. */
+  /** Lines that were dropped: HAProxy's ring was full, too much came at once, or nobody took them; and what was no line of a listener that is known. */
   counts(): { dropped: number; strange: number };
   /** Hands on what is there, and ends. */
   close(): Promise<void>;
@@ -45,7 +45,10 @@ export function createAccessLog(deps: { clock: Clock; log: Log }, socketPath: st
     const seen = parseAccessLine(line);
     const listener = seen === undefined ? undefined : known.get(seen.frontend);
     if (seen === undefined || listener === undefined) {
-      strange += 1;
+      // HAProxy's own words for what did not fit its ring.
+      const lost = /^(\d{1,15}) events? dropped$/.exec(line)?.[1];
+      if (lost === undefined) strange += 1;
+      else queue.lost(Number(lost));
       return;
     }
     const group = groupIdOf(seen.backend);
@@ -131,6 +134,8 @@ function createQueue({ clock, log }: { clock: Clock; log: Log }, sink: AccessLog
   let bytes = 0;
   let dropped = 0;
   let said = 0;
+  let quietUntil = 0;
+  let refusal: Fields = {};
   let flushing: Promise<void> = Promise.resolve();
   let timer: { cancel(): void } | null = null;
 
@@ -138,7 +143,7 @@ function createQueue({ clock, log }: { clock: Clock; log: Log }, sink: AccessLog
     for (const batch of batches(events.toSorted((a, b) => a.timestamp - b.timestamp))) {
       await sink(to, batch).catch((error: unknown) => {
         dropped += batch.length;
-        log.warn('access-log.refused', { balancer: to.balancer, group: to.group, events: batch.length, reason: asFault(error).message });
+        refusal = { balancer: to.balancer, group: to.group, reason: asFault(error).message };
       });
     }
   };
@@ -149,8 +154,10 @@ function createQueue({ clock, log }: { clock: Clock; log: Log }, sink: AccessLog
       await hand(to, events);
       bytes -= events.reduce((sum, event) => sum + sizeOf(event), 0);
     }
-    if (dropped > said) log.warn('access-log.dropped', { lines: dropped - said });
-    said = dropped;
+    if (dropped === said || clock.now() < quietUntil) return;
+    // `refusal`: the last of them, where the logs did not take it.
+    log.warn('access-log.dropped', { lines: dropped - said, ...refusal });
+    [said, refusal, quietUntil] = [dropped, {}, clock.now() + limits.accessComplaintMs];
   };
   const begin = (): Promise<void> => (flushing = flushing.then(flush));
   return {
@@ -169,6 +176,7 @@ function createQueue({ clock, log }: { clock: Clock; log: Log }, sink: AccessLog
         void begin();
       });
     },
+    lost: (lines: number): void => void (dropped += lines),
     dropped: () => dropped,
     async close(): Promise<void> {
       timer?.cancel();

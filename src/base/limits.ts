@@ -76,6 +76,8 @@ export const limits = {
   accessRingBytes: 4 * 1024 * 1024,
   accessQueueBytes: 32 * 1024 * 1024,
   accessFlushMs: 1000,
+  /** How often it is said at most that lines were dropped. */
+  accessComplaintMs: 60_000,
   /** Minutes that percentiles of latencies are about. */
   latencyMinutes: 5,
   /** Files that HAProxy has open at once: two for each connection. */

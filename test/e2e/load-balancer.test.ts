@@ -19,6 +19,8 @@ import {
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { LoadBalancer, TargetHealth } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
+import { realClock } from '#base/clock.ts';
+import { createClient } from '#cli/client.ts';
 import { addressOf, createSdk, script } from './aws-sdk.ts';
 import type { Sdk } from './aws-sdk.ts';
 import { importBusybox } from './images.ts';
@@ -268,6 +270,21 @@ describe('load balancers', { concurrency: false }, () => {
     assert.deepEqual(
       logStreams?.map(({ logStreamName }) => logStreamName),
       [name],
+    );
+    const { endpoint, region, credentials } = sdk.config;
+    const metrics = await createClient({ endpoint, region, credentials }, realClock()).call('berth', 'DescribeLoadBalancerMetrics', {});
+    type Timed = {
+      loadBalancerArn?: string;
+      targetGroupArn?: string;
+      latencyMs?: { count: number; p50: number; p90: number; p99: number };
+    };
+    const [timed, ...others] = metrics['loadBalancers'] as Timed[];
+    assert.deepEqual([timed?.loadBalancerArn, others], [first.arn, []]);
+    assert.ok(timed?.latencyMs && timed.latencyMs.count >= 3 && timed.latencyMs.p50 <= timed.latencyMs.p99);
+    const groups = (metrics['targetGroups'] as Timed[]).filter(({ latencyMs }) => latencyMs !== undefined);
+    assert.deepEqual(
+      groups.map(({ targetGroupArn }) => targetGroupArn),
+      [group],
     );
     await elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn: quiet.arn }));
   });

@@ -117,7 +117,8 @@ fn containers_wait_for_each_other_and_stop_in_reverse() {
 #[test]
 fn an_essential_container_takes_the_others_along() {
     let mut world = World::new();
-    let short = shell("sleep 0.05; exit 5").named("short");
+    // The other has time to set its trap first, also on a busy machine.
+    let short = shell("sleep 0.5; exit 5").named("short");
     let long = shell("trap 'exit 6' TERM; while :; do sleep 0.02; done").named("long");
     let never = shell("true").named("never").after("short", Condition::Success).with(|s| s.essential = false);
     let seen = world.run_with("t", vec![short, long, never], |_| ());

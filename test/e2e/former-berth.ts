@@ -16,8 +16,12 @@ const git = (...args: string[]) =>
 /** The steps that a schema takes stand between the brackets of its list, each a text in backticks. */
 const stepsOf = (schema: string) => (schema.match(/`/g) ?? []).length / 2;
 
-/** Its commit; fails where the history doesn't reach back so far (a shallow clone). */
-export function formerCommit(): string {
+/** Why there is no such berth here: a clone whose history doesn't reach back so far. null: there is. */
+export function whyNoFormer(): string | null {
+  return formerCommit() === null ? 'not run: this clone has no commit with an older schema (git fetch --unshallow brings it)' : null;
+}
+
+function formerCommit(): string | null {
   const now = stepsOf(readFileSync(join(root, SCHEMA), 'utf8'));
   for (const changed of git('rev-list', 'HEAD', '--', SCHEMA).split('\n').filter(Boolean)) {
     const parent = git('rev-list', '--parents', '-n', '1', changed).trim().split(' ')[1];
@@ -25,12 +29,13 @@ export function formerCommit(): string {
     const there = git('ls-tree', '--name-only', parent, SCHEMA).trim() === SCHEMA;
     if (there && stepsOf(git('show', `${parent}:${SCHEMA}`)) < now) return parent;
   }
-  return assert.fail('no commit with an older schema is in the history: git fetch --unshallow brings it');
+  return null;
 }
 
 /** Its tree, with a supervisor of its own, ready to run. */
 export function formerBerth(): string {
   const commit = formerCommit();
+  assert.ok(commit !== null);
   const home = join(cache, `former-${commit}`);
   mkdirSync(cache, { recursive: true });
   for (const name of readdirSync(cache))
@@ -55,3 +60,6 @@ function unpack(commit: string, home: string): void {
   for (const part of ['guest', 'gvisor']) writeFileSync(join(home, '.berth', `${part}.tried`), 'not wanted\n');
   writeFileSync(join(home, '.berth/ready'), '');
 }
+
+// tools/test.sh asks, for its summary.
+if (import.meta.main) process.stdout.write(whyNoFormer() ?? '');

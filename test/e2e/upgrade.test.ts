@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { createSdk, script, taskId } from './aws-sdk.ts';
 import type { Sdk } from './aws-sdk.ts';
-import { formerBerth } from './former-berth.ts';
+import { formerBerth, whyNoFormer } from './former-berth.ts';
 import { importBusybox } from './images.ts';
 import { endpoint, root, startPlatform, until } from './platform.ts';
 import type { Platform } from './platform.ts';
@@ -14,17 +14,6 @@ import { containersOf, processesOf, supervisorOf } from './processes.ts';
 
 let platform: Platform;
 let sdk: Sdk;
-
-before(async () => {
-  platform = await startPlatform({ home: formerBerth() });
-  sdk = createSdk(platform);
-  await importBusybox(platform);
-});
-
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
 
 function schemaVersion(): number {
   const database = new DatabaseSync(join(platform.state, 'control/berth.db'), { readOnly: true });
@@ -35,7 +24,20 @@ function schemaVersion(): number {
   }
 }
 
-describe('an upgrade from the berth before the last change of the schema', () => {
+const why = whyNoFormer();
+
+describe('an upgrade from the berth before the last change of the schema', { skip: why ?? false }, () => {
+  before(async () => {
+    platform = await startPlatform({ home: formerBerth() });
+    sdk = createSdk(platform);
+    await importBusybox(platform);
+  });
+
+  after(async () => {
+    sdk?.close();
+    await platform?.end();
+  });
+
   it('keeps every task running, and takes their supervisors back', async () => {
     const counts = script('i=0; while :; do i=$((i+1)); echo n $i; sleep 0.05; done', { stopTimeout: 2 });
     const serves = script('mkdir /w; echo served > /w/index.html; exec httpd -f -p 80 -h /w', {

@@ -28,3 +28,11 @@ test('a row or a report of a former version, without health, says UNKNOWN and is
   assert.ok(well);
   assert.equal(afterReport(well, { ...said({}), containers: [old] })?.containers[0]?.health, 'UNKNOWN');
 });
+
+test('what was seen to run didn’t fail to start, whatever a host knows that was cut off', () => {
+  const stop = { code: 'TaskFailedToStart' as const, reason: 'Task failed to start: the machine was restarted.' };
+  const lost = { ...said({}), status: 'STOPPED' as const, stop };
+  assert.equal(afterReport(fresh, lost)?.stop?.code, 'TaskFailedToStart');
+  const ran = afterReport({ ...fresh, status: 'RUNNING', startedAt: 5 }, lost);
+  assert.deepEqual(ran?.stop, { code: 'InfrastructureHealth', reason: stop.reason });
+});

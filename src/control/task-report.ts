@@ -20,7 +20,7 @@ export function afterReport(observed: TaskObserved, report: TaskReport): TaskObs
     stoppingAt: observed.stoppingAt ?? report.stoppingAt,
     executionStoppedAt: observed.executionStoppedAt ?? report.executionStoppedAt,
     stoppedAt: observed.stoppedAt ?? report.stoppedAt,
-    stop: observed.stop ?? report.stop,
+    stop: observed.stop ?? stopOf(observed, report),
     containers: observed.containers.map((known) =>
       mergeContainer(
         known,
@@ -30,6 +30,11 @@ export function afterReport(observed: TaskObserved, report: TaskReport): TaskObs
   };
   if (JSON.stringify(next) === JSON.stringify(observed)) return undefined;
   return { ...next, version: observed.version + 1 };
+}
+
+/** What was seen to run didn't fail to start: a host that was cut off at that moment may not know it any more. */
+function stopOf(observed: TaskObserved, { stop }: TaskReport): TaskObserved['stop'] {
+  return stop?.code === 'TaskFailedToStart' && observed.startedAt !== null ? { ...stop, code: 'InfrastructureHealth' } : stop;
 }
 
 const containerOrder: readonly ContainerObserved['status'][] = ['PENDING', 'RUNNING', 'STOPPED'];

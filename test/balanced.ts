@@ -1,5 +1,4 @@
 /** A load balancer with one listener and one target group, as its API makes them; and where it is reached from this machine. */
-import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -28,6 +27,8 @@ export type BalancedWish = {
 /** Resolves once HAProxy listens at its address. */
 export async function createBalanced(platform: Platform, elb: ElasticLoadBalancingV2Client, wish: BalancedWish): Promise<Balanced> {
   const { name, port } = wish;
+  // One that was deleted a moment ago may still be served.
+  const before = new Set(listenAddresses(platform, port));
   const { LoadBalancers } = await elb.send(new CreateLoadBalancerCommand({ Name: name, Subnets: wish.subnets }));
   const loadBalancerArn = LoadBalancers?.[0]?.LoadBalancerArn ?? '';
   const { TargetGroups } = await elb.send(
@@ -52,7 +53,7 @@ export async function createBalanced(platform: Platform, elb: ElasticLoadBalanci
       DefaultActions: [{ Type: 'forward', TargetGroupArn: groupArn }],
     }),
   );
-  const address = await until(`${name} listens`, async () => listenAddress(platform, port));
+  const address = await until(`${name} listens`, async () => listenAddresses(platform, port).find((one) => !before.has(one)));
   return { loadBalancerArn, groupArn, listenerArn: Listeners?.[0]?.ListenerArn ?? '', address, port };
 }
 
@@ -67,10 +68,8 @@ export async function targetsIn(elb: ElasticLoadBalancingV2Client, groupArn: str
   return TargetHealthDescriptions.filter((one) => one.TargetHealth?.State === state).map((one) => `${one.Target?.Id}:${one.Target?.Port}`);
 }
 
-/** Which address HAProxy serves with that port, by the configuration that it runs. */
-function listenAddress(platform: Platform, port: number): string | undefined {
+/** Addresses that HAProxy serves with that port, by the configuration that it runs. */
+function listenAddresses(platform: Platform, port: number): string[] {
   const text = readFileSync(join(platform.state, 'haproxy/haproxy.cfg'), 'utf8');
-  const found = [...text.matchAll(/^# hold \d+ (\S+) (\d+)$/gm)].filter((match) => Number(match[2]) === port);
-  assert.ok(found.length <= 1, `more than one load balancer has port ${port}`);
-  return found[0]?.[1];
+  return [...text.matchAll(/^# hold \d+ (\S+) (\d+)$/gm)].flatMap((match) => (Number(match[2]) === port ? [match[1] ?? ''] : []));
 }

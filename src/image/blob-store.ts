@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeDurably } from './durable.ts';
+import { writeDurably } from '#base/durable-file.ts';
 import { verifyDigest } from './manifest.ts';
 
 export type BlobStore = {

@@ -1,38 +1,10 @@
-/** Files that are there whole or not at all, also after a power cut. */
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+/** What of the machine's disk is known to be written, also after a power cut. */
+import { readFile } from 'node:fs/promises';
 import { runChild } from '#base/child.ts';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 
 const SYNC_MS = 120_000;
-
-/** Writes beside the target, syncs, renames over it, syncs the folder. */
-export async function writeDurably(path: string, content: Uint8Array | string, temp: string): Promise<void> {
-  try {
-    const file = await open(temp, 'wx', 0o600);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temp, path);
-  } catch (error) {
-    await rm(temp, { force: true });
-    throw error;
-  }
-  await syncFolder(dirname(path));
-}
-
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
 
 /** syncfs(2) of the file system that holds `path`: Node has no call for it. */
 export async function syncFileSystem(clock: Clock, path: string): Promise<void> {

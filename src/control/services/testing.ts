@@ -14,22 +14,14 @@ import type {
 } from '#domain/service.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { TaskRecord } from '#domain/task.ts';
+import { deploymentConfig } from '#plan/service/world.ts';
 import type { Store, WriteTx } from '#store/types.ts';
 
 export const scope = { account: '123456789012', region: 'us-east-1' };
 export const serviceKey = (name: string): ServiceKey => ({ ...scope, cluster: 'default', name });
 
-const config: DeploymentConfig = {
-  strategy: 'ROLLING',
-  minimumHealthyPercent: 100,
-  maximumPercent: 200,
-  circuitBreaker: { enable: false, rollback: false, threshold: { type: 'BOUNDED_PERCENT', value: 50 }, resetOnHealthyTask: true },
-  alarms: { names: [], enable: false, rollback: false },
-  bakeMs: 0,
-  canary: { percent: 5, bakeMs: 0 },
-  linear: { stepPercent: 10, stepBakeMs: 0 },
-  hooks: [],
-};
+/** Without any waiting of its own. */
+const config = deploymentConfig({ canary: { percent: 5, bakeMs: 0 }, linear: { stepPercent: 10, stepBakeMs: 0 } });
 
 export type Change = {
   count?: number;

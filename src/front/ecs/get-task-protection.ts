@@ -3,16 +3,13 @@ import { limits } from '#base/limits.ts';
 import { clusterName, taskArn } from '#domain/arn.ts';
 import type { Operation } from '#gateway/types.ts';
 import { taskProtection, type IntentDeps } from '#intent/index.ts';
-import { describeProtection, protectionTasks } from './service/protection.ts';
+import { describeProtection, protectedResources, protectionTasks } from './service/protection.ts';
 
 export function getTaskProtectionOperation(deps: IntentDeps): Operation<GetTaskProtectionRequest, GetTaskProtectionResponse> {
   return {
     name: 'GetTaskProtection',
     action: 'ecs:GetTaskProtection',
-    resources: (input, scope) =>
-      (input.tasks ?? []).map((ref) =>
-        ref.startsWith('arn:') ? ref : taskArn({ ...scope, cluster: clusterName(scope, input.cluster), id: ref }),
-      ),
+    resources: (input, scope) => protectedResources(scope, input),
     async handle(input, context) {
       const { account, region } = context;
       const cluster = clusterName(context, input.cluster);

@@ -4,7 +4,7 @@ import { limits } from '#base/limits.ts';
 import { clusterName, taskArn } from '#domain/arn.ts';
 import type { Operation } from '#gateway/types.ts';
 import { setTaskProtection, type IntentDeps } from '#intent/index.ts';
-import { describeProtection, protectionTasks } from './service/protection.ts';
+import { describeProtection, protectedResources, protectionTasks } from './service/protection.ts';
 
 /** Protection without a time holds for two hours (API reference). */
 const DEFAULT_MINUTES = 120;
@@ -14,10 +14,7 @@ export function updateTaskProtectionOperation(deps: IntentDeps): Operation<Updat
   return {
     name: 'UpdateTaskProtection',
     action: 'ecs:UpdateTaskProtection',
-    resources: (input, scope) =>
-      (input.tasks ?? []).map((ref) =>
-        ref.startsWith('arn:') ? ref : taskArn({ ...scope, cluster: clusterName(scope, input.cluster), id: ref }),
-      ),
+    resources: (input, scope) => protectedResources(scope, input),
     async handle(input, context) {
       const { account, region } = context;
       const cluster = clusterName(context, input.cluster);

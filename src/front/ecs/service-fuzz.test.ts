@@ -3,12 +3,12 @@ import { after, before, describe, it } from 'node:test';
 import type { CreateServiceRequest, UpdateServiceRequest } from '@aws-sdk/client-ecs';
 import * as fc from 'fast-check';
 import { realClock } from '#base/clock.ts';
-import { isFault } from '#base/fault.ts';
 import { realRandom } from '#base/random.ts';
 import type { CallContext } from '#gateway/types.ts';
 import { createEcsApi } from './index.ts';
 import { ecsErrors } from './errors.ts';
 import { account, addTargetGroups, region, startTestPlatform, type TestPlatform } from './service/test-platform.ts';
+import { isDoneOrRefused } from '../../../test/fuzz/calls.ts';
 
 let platform: TestPlatform;
 let groups: string[];
@@ -29,7 +29,7 @@ after(() => platform?.close());
 const scope = { account, region };
 const principal = { account, arn: `arn:aws:iam::${account}:root`, userId: account, accessKeyId: 'A' };
 const context: CallContext = { ...scope, requestId: 'r', principal, sourceIp: '127.0.0.1', userAgent: 'fuzz' };
-const handle = (name: string, input: object): Promise<unknown> => {
+const handle = (name: string, input: unknown): Promise<unknown> => {
   const api = createEcsApi({ store: platform.store, clock: realClock(), random: realRandom() });
   const operation = api.operations.find((one) => one.name === name);
   assert.ok(operation);
@@ -132,22 +132,6 @@ function members() {
   };
 }
 
-/** Either it is done, or it is refused as the caller's mistake and nothing is other than it was. */
-async function isDoneOrRefused(name: string, input: object): Promise<boolean> {
-  const before = await dump();
-  try {
-    await handle(name, input);
-    return true;
-  } catch (error) {
-    assert.ok(isFault(error), `${name} threw ${String(error)}`);
-    const errorName = error.details['errorName'];
-    const answer = ecsErrors.name(error.code, typeof errorName === 'string' ? errorName : undefined);
-    assert.equal(answer.status, 400, `${name}: ${error.code} ${error.message}`);
-    assert.equal(await dump(), before, `${name} was refused (${error.message}) and changed something`);
-    return false;
-  }
-}
-
 /** What the wish names is there, and fits the limits that the planner trusts. */
 async function assertWhole(): Promise<void> {
   await platform.store.read(async (tx) => {
@@ -196,9 +180,10 @@ describe('whatever CreateService and UpdateService are asked', () => {
       networkConfiguration: { awsvpcConfiguration: { subnets: platform.subnets } },
     };
     await handle('CreateService', { serviceName: 's', ...good });
+    const target = { call: handle, written: dump, errors: ecsErrors };
     await fc.assert(
       fc.asyncProperty(call, async ({ name, input }) => {
-        if (await isDoneOrRefused(name, input)) done++;
+        if (await isDoneOrRefused({ name, input }, target)) done++;
       }),
       { numRuns: 1500 },
     );

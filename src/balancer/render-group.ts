@@ -50,16 +50,13 @@ export function renderGroup(group: GroupDesired, up: readonly ServerTarget[]): s
     `timeout server ${group.idleSeconds}s`,
     `timeout tunnel ${group.idleSeconds}s`,
     `timeout check ${group.check.timeoutSeconds}s`,
-    ...(group.mode === 'http' ? [...repeats, nothingAnswers] : []),
+    ...(group.mode === 'http' ? [nothingAnswers] : []),
     ...stickiness(group),
     ...checks(group.check),
     ...up.map((target) => `server ${serverName(target, 'known')} ${serverArguments(group, target, 'known')}`),
   ];
   return `\nbackend ${groupName(group.id)}\n${lines.map((line) => `    ${line}\n`).join('')}`;
 }
-
-/** A request that changes nothing and met a target that just ended is given to another one. */
-const repeats = ['retry-on conn-failure empty-response', 'http-request disable-l7-retry if !METH_GET'];
 
 /** What HAProxy says by itself; a target's own 503 passes. The header tells our own clients that it is worth waiting. */
 const nothingAnswers = [

@@ -9,6 +9,7 @@ import { lbReady } from './lb-ready.ts';
 import { lbThroughput } from './lb-throughput.ts';
 import { microvmMachines } from './microvm-machines.ts';
 import { microvmStart } from './microvm-start.ts';
+import { logFilter } from './log-filter.ts';
 import { rollingUpdate } from './rolling-update.ts';
 import { startLatency } from './start-latency.ts';
 import { teardown } from './teardown.ts';
@@ -22,6 +23,7 @@ const benchmarks = {
   'lb-ready': lbReady,
   'lb-throughput': lbThroughput,
   'rolling-update': rollingUpdate,
+  'log-filter': logFilter,
   'gvisor-start': gvisorStart,
   'microvm-start': microvmStart,
   'microvm-machines': microvmMachines,

@@ -270,7 +270,11 @@ export const limits = {
   /** What one group commit of the logs takes along. */
   logCommitBytes: 8 * 1024 * 1024,
   /** A stream's segment is closed when it reaches this size. */
-  logSegmentBytes: 1024 * 1024,
+  logSegmentBytes: 4 * 1024 * 1024,
+  /** Times of the segment that is written to are known for parts of it, about so large. */
+  logPartBytes: 256 * 1024,
+  /** What is written at once to one segment from this size on is synced there, and not written to the redo log before. */
+  logDirectBytes: 256 * 1024,
   /** The redo log is emptied when it reaches this size. */
   logRedoBytes: 16 * 1024 * 1024,
   /** Streams whose state is held in memory. */

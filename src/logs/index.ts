@@ -1,2 +1,2 @@
 export { createLogs } from './logs.ts';
-export type { LogEvent, LogGroup, Logs, LogStream, SourceEvent, StoredLogEvent } from './types.ts';
+export type { LogEvent, LogGroup, Logs, LogStream, StoredLogEvent } from './types.ts';

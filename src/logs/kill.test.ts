@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { it } from 'node:test';
 import { realClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
+import { packSource } from '#base/packed-events.ts';
 import { createLogs } from './index.ts';
 
 const scope = { account: '123456789012', region: 'us-east-1' };
@@ -27,9 +28,15 @@ async function write(dir: string): Promise<void> {
     Array.from({ length: STREAMS }, async (_, s) => {
       for (let n = 0; ; n++) {
         // Every life begins at 0 again: what was taken before must be left out.
-        await logs.putOnce(scope, 'g', `s${s}`, `t${s}`, n, n + 1, [
-          { timestamp: 1_763_892_000_000 + n, message: `${n} ${fill}`, end: n + 1 },
-        ]);
+        await logs.putOnce(
+          scope,
+          'g',
+          `s${s}`,
+          `t${s}`,
+          n,
+          n + 1,
+          packSource([{ timestamp: 1_763_892_000_000 + n, message: `${n} ${fill}`, end: n + 1 }]),
+        );
         process.stdout.write(`${s} ${n}\n`);
       }
     }),

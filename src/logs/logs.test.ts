@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -8,7 +8,9 @@ import { virtualClock } from '#base/clock.ts';
 import { isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { silentLog } from '#base/log.ts';
+import { packSource } from '#base/packed-events.ts';
 import { createLogs, type LogEvent, type Logs } from './index.ts';
+import { encodeJsonRecord } from './records.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'berth-logs-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -227,9 +229,15 @@ describe('events', () => {
     const { logs, dir, clock } = await withStream();
     await logs.setRetention(scope, 'g', 3);
     for (let day = 0; day < 6; day++) {
-      await logs.putOnce(scope, 'g', 's', 'task', day * 10, day * 10 + 10, [
-        { ...event(clock.now(), `day ${day} ${'x'.repeat(700_000)}`), end: day * 10 + 10 },
-      ]);
+      await logs.putOnce(
+        scope,
+        'g',
+        's',
+        'task',
+        day * 10,
+        day * 10 + 10,
+        packSource([{ ...event(clock.now(), `day ${day} ${'x'.repeat(2_500_000)}`), end: day * 10 + 10 }]),
+      );
       await clock.advance(DAY);
     }
     assert.deepEqual(
@@ -247,7 +255,7 @@ describe('events', () => {
       [true],
     );
     // What was taken stays known.
-    await logs.putOnce(scope, 'g', 's', 'task', 50, 60, [{ ...event(clock.now(), 'again'), end: 60 }]);
+    await logs.putOnce(scope, 'g', 's', 'task', 50, 60, packSource([{ ...event(clock.now(), 'again'), end: 60 }]));
     assert.deepEqual(await everything(logs), []);
     await logs.close();
   });
@@ -264,7 +272,7 @@ describe('output of tasks', () => {
         for (const { from, length, restart } of plan) {
           const start = Math.min(from, taken); // A host never leaves out what is not acknowledged.
           const events = Array.from({ length }, (_, i) => ({ ...event(START + start + i, String(start + i)), end: start + i + 1 }));
-          await logs.putOnce(scope, 'g', 's', 'task/app', start, start + length, events);
+          await logs.putOnce(scope, 'g', 's', 'task/app', start, start + length, packSource(events));
           taken = Math.max(taken, start + length);
           if (restart) {
             await logs.close();
@@ -283,9 +291,15 @@ describe('output of tasks', () => {
     const { logs } = await withStream();
     await Promise.all(
       Array.from({ length: 300 }, (_, i) =>
-        logs.putOnce(scope, 'g', `s${i % 30}`, `t${i % 30}`, Math.floor(i / 30), Math.floor(i / 30) + 1, [
-          { ...event(START + i, `m${i}`), end: Math.floor(i / 30) + 1 },
-        ]),
+        logs.putOnce(
+          scope,
+          'g',
+          `s${i % 30}`,
+          `t${i % 30}`,
+          Math.floor(i / 30),
+          Math.floor(i / 30) + 1,
+          packSource([{ ...event(START + i, `m${i}`), end: Math.floor(i / 30) + 1 }]),
+        ),
       ),
     );
     for (let s = 0; s < 30; s++) assert.equal((await everything(logs, 'g', `s${s}`)).length, 10);
@@ -298,7 +312,7 @@ describe('after a crash', () => {
   async function crashed() {
     const { logs, dir, clock } = await withStream();
     for (let i = 0; i < 12; i++) {
-      await logs.putOnce(scope, 'g', 's', 'task', i, i + 1, [{ ...event(clock.now() + i, `line ${i}`), end: i + 1 }]);
+      await logs.putOnce(scope, 'g', 's', 'task', i, i + 1, packSource([{ ...event(clock.now() + i, `line ${i}`), end: i + 1 }]));
     }
     const copy = folder();
     cpSync(dir, copy, { recursive: true });
@@ -316,7 +330,7 @@ describe('after a crash', () => {
     // It goes on: what was lost is sent again, what was kept is not doubled.
     const kept = await everything(logs, 'g', 's', 100);
     const resend = expected.map((message, i) => ({ ...event(START + i, message), end: i + 1 }));
-    await logs.putOnce(scope, 'g', 's', 'task', 0, 12, resend);
+    await logs.putOnce(scope, 'g', 's', 'task', 0, 12, packSource(resend));
     assert.deepEqual(await everything(logs, 'g', 's', 100), expected);
     const [stream] = (await logs.listStreams(scope, 'g', { orderBy: 'LogStreamName', descending: false, limit: 5 })).streams;
     assert.equal(stream?.lastEventAt, START + 11);
@@ -349,5 +363,51 @@ describe('after a crash', () => {
       });
       assert.deepEqual(kept, expected.slice(0, kept.length));
     }
+  });
+});
+
+describe('segments of a former version', () => {
+  it('are read, and written to', async () => {
+    const { logs, dir, clock } = await withStream();
+    await logs.close();
+    // Events were JSON before they were packed.
+    const folderOf = join(dir, 'streams/01/1');
+    mkdirSync(folderOf, { recursive: true });
+    const stats = { firstEventAt: null, lastEventAt: null, lastIngestionAt: null, storedBytes: 0 };
+    const former = [
+      encodeJsonRecord({ earliest: Infinity, latest: -Infinity, count: 0 }, { v: 1, seq: 1, sources: [], stats }),
+      encodeJsonRecord({ earliest: START, latest: START + 1, count: 2 }, { i: START, q: 1, s: ['task/app', 2], e: [[START, 'one'], [START + 1, 'zwei ü']] }), // prettier-ignore
+    ];
+    writeFileSync(join(folderOf, '0.seg'), Buffer.concat(former));
+    const again = openLogs(dir, clock);
+    const resend = ['one', 'zwei ü', 'three'].map((message, i) => ({ ...event(START + i, message), end: i + 1 }));
+    await again.logs.putOnce(scope, 'g', 's', 'task/app', 0, 3, packSource(resend));
+    assert.deepEqual(await everything(again.logs), ['one', 'zwei ü', 'three']);
+    const [stream] = (await again.logs.listStreams(scope, 'g', { orderBy: 'LogStreamName', descending: false, limit: 5 })).streams;
+    assert.equal(stream?.storedBytes, 3 + 7 + 5 + 3 * 26);
+    const found = await again.logs.filter(scope, 'g', { pattern: 'ü', limit: 10 });
+    assert.deepEqual(found.events.map((e) => [e.message, e.ingestedAt]), [['zwei ü', START]]); // prettier-ignore
+    await again.logs.close();
+  });
+});
+
+describe('much at once', () => {
+  it('is on disk without the redo log, across segments, and found by a pattern in any part', async () => {
+    const { logs, dir, clock } = await withStream();
+    const fill = 'x'.repeat(1000);
+    const batch = (n: number) => Array.from({ length: 1000 }, (_, i) => ({ ...event(START + n * 1000 + i, `${n * 1000 + i} ${i === n ? 'needle' : ''} ${fill}`), end: n * 1000 + i + 1 })); // prettier-ignore
+    for (let n = 0; n < 9; n++) await logs.putOnce(scope, 'g', 's', 'task', n * 1000, n * 1000 + 1000, packSource(batch(n)));
+    assert.ok(globSync(join(dir, 'streams/*/*/*.seg')).length > 1);
+    assert.ok(statSync(join(dir, 'redo.log')).size < 100);
+    const copy = folder();
+    cpSync(dir, copy, { recursive: true });
+    await logs.close();
+    const again = openLogs(copy, clock).logs;
+    const numbers = async (options: object) => (await again.filter(scope, 'g', { limit: 100, pattern: 'needle', ...options })).events.map((e) => Number.parseInt(e.message, 10)); // prettier-ignore
+    assert.deepEqual(await numbers({}), [0, 1001, 2002, 3003, 4004, 5005, 6006, 7007, 8008]);
+    assert.deepEqual(await numbers({ startTime: START + 2002, endTime: START + 6005 }), [2002, 3003, 4004, 5005]);
+    assert.deepEqual(await numbers({ pattern: '?"3003 needle" ?"7 needle" ?nothing' }), [3003, 7007]);
+    assert.equal((await everything(again, 'g', 's', 4000)).length, 9000);
+    await again.close();
   });
 });

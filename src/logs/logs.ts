@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
+import { packEvents } from '#base/packed-events.ts';
 import type { Scope } from '#domain/scope.ts';
 import { openCatalog, type GroupRow } from './catalog.ts';
 import { assertGroupName, assertRetention, assertStreamName, assertTags, checkBatch, groupMissing, invalid, retentionStart, streamMissing } from './checks.ts'; // prettier-ignore
@@ -36,7 +37,7 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log }): Logs 
   function recover(): void {
     const left = readRedoLog(join(dir, 'redo.log')).filter(({ stream }) => catalog.streamById(stream) !== undefined);
     if (left.length === 0) return;
-    files.write(left);
+    files.write(left.filter(({ bytes }) => bytes.length > 0));
     files.syncNow();
     for (const stream of new Set(left.map((record) => record.stream))) states.get(stream);
     states.saveStats().catch((error: unknown) => log.error('log-statistics-failed', {}, error));
@@ -121,7 +122,7 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log }): Logs 
       const group = need(scope, groupName);
       const stream = needStream(group, streamName);
       const { accepted, rejected } = checkBatch(events, clock.now(), group.retentionDays);
-      if (accepted.length > 0) await writer.append({ stream: stream.id, events: accepted });
+      if (accepted.length > 0) await writer.append({ stream: stream.id, events: packEvents(accepted) });
       return rejected;
     },
     async putOnce(scope, groupName, streamName, source, _from, to, events) {

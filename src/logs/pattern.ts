@@ -8,7 +8,8 @@ import { invalid } from './checks.ts';
 import { compileFieldPattern } from './pattern-fields.ts';
 import { compileJsonPattern } from './pattern-json.ts';
 
-export type Matcher = (message: string) => boolean;
+/** `needles`: a message that matches has the bytes of at least one of them (absent: any message may match). */
+export type Matcher = ((message: string) => boolean) & { needles?: Buffer[] | undefined };
 
 /** Throws Fault('InvalidParameter') for a pattern that can't be read. */
 export function compilePattern(pattern: string): Matcher {
@@ -33,10 +34,19 @@ function compileTerms(text: string): Matcher {
   }
   // Beside other terms, AWS ignores those with a question mark.
   const any = wanted.length + unwanted.length > 0 ? [] : oneOf;
-  return (message) =>
+  const matches = (message: string) =>
     wanted.every((term) => message.includes(term)) &&
     !unwanted.some((term) => message.includes(term)) &&
     (any.length === 0 || any.some((term) => message.includes(term)));
+  const longest = wanted.reduce<string[]>((best, term) => (term.length > (best[0]?.length ?? 0) ? [term] : best), []);
+  return Object.assign(matches, { needles: needlesOf(longest.length > 0 ? longest : any) });
+}
+
+/** A character that stands for bytes which are no UTF-8 has none of its own to look for. */
+function needlesOf(terms: string[]): Buffer[] | undefined {
+  return terms.length === 0 || terms.some((term) => !term.isWellFormed() || term.includes('\uFFFD'))
+    ? undefined
+    : terms.map((term) => Buffer.from(term));
 }
 
 /** `*` stands for any text; compared without backtracking over more than one star at a time. */

@@ -1,8 +1,11 @@
 /** Reads events back in order of (timestamp, stream, number), page by page, with memory bounded by the page and one segment. */
 import { limits } from '#base/limits.ts';
+import { walkPacked } from '#base/packed-events.ts';
 import type { Catalog } from './catalog.ts';
+import { decodeEvents, type EventsBody } from './event-records.ts';
+import type { Matcher } from './pattern.ts';
 import { readRecords } from './records.ts';
-import type { EventsBody, SegmentFiles } from './segments.ts';
+import type { SegmentFiles } from './segments.ts';
 import type { StreamStates } from './stream-states.ts';
 import type { Writer } from './writer.ts';
 
@@ -20,7 +23,7 @@ export type Range = {
   /** The page's events are the first ones of the range, or the last ones; either way they come in ascending order. */
   newest: boolean;
   limit: number;
-  match(message: string): boolean;
+  match: Matcher;
 };
 
 export type Page = { events: FoundEvent[]; more: boolean };
@@ -31,17 +34,22 @@ export function compareCursors(a: Cursor, b: Cursor): number {
 
 export type Reader = { page(streams: Iterable<number> | AsyncIterable<number>, range: Range): Promise<Page> };
 
+/** Whole records of one segment, from one byte to another, and the times of their events. */
+type Part = { no: number; start: number; end: number; earliest: number; latest: number };
+
 export function createReader(parts: { catalog: Catalog; files: SegmentFiles; states: StreamStates; writer: Writer }): Reader {
   const { catalog, files, states, writer } = parts;
 
-  /** Segments that may hold events of the range, in the order in which they fill the page soonest. */
-  function segmentsOf(stream: number, range: Range) {
+  /** What may hold events of the range, in the order in which it fills the page soonest. */
+  function partsOf(stream: number, range: Range): Part[] {
     const state = states.get(stream);
     const end = writer.published(stream) ?? state;
-    const rows = catalog.segments(stream).filter((row) => row.no < end.no);
-    const last = { no: end.no, size: end.size, earliest: end.no === state.no ? state.earliest : -Infinity, latest: end.no === state.no ? state.latest : Infinity }; // prettier-ignore
-    const all = [...rows.map((row) => ({ ...row, size: Infinity })), last];
-    const within = all.filter(({ earliest, latest, size }) => size > 0 && latest >= range.from && earliest <= range.to);
+    const closed = catalog.segments(stream).filter((row) => row.no < end.no).map((row) => ({ ...row, start: 0, end: Infinity })); // prettier-ignore
+    const last =
+      end.no === state.no
+        ? state.parts.map((part, i) => ({ no: end.no, ...part, end: Math.min(end.size, state.parts[i + 1]?.start ?? Infinity) }))
+        : [{ no: end.no, start: 0, end: end.size, earliest: -Infinity, latest: Infinity }];
+    const within = [...closed, ...last].filter((part) => part.end > part.start && part.latest >= range.from && part.earliest <= range.to);
     return within.sort((a, b) => (range.newest ? b.latest - a.latest : a.earliest - b.earliest));
   }
 
@@ -49,10 +57,9 @@ export function createReader(parts: { catalog: Catalog; files: SegmentFiles; sta
     async page(streams, range) {
       const found = createCollector(range);
       for await (const stream of streams) {
-        for (const { no, size, earliest, latest } of segmentsOf(stream, range)) {
+        for (const { no, start, end, earliest, latest } of partsOf(stream, range)) {
           if (found.excludes(earliest, latest)) continue;
-          const data = await files.read(stream, no);
-          collectSegment(data.subarray(0, Math.min(size, data.length)), stream, range, found);
+          collectRecords(await files.read(stream, no, start, end), stream, range, found);
         }
       }
       return found.page();
@@ -60,19 +67,43 @@ export function createReader(parts: { catalog: Catalog; files: SegmentFiles; sta
   };
 }
 
-function collectSegment(data: Buffer, stream: number, range: Range, found: Collector): void {
+function collectRecords(data: Buffer, stream: number, range: Range, found: Collector): void {
   for (const record of readRecords(data)) {
     if (record.count === 0 || record.latest < range.from || record.earliest > range.to) continue;
     if (found.excludes(record.earliest, record.latest)) continue;
-    const body = record.body() as EventsBody;
-    body.e.forEach(([at, message], index) => {
-      if (at < range.from || at > range.to) return;
-      const event: FoundEvent = { at, stream, seq: body.q + index, ingestedAt: body.i, message };
-      if (range.after !== undefined && compareCursors(event, range.after) <= 0) return;
-      if (range.before !== undefined && compareCursors(event, range.before) >= 0) return;
-      if (range.match(message)) found.add(event);
-    });
+    collectEvents(decodeEvents(record), stream, range, found);
   }
+}
+
+function collectEvents({ events, firstSeq, ingestedAt }: EventsBody, stream: number, range: Range, found: Collector): void {
+  const candidate = createSieve(events, range.match.needles);
+  if (!candidate(0, events.length)) return;
+  walkPacked(events, (index, at, start, end) => {
+    // Most events are none of the answer: what costs least is asked first, and the text is made last.
+    if (at < range.from || at > range.to || !candidate(start, end) || found.excludes(at, at)) return;
+    const place: Cursor = { at, stream, seq: firstSeq + index };
+    if (range.after !== undefined && compareCursors(place, range.after) <= 0) return;
+    if (range.before !== undefined && compareCursors(place, range.before) >= 0) return;
+    const message = events.toString('utf8', start, end);
+    if (range.match(message)) found.add({ ...place, ingestedAt, message });
+  });
+}
+
+/** Whether one of the needles lies between two places, which only grow. Each byte is looked at once. */
+function createSieve(bytes: Buffer, needles: readonly Buffer[] | undefined): (start: number, end: number) => boolean {
+  if (needles === undefined) return () => true;
+  const next = needles.map((needle) => ({ needle, at: -1 }));
+  return (start, end) => {
+    let hit = false;
+    for (const one of next) {
+      if (one.at < start) {
+        const at = bytes.indexOf(one.needle, start);
+        one.at = at < 0 ? Infinity : at;
+      }
+      hit ||= one.at + one.needle.length <= end;
+    }
+    return hit;
+  };
 }
 
 type Collector = ReturnType<typeof createCollector>;

@@ -1,6 +1,7 @@
 /**
  * Records of the log files: u32 length of what follows the checksum, u32 CRC-32 of it, f64 earliest and f64 latest timestamp of the
- * events in it, u32 their count, then JSON. All integers big-endian. A file is read up to the first record that is torn or false.
+ * events in it, u32 their count, then a body: JSON, or events (event-records.ts). All integers big-endian. A file is read up to the first
+ * record that is torn or false.
  */
 import { crc32 } from 'node:zlib';
 
@@ -12,20 +13,26 @@ export type LogRecord = RecordHead & {
   /** Where the record begins, and where the next one does. */
   start: number;
   end: number;
-  /** Parses the JSON; only what is needed is parsed. */
-  body(): unknown;
+  payload: Buffer;
+  /** Parses a body of JSON; only what is needed is parsed. */
+  json(): unknown;
 };
 
-export function encodeRecord(head: RecordHead, body: unknown): Buffer {
-  const json = Buffer.from(JSON.stringify(body), 'utf8');
-  const out = Buffer.allocUnsafe(HEADER + json.length);
-  out.writeUInt32BE(HEADER - PREFIX + json.length, 0);
+export function encodeRecord(head: RecordHead, body: Buffer[]): Buffer {
+  const length = body.reduce((sum, part) => sum + part.length, HEADER);
+  const out = Buffer.allocUnsafe(length);
+  out.writeUInt32BE(length - PREFIX, 0);
   out.writeDoubleBE(head.earliest, PREFIX);
   out.writeDoubleBE(head.latest, PREFIX + 8);
   out.writeUInt32BE(head.count, PREFIX + 16);
-  json.copy(out, HEADER);
+  let at = HEADER;
+  for (const part of body) at += part.copy(out, at);
   out.writeUInt32BE(crc32(out.subarray(PREFIX)), 4);
   return out;
+}
+
+export function encodeJsonRecord(head: RecordHead, body: unknown): Buffer {
+  return encodeRecord(head, [Buffer.from(JSON.stringify(body), 'utf8')]);
 }
 
 /** All whole and true records from the beginning on. */
@@ -35,14 +42,15 @@ export function* readRecords(data: Buffer): Generator<LogRecord> {
     const end = start + PREFIX + data.readUInt32BE(start);
     if (end < start + HEADER || end > data.length) return;
     if (crc32(data.subarray(start + PREFIX, end)) !== data.readUInt32BE(start + 4)) return;
-    const json = data.subarray(start + HEADER, end);
+    const payload = data.subarray(start + HEADER, end);
     yield {
       start,
       end,
       earliest: data.readDoubleBE(start + PREFIX),
       latest: data.readDoubleBE(start + PREFIX + 8),
       count: data.readUInt32BE(start + PREFIX + 16),
-      body: () => JSON.parse(json.toString('utf8')) as unknown,
+      payload,
+      json: () => JSON.parse(payload.toString('utf8')) as unknown,
     };
     start = end;
   }

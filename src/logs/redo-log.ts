@@ -2,9 +2,11 @@
  * The redo log: what was written to the segments since they were last synced, in one file, so that a group commit is one fsync however
  * many streams it touches. After a crash its records are written to their places again; doing so twice changes nothing.
  *
+ * What a large commit wrote and synced in its place is only named here, by a record without bytes.
+ *
  * A record: u32 length, u32 CRC-32, then u48 stream, u32 segment, u32 position in it, and the bytes that belong there.
  */
-import { closeSync, fdatasync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fdatasync, fsyncSync, ftruncateSync, openSync, readFileSync, writevSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
@@ -57,11 +59,10 @@ export function openRedoLog(path: string): RedoLog {
   return {
     size: () => size,
     async append(records) {
-      const data = Buffer.concat(records.map(encode));
       try {
-        for (let done = 0; done < data.length;) done += writeSync(file, data, done, data.length - done, size + done);
+        const end = writeAll(file, records.flatMap(encode), size);
         await syncData(file);
-        size += data.length;
+        size = end;
       } catch (error) {
         ftruncateSync(file, size);
         throw error;
@@ -75,15 +76,34 @@ export function openRedoLog(path: string): RedoLog {
   };
 }
 
-function encode({ stream, segment, position, bytes }: Redo): Buffer {
-  const out = Buffer.allocUnsafe(HEADER + bytes.length);
+const BUFFERS_PER_WRITE = 512;
+
+/** Writes from `position` on, without putting the buffers together; gives where they end. */
+function writeAll(file: number, buffers: Buffer[], position: number): number {
+  let end = position;
+  for (let next = 0; next < buffers.length; next += BUFFERS_PER_WRITE) {
+    let left = buffers.slice(next, next + BUFFERS_PER_WRITE);
+    while (left.length > 0) {
+      let written = writevSync(file, left, end);
+      end += written;
+      left = left.flatMap((buffer) => {
+        const skipped = Math.min(written, buffer.length);
+        written -= skipped;
+        return skipped === buffer.length ? [] : [buffer.subarray(skipped)];
+      });
+    }
+  }
+  return end;
+}
+
+function encode({ stream, segment, position, bytes }: Redo): Buffer[] {
+  const out = Buffer.allocUnsafe(HEADER);
   out.writeUInt32BE(HEADER - PREFIX + bytes.length, 0);
   out.writeUIntBE(stream, PREFIX, 6);
   out.writeUInt32BE(segment, PREFIX + 6);
   out.writeUInt32BE(position, PREFIX + 10);
-  bytes.copy(out, HEADER);
-  out.writeUInt32BE(crc32(out.subarray(PREFIX)), 4);
-  return out;
+  out.writeUInt32BE(crc32(bytes, crc32(out.subarray(PREFIX))), 4);
+  return [out, bytes];
 }
 
 export function syncFolder(path: string): void {

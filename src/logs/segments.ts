@@ -14,16 +14,13 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { StreamStats } from './catalog.ts';
 import type { Redo } from './redo-log.ts';
 
 /** The first record of a segment: what the segments before it say. */
 export type StateBody = { v: 1; seq: number; sources: [string, number][]; stats: StreamStats };
-/** i: when it arrived; q: number of its first event in the stream; s: source and the offset taken; e: timestamps and messages. */
-export type EventsBody = { i: number; q: number; s?: [string, number]; e: [number, string][] };
-
 export type SegmentFiles = ReturnType<typeof createSegmentFiles>;
 
 const SYNCS_IN_FLIGHT = 4;
@@ -54,6 +51,20 @@ export function createSegmentFiles(dir: string) {
     }
   }
 
+  async function syncPaths(paths: string[]): Promise<void> {
+    for (const path of paths) unsynced.delete(path);
+    const work = paths.values();
+    const worker = async () => {
+      for (const path of work) await syncPath(path);
+    };
+    try {
+      await Promise.all(Array.from({ length: SYNCS_IN_FLIGHT }, worker));
+    } catch (error) {
+      for (const path of paths) unsynced.add(path);
+      throw error;
+    }
+  }
+
   return {
     /** Numbers of a stream's segments, ascending. */
     numbers(stream: number): number[] {
@@ -68,10 +79,14 @@ export function createSegmentFiles(dir: string) {
       }
     },
     readSync: (stream: number, no: number): Buffer => readFileSync(pathOf(stream, no)),
-    /** Empty when the segment was swept away meanwhile. */
-    async read(stream: number, no: number): Promise<Buffer> {
+    /** The bytes from `start` to `end`, as far as there are any; empty when the segment was swept away meanwhile. */
+    async read(stream: number, no: number, start: number, end: number): Promise<Buffer> {
       try {
-        return await readFile(pathOf(stream, no));
+        await using file = await open(pathOf(stream, no), 'r');
+        const length = Math.min(end, (await file.stat()).size) - start;
+        if (length <= 0) return Buffer.alloc(0);
+        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, start);
+        return buffer.subarray(0, bytesRead);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
         throw error;
@@ -120,19 +135,11 @@ export function createSegmentFiles(dir: string) {
       unsynced.clear();
     },
     /** Everything that was written is on disk when it resolves. */
-    async sync(): Promise<void> {
-      const paths = [...unsynced];
-      unsynced.clear();
-      const work = paths.values();
-      const worker = async () => {
-        for (const path of work) await syncPath(path);
-      };
-      try {
-        await Promise.all(Array.from({ length: SYNCS_IN_FLIGHT }, worker));
-      } catch (error) {
-        for (const path of paths) unsynced.add(path);
-        throw error;
-      }
+    sync: (): Promise<void> => syncPaths([...unsynced]),
+    /** The same for the segments of these records, and for all folders. */
+    syncOf(records: Redo[]): Promise<void> {
+      const wanted = new Set(records.map((record) => pathOf(record.stream, record.segment)));
+      return syncPaths([...unsynced].filter((path) => wanted.has(path) || !path.endsWith('.seg')));
     },
   };
 }

@@ -1,10 +1,11 @@
 /** What is known of the streams in use, held in memory for some of them, read back from their last segment otherwise. */
 import { limits } from '#base/limits.ts';
+import type { PackedEvents } from '#base/packed-events.ts';
 import type { Catalog, SegmentRow, StreamStats } from './catalog.ts';
-import { encodeRecord, readRecords, type RecordHead } from './records.ts';
+import { decodeEvents, encodeEvents, textBytesIn, type EventsBody } from './event-records.ts';
+import { encodeJsonRecord, readRecords, type RecordHead } from './records.ts';
 import type { Redo } from './redo-log.ts';
-import type { EventsBody, SegmentFiles, StateBody } from './segments.ts';
-import type { LogEvent } from './types.ts';
+import type { SegmentFiles, StateBody } from './segments.ts';
 
 export type StreamState = {
   id: number;
@@ -13,6 +14,8 @@ export type StreamState = {
   size: number;
   earliest: number;
   latest: number;
+  /** The segment in parts: where each begins, and the times of its events. A reader that follows reads the last one only. */
+  parts: { start: number; earliest: number; latest: number }[];
   /** Number of the next event. */
   seq: number;
   /** Offset that was taken of each source, the latest one last. */
@@ -53,7 +56,7 @@ export function createStreamStates(catalog: Catalog, files: SegmentFiles) {
       return state;
     }
     const stats = { firstEventAt: null, lastEventAt: null, lastIngestionAt: null, storedBytes: 0 };
-    return { id, no: 0, size: 0, earliest: Infinity, latest: -Infinity, seq: 1, sources: new Map(), stats, dirty: false };
+    return { id, no: 0, size: 0, earliest: Infinity, latest: -Infinity, parts: [], seq: 1, sources: new Map(), stats, dirty: false };
   }
 
   function scan(id: number, no: number): StreamState | undefined {
@@ -61,10 +64,10 @@ export function createStreamStates(catalog: Catalog, files: SegmentFiles) {
     let state: StreamState | undefined;
     for (const record of readRecords(data)) {
       if (state === undefined) {
-        const body = record.body() as StateBody;
-        state = { id, no, size: record.end, earliest: Infinity, latest: -Infinity, seq: body.seq, sources: new Map(body.sources), stats: body.stats, dirty: true }; // prettier-ignore
+        const body = record.json() as StateBody;
+        state = { id, no, size: record.end, earliest: Infinity, latest: -Infinity, parts: [], seq: body.seq, sources: new Map(body.sources), stats: body.stats, dirty: true }; // prettier-ignore
       } else {
-        applyEvents(state, record, record.body() as EventsBody);
+        applyEvents(state, record, decodeEvents(record), record.start);
         state.size = record.end;
       }
     }
@@ -88,7 +91,7 @@ export function createStreamStates(catalog: Catalog, files: SegmentFiles) {
 
   function closeSegment(state: StreamState): void {
     index(state.id, { no: state.no, earliest: state.earliest, latest: state.latest });
-    Object.assign(state, { no: state.no + 1, size: 0, earliest: Infinity, latest: -Infinity });
+    Object.assign(state, { no: state.no + 1, size: 0, earliest: Infinity, latest: -Infinity, parts: [] });
   }
 
   /** Brings the catalogue's statistics up to date; those of one stream only when it is given. */
@@ -106,19 +109,18 @@ export function createStreamStates(catalog: Catalog, files: SegmentFiles) {
     get,
     saveStats,
     /** Appends a batch to the state, and returns what has to be written for it. */
-    append(state: StreamState, events: LogEvent[], now: number, source: [string, number] | undefined): Redo[] {
+    append(state: StreamState, events: PackedEvents, now: number, source: [string, number] | undefined): Redo[] {
       const out: Redo[] = [];
       const place = (bytes: Buffer) => {
         out.push({ stream: state.id, segment: state.no, position: state.size, bytes });
         state.size += bytes.length;
       };
-      const body: EventsBody = { i: now, q: state.seq, ...(source === undefined ? {} : { s: source }), e: events.map((e) => [e.timestamp, e.message]) }; // prettier-ignore
-      const head = headOf(events);
-      const bytes = encodeRecord(head, body);
+      const body: EventsBody = { ingestedAt: now, firstSeq: state.seq, source, events: events.bytes };
+      const bytes = encodeEvents(events, body);
       if (state.size > 0 && state.size + bytes.length > limits.logSegmentBytes) closeSegment(state);
       if (state.size === 0) place(encodeState(state));
+      applyEvents(state, events, body, state.size);
       place(bytes);
-      applyEvents(state, head, body);
       return out;
     },
     /** Goes on in a new segment; returns what has to be written. The old one then only holds what is closed. */
@@ -149,34 +151,29 @@ function differs(a: StreamStats, b: StreamStats | undefined): boolean {
 
 function encodeState(state: StreamState): Buffer {
   const body: StateBody = { v: 1, seq: state.seq, sources: [...state.sources], stats: state.stats };
-  return encodeRecord({ earliest: Infinity, latest: -Infinity, count: 0 }, body);
+  return encodeJsonRecord({ earliest: Infinity, latest: -Infinity, count: 0 }, body);
 }
 
-function headOf(events: LogEvent[]): RecordHead {
-  let earliest = Infinity;
-  let latest = -Infinity;
-  for (const { timestamp } of events) {
-    if (timestamp < earliest) earliest = timestamp;
-    if (timestamp > latest) latest = timestamp;
-  }
-  return { earliest, latest, count: events.length };
-}
-
-function applyEvents(state: StreamState, head: RecordHead, body: EventsBody): void {
-  if (body.s !== undefined) {
-    state.sources.delete(body.s[0]);
-    state.sources.set(body.s[0], body.s[1]);
+/** `start`: where the record begins in the segment. */
+function applyEvents(state: StreamState, head: RecordHead, body: EventsBody, start: number): void {
+  if (body.source !== undefined) {
+    state.sources.delete(body.source[0]);
+    state.sources.set(...body.source);
     const [oldest] = state.sources.keys();
     if (state.sources.size > limits.logSourcesPerStream && oldest !== undefined) state.sources.delete(oldest);
   }
   state.dirty = true;
   if (head.count === 0) return;
-  state.seq = body.q + head.count;
+  state.seq = body.firstSeq + head.count;
   state.earliest = Math.min(state.earliest, head.earliest);
   state.latest = Math.max(state.latest, head.latest);
+  const part = state.parts.at(-1);
+  if (part === undefined || start - part.start >= limits.logPartBytes)
+    state.parts.push({ start, earliest: head.earliest, latest: head.latest });
+  else Object.assign(part, { earliest: Math.min(part.earliest, head.earliest), latest: Math.max(part.latest, head.latest) });
   const { stats } = state;
   stats.firstEventAt = Math.min(stats.firstEventAt ?? Infinity, head.earliest);
   stats.lastEventAt = Math.max(stats.lastEventAt ?? -Infinity, head.latest);
-  stats.lastIngestionAt = body.i;
-  for (const [, message] of body.e) stats.storedBytes += Buffer.byteLength(message) + limits.logEventOverheadBytes;
+  stats.lastIngestionAt = body.ingestedAt;
+  stats.storedBytes += textBytesIn(body, head.count) + head.count * limits.logEventOverheadBytes;
 }

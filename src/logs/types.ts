@@ -1,4 +1,5 @@
 /** Log groups, streams and events: ingest, segments on disk, query, retention. Behaviour: CloudWatch Logs API reference. */
+import type { SourceEvents } from '#base/packed-events.ts';
 import type { Scope } from '#domain/scope.ts';
 
 export type LogGroup = Scope & {
@@ -17,8 +18,6 @@ export type LogStream = {
   storedBytes: number;
 };
 export type LogEvent = { timestamp: number; message: string };
-/** A piece of a task's output; `end` is the spool offset after it, and grows within a batch. */
-export type SourceEvent = LogEvent & { end: number };
 export type StoredLogEvent = LogEvent & { ingestedAt: number; eventId: string; stream: string };
 
 /** Faults: ResourceNotFound, AlreadyExists, InvalidParameter, LimitExceeded, with AWS's texts. */
@@ -51,7 +50,7 @@ export type Logs = {
    * `source` is the task and container, `from`/`to` offsets of its spool. Makes the stream when the group has none of that name; times
    * are not checked.
    */
-  putOnce(scope: Scope, group: string, stream: string, source: string, from: number, to: number, events: SourceEvent[]): Promise<void>;
+  putOnce(scope: Scope, group: string, stream: string, source: string, from: number, to: number, events: SourceEvents): Promise<void>;
   getEvents(
     scope: Scope,
     group: string,

@@ -6,13 +6,13 @@ import type { Clock } from '#base/clock.ts';
 import { asFault, Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
+import { packedOf, walkPacked, PACKED_HEAD, type PackedEvents, type SourceEvents } from '#base/packed-events.ts';
 import type { Catalog } from './catalog.ts';
 import type { Redo, RedoLog } from './redo-log.ts';
 import type { SegmentFiles } from './segments.ts';
 import type { StreamStates } from './stream-states.ts';
-import type { LogEvent, SourceEvent } from './types.ts';
 
-export type Append = { stream: number; events: LogEvent[] } & Partial<{ source: string; to: number }>;
+export type Append = { stream: number } & ({ events: PackedEvents } | { events: SourceEvents; source: string; to: number });
 
 type Waiting = Append & { bytes: number; resolve(): void; reject(error: unknown): void };
 
@@ -41,6 +41,8 @@ export function createWriter(parts: {
   /** The end of the work that was asked for so far: commits and exclusive work follow each other. */
   let tail: Promise<unknown> = Promise.resolve();
   let committing = false;
+  /** Streams that the redo log names although their events went past it. */
+  const told = new Set<number>();
   /** Where each stream of the commit under way stood before it. */
   const before = new Map<number, { no: number; size: number }>();
 
@@ -93,17 +95,29 @@ export function createWriter(parts: {
     if (records.length === 0) return;
     files.write(records);
     await catalog.settled(); // A stream's row must not come later than its events.
-    await redo.append(records);
+    await makeDurable(records);
   }
 
-  function place({ stream, events, source, to }: Waiting): Redo[] {
+  /** Much for few streams goes to its own place at once: the redo log would write it a second time. */
+  async function makeDurable(records: Redo[]): Promise<void> {
+    const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0);
+    const segments = new Set(records.map((record) => `${record.stream}/${record.segment}`)).size;
+    if (bytes / segments < limits.logDirectBytes) return redo.append(records);
+    // An empty record says whose segments a recovery has to look at.
+    const untold = records.filter(({ stream }) => !told.has(stream)).map((record) => ({ ...record, bytes: Buffer.alloc(0) }));
+    for (const { stream } of untold) told.add(stream);
+    await Promise.all([files.syncOf(records), untold.length > 0 ? redo.append(untold) : undefined]);
+  }
+
+  function place(waiting: Waiting): Redo[] {
+    const { stream } = waiting;
     const state = states.get(stream);
     if (!before.has(stream)) before.set(stream, { no: state.no, size: state.size });
-    if (source === undefined || to === undefined) return states.append(state, events, clock.now(), undefined);
+    if (!('source' in waiting)) return states.append(state, waiting.events, clock.now(), undefined);
+    const { source, to } = waiting;
     const taken = state.sources.get(source) ?? -1;
     if (to <= taken) return [];
-    const fresh = (events as SourceEvent[]).filter((event) => event.end > taken);
-    return states.append(state, fresh, clock.now(), [source, to]);
+    return states.append(state, freshOf(waiting.events, taken), clock.now(), [source, to]);
   }
 
   async function checkpointNow(): Promise<void> {
@@ -115,6 +129,7 @@ export function createWriter(parts: {
     try {
       await files.sync();
       redo.clear();
+      told.clear();
     } catch (error) {
       log.error('log-checkpoint-failed', {}, error); // The redo log is kept, and grows until it works.
     }
@@ -123,7 +138,7 @@ export function createWriter(parts: {
   return {
     exclusive,
     append(batch) {
-      const bytes = batch.events.reduce((sum, event) => sum + event.message.length + limits.logEventOverheadBytes, 100);
+      const bytes = batch.events.bytes.length + 100;
       if (queuedBytes + bytes > limits.logQueueBytes) {
         return Promise.reject(new Fault('Unavailable', `${queuedBytes} bytes of log events wait to be stored; try again`));
       }
@@ -136,4 +151,15 @@ export function createWriter(parts: {
     published: (stream) => before.get(stream),
     checkpoint: () => exclusive(checkpointNow),
   };
+}
+
+/** Without what ends at or below the offset that was taken. */
+function freshOf(events: SourceEvents, taken: number): PackedEvents {
+  const first = events.ends.findIndex((end) => end > taken);
+  if (first === 0) return events;
+  let begin = events.bytes.length;
+  walkPacked(events.bytes, (index, _at, start) => {
+    if (index === first) begin = start - PACKED_HEAD;
+  });
+  return packedOf(events.bytes.subarray(begin));
 }

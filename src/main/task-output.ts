@@ -1,6 +1,7 @@
 /** The output of tasks into log events: what the control loops hand over, in the words of `logs`. */
 import { isFault } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
+import { packSource } from '#base/packed-events.ts';
 import type { ControlDeps } from '#control/index.ts';
 import type { LogTarget } from '#domain/task-spec.ts';
 import type { OutputBatch } from '#link/protocol.ts';
@@ -33,7 +34,7 @@ async function store(
 ): Promise<void> {
   const { key, from, to } = batch;
   const scope = { account: key.account, region: target.region };
-  const lines = events.map((event) => ({ timestamp: event.time, message: event.text, end: event.end }));
+  const lines = packSource(events.map((event) => ({ timestamp: event.time, message: event.text, end: event.end })));
   try {
     await logs.putOnce(scope, target.group, target.stream, `${key.id}/${container}`, from, to, lines);
   } catch (error) {

@@ -8,6 +8,7 @@ echo 'types';      tsc -p .
 echo 'lint';       oxlint --quiet src test bench tools
 echo 'format';     prettier --check --log-level warn 'src/**/*.ts' 'test/**/*.ts' 'bench/**/*.ts' 'tools/**/*.{ts,json}'
 echo 'boundaries'; node tools/check-boundaries.ts
+echo 'generated files in step'; node tools/task-definition/table.ts --check
 if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then
   echo 'rust format'; cargo fmt --manifest-path supervisor/Cargo.toml --check
 fi

@@ -19,6 +19,9 @@ export function assertRunnable(definition: TaskDefinition, overrides: TaskOverri
     const field = foreignField(container);
     if (field !== undefined) throw notYet(`${field} (container '${container.name}')`);
   }
+  if ((overrides.inferenceAcceleratorOverrides ?? []).length > 0) {
+    throw new Fault('ClientError', "Unsupported field 'inferenceAcceleratorOverrides'");
+  }
   for (const override of overrides.containerOverrides ?? []) {
     if ((override.environmentFiles ?? []).length > 0) throw notYet(`environmentFiles (override of container '${override.name}')`);
     if ((override.resourceRequirements ?? []).length > 0) {
@@ -41,6 +44,7 @@ function foreignField(container: ContainerDefinition): string | undefined {
   if ((container.environmentFiles ?? []).length > 0) return 'environmentFiles';
   if (container.repositoryCredentials !== undefined) return 'repositoryCredentials';
   if (container.firelensConfiguration !== undefined) return 'firelensConfiguration';
+  if ((container.logConfiguration?.secretOptions ?? []).length > 0) return 'logConfiguration.secretOptions';
   const driver = container.logConfiguration?.logDriver;
   if (driver !== undefined && driver !== 'awslogs') return `logDriver ${driver}`;
   return undefined;

@@ -1,0 +1,301 @@
+/** RegisterTaskDefinition: the members of containers. */
+import type { Entry } from './status.ts';
+
+const E2E = 'test/e2e/task.test.ts';
+const VALIDATE = 'src/front/ecs/definition/validate.test.ts';
+const SPEC = 'src/front/ecs/task/to-task-spec.test.ts';
+const RENDER = 'src/sandbox/container/render.test.ts';
+const HEALTH = 'test/conformance/sandbox-health.ts';
+const PLACES = 'test/conformance/sandbox-places.ts';
+const LIMITS = 'test/conformance/sandbox-limits.ts';
+const SANDBOX = 'test/conformance/sandbox.ts';
+const inside = 'is root inside, with a root file system to write to, unless told otherwise';
+const notSupported = (field: string) => `Fargate compatible task definitions do not support ${field}`;
+const awsvpc = (at: string, leaf: string, container: Entry['container'], says: string): Entry => ({
+  at,
+  leaves: [leaf],
+  is: 'refused',
+  tests: [],
+  ...(container === undefined ? {} : { container }),
+  says,
+});
+
+const C = 'containerDefinitions[]';
+
+export const containerMembers: Entry[] = [
+  {
+    at: C,
+    leaves: ['name', 'image', 'essential', 'entryPoint[]', 'command[]', 'user', 'workingDirectory'],
+    is: 'works',
+    tests: [
+      `${PLACES}: the command of the image when the definition has none, in the environment of both`,
+      `${PLACES}: the user, the groups of the image and the working directory`,
+      `${RENDER}: an entry point in the definition clears the command of the image`,
+      'src/host/host.test.ts: a container that is not essential may fail or end without ending the task',
+    ],
+    container: { name: 'main', image: 'other', essential: false, entryPoint: ['/e'], command: ['c'], user: '1:2', workingDirectory: '/w' },
+    definition: {
+      containerDefinitions: [
+        { name: 'main', image: 'busybox' },
+        { name: 'side', image: 'busybox', essential: true, healthCheck: { command: ['CMD', 'true'] } },
+      ],
+    },
+  },
+  {
+    at: C,
+    leaves: ['cpu', 'memory', 'memoryReservation'],
+    is: 'works',
+    tests: [
+      `${LIMITS}: a container’s own memory limit, and what is said of it`,
+      `${E2E}: ends a container that takes more memory than it may, and says so`,
+    ],
+    container: { cpu: 128, memory: 256, memoryReservation: 128 },
+  },
+  {
+    at: `${C}.portMappings[]`,
+    leaves: ['containerPort', 'protocol', 'name', 'containerPortRange', 'hostPort'],
+    is: 'works',
+    note: 'as on Fargate, hostPort is containerPort or is refused',
+    tests: [
+      `${SPEC}: ports, ranges and kernel parameters`,
+      `${VALIDATE}: When networkMode=awsvpc, the host ports and container ports in port mappings must match.`,
+    ],
+    container: { portMappings: [{ containerPort: 80, hostPort: 80, protocol: 'udp', name: 'http' }, { containerPortRange: '90-91' }] },
+    elsewhere: ['hostPort'],
+  },
+  {
+    at: `${C}.portMappings[]`,
+    leaves: ['appProtocol'],
+    is: 'not yet',
+    kept: 'only Service Connect reads it, which is refused by name',
+    tests: [`${VALIDATE}: nothing that was given is lost`],
+    container: { portMappings: [{ containerPort: 80, name: 'http', appProtocol: 'http' }] },
+  },
+  {
+    at: `${C}.environment[]`,
+    leaves: ['name', 'value'],
+    is: 'works',
+    tests: [`${RENDER}: the environment is the image, then the platform, then the definition`],
+    container: { environment: [{ name: 'A', value: 'b' }] },
+  },
+  {
+    at: `${C}.mountPoints[]`,
+    leaves: ['sourceVolume', 'containerPath', 'readOnly'],
+    is: 'works',
+    tests: [`${PLACES}: the containers of a task share its volumes and localhost`],
+    container: { mountPoints: [{ sourceVolume: 'v', containerPath: '/v', readOnly: true }] },
+  },
+  {
+    at: `${C}.volumesFrom[]`,
+    leaves: ['sourceContainer', 'readOnly'],
+    is: 'works',
+    tests: [`${SPEC}: bind volumes become scratch, and volumesFrom lends mounts`],
+    container: { volumesFrom: [{ sourceContainer: 'side', readOnly: true }] },
+  },
+  {
+    at: `${C}.dependsOn[]`,
+    leaves: ['containerName', 'condition'],
+    is: 'works',
+    tests: [
+      `${SANDBOX}: containers start in the order of what they depend on`,
+      `${SANDBOX}: a stop is orderly: in reverse of the order of dependency, and what heeds has its own exit code`,
+      `${HEALTH}: what depends on HEALTHY waits for it, and never starts when it is UNHEALTHY`,
+    ],
+    container: { dependsOn: [{ containerName: 'side', condition: 'HEALTHY' }] },
+  },
+  {
+    at: C,
+    leaves: ['startTimeout', 'stopTimeout'],
+    is: 'works',
+    tests: [
+      `${E2E}: comes by SIGTERM, and by SIGKILL after stopTimeout`,
+      `${E2E}: keep each other waiting only as long as a dependency can be met`,
+    ],
+    container: { startTimeout: 20, stopTimeout: 7 },
+  },
+  {
+    at: `${C}.healthCheck`,
+    leaves: ['command[]', 'interval', 'timeout', 'retries', 'startPeriod'],
+    is: 'works',
+    tests: [
+      `${SPEC}: a health check has the defaults of AWS; NONE is none`,
+      `${HEALTH}: a container is HEALTHY once its check passes, and UNHEALTHY with a reason when it fails again and again`,
+      `${HEALTH}: what fails within the start period does not count`,
+    ],
+    container: { healthCheck: { command: ['CMD', 'x'], interval: 7, timeout: 4, retries: 2, startPeriod: 9 } },
+  },
+  {
+    at: `${C}.restartPolicy`,
+    leaves: ['enabled', 'ignoredExitCodes[]', 'restartAttemptPeriod'],
+    is: 'not yet',
+    kept: 'containers are not started again yet; their end is what it would be without the policy',
+    tests: [`${VALIDATE}: nothing that was given is lost`],
+    container: { restartPolicy: { enabled: true, ignoredExitCodes: [3], restartAttemptPeriod: 61 } },
+  },
+  {
+    at: `${C}.linuxParameters`,
+    leaves: ['capabilities.drop[]', 'initProcessEnabled', 'tmpfs[].containerPath', 'tmpfs[].size', 'tmpfs[].mountOptions[]'],
+    is: 'works',
+    tests: [`${RENDER}: a container that sets everything renders as its golden file`],
+    container: {
+      linuxParameters: {
+        capabilities: { drop: ['NET_RAW'] },
+        initProcessEnabled: true,
+        tmpfs: [{ containerPath: '/t', size: 4, mountOptions: ['noexec'] }],
+      },
+    },
+  },
+  {
+    at: `${C}.linuxParameters`,
+    leaves: ['capabilities.add[]'],
+    is: 'works',
+    note: "SYS_PTRACE, as on Fargate; others are refused in AWS's words, or had in a microVM by the tag `berth:extensions`",
+    tests: [`${VALIDATE}: lets in what Fargate refuses, and stays compatible with Fargate`],
+    container: { linuxParameters: { capabilities: { add: ['SYS_PTRACE'] } } },
+  },
+  {
+    at: `${C}.linuxParameters`,
+    leaves: ['devices[].hostPath', 'devices[].containerPath', 'devices[].permissions[]'],
+    is: 'refused',
+    note: 'had in a microVM by the tag `berth:extensions`',
+    tests: [`${VALIDATE}: lets in what Fargate refuses, and stays compatible with Fargate`],
+    container: { linuxParameters: { devices: [{ hostPath: '/dev/null', containerPath: '/dev/n', permissions: ['read'] }] } },
+    says: notSupported('devices'),
+  },
+  ...(['sharedMemorySize', 'maxSwap', 'swappiness'] as const).map((leaf): Entry =>
+    awsvpc(`${C}.linuxParameters`, leaf, { linuxParameters: { [leaf]: 64 } }, notSupported(leaf)),
+  ),
+  {
+    at: C,
+    leaves: ['privileged'],
+    is: 'refused',
+    note: 'had in a microVM by the tag `berth:extensions`',
+    tests: [`${VALIDATE}: lets in what Fargate refuses, and stays compatible with Fargate`],
+    container: { privileged: true },
+    says: "Fargate requires that the 'privileged' setting be 'false'",
+  },
+  {
+    at: C,
+    leaves: ['readonlyRootFilesystem', 'interactive', 'pseudoTerminal'],
+    is: 'works',
+    tests: [`${E2E}: ${inside}`, `${RENDER}: a container that sets everything renders as its golden file`],
+    container: { readonlyRootFilesystem: true, interactive: true, pseudoTerminal: true },
+  },
+  {
+    at: C,
+    leaves: ['dockerLabels{}'],
+    is: 'works',
+    tests: [`${RENDER}: a label never passes for an annotation that the supervisor acts on`],
+    container: { dockerLabels: { a: 'b' } },
+  },
+  {
+    at: `${C}.ulimits[]`,
+    leaves: ['name', 'softLimit', 'hardLimit'],
+    is: 'works',
+    note: 'nofile, as on Fargate',
+    tests: [`${E2E}: has Fargate’s nofile`],
+    container: { ulimits: [{ name: 'nofile', softLimit: 100, hardLimit: 200 }] },
+  },
+  {
+    at: `${C}.systemControls[]`,
+    leaves: ['namespace', 'value'],
+    is: 'works',
+    note: 'task-wide, as on Fargate; gVisor has none of them and says so',
+    tests: [
+      `${SPEC}: ports, ranges and kernel parameters`,
+      'src/sandbox/gvisor/render.test.ts: kernel parameters, which gVisor doesn’t let a task set, are refused by name',
+    ],
+    container: { systemControls: [{ namespace: 'net.core.somaxconn', value: '99' }] },
+  },
+  {
+    at: `${C}.logConfiguration`,
+    leaves: ['logDriver', 'options{}'],
+    is: 'works',
+    note: 'awslogs; splunk and awsfirelens are not yet, and are refused by name',
+    tests: [`${SPEC}: the log stream is prefix/container/task`],
+    container: {
+      logConfiguration: {
+        logDriver: 'awslogs',
+        options: { 'awslogs-group': 'g', 'awslogs-region': 'us-west-2', 'awslogs-stream-prefix': 'p' },
+      },
+    },
+  },
+  {
+    at: `${C}.logConfiguration.secretOptions[]`,
+    leaves: ['name', 'valueFrom'],
+    is: 'not yet',
+    tests: [],
+    container: {
+      logConfiguration: {
+        logDriver: 'awslogs',
+        options: { 'awslogs-group': 'g', 'awslogs-region': 'us-west-2', 'awslogs-stream-prefix': 'p' },
+        secretOptions: [{ name: 'a', valueFrom: 'b' }],
+      },
+    },
+    says: 'because of logConfiguration.secretOptions',
+  },
+  {
+    at: `${C}.firelensConfiguration`,
+    leaves: ['type', 'options{}'],
+    is: 'not yet',
+    tests: [],
+    container: { firelensConfiguration: { type: 'fluentbit', options: { 'enable-ecs-log-metadata': 'true' } } },
+    says: 'because of firelensConfiguration',
+  },
+  {
+    at: `${C}.secrets[]`,
+    leaves: ['name', 'valueFrom'],
+    is: 'not yet',
+    tests: [`${SPEC}: secrets`],
+    container: { secrets: [{ name: 'A', valueFrom: 'a' }] },
+    says: 'because of secrets',
+  },
+  {
+    at: `${C}.environmentFiles[]`,
+    leaves: ['value', 'type'],
+    is: 'not yet',
+    tests: [],
+    container: { environmentFiles: [{ value: 'arn:aws:s3:::b/a.env', type: 's3' }] },
+    says: 'because of environmentFiles',
+  },
+  {
+    at: `${C}.repositoryCredentials`,
+    leaves: ['credentialsParameter'],
+    is: 'not yet',
+    tests: [],
+    container: { repositoryCredentials: { credentialsParameter: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:a' } },
+    says: 'because of repositoryCredentials',
+    note: "a registry's credentials come from the machine's own Docker configuration",
+  },
+  {
+    at: C,
+    leaves: ['versionConsistency'],
+    is: 'not yet',
+    kept: 'each task resolves its image by itself, as with `disabled`',
+    tests: [`${VALIDATE}: nothing that was given is lost`],
+    container: { versionConsistency: 'disabled' },
+  },
+  {
+    at: `${C}.resourceRequirements[]`,
+    leaves: ['type', 'value', 'sharingStrategy.nvidiaMps.memory', 'sharingStrategy.nvidiaMps.maxComputePercent'],
+    is: 'refused',
+    tests: [],
+    container: { resourceRequirements: [{ type: 'GPU', value: '1', sharingStrategy: { nvidiaMps: { memory: 1, maxComputePercent: 1 } } }] },
+    says: 'Tasks using the Fargate launch type do not support GPU resource requirements',
+  },
+  awsvpc(C, 'links[]', { links: ['side'] }, 'Links are not supported when networkMode=awsvpc'),
+  awsvpc(C, 'dnsServers[]', { dnsServers: ['1.1.1.1'] }, 'DNS servers are not supported on container when networkMode=awsvpc'),
+  awsvpc(C, 'dnsSearchDomains[]', { dnsSearchDomains: ['x'] }, 'DNS search domains are not supported on container when networkMode=awsvpc'),
+  awsvpc(C, 'hostname', { hostname: 'a' }, 'Hostname is not supported on container when networkMode=awsvpc'),
+  awsvpc(C, 'disableNetworking', { disableNetworking: true }, 'Disable Networking is not supported on container when networkMode=awsvpc'),
+  awsvpc(C, 'dockerSecurityOptions[]', { dockerSecurityOptions: ['x'] }, notSupported('dockerSecurityOptions')),
+  awsvpc(C, 'credentialSpecs[]', { credentialSpecs: ['credentialspec:x'] }, notSupported('credentialSpecs')),
+  {
+    at: `${C}.extraHosts[]`,
+    leaves: ['hostname', 'ipAddress'],
+    is: 'refused',
+    tests: [],
+    container: { extraHosts: [{ hostname: 'a', ipAddress: '1.1.1.1' }] },
+    says: 'Extra hosts are not supported on container when networkMode=awsvpc',
+  },
+];

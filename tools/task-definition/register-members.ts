@@ -1,0 +1,217 @@
+/** RegisterTaskDefinition: the task's own members; its containers' are in `container-members.ts`. */
+import type { Entry } from './status.ts';
+
+const E2E = 'test/e2e/task.test.ts';
+const VALIDATE = 'src/front/ecs/definition/validate.test.ts';
+const SPEC = 'src/front/ecs/task/to-task-spec.test.ts';
+const ECS = 'src/front/ecs/ecs.test.ts';
+const noVolume = "This task definition can't be run here yet, because of ";
+
+export const taskMembers: Entry[] = [
+  {
+    at: '',
+    leaves: ['family', 'networkMode', 'requiresCompatibilities[]', 'cpu', 'memory'],
+    is: 'works',
+    note: "Fargate's 74 sizes, and its network mode: awsvpc",
+    tests: [`${VALIDATE}: each pair is accepted, and its neighbours are not`, `${E2E}: gives a quarter of a CPU to who asked for that`],
+    definition: { family: 'm', networkMode: 'awsvpc', requiresCompatibilities: ['FARGATE'], cpu: '2048', memory: '4096' },
+    elsewhere: ['requiresCompatibilities[]'],
+  },
+  {
+    at: '',
+    leaves: ['executionRoleArn'],
+    is: 'works',
+    note: 'asked for where AWS asks for it (awslogs, secrets); whoever runs berth may do all, so nothing is checked against it',
+    tests: [`${VALIDATE}: Fargate requires task definition to have execution role ARN to support log driver awslogs.`],
+    definition: { executionRoleArn: 'arn:aws:iam::123456789012:role/other' },
+    elsewhere: ['executionRoleArn'],
+  },
+  {
+    at: '',
+    leaves: ['taskRoleArn'],
+    is: 'not yet',
+    kept: 'a task gets no credentials of a role; berth has no policies yet that they could mean anything to',
+    tests: [`${VALIDATE}: nothing that was given is lost`],
+    definition: { taskRoleArn: 'arn:aws:iam::123456789012:role/task' },
+  },
+  {
+    at: 'tags[]',
+    leaves: ['key', 'value'],
+    is: 'works',
+    tests: [`${ECS}: live: registered, described, listed, deregistered, deleted`],
+    definition: { tags: [{ key: 'k', value: 'v' }] },
+    elsewhere: ['key', 'value'],
+    note: 'of the definition; RunTask takes them over with propagateTags',
+  },
+  {
+    at: '',
+    leaves: ['pidMode'],
+    is: 'works',
+    note: "`task`; `host` is refused in AWS's words",
+    tests: [`${E2E}: share a PID namespace when the definition says so`],
+    definition: { pidMode: 'task' },
+  },
+  {
+    at: '',
+    leaves: ['ipcMode'],
+    is: 'refused',
+    tests: [`${VALIDATE}: Fargate compatible task definitions do not support ipcMode`],
+    definition: { ipcMode: 'task' },
+    says: 'Fargate compatible task definitions do not support ipcMode',
+  },
+  {
+    at: 'ephemeralStorage',
+    leaves: ['sizeInGiB'],
+    is: 'works',
+    tests: [`${VALIDATE}: EphemeralStorage size should be at least 21`, `${SPEC}: the call overrides the definition`],
+    definition: { ephemeralStorage: { sizeInGiB: 30 } },
+  },
+  {
+    at: 'runtimePlatform',
+    leaves: ['cpuArchitecture', 'operatingSystemFamily'],
+    is: 'works',
+    note: 'LINUX; an image for another architecture is refused when it is pulled; Windows is refused by name',
+    tests: [`${E2E}: tells of an image, a command, a group and an architecture that are not there`],
+    definition: { runtimePlatform: { cpuArchitecture: 'X86_64', operatingSystemFamily: 'LINUX' } },
+    elsewhere: ['cpuArchitecture', 'operatingSystemFamily'],
+  },
+  {
+    at: '',
+    leaves: ['enableFaultInjection'],
+    is: 'not yet',
+    kept: 'the endpoint that would inject faults is not there, so none are',
+    tests: [`${VALIDATE}: nothing that was given is lost`],
+    definition: { enableFaultInjection: true },
+  },
+  {
+    at: 'placementConstraints[]',
+    leaves: ['type', 'expression'],
+    is: 'refused',
+    tests: [],
+    definition: { placementConstraints: [{ type: 'memberOf', expression: 'a' }] },
+    says: 'Fargate compatible task definitions do not support placementConstraints',
+  },
+  {
+    at: 'inferenceAccelerators[]',
+    leaves: ['deviceName', 'deviceType'],
+    is: 'refused',
+    tests: [],
+    definition: { inferenceAccelerators: [{ deviceName: 'd', deviceType: 't' }] },
+    says: "Unsupported field 'inferenceAccelerators'",
+  },
+  {
+    at: 'proxyConfiguration',
+    leaves: ['containerName', 'type', 'properties[].name', 'properties[].value'],
+    is: 'not yet',
+    tests: [],
+    definition: { proxyConfiguration: { type: 'APPMESH', containerName: 'main', properties: [{ name: 'IgnoredUID', value: '1337' }] } },
+    says: 'because of proxyConfiguration',
+    note: 'AWS ends App Mesh in September 2026',
+  },
+];
+
+export const volumeMembers: Entry[] = [
+  {
+    at: 'volumes[]',
+    leaves: ['name'],
+    is: 'works',
+    tests: [
+      `${SPEC}: bind volumes become scratch, and volumesFrom lends mounts`,
+      `${E2E}: start in order, share localhost and volumes, and end together`,
+    ],
+    definition: { volumes: [{ name: 'v' }, { name: 'w' }] },
+  },
+  {
+    at: 'volumes[].host',
+    leaves: ['sourcePath'],
+    is: 'refused',
+    tests: [`${VALIDATE}: Fargate compatible task definitions do not support sourcePath`],
+    definition: { volumes: [{ name: 'v', host: { sourcePath: '/x' } }] },
+    says: 'Fargate compatible task definitions do not support sourcePath',
+  },
+  {
+    at: 'volumes[].dockerVolumeConfiguration',
+    leaves: ['scope', 'autoprovision', 'driver', 'driverOpts{}', 'labels{}'],
+    is: 'refused',
+    tests: [`${VALIDATE}: Fargate compatible task definitions do not support dockerVolumeConfiguration`],
+    definition: {
+      volumes: [
+        {
+          name: 'v',
+          dockerVolumeConfiguration: { scope: 'shared', autoprovision: true, driver: 'local', driverOpts: { a: 'b' }, labels: { a: 'b' } },
+        },
+      ],
+    },
+    says: 'Fargate compatible task definitions do not support dockerVolumeConfiguration',
+  },
+  {
+    at: 'volumes[].fsxWindowsFileServerVolumeConfiguration',
+    leaves: ['fileSystemId', 'rootDirectory', 'authorizationConfig.credentialsParameter', 'authorizationConfig.domain'],
+    is: 'refused',
+    tests: [],
+    definition: {
+      volumes: [
+        {
+          name: 'v',
+          fsxWindowsFileServerVolumeConfiguration: {
+            fileSystemId: 'fs-1',
+            rootDirectory: '/',
+            authorizationConfig: { credentialsParameter: 'a', domain: 'd' },
+          },
+        },
+      ],
+    },
+    says: 'Fargate compatible task definitions do not support fsxWindowsFileServerVolumeConfiguration',
+  },
+  {
+    at: 'volumes[].efsVolumeConfiguration',
+    leaves: [
+      'fileSystemId',
+      'rootDirectory',
+      'transitEncryption',
+      'transitEncryptionPort',
+      'authorizationConfig.accessPointId',
+      'authorizationConfig.iam',
+    ],
+    is: 'not yet',
+    tests: [],
+    definition: {
+      volumes: [
+        {
+          name: 'v',
+          efsVolumeConfiguration: {
+            fileSystemId: 'fs-1',
+            rootDirectory: '/',
+            transitEncryption: 'ENABLED',
+            transitEncryptionPort: 2050,
+            authorizationConfig: { accessPointId: 'fsap-1', iam: 'ENABLED' },
+          },
+        },
+      ],
+    },
+    says: `${noVolume}efsVolumeConfiguration`,
+  },
+  {
+    at: 'volumes[].s3filesVolumeConfiguration',
+    leaves: ['fileSystemArn', 'rootDirectory', 'transitEncryptionPort', 'accessPointArn'],
+    is: 'not yet',
+    tests: [],
+    definition: {
+      volumes: [
+        {
+          name: 'v',
+          s3filesVolumeConfiguration: { fileSystemArn: 'a', rootDirectory: '/', transitEncryptionPort: 2050, accessPointArn: 'b' },
+        },
+      ],
+    },
+    says: `${noVolume}s3filesVolumeConfiguration`,
+  },
+  {
+    at: 'volumes[]',
+    leaves: ['configuredAtLaunch'],
+    is: 'not yet',
+    tests: [],
+    definition: { volumes: [{ name: 'v', configuredAtLaunch: true }] },
+    says: `${noVolume}configuredAtLaunch`,
+  },
+];

@@ -1,0 +1,216 @@
+/** RunTask. */
+import type { Entry } from './status.ts';
+
+const ECS = 'src/front/ecs/ecs.test.ts';
+const SDK = 'test/e2e/sdk.test.ts';
+const SPEC = 'src/front/ecs/task/to-task-spec.test.ts';
+const O = 'overrides.containerOverrides[]';
+const role = 'arn:aws:iam::123456789012:role/other';
+
+export const runMembers: Entry[] = [
+  {
+    at: '',
+    leaves: [
+      'taskDefinition',
+      'cluster',
+      'count',
+      'group',
+      'launchType',
+      'startedBy',
+      'platformVersion',
+      'propagateTags',
+      'enableECSManagedTags',
+      'clientToken',
+      'tags[].key',
+      'tags[].value',
+    ],
+    is: 'works',
+    tests: [
+      `${ECS}: is answered at once as AWS answers`,
+      `${ECS}: is made once a token; other parameters conflict`,
+      `${SDK}: run, are waited for, described with tags, and stop`,
+      `${SDK}: run once per client token`,
+    ],
+    definition: { tags: [{ key: 'd', value: 'd' }] },
+    call: {
+      taskDefinition: 'm',
+      cluster: 'other',
+      count: 2,
+      group: 'g',
+      launchType: 'FARGATE',
+      startedBy: 'me',
+      platformVersion: '1.3.0',
+      propagateTags: 'TASK_DEFINITION',
+      enableECSManagedTags: true,
+      clientToken: 't',
+      tags: [{ key: 'a', value: 'b' }],
+    },
+    elsewhere: ['clientToken'],
+  },
+  {
+    at: 'capacityProviderStrategy[]',
+    leaves: ['capacityProvider', 'weight', 'base'],
+    is: 'works',
+    tests: [
+      `${ECS}: are made, changed and deleted; names and ARNs serve alike`,
+      `${ECS}: have capacity providers, and neither services nor container instances`,
+    ],
+    call: {
+      launchType: undefined,
+      count: 3,
+      capacityProviderStrategy: [
+        { capacityProvider: 'FARGATE', weight: 9 },
+        { capacityProvider: 'FARGATE_SPOT', weight: 1, base: 2 },
+      ],
+    },
+  },
+  {
+    at: 'networkConfiguration.awsvpcConfiguration',
+    leaves: ['subnets[]', 'securityGroups[]', 'assignPublicIp'],
+    is: 'works',
+    note: 'security groups must exist, are read back and not enforced yet; no task has a public address',
+    tests: ['test/e2e/vpc.test.ts: a task runs in the subnet of a new VPC, which is gone with it, and its range is free again'],
+  },
+  {
+    at: '',
+    leaves: ['enableExecuteCommand'],
+    is: 'not yet',
+    kept: 'ExecuteCommand itself is refused by name',
+    tests: [`${SDK}: name the operation that is not there yet, and wrong values`],
+    call: { enableExecuteCommand: true },
+  },
+  {
+    at: O,
+    leaves: ['name', 'command[]', 'environment[].name', 'environment[].value', 'cpu', 'memory', 'memoryReservation'],
+    is: 'works',
+    tests: [`${SPEC}: the call overrides the definition`, `${SDK}: take overrides of the call`],
+    call: {
+      overrides: {
+        containerOverrides: [
+          { name: 'main', command: ['x'], environment: [{ name: 'A', value: 'b' }], cpu: 64, memory: 128, memoryReservation: 64 },
+        ],
+      },
+    },
+  },
+  {
+    at: `${O}.environmentFiles[]`,
+    leaves: ['value', 'type'],
+    is: 'not yet',
+    tests: [],
+    call: { overrides: { containerOverrides: [{ name: 'main', environmentFiles: [{ value: 'arn:aws:s3:::b/a.env', type: 's3' }] }] } },
+    says: 'because of environmentFiles',
+  },
+  {
+    at: `${O}.resourceRequirements[]`,
+    leaves: ['type', 'value', 'sharingStrategy.nvidiaMps.memory', 'sharingStrategy.nvidiaMps.maxComputePercent'],
+    is: 'refused',
+    tests: [],
+    call: {
+      overrides: {
+        containerOverrides: [
+          {
+            name: 'main',
+            resourceRequirements: [{ type: 'GPU', value: '1', sharingStrategy: { nvidiaMps: { memory: 1, maxComputePercent: 1 } } }],
+          },
+        ],
+      },
+    },
+    says: 'Tasks using the Fargate launch type do not support GPU resource requirements',
+  },
+  {
+    at: 'overrides',
+    leaves: ['cpu', 'memory', 'ephemeralStorage.sizeInGiB'],
+    is: 'works',
+    tests: [`${SPEC}: the call overrides the definition`],
+    call: { overrides: { cpu: '512', memory: '4096', ephemeralStorage: { sizeInGiB: 40 } } },
+    definition: { cpu: '1024', memory: '4096' },
+    elsewhere: ['memory'],
+  },
+  {
+    at: 'overrides',
+    leaves: ['taskRoleArn', 'executionRoleArn'],
+    is: 'not yet',
+    kept: 'as the roles of the definition; DescribeTasks reads them back',
+    tests: [`${ECS}: is answered at once as AWS answers`],
+    call: { overrides: { taskRoleArn: role, executionRoleArn: role } },
+  },
+  {
+    at: 'overrides.inferenceAcceleratorOverrides[]',
+    leaves: ['deviceName', 'deviceType'],
+    is: 'refused',
+    tests: [],
+    call: { overrides: { inferenceAcceleratorOverrides: [{ deviceName: 'd', deviceType: 't' }] } },
+    says: "Unsupported field 'inferenceAcceleratorOverrides'",
+  },
+  {
+    at: 'placementConstraints[]',
+    leaves: ['type', 'expression'],
+    is: 'refused',
+    tests: [],
+    call: { placementConstraints: [{ type: 'memberOf', expression: 'a' }] },
+    says: 'Placement constraints are not supported with FARGATE launch type.',
+  },
+  {
+    at: 'placementStrategy[]',
+    leaves: ['type', 'field'],
+    is: 'refused',
+    tests: [],
+    call: { placementStrategy: [{ type: 'spread', field: 'host' }] },
+    says: 'Placement strategies are not supported with FARGATE launch type.',
+  },
+  {
+    at: '',
+    leaves: ['referenceId'],
+    is: 'not yet',
+    kept: "AWS's own; its reference gives it no meaning",
+    tests: [`${ECS}: is answered at once as AWS answers`],
+    call: { referenceId: 'r' },
+  },
+  {
+    at: 'volumeConfigurations[]',
+    leaves: [
+      'name',
+      ...[
+        'roleArn',
+        'encrypted',
+        'kmsKeyId',
+        'volumeType',
+        'sizeInGiB',
+        'snapshotId',
+        'volumeInitializationRate',
+        'iops',
+        'throughput',
+        'filesystemType',
+        'terminationPolicy.deleteOnTermination',
+        'tagSpecifications[].resourceType',
+        'tagSpecifications[].tags[].key',
+        'tagSpecifications[].tags[].value',
+        'tagSpecifications[].propagateTags',
+      ].map((leaf) => `managedEBSVolume.${leaf}`),
+    ],
+    is: 'not yet',
+    tests: [],
+    call: {
+      volumeConfigurations: [
+        {
+          name: 'v',
+          managedEBSVolume: {
+            roleArn: role,
+            encrypted: true,
+            kmsKeyId: 'k',
+            volumeType: 'gp3',
+            sizeInGiB: 10,
+            snapshotId: 'snap-1',
+            volumeInitializationRate: 100,
+            iops: 3000,
+            throughput: 125,
+            filesystemType: 'ext4',
+            terminationPolicy: { deleteOnTermination: true },
+            tagSpecifications: [{ resourceType: 'volume', tags: [{ key: 'a', value: 'b' }], propagateTags: 'NONE' }],
+          },
+        },
+      ],
+    },
+    says: "volumeConfigurations can't be used here yet",
+  },
+];

@@ -69,6 +69,16 @@ export type ContainerSpec = {
   log: LogTarget | null;
   /** null: none, whatever the image has. Specs that a former version wrote have no such member, which means the same. */
   health: HealthCheckSpec | null;
+  /** null: it ends when it ends. Specs that a former version wrote have no such member, which means the same. */
+  restart?: RestartSpec | null | undefined;
+};
+
+/** A container that ends by itself is started again, in place, as long as nobody stops its task. */
+export type RestartSpec = {
+  /** An end with one of these codes is its end. */
+  ignoredExitCodes: number[];
+  /** It must have run so long since its last start; else its end is its end. */
+  attemptPeriodMs: number;
 };
 
 /** A command that tells by its exit code (0) that the container it runs in is well. */

@@ -102,6 +102,8 @@ export type ContainerObserved = {
   health?: HealthStatus | undefined;
   /** Of one that is UNHEALTHY: how the last check failed, with what it said. */
   healthReason?: string | null | undefined;
+  /** How often it was started again after its end; absent in what a former version wrote or said: 0. */
+  restartCount?: number | undefined;
 };
 
 /** What is; written by control/host-session from the host's reports (and for a task that never got a host, by control/placement). */

@@ -121,6 +121,7 @@ test('a container that is not essential may fail or end without ending the task'
     failure: null,
     health: 'UNKNOWN',
     healthReason: null,
+    restartCount: 0,
   } as const;
   const failure = { stage: 'start', message: 'no such file' } as const;
   const failed = { ...running, status: 'exited', startedAtMs: null, failure } as const;
@@ -148,6 +149,7 @@ test('a sandbox that could not be made failed to start; one that went away under
     failure: null,
     health: 'UNKNOWN',
     healthReason: null,
+    restartCount: 0,
   } as const;
   const state = (startedAtMs: number | null, exitCode: number | null, message: string) => ({
     containers: [{ ...app, startedAtMs, exitCode }],

@@ -38,6 +38,7 @@ export function observeContainers(before: ContainerObserved[], states: Container
       finishedAt: state.finishedAtMs,
       health: state.health,
       healthReason: state.healthReason === null ? null : bounded(state.healthReason),
+      restartCount: state.restartCount,
     };
   });
 }
@@ -65,7 +66,10 @@ export function outcomeOf(spec: TaskSpec, state: SandboxState): Outcome {
     return { startedAt: null, stop: { code: 'TaskFailedToStart', reason: bounded(reason) }, ended };
   }
   const essential = (name: string) => spec.containers.find((container) => container.name === name)?.essential === true;
-  const failure = containers.find((container) => container.failure !== null && essential(container.name))?.failure ?? null;
+  // One that ran, and could not be started again, has ended like any other. What waited for something that never came ends the task.
+  const isFailedStart = ({ name, failure, startedAtMs }: ContainerState) =>
+    failure !== null && startedAtMs === null && (essential(name) || failure.stage === 'dependency');
+  const failure = containers.find(isFailedStart)?.failure ?? null;
   if (failure !== null) return { startedAt: null, stop: { code: 'TaskFailedToStart', reason: failureText(failure) }, ended };
   const times = containers.map((container) => container.startedAtMs).filter((time) => time !== null);
   const allBegan = containers.every((container) => container.status !== 'waiting');

@@ -191,6 +191,7 @@ function waiting(name: string): ContainerState {
     failure: null,
     health: 'UNKNOWN',
     healthReason: null,
+    restartCount: 0,
   };
 }
 

@@ -59,6 +59,7 @@ export function samplePlan(containers: ContainerSpec[], change: Partial<TaskSpec
 export const plainContainer = sampleContainer();
 export const fullContainer = sampleContainer({
   health: { command: ['/bin/sh', '-c', 'exit 0'], intervalMs: 30_000, timeoutMs: 5000, retries: 3, startPeriodMs: 10_000 },
+  restart: { ignoredExitCodes: [0, 3], attemptPeriodMs: 60_000 },
   name: 'full',
   entryPoint: ['/bin/sh', '-c'],
   command: ['exec sleep 1'],

@@ -83,5 +83,5 @@ test('a supervisor of a former version says nothing of health, and is told nothi
     failure: null,
   };
   const state = { taskId: 't', pid: 9, failure: null, containers: [old], droppedBytes: 0, spoolEnd: 0 };
-  assert.deepEqual(checkSupervisorState(state, 'state').containers, [{ ...old, health: 'UNKNOWN', healthReason: null }]);
+  assert.deepEqual(checkSupervisorState(state, 'state').containers, [{ ...old, health: 'UNKNOWN', healthReason: null, restartCount: 0 }]);
 });

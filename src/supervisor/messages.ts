@@ -9,6 +9,7 @@ import type {
   ContainerState,
   FromPool,
   FromSupervisor,
+  RestartBundle,
   RunscBundle,
   SupervisorState,
   TaskBundle,
@@ -39,6 +40,12 @@ const containerState: Check<ContainerState> = record({
   failure: orNull(record({ stage: oneOf('create', 'start', 'dependency'), message: words() })),
   health: orElse(oneOf('HEALTHY', 'UNHEALTHY', 'UNKNOWN'), 'UNKNOWN'),
   healthReason: orElse(orNull(words()), null),
+  restartCount: orElse(whole(), 0),
+});
+
+const restartBundle: Check<RestartBundle> = record({
+  ignoredExitCodes: list(whole(Number.MIN_SAFE_INTEGER), limits.ignoredExitCodes),
+  attemptPeriodMs: whole(),
 });
 
 export const checkSupervisorState: Check<SupervisorState> = record({
@@ -108,6 +115,7 @@ export const checkTaskBundle: Check<TaskBundle> = record({
       initProcess: flag,
       cgroup: checkCgroupLimits,
       health: orElse(orNull(healthBundle), null),
+      restart: orElse(orNull(restartBundle), null),
     }),
     containers,
   ),

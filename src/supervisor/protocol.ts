@@ -94,7 +94,12 @@ export type ContainerBundle = {
   cgroup: CgroupLimits;
   /** Run inside by the supervisor as long as the container runs; null: none. */
   health: HealthBundle | null;
+  /** Started again by the supervisor after its end; null or absent: never. Its writable layer stays, its state goes on being `running`. */
+  restart?: RestartBundle | null | undefined;
 };
+
+/** As `RestartSpec`. */
+export type RestartBundle = { ignoredExitCodes: number[]; attemptPeriodMs: number };
 
 /** A check as `HealthCheckSpec` has it. */
 export type HealthBundle = { command: string[]; intervalMs: number; timeoutMs: number; retries: number; startPeriodMs: number };
@@ -185,6 +190,8 @@ export type ContainerState = {
   health: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
   /** Of one that is UNHEALTHY: how the check failed that made it so. */
   healthReason: string | null;
+  /** How often it was started again after its end; a supervisor of a former version doesn't say it: 0. */
+  restartCount: number;
 };
 
 export type TaskStats = {

@@ -30,6 +30,7 @@ function stateOf(change: Partial<SupervisorState> = {}): SupervisorState {
       failure: null,
       health: 'UNKNOWN',
       healthReason: null,
+      restartCount: 0,
     } as const,
   ];
   return { taskId: TASK, pid: 9, failure: null, containers, droppedBytes: 0, spoolBase: 0, spoolEnd: 0, ...change };

@@ -83,6 +83,18 @@ pub struct ContainerBundle {
     pub cgroup: CgroupLimits,
     #[serde(default)]
     pub health: Option<HealthBundle>,
+    /// When it is started again after its end; None: never.
+    #[serde(default)]
+    pub restart: Option<RestartBundle>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartBundle {
+    /// An end with one of these is its end.
+    pub ignored_exit_codes: Vec<i32>,
+    /// So long it must have run.
+    pub attempt_period_ms: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +161,9 @@ pub struct ContainerState {
     /// Of one that is unhealthy: how the check failed that made it so.
     #[serde(default)]
     pub health_reason: Option<String>,
+    /// How often it was started again after its end.
+    #[serde(default)]
+    pub restart_count: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

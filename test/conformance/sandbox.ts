@@ -11,6 +11,7 @@ import { execs } from './sandbox-exec.ts';
 import { hangingChecks, healthOf } from './sandbox-health.ts';
 import { limitsHold } from './sandbox-limits.ts';
 import { placesOf } from './sandbox-places.ts';
+import { restartsInPlace } from './sandbox-restart.ts';
 import { runs, stateOf, witness } from './witness.ts';
 import type { Witness } from './witness.ts';
 
@@ -120,6 +121,7 @@ export function sandboxConformance(kind: IsolationKind | 'fake', make: () => Pro
     hangingChecks(rig);
     placesOf(rig);
     limitsHold(rig);
+    restartsInPlace(rig);
   });
 }
 

@@ -295,7 +295,10 @@ describe('health checks', () => {
     ];
     const ended = await sdk.toEnd('waits-in-vain', containers);
     assert.equal(ended.task.stopCode, 'TaskFailedToStart');
-    assert.match(ended.task.stoppedReason ?? '', /container "db" has to be HEALTHY first, but is UNHEALTHY/);
+    assert.match(
+      ended.task.stoppedReason ?? '',
+      /ordering dependency \[db\] for target \[\w+\] because dependency has to be HEALTHY, but is UNHEALTHY/,
+    );
     assert.equal(ended.task.containers?.find((one) => one.name === 'db')?.healthStatus, 'UNHEALTHY');
   });
 });

@@ -35,6 +35,7 @@ const state = (change: object = {}) => {
     failure: null,
     health: 'UNKNOWN',
     healthReason: null,
+    restartCount: 0,
   });
   const containers = [container('app'), container('side')];
   return {

@@ -45,6 +45,7 @@ function containerBundle(plan: SandboxPlan, container: ContainerSpec, index: num
     initProcess: container.initProcess,
     cgroup: { cpuMillis: null, cpuShares: cpuSharesOf(container.cpuMillis), memoryBytes: container.memoryBytes, pids: null },
     health: container.health ?? null,
+    restart: container.restart ?? null,
   };
 }
 

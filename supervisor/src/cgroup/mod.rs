@@ -196,18 +196,24 @@ impl Cgroups {
                 Err(e) => return Err(io_error("kill by", &file)(e)),
             }
         }
-        // Frozen processes cannot fork away from the list; the signal reaches them when they thaw.
-        let freezer = self.layout.directory(path, Controller::Freezer).map(|dir| dir.join("freezer.state"));
-        if let Some(file) = &freezer {
-            let _ = write_file(file, "FROZEN");
+        self.kill_listed(path);
+        Ok(())
+    }
+
+    /// As `kill`, of a group that is used again: some kernels (seen with 6.18) kill all that is cloned into a group in which
+    /// `cgroup.kill` was ever written.
+    pub fn kill_listed(&self, path: &str) {
+        // Frozen processes cannot fork away from the list; the signal reaches them when they thaw, if not before.
+        let freezer = self.freezer(path);
+        if let Some((file, frozen, _)) = &freezer {
+            let _ = write_file(file, frozen);
         }
         for dir in self.layout.directories(path) {
             kill_listed(&dir);
         }
-        if let Some(file) = &freezer {
-            let _ = write_file(file, "THAWED");
+        if let Some((file, _, thawed)) = &freezer {
+            let _ = write_file(file, thawed);
         }
-        Ok(())
     }
 
     /// Holds every process of the group still, and comes back when all are; Busy when that takes longer than `patience`.

@@ -30,7 +30,7 @@ use config::Config;
 pub use config::USER_ANNOTATION;
 pub use init::main as init_main;
 pub use init::tend_main;
-pub use rootfs::{directory_in, mount_overlay};
+pub use rootfs::{directory_in, mount_overlay, Writable};
 pub use user::{resolve_in as resolve_user, Identity};
 
 /// Why a container doesn't run, told apart as ECS does: it could not be created, or its command could not be started.
@@ -133,8 +133,8 @@ pub fn standard_streams(dir: &Path) -> Result<Streams, Error> {
     Ok(streams)
 }
 
-/// Clones the container's first process, which goes on alone from there.
-pub fn spawn(setting: &Setting, index: usize) -> Result<Spawned, Error> {
+/// Clones the container's first process, which goes on alone from there. `again`: it finds what it wrote to its root in its last run.
+pub fn spawn(setting: &Setting, index: usize, again: bool) -> Result<Spawned, Error> {
     let task = setting.task;
     let bundle = &task.containers[index];
     let failed = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));
@@ -163,7 +163,7 @@ pub fn spawn(setting: &Setting, index: usize) -> Result<Spawned, Error> {
     };
     let cloned = sys::clone3(flags as u64, birthplace.as_ref().map(AsFd::as_fd));
     if matches!(cloned, Ok(None)) {
-        let Err(error) = become_container(setting, index, &group, &stdio, status_write.as_fd());
+        let Err(error) = become_container(setting, (index, again), &group, &stdio, status_write.as_fd());
         report(status_write.as_fd(), &error);
         sys::exit_now(127)
     }
@@ -175,7 +175,13 @@ pub fn spawn(setting: &Setting, index: usize) -> Result<Spawned, Error> {
 }
 
 /// Everything between the clone and the command. Runs in the container's first process.
-fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio, status: BorrowedFd) -> Result<Infallible, Error> {
+fn become_container(
+    setting: &Setting,
+    (index, again): (usize, bool),
+    group: &str,
+    stdio: &Stdio,
+    status: BorrowedFd,
+) -> Result<Infallible, Error> {
     let failed = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));
     prepare_process(setting, stdio, status).map_err(failed("prepare the process"))?;
     let bundle = &setting.task.containers[index];
@@ -191,8 +197,8 @@ fn become_container(setting: &Setting, index: usize, group: &str, stdio: &Stdio,
 
     crate::mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(failed("detach the mount namespace"))?;
     // Over the bundle itself, which was read: no directory has to be made only to be covered, and nobody else sees this mount.
-    let writable = (Path::new(&setting.task.dir), index);
-    let root = rootfs::mount_overlay(&bundle.layers, writable, bundle_dir)?;
+    let writable = rootfs::Writable { dir: Path::new(&setting.task.dir), index, again };
+    let root = rootfs::mount_overlay(&bundle.layers, &writable, bundle_dir)?;
     let identity = identity(&config, root.as_fd())?;
     mounts::make_all(root.as_fd(), &config.mounts, setting.cgroups, group)?;
     mounts::make_devices(root.as_fd(), stdio.is_terminal)?;

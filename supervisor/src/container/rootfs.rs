@@ -16,18 +16,27 @@ fn failed<'a>(what: &'a str, path: &'a Path) -> impl FnOnce(io::Error) -> Error 
     move |e| Error::Create(format!("cannot {what} {}: {}", path.display(), sys::reason(&e)))
 }
 
-/// Stacks `layers` (topmost first) with a fresh writable layer, mounts them on `target`, and opens the result. The writable layer is
-/// DIR/upper-N and DIR/work-N, `writable` being (DIR, N).
+/// A container's writable layer: `upper-INDEX` and `work-INDEX` in `dir`.
+pub struct Writable<'a> {
+    pub dir: &'a Path,
+    pub index: usize,
+    /// It ran before, and what it wrote stays.
+    pub again: bool,
+}
+
+/// Stacks `layers` (topmost first) with the writable layer, mounts them on `target`, and opens the result.
 ///
 /// Layers are named by descriptor, so that 127 of them fit in the one page that mount options may fill.
-pub fn mount_overlay(layers: &[String], writable: (&Path, usize), target: &Path) -> Result<OwnedFd, Error> {
+pub fn mount_overlay(layers: &[String], writable: &Writable, target: &Path) -> Result<OwnedFd, Error> {
     let Some(topmost) = layers.first() else { return Err(Error::Create("the image has no layers".to_string())) };
-    let (dir, index) = writable;
+    let Writable { dir, index, again } = *writable;
     let [upper, work] = ["upper", "work"].map(|part| dir.join(format!("{part}-{index}")));
-    for dir in [&upper, &work] {
-        fresh(dir, writable.0)?;
+    // It holds the mark of a volatile mount, with which the kernel would refuse the next one.
+    fresh(&work, dir)?;
+    if !again {
+        fresh(&upper, dir)?;
+        like(&upper, Path::new(topmost))?;
     }
-    like(&upper, Path::new(topmost))?;
     let open = |path: &Path| open_path(path).map_err(failed("open", path));
     let lower = layers.iter().map(|layer| open(Path::new(layer))).collect::<Result<Vec<_>, _>>()?;
     let (upper, work) = (open(&upper)?, open(&work)?);

@@ -37,7 +37,7 @@ pub fn enter(inside: &Inside, room: &Room, wanted: &ExecBundle) -> Result<Entere
         // It says who it is itself, as the process that was born.
         Some(_) => Ok(Entered { helper: None, status, input, outputs, is_keeper: true }),
         None => {
-            let keeper = Keeper { inside, room, wanted, cid: keeper::cid(inside.index), control: room.control() };
+            let keeper = Keeper { inside, room, wanted, cid: room.cid(inside.index), control: room.control() };
             sys::exit_now(keeper.live(stdio, status_write))
         }
     }

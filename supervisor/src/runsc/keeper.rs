@@ -39,11 +39,6 @@ pub fn carried(signal: i32) -> i32 {
 /// With the sandbox everything in it was killed.
 pub const KILLED: i32 = 128 + libc::SIGKILL;
 
-/// A container's name in its sandbox.
-pub fn cid(index: usize) -> String {
-    format!("c{index}")
-}
-
 /// Blocks all signals, and gives the descriptor that those come by which are to be handed on.
 pub fn signals() -> io::Result<OwnedFd> {
     let all: Vec<i32> = (1..=libc::SIGRTMAX()).filter(|signal| *signal != libc::SIGCHLD).collect();
@@ -90,16 +85,19 @@ fn meant(signal: i32) -> i32 {
     [libc::SIGKILL, libc::SIGSTOP].into_iter().find(|one| carried(*one) == signal).unwrap_or(signal)
 }
 
-/// Forks the keeper of container `index`.
-pub fn spawn(setting: &Setting, runtime: &RunscBundle, room: &Room, index: usize) -> Result<Spawned, Error> {
+/// Forks the keeper of container `index`. `again`: as `container::spawn` has it.
+pub fn spawn(setting: &Setting, runtime: &RunscBundle, room: &Room, index: usize, again: bool) -> Result<Spawned, Error> {
     let failed = |what: &'static str| move |e: io::Error| Error::Create(format!("cannot {what}: {}", sys::reason(&e)));
     let bundle = &setting.task.containers[index];
+    if again {
+        room.rename(index);
+    }
     let streams = container::standard_streams(Path::new(&bundle.bundle))?;
     let (status, status_write) = sys::pipe().map_err(failed("make a pipe"))?;
     sys::set_nonblocking(status.as_fd()).map_err(failed("prepare a pipe"))?;
     let cloned = sys::clone3(0, None);
     if matches!(cloned, Ok(None)) {
-        let keeper = Keeper { setting, runtime, room, index, cid: cid(index), control: room.control() };
+        let keeper = Keeper { setting, runtime, room, index, again, cid: room.cid(index), control: room.control() };
         let Err(error) = keeper.live(streams.stdio, status_write);
         let _ = error;
         sys::exit_now(127)
@@ -114,6 +112,7 @@ struct Keeper<'a> {
     runtime: &'a RunscBundle,
     room: &'a Room,
     index: usize,
+    again: bool,
     cid: String,
     control: PathBuf,
 }
@@ -141,7 +140,8 @@ impl Keeper<'_> {
         let mut spec = Spec::load(dir)?;
         sys::unshare(libc::CLONE_NEWNS).map_err(failed("make a mount namespace"))?;
         crate::mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(failed("detach the mount namespace"))?;
-        let root = container::mount_overlay(&bundle.layers, (Path::new(&task.dir), self.index), dir)?;
+        let writable = container::Writable { dir: Path::new(&task.dir), index: self.index, again: self.again };
+        let root = container::mount_overlay(&bundle.layers, &writable, dir)?;
         spec.settle(root.as_fd(), &bundle.bundle)?;
         drop(root);
         gofer::enter(self.room)?;

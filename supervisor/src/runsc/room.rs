@@ -1,5 +1,7 @@
 //! The room that a task's gVisor sandbox lives in: namespaces of its own whose first process makes the sandbox, waits for its end, and
 //! dies with the supervisor. Whatever happens to the supervisor, nothing of the sandbox outlives it.
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -44,6 +46,8 @@ pub struct Room {
     hostname_set: OwnedFd,
     /// It is being killed: its end is no news.
     pub is_doomed: bool,
+    /// How often each container was started again.
+    restarts: RefCell<BTreeMap<usize, u64>>,
 }
 
 impl Room {
@@ -65,7 +69,17 @@ impl Room {
         };
         let open = |(name, _): &(&str, libc::c_int)| File::open(format!("/proc/{pid}/ns/{name}")).map(OwnedFd::from);
         let namespaces = KINDS.iter().map(open).collect::<io::Result<Vec<_>>>()?;
-        Ok(Room { pid, pidfd, dir, namespaces, status: Some(status), hostname, hostname_set, is_doomed: false })
+        Ok(Room {
+            pid,
+            pidfd,
+            dir,
+            namespaces,
+            status: Some(status),
+            hostname,
+            hostname_set,
+            is_doomed: false,
+            restarts: RefCell::default(),
+        })
     }
 
     /// Waits until the sandbox is there and could `begin`, or gives the reason why it never will.
@@ -125,6 +139,21 @@ impl Room {
     pub fn enter(&self) -> io::Result<()> {
         let kinds = KINDS.iter().zip(&self.namespaces).filter(|((name, _), _)| *name != "mnt");
         kinds.map(|((_, kind), namespace)| sys::set_namespace(namespace.as_fd(), *kind)).collect()
+    }
+}
+
+impl Room {
+    /// Container `index`'s name in the sandbox.
+    pub fn cid(&self, index: usize) -> String {
+        match self.restarts.borrow().get(&index) {
+            None => format!("c{index}"),
+            Some(count) => format!("c{index}-{count}"),
+        }
+    }
+
+    /// Container `index` is started again: the sandbox keeps what belonged to its former name (its control groups).
+    pub fn rename(&self, index: usize) {
+        *self.restarts.borrow_mut().entry(index).or_default() += 1;
     }
 }
 

@@ -1,10 +1,9 @@
 //! What one container of a gVisor sandbox takes, as its kernel counts it.
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{json, Value};
 
-use super::keeper;
+use super::room::Room;
 use super::urpc::Connection;
 use crate::protocol::CgroupStats;
 
@@ -12,9 +11,9 @@ use crate::protocol::CgroupStats;
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// None when the sandbox doesn't say.
-pub fn of_container(control: &Path, index: usize) -> Option<CgroupStats> {
-    let cid = keeper::cid(index);
-    let mut control = Connection::open(control, Some(PATIENCE)).ok()?;
+pub fn of_container(room: &Room, index: usize) -> Option<CgroupStats> {
+    let cid = room.cid(index);
+    let mut control = Connection::open(&room.control(), Some(PATIENCE)).ok()?;
     parse(&control.call("containerManager.Event", &json!(cid), &[]).ok()?, &cid)
 }
 

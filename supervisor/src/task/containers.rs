@@ -7,7 +7,7 @@ use super::output::Stream;
 use crate::cgroup::Cgroups;
 use crate::container::{self, Setting};
 use crate::protocol::{
-    ContainerBundle, ContainerFailure, ContainerStage, ContainerState, ContainerStatus, PidMode, TaskBundle, TEXT_BYTES,
+    ContainerBundle, ContainerFailure, ContainerStage, ContainerState, ContainerStatus, PidMode, RestartBundle, TaskBundle, TEXT_BYTES,
 };
 use crate::spool::{Source, Spool};
 use crate::{runsc, signals, sys};
@@ -51,6 +51,12 @@ pub struct Container {
     stopping: Stopping,
     /// None when nothing is checked.
     health: Option<Health>,
+    restart: Option<RestartBundle>,
+    restart_count: u64,
+    /// It has ended, and is to be started again.
+    is_due: bool,
+    /// Kills for want of memory in its group before it was started last.
+    former_oom_kills: u64,
 }
 
 fn now_ms() -> u64 {
@@ -75,6 +81,10 @@ impl Container {
             failure: None,
             stopping: Stopping::Not,
             health: bundle.health.as_ref().map(Health::new),
+            restart: bundle.restart.clone(),
+            restart_count: 0,
+            is_due: false,
+            former_oom_kills: 0,
         }
     }
 
@@ -90,6 +100,7 @@ impl Container {
             failure: self.failure.clone(),
             health: self.health.as_ref().map(Health::status).unwrap_or_default(),
             health_reason: self.health.as_ref().and_then(Health::reason),
+            restart_count: self.restart_count,
         }
     }
 
@@ -107,6 +118,16 @@ impl Container {
     /// Waits for its turn: nothing was done yet.
     pub fn is_waiting(&self) -> bool {
         self.status == ContainerStatus::Waiting && self.process.is_none()
+    }
+
+    /// It has ended, and waits to be started again.
+    pub fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// It has ended, and will not run again.
+    pub fn has_ended(&self) -> bool {
+        self.status == ContainerStatus::Exited && self.process.is_none()
     }
 
     /// A process of it lives, or its end was not seen yet.
@@ -145,9 +166,11 @@ impl Container {
     }
 
     pub fn spawn(&mut self, setting: &Setting, index: usize) {
+        self.former_oom_kills = setting.cgroups.oom_kills(&container::group(setting.task, index));
+        self.restart_count += u64::from(std::mem::take(&mut self.is_due));
         let spawned = match (&setting.task.runtime, setting.room) {
-            (Some(runtime), Some(room)) => runsc::spawn(setting, runtime, room, index),
-            _ => container::spawn(setting, index),
+            (Some(runtime), Some(room)) => runsc::spawn(setting, runtime, room, index, self.has_started()),
+            _ => container::spawn(setting, index, self.has_started()),
         };
         match spawned {
             Ok(spawned) => {
@@ -167,9 +190,19 @@ impl Container {
         self.end();
     }
 
-    /// It is not needed any more and never was started.
+    /// It is not needed any more: it never was started, or has ended and is not started again.
     pub fn give_up(&mut self) {
-        self.end();
+        if !std::mem::take(&mut self.is_due) {
+            self.finished_at_ms = Some(now_ms());
+        }
+        self.status = ContainerStatus::Exited;
+    }
+
+    /// Whether its end with this code is followed by another start: it ran long enough, and nobody stops it.
+    fn may_restart(&self, code: i32) -> bool {
+        let ran_ms = monotonic_ms().saturating_sub(self.started_monotonic_ms);
+        let policy = self.restart.as_ref().filter(|_| self.stopping == Stopping::Not && self.failure.is_none());
+        policy.is_some_and(|policy| !policy.ignored_exit_codes.contains(&code) && ran_ms >= policy.attempt_period_ms)
     }
 
     fn end(&mut self) {
@@ -219,6 +252,7 @@ impl Container {
         process.status = None;
         if process.report.is_empty() {
             self.status = ContainerStatus::Running;
+            (self.exit_code, self.finished_at_ms, self.oom_killed) = (None, None, false);
             self.started_at_ms = Some(now_ms());
             self.started_monotonic_ms = monotonic_ms();
             if let Some(health) = &mut self.health {
@@ -228,7 +262,7 @@ impl Container {
         true
     }
 
-    /// Its first process has ended.
+    /// Its first process has ended. It stays RUNNING while it waits to be started again.
     pub fn exited(&mut self, wait_status: i32, setting: &Setting, index: usize, spool: &mut Spool) {
         let killed_before_start = self.stopping == Stopping::Killed && libc::WIFSIGNALED(wait_status);
         let in_making = self.is_in_making();
@@ -242,7 +276,10 @@ impl Container {
         let group = container::group(setting.task, index);
         if setting.task.pid_mode == PidMode::Task && setting.task.runtime.is_none() {
             // No PID namespace died with it.
-            let _ = setting.cgroups.kill(&group);
+            match self.restart {
+                Some(_) => setting.cgroups.kill_listed(&group),
+                None => drop(setting.cgroups.kill(&group)),
+            }
         }
         let Some(mut process) = self.process.take() else { return };
         for stream in &mut process.streams {
@@ -250,12 +287,18 @@ impl Container {
             stream.close(spool);
         }
         self.failure = container::parse_report(&process.report).map(ContainerFailure::from);
-        if self.started_at_ms.is_some() {
-            let code = sys::exit_code(wait_status);
+        let code = sys::exit_code(wait_status);
+        // What could not be started again keeps the exit code of its last run.
+        let ran = self.status == ContainerStatus::Running && self.failure.is_none();
+        if ran && self.started_at_ms.is_some() {
             self.exit_code = Some(code);
-            self.oom_killed = code == 128 + libc::SIGKILL && setting.cgroups.oom_kills(&group) > 0;
+            self.oom_killed = code == 128 + libc::SIGKILL && setting.cgroups.oom_kills(&group) > self.former_oom_kills;
         }
+        self.is_due = ran && self.may_restart(code);
         self.end();
+        if self.is_due {
+            self.status = ContainerStatus::Running;
+        }
     }
 
     /// Goes on with stopping; `now` and the answer, when to look again, are of the monotonic clock. Stopping twice is fine.

@@ -287,10 +287,9 @@ impl Task {
 
     /// An essential container has ended, or one waits for something that will never be.
     fn must_stop(&self) -> bool {
-        let ended = |c: &Container| !c.is_alive() && !c.is_waiting();
         let pairs = self.containers.iter().zip(&self.bundle.containers);
-        let all_ended = self.containers.iter().all(ended);
-        all_ended || pairs.into_iter().any(|(c, b)| b.essential && ended(c) || c.failed_by_dependency())
+        let all_ended = self.containers.iter().all(Container::has_ended);
+        all_ended || pairs.into_iter().any(|(c, b)| b.essential && c.has_ended() || c.failed_by_dependency())
     }
 
     /// Who may trace could take over a process of the same PID namespace that is about to become a container, and has all rights until
@@ -326,11 +325,16 @@ impl Task {
         let mut soonest: Option<u64> = None;
         let now = monotonic_ms();
         for index in 0..self.containers.len() {
-            if !self.containers[index].is_waiting() {
+            let decision = if self.containers[index].is_due() {
+                // What it depends on was there once: that is enough.
+                Decision::Start
+            } else if self.containers[index].is_waiting() {
+                let views: Vec<_> = self.containers.iter().map(Container::view).collect();
+                order::may_start(&self.bundle.containers, &views, index)
+            } else {
                 continue;
-            }
-            let views: Vec<_> = self.containers.iter().map(Container::view).collect();
-            match order::may_start(&self.bundle.containers, &views, index) {
+            };
+            match decision {
                 Decision::Start => match self.hold_others() {
                     Ok(false) => {}
                     Err(e) => {
@@ -365,7 +369,7 @@ impl Task {
     fn advance_stop(&mut self) -> Option<u64> {
         let now = monotonic_ms();
         let mut soonest = None;
-        for container in self.containers.iter_mut().filter(|c| c.is_waiting()) {
+        for container in self.containers.iter_mut().filter(|c| c.is_waiting() || c.is_due()) {
             container.give_up();
             self.state_is_due = true;
         }
@@ -419,7 +423,7 @@ impl Task {
 
     /// No container lives, and none will.
     fn is_over(&self) -> bool {
-        !self.containers.iter().any(|c| c.is_alive() || !self.stopping && c.is_waiting())
+        !self.containers.iter().any(|c| c.is_alive() || !self.stopping && (c.is_waiting() || c.is_due()))
     }
 
     /// Gives everything back and ends this process; refused while a container lives.

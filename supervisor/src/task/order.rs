@@ -31,7 +31,7 @@ pub fn may_start(bundles: &[ContainerBundle], views: &[View], index: usize) -> D
         let Some(at) = bundles.iter().position(|b| b.name == dependency.container) else {
             return Decision::Fail(format!("it depends on container {:?}, which the task doesn't have", dependency.container));
         };
-        match one(&bundles[at], views[at], dependency.condition) {
+        match one(&bundles[at], views[at], dependency.condition, &bundles[index].name) {
             Decision::Start => {}
             Decision::Fail(why) => return Decision::Fail(why),
             Decision::Wait(left) => {
@@ -47,33 +47,32 @@ pub fn may_start(bundles: &[ContainerBundle], views: &[View], index: usize) -> D
     }
 }
 
-fn one(bundle: &ContainerBundle, view: View, condition: Condition) -> Decision {
+/// The words are those of AWS's agent (dependencygraph there), where it has any.
+fn one(bundle: &ContainerBundle, view: View, condition: Condition, target: &str) -> Decision {
     let name = &bundle.name;
     let ended = view.status == ContainerStatus::Exited;
+    let unresolved = |why: &str| {
+        Decision::Fail(format!("dependency graph: failed to resolve container ordering dependency [{name}] for target [{target}] {why}"))
+    };
     if ended && !view.started {
-        return Decision::Fail(format!("container {name:?}, which it depends on, could not be started"));
+        return unresolved("because dependency will never start");
     }
     match condition {
-        Condition::Healthy if ended => Decision::Fail(format!("container {name:?} has to be HEALTHY first, but has ended")),
-        Condition::Healthy if view.health.is_none() => {
-            Decision::Fail(format!("container {name:?} has to be HEALTHY first, but has no health check"))
-        }
+        Condition::Healthy if ended => unresolved("because dependency has to be HEALTHY, but has ended"),
+        Condition::Healthy if view.health.is_none() => unresolved("because dependency has to be HEALTHY, but has no health check"),
         Condition::Healthy if view.health == Some(HealthStatus::Unhealthy) => {
-            Decision::Fail(format!("container {name:?} has to be HEALTHY first, but is UNHEALTHY"))
+            unresolved("because dependency has to be HEALTHY, but is UNHEALTHY")
         }
         Condition::Healthy if view.health == Some(HealthStatus::Healthy) => Decision::Start,
         Condition::Start if view.started => Decision::Start,
         Condition::Complete if ended => Decision::Start,
         Condition::Success if ended => match view.exit_code {
             Some(0) => Decision::Start,
-            code => Decision::Fail(format!(
-                "container {name:?} has to end with SUCCESS first, but ended with exit code {}",
-                code.map_or("unknown".to_string(), |c| c.to_string())
-            )),
+            _ => unresolved("as dependency did not exit successfully."),
         },
         _ => match bundle.start_timeout_ms.filter(|_| view.started) {
             Some(limit) if view.age_ms >= limit => {
-                Decision::Fail(format!("container {name:?} did not reach {condition:?} within its start timeout of {limit} ms"))
+                Decision::Fail(format!("dependency graph: container ordering dependency [{name}] for target [{target}] has timed out."))
             }
             limit => Decision::Wait(limit.map(|limit| limit - view.age_ms)),
         },
@@ -122,6 +121,7 @@ mod tests {
             init_process: false,
             cgroup: CgroupLimits::default(),
             health: None,
+            restart: None,
         }
     }
 

@@ -11,7 +11,7 @@ pub fn read(task: &TaskBundle, cgroups: &Cgroups, room: Option<&Room>) -> TaskSt
     let containers = task.containers.iter().enumerate().map(|(index, bundle)| {
         let group = container::group(task, index);
         // In a gVisor sandbox of several only its kernel can tell them apart.
-        let inside = room.filter(|_| task.containers.len() > 1).and_then(|room| runsc::usage_of(&room.control(), index));
+        let inside = room.filter(|_| task.containers.len() > 1).and_then(|room| runsc::usage_of(room, index));
         let used = inside.unwrap_or_else(|| cgroups.stats(&group));
         ContainerStats {
             name: bundle.name.clone(),

@@ -201,6 +201,7 @@ pub fn command(args: &[&str]) -> Spec {
         cgroup: CgroupLimits::default(),
         layers: Vec::new(),
         health: None,
+        restart: None,
     }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Parts of a definition that are kept but can't be run yet, where running without them would do something else than was asked. They are
- * named when the task is run, never ignored in silence. What only adds to a task (restart policies) is kept and not enforced yet.
+ * named when the task is run, never ignored in silence.
  */
 import type { ContainerDefinition, TaskDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';

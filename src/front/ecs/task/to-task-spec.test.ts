@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { ContainerDefinition, HealthCheck, RegisterTaskDefinitionRequest, TaskDefinition, TaskOverride } from '@aws-sdk/client-ecs';
+import type {
+  ContainerDefinition,
+  ContainerRestartPolicy,
+  HealthCheck,
+  RegisterTaskDefinitionRequest,
+  TaskDefinition,
+  TaskOverride,
+} from '@aws-sdk/client-ecs';
 import { Fault, isFault } from '#base/fault.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import { fillDefaults } from '../definition/defaults.ts';
@@ -73,8 +80,17 @@ describe('a definition becomes what to run', () => {
         stopSignal: null,
         log: null,
         health: null,
+        restart: null,
       },
     ]);
+  });
+
+  it('a restart policy has the defaults of AWS, and is none when it is not enabled', () => {
+    const restartOf = (restartPolicy: ContainerRestartPolicy) => spec(definition([{ ...web, restartPolicy }])).containers[0]?.restart;
+    assert.deepEqual(restartOf({ enabled: true }), { ignoredExitCodes: [], attemptPeriodMs: 300_000 });
+    const given = { enabled: true, ignoredExitCodes: [0, 3], restartAttemptPeriod: 60 };
+    assert.deepEqual(restartOf(given), { ignoredExitCodes: [0, 3], attemptPeriodMs: 60_000 });
+    assert.equal(restartOf({ ...given, enabled: false }), null);
   });
 
   it('a health check has the defaults of AWS; NONE is none', () => {

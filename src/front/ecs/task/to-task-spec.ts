@@ -1,8 +1,25 @@
 /** A registered definition and a call's overrides -> what to run, in berth's own terms. Pure; throws only Faults. */
-import type { ContainerDefinition, ContainerOverride, HealthCheck, TaskDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
+import type {
+  ContainerDefinition,
+  ContainerOverride,
+  ContainerRestartPolicy,
+  HealthCheck,
+  TaskDefinition,
+  TaskOverride,
+  Volume,
+} from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
 import { cpuUnitsToMillis, GIBIBYTE, MEBIBYTE } from '#domain/fargate-sizes.ts';
-import type { ContainerSpec, HealthCheckSpec, IsolationWish, LogTarget, StartCondition, TaskSpec, VolumeSpec } from '#domain/task-spec.ts';
+import type {
+  ContainerSpec,
+  HealthCheckSpec,
+  IsolationWish,
+  LogTarget,
+  RestartSpec,
+  StartCondition,
+  TaskSpec,
+  VolumeSpec,
+} from '#domain/task-spec.ts';
 import { parseRange } from '../definition/network-rules.ts';
 import { assertRunnable } from './runnable.ts';
 import { taskSize } from './task-size.ts';
@@ -97,6 +114,7 @@ function toContainer(
     stopSignal: null,
     log: logOf(container, input),
     health: healthOf(container.healthCheck),
+    restart: restartOf(container.restartPolicy),
   };
 }
 
@@ -198,6 +216,14 @@ function healthOf(check: HealthCheck | undefined): HealthCheckSpec | null {
     retries: check.retries ?? HEALTH.retries,
     startPeriodMs: (check.startPeriod ?? HEALTH.startPeriodS) * 1000,
   };
+}
+
+/** What AWS takes where the definition says nothing (SDK, ContainerRestartPolicy). */
+const RESTART_PERIOD_S = 300;
+
+function restartOf(policy: ContainerRestartPolicy | undefined): RestartSpec | null {
+  if (policy?.enabled !== true) return null;
+  return { ignoredExitCodes: policy.ignoredExitCodes ?? [], attemptPeriodMs: (policy.restartAttemptPeriod ?? RESTART_PERIOD_S) * 1000 };
 }
 
 function architecture(definition: TaskDefinition, fallback: 'amd64' | 'arm64'): 'amd64' | 'arm64' {

@@ -1,0 +1,51 @@
+/** Restart policies: a container that ends by itself is started again in place, as long as it ran long enough and nobody stops its task. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RestartSpec } from '#domain/task-spec.ts';
+import type { Rig } from './sandbox.ts';
+import { execWitness, runs, stateOf } from './witness.ts';
+
+const always: RestartSpec = { ignoredExitCodes: [], attemptPeriodMs: 0 };
+
+/** Counts its runs in a file on its root: the second prints `run 2`. */
+const counting = 'echo x >> /runs; n=$(wc -l < /runs); echo "run $n"';
+
+export function restartsInPlace(rig: Rig): void {
+  test('a restart policy starts an essential container again: what it wrote stays, its output goes on, until a code that it ignores', async () => {
+    const restart = { ...always, ignoredExitCodes: [7] };
+    // The third run ends with what is ignored.
+    const app = rig.script(`${counting}; [ "$n" -lt 3 ] || exit 7; exit 1`, { restart });
+    const side = rig.script('echo up; exec sleep 1000', { name: 'side', essential: false, stopTimeoutMs: 200 });
+    const { w } = await rig.toEnd([app, side]);
+    assert.equal(w.text('app'), 'run 1\nrun 2\nrun 3\n');
+    assert.equal(stateOf(w, 'app').restartCount, 2);
+    assert.equal(stateOf(w, 'app').exitCode, 7);
+    assert.equal(stateOf(w, 'side').restartCount, 0);
+  });
+
+  test('one that did not run long enough is not started again', async () => {
+    const { w } = await rig.toEnd([rig.script(`${counting}; exit 3`, { restart: { ...always, attemptPeriodMs: 600_000 } })]);
+    assert.equal(w.text('app'), 'run 1\n');
+    assert.equal(stateOf(w, 'app').restartCount, 0);
+    assert.equal(stateOf(w, 'app').exitCode, 3);
+  });
+
+  test('commands run inside one that was started again, in a PID namespace of the task too, and a stop ends it', async () => {
+    for (const pidMode of ['container', 'task'] as const) {
+      const heeds = `${counting}; trap 'exit 9' TERM; [ "$n" -gt 1 ] || exit 1; while :; do sleep 0.05; done`;
+      const side = rig.script('echo up; exec sleep 1000', { name: 'side', essential: false, stopTimeoutMs: 200 });
+      const ran = await rig.run(await rig.sandbox().plan([rig.script(heeds, { restart: always }), side], { pidMode }));
+      const { sandbox, w } = ran;
+      await w.until('it runs again', () => w.text('app') === 'run 1\nrun 2\n' && runs(w, 'app'));
+      const wish = { container: 'app', command: ['/bin/sh', '-c', 'wc -l < /runs'], tty: null };
+      const seen = await execWitness(sandbox, wish, { patienceMs: rig.sandbox().patienceMs, acks: true });
+      assert.equal(await seen.code(), 0);
+      assert.equal(seen.out().trim(), '2');
+      sandbox.stop();
+      await w.ended();
+      assert.equal(stateOf(w, 'app').exitCode, 9);
+      assert.equal(stateOf(w, 'app').restartCount, 1);
+      await rig.giveBack(ran);
+    }
+  });
+}

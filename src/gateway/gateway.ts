@@ -15,8 +15,9 @@ import { readBody } from './body.ts';
 import type { AccessKey, KeyLookup } from './keys.ts';
 import { operationShapes, protocols, type Encoded, type Payload, type WireError } from './protocols.ts';
 import { refusalAnswer } from './refusals.ts';
-import { createRouter } from './route.ts';
+import { createRouter, restOperation, type Route } from './route.ts';
 import { createShapeLoader } from './shape-loader.ts';
+import type { ServiceShapes } from './shapes.ts';
 import { createSignatureVerifier, findKey, payloadHashOf, readCredential, type Credential, type SignedRequest } from './sigv4.ts';
 import { createStreamRoutes } from './stream-routes.ts';
 import type { ApiSpec, Authorize, CallContext, StreamRoute } from './types.ts';
@@ -86,19 +87,21 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (isStream) return await serveStream(req, res, call, credential, key);
       const body = await readBody(req, deps.clock);
       verify(call.signed, credential, key, payloadHashOf(call.signed, body));
-      const parameters = isForm ? formParameters(call.signed, body) : new URLSearchParams();
+      const parameters = parametersOf(call, isForm, body);
       const route = router.resolve(target, parameters, credential.service);
       name(route.api);
-      call.operation = route.operation;
+      const service = await loadShapes(route.api);
+      call.operation = operationOf(route, service, call.signed);
       const context = contextOf(req, call, credential, key);
-      send(res, 200, call, await perform(route.api, route.operation, { body, parameters }, context));
+      const payload = { body, parameters, path: call.signed.path, headers: call.signed.headers };
+      const encoded = await perform(route.api, service, call.operation, payload, context);
+      send(res, encoded.status ?? 200, call, encoded);
     } catch (error) {
       fail(req, res, call, error);
     }
   }
 
-  async function perform(api: ApiSpec, name: string, payload: Payload, context: CallContext): Promise<Encoded> {
-    const service = await loadShapes(api);
+  async function perform(api: ApiSpec, service: ServiceShapes, name: string, payload: Payload, context: CallContext): Promise<Encoded> {
     const shapes = operationShapes(api, service, name);
     const operation = operations.get(api.service)?.get(name);
     const input = protocols[api.protocol].decode(payload, shapes);
@@ -183,6 +186,15 @@ function signingServiceHint(signed: SignedRequest): string | undefined {
   return /[^/\s]+\/\d{8}\/[^/]*\/([a-z0-9-]+)\/aws4_request/.exec(text)?.[1];
 }
 
+function operationOf({ api, operation }: Route, service: ServiceShapes, { method, path }: SignedRequest): string {
+  return operation ?? restOperation(api, service, method, path);
+}
+
+function parametersOf({ protocol, signed }: Call, isForm: boolean, body: Buffer): URLSearchParams {
+  if (protocol === 'rest-json') return new URLSearchParams(signed.query);
+  return isForm ? formParameters(signed, body) : new URLSearchParams();
+}
+
 /** Of the query string and of the body: a presigned POST has all of them in its query. */
 function formParameters(signed: SignedRequest, body: Buffer): URLSearchParams {
   return new URLSearchParams([signed.query, body.toString('utf8')].filter((part) => part !== '').join('&'));
@@ -207,12 +219,14 @@ function wireError(fault: Fault, call: Call): WireError {
     call.api?.errors.name(fault.code, typeof errorName === 'string' ? errorName : undefined) ??
     plainAnswer(fault);
   const isObject = typeof members === 'object' && members !== null && !Array.isArray(members);
+  // An error of our own tells the caller nothing of the inside.
+  const said = fault.code === 'Internal' ? `An internal error occurred (request id ${call.requestId}).` : fault.message;
+  const message = answer.message ?? said;
   return {
     name: answer.name,
     status: answer.status,
-    // An error of our own tells the caller nothing of the inside.
-    message: answer.message ?? (fault.code === 'Internal' ? `An internal error occurred (request id ${call.requestId}).` : fault.message),
-    members: isObject ? (members as Record<string, Json>) : {},
+    message,
+    members: { ...call.api?.errors.body?.(answer.name, message), ...(isObject ? (members as Record<string, Json>) : {}) },
   };
 }
 
@@ -226,7 +240,7 @@ function plainAnswer(fault: Fault): { name: string; status: number } {
 }
 
 function send(res: ServerResponse, status: number, call: Call, encoded: Encoded): void {
-  const body = Buffer.from(encoded.body, 'utf8');
+  const body = typeof encoded.body === 'string' ? Buffer.from(encoded.body, 'utf8') : encoded.body;
   res.writeHead(status, {
     'x-amzn-RequestId': call.requestId,
     'Content-Type': encoded.contentType,

@@ -1,20 +1,21 @@
 /**
  * The protocols' envelopes: how an operation is named, how an input is read, how an answer and an error are written. Sources: Smithy 2.0,
- * "AWS JSON 1.0/1.1", "AWS query", "Amazon EC2 query".
+ * "AWS JSON 1.0/1.1", "AWS query", "Amazon EC2 query", "AWS restJson1".
  */
 import { Fault, type Json } from '#base/fault.ts';
 import { decodeJsonBody, encodeJsonBody } from './codec-json.ts';
 import { decodeQuery } from './codec-query.ts';
+import { decodeRest, encodeRest } from './codec-rest.ts';
 import { element, encodeXmlMembers, escapeXml } from './codec-xml.ts';
 import { refuse } from './refusals.ts';
 import { missingMembers, missingText } from './required.ts';
 import type { OperationShapes, ServiceShapes } from './shapes.ts';
 import type { ApiSpec } from './types.ts';
 
-/** A request's body, and its parameters (form body or query string) where the protocol has them. */
-export type Payload = { body: Buffer; parameters: URLSearchParams };
+/** A request's body, its parameters (form body or query string) where the protocol has them, and for REST the request line and headers. */
+export type Payload = { body: Buffer; parameters: URLSearchParams; path: string; headers: Record<string, string[] | undefined> };
 
-export type Encoded = { contentType: string; body: string; headers?: Record<string, string> };
+export type Encoded = { contentType: string; body: string | Uint8Array; headers?: Record<string, string>; status?: number };
 
 export type WireError = { name: string; status: number; message: string; members: Record<string, Json> };
 
@@ -23,6 +24,21 @@ export type Protocol = {
   decode(payload: Payload, shapes: OperationShapes): Record<string, unknown>;
   encode(operation: string, shapes: OperationShapes, service: ServiceShapes, output: unknown, requestId: string): Encoded;
   error(error: WireError, requestId: string): Encoded;
+};
+
+const restJson: Protocol = {
+  decode(payload, { input, http }) {
+    const value = decodeRest(payload, input, http);
+    const missing = missingMembers(input, value);
+    if (missing.length > 0) throw new Fault('InvalidParameter', missingText(missing));
+    return value;
+  },
+  encode: (_name, { output: shape, http }, _service, output) => encodeRest(shape, output, http),
+  error: ({ name, message, members }) => ({
+    contentType: 'application/json',
+    body: JSON.stringify({ message, ...members }),
+    headers: { 'x-amzn-errortype': name },
+  }),
 };
 
 const XML = 'text/xml;charset=UTF-8';
@@ -101,6 +117,7 @@ export const protocols: Record<ApiSpec['protocol'], Protocol> = {
   'json-1.1': jsonProtocol('1.1'),
   query,
   'ec2-query': ec2Query,
+  'rest-json': restJson,
 };
 
 /** Shapes of an operation that can be called; throws what fits for one that can't. */

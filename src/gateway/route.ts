@@ -1,8 +1,11 @@
 /** Tells the services of the one endpoint apart. */
+import { matchUri } from './codec-rest.ts';
 import { refuse } from './refusals.ts';
+import type { ServiceShapes } from './shapes.ts';
 import type { ApiSpec } from './types.ts';
 
-export type Route = { api: ApiSpec; operation: string };
+/** `operation` is null in a REST API: its shapes tell (`restOperation`). */
+export type Route = { api: ApiSpec; operation: string | null };
 
 export type Router = {
   /** The API that a request is for as far as its headers and its signing service tell: errors are written in its protocol. */
@@ -13,7 +16,8 @@ export type Router = {
 
 export function createRouter(apis: ApiSpec[]): Router {
   const isQuery = (api: ApiSpec) => api.protocol === 'query' || api.protocol === 'ec2-query';
-  const byTarget = new Map(apis.filter((api) => !isQuery(api)).map((api) => [api.target, api]));
+  const isJson = (api: ApiSpec) => api.protocol === 'json-1.0' || api.protocol === 'json-1.1';
+  const byTarget = new Map(apis.filter(isJson).map((api) => [api.target, api]));
   const byService = new Map(apis.map((api) => [api.service, api]));
   const served = apis.map((api) => api.service).join(', ');
 
@@ -23,7 +27,7 @@ export function createRouter(apis: ApiSpec[]): Router {
     guess: (target, isForm, service) => {
       if (target !== undefined) return targetApi(target);
       const api = service === undefined ? undefined : byService.get(service);
-      return api !== undefined && isForm === isQuery(api) ? api : undefined;
+      return api !== undefined && (api.protocol === 'rest-json' || isForm === isQuery(api)) ? api : undefined;
     },
     resolve(target, parameters, service) {
       if (target !== undefined) {
@@ -36,6 +40,7 @@ export function createRouter(apis: ApiSpec[]): Router {
       }
       const api = byService.get(service);
       if (api === undefined) throw refuse('unknownOperation', `berth does not serve '${service.slice(0, 100)}' yet; it serves ${served}.`);
+      if (api.protocol === 'rest-json') return { api, operation: null };
       const action = parameters.get('Action');
       if (!isQuery(api) || action === null) {
         const where = isQuery(api) ? "parameter 'Action'" : "header 'X-Amz-Target'";
@@ -48,6 +53,16 @@ export function createRouter(apis: ApiSpec[]): Router {
       return { api, operation: action };
     },
   };
+}
+
+/** The operation of a REST API that a request line names; of several, the one with the fewest labels. Throws a refusal when there is none. */
+export function restOperation(api: ApiSpec, shapes: ServiceShapes, method: string, path: string): string {
+  const labels = (uri: string) => uri.split('{').length;
+  const found = [...shapes.bindings]
+    .filter(([, binding]) => binding.method === method && matchUri(binding.uri, path) !== undefined)
+    .sort(([, a], [, b]) => labels(a.uri) - labels(b.uri))[0];
+  if (found !== undefined) return found[0];
+  throw refuse('unknownOperation', `${api.service} has no operation ${method.slice(0, 20)} ${path.slice(0, 200)}`);
 }
 
 function assertScoped(api: ApiSpec, service: string): void {

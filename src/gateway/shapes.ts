@@ -17,7 +17,18 @@ export type Traits = {
   xmlFlattened?: boolean;
   sparse?: boolean;
   timestampFormat?: TimestampFormat;
+  /** Where a REST protocol puts a member outside of the body (Smithy 2.0, "HTTP binding traits"). */
+  httpLabel?: true;
+  httpQuery?: string;
+  httpQueryParams?: true;
+  httpHeader?: string;
+  httpPrefixHeaders?: string;
+  httpPayload?: true;
+  httpResponseCode?: true;
 };
+
+/** How a REST protocol names an operation: `/2015-02-01/file-systems/{FileSystemId}`, and the status of its answer. */
+export type HttpBinding = { method: string; uri: string; status: number };
 
 export type Shape =
   | { kind: SimpleKind }
@@ -26,13 +37,15 @@ export type Shape =
   | { kind: 'map'; key: Target; value: Target };
 export type Target = { shape: Shape; traits: Traits };
 export type Member = Target & { name: string };
-export type OperationShapes = { input: Shape; output: Shape };
+export type OperationShapes = { input: Shape; output: Shape; http: HttpBinding | undefined };
 
 export type ServiceShapes = {
   /** Those that have a handler. */
   operations: Map<string, OperationShapes>;
   /** All that the API has. */
   known: Set<string>;
+  /** REST protocols: of all that the API has. */
+  bindings: Map<string, HttpBinding>;
   /** Query protocols: the namespace of the answers' XML. */
   xmlNamespace: string | undefined;
 };
@@ -49,6 +62,7 @@ export type ShapeBundle = {
   shapes: FlatShape[];
   operations: [name: string, input: number, output: number][];
   known: string[];
+  bindings: [name: string, binding: HttpBinding][];
   xmlNamespace: string | null;
 };
 
@@ -58,15 +72,18 @@ const OPERATION = 9;
 export function extractShapes(exports: Record<string, unknown>, operations: string[], xmlNamespace?: string): ShapeBundle {
   const flat = createFlattener();
   const known: string[] = [];
+  const bindings: ShapeBundle['bindings'] = [];
   const wanted = new Set(operations);
   const found: ShapeBundle['operations'] = [];
   for (const value of Object.values(exports)) {
     if (!Array.isArray(value) || value[0] !== OPERATION) continue;
     const name = String(value[2]);
     known.push(name);
+    const binding = httpBinding(value[3]);
+    if (binding !== undefined) bindings.push([name, binding]);
     if (wanted.has(name)) found.push([name, flat.add(value[4]), flat.add(value[5])]);
   }
-  return { shapes: flat.shapes, operations: found, known, xmlNamespace: xmlNamespace ?? null };
+  return { shapes: flat.shapes, operations: found, known, bindings, xmlNamespace: xmlNamespace ?? null };
 }
 
 function createFlattener() {
@@ -147,6 +164,7 @@ function split(reference: unknown): [schema: unknown, traits: Traits] {
 }
 
 function pickTraits(source: unknown): Traits {
+  if (typeof source === 'number') return flagTraits(source);
   if (typeof source !== 'object' || source === null) return {};
   const { xmlName, ec2QueryName, xmlFlattened, sparse } = source as Record<string, unknown>;
   return {
@@ -154,7 +172,27 @@ function pickTraits(source: unknown): Traits {
     ...(typeof ec2QueryName === 'string' ? { ec2QueryName } : {}),
     ...(xmlFlattened ? { xmlFlattened: true } : {}),
     ...(sparse ? { sparse: true } : {}),
+    ...httpTraits(source),
   };
+}
+
+/** Traits without a value that stand alone are bits of a number: `translateTraits` of @smithy/core/schema. */
+function flagTraits(bits: number): Traits {
+  const names = ['httpLabel', 'idempotent', 'idempotencyToken', 'sensitive', 'httpPayload', 'httpResponseCode', 'httpQueryParams'];
+  return httpTraits(Object.fromEntries(names.filter((_, bit) => ((bits >> bit) & 1) === 1).map((name) => [name, 1])));
+}
+
+function httpTraits(source: object): Traits {
+  const traits: Record<string, unknown> = { ...source };
+  const flags = ['httpLabel', 'httpQueryParams', 'httpPayload', 'httpResponseCode'].filter((name) => traits[name]);
+  const names = ['httpQuery', 'httpHeader', 'httpPrefixHeaders'].filter((name) => typeof traits[name] === 'string');
+  return Object.fromEntries([...flags.map((name) => [name, true]), ...names.map((name) => [name, traits[name]])]);
+}
+
+function httpBinding(traits: unknown): HttpBinding | undefined {
+  const http = typeof traits === 'object' && traits !== null && 'http' in traits ? traits.http : undefined;
+  if (!Array.isArray(http)) return undefined;
+  return { method: String(http[0]), uri: String(http[1]), status: Number(http[2] ?? 200) };
 }
 
 function simpleKind(schema: number): SimpleKind {
@@ -176,8 +214,14 @@ export function linkShapes(bundle: ShapeBundle): ServiceShapes {
   };
   const target = ([index, traits]: FlatTarget): Target => ({ shape: at(index), traits });
   bundle.shapes.forEach((flat, index) => Object.assign(at(index), linkedParts(flat, target)));
+  const bindings = new Map(bundle.bindings);
+  const operation = (name: string, input: number, output: number): [string, OperationShapes] => [
+    name,
+    { input: at(input), output: at(output), http: bindings.get(name) },
+  ];
   return {
-    operations: new Map(bundle.operations.map(([name, input, output]) => [name, { input: at(input), output: at(output) }])),
+    operations: new Map(bundle.operations.map((parts) => operation(...parts))),
+    bindings,
     known: new Set(bundle.known),
     xmlNamespace: bundle.xmlNamespace ?? undefined,
   };

@@ -1,4 +1,5 @@
 /** What a front door gives the gateway. The gateway knows shapes, not ECS. */
+import type { Json } from '#base/fault.ts';
 import type { Principal } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
 
@@ -24,10 +25,10 @@ export type Operation<In = any, Out = any> = {
 
 /** How a service's bytes are read and told apart. */
 export type ApiSpec = {
-  /** Our name and the SigV4 signing name: `ecs`, `logs`, `sts`, `ec2`. */
+  /** Our name and the SigV4 signing name: `ecs`, `logs`, `sts`, `ec2`, `elasticfilesystem`. */
   service: string;
-  protocol: 'json-1.1' | 'json-1.0' | 'query' | 'ec2-query';
-  /** `AmazonEC2ContainerServiceV20141113` for JSON; the `Version` for Query. */
+  protocol: 'json-1.1' | 'json-1.0' | 'query' | 'ec2-query' | 'rest-json';
+  /** `AmazonEC2ContainerServiceV20141113` for JSON; the `Version` for Query and REST, where it only stands in texts. */
   target: string;
   /**
    * The SDK package that the shapes come from, `@aws-sdk/client-ecs`. It is read at first use by a short-lived process of its own, which
@@ -48,6 +49,8 @@ export type ApiSpec = {
 export type ApiErrors = {
   /** Maps a Fault's code (and details.errorName, when the front door set one) to the API's error name. */
   name(faultCode: string, errorName: string | undefined): { name: string; status: number };
+  /** The body of an error, where it isn't `message` alone. */
+  body?(name: string, message: string): Record<string, Json>;
 };
 
 /** Whether this principal may; throws Fault('AccessDenied'). Root keys may do all until issue 6's policies. */

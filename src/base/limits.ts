@@ -250,6 +250,11 @@ export const limits = {
   routeTablesPerVpc: 200,
   routesPerTable: 50,
   internetGatewaysPerRegion: 100,
+  /** EFS's quotas; a page of its lists. */
+  fileSystemsPerRegion: 1000,
+  accessPointsPerFileSystem: 10_000,
+  securityGroupsPerMountTarget: 5,
+  efsPage: 100,
   /** Free ranges that are named where one is refused; resources of one CreateTags (EC2: 1000). */
   freeRangesShown: 5,
   tagResources: 1000,

@@ -5,7 +5,8 @@ import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import type { SubnetRecord } from '#domain/records.ts';
-import { balancerAddresses, planBalancerAddresses } from '#plan/load-balancer-address.ts';
+import { balancerAddresses } from '#domain/taken-addresses.ts';
+import { planBalancerAddresses } from '#plan/load-balancer-address.ts';
 import type { AddressSnapshot } from '#plan/load-balancer-address.ts';
 import { planPlacements } from '#plan/placement.ts';
 import type { Naming, PlacedTask, PlacementSnapshot } from '#plan/placement.ts';
@@ -77,7 +78,7 @@ async function readSnapshot(tx: WriteTx, at: { now: number; watchingSince: numbe
     const { hostId, ip, placedAt, subnetId, cpuMillis, memoryBytes } = slot;
     return hostId === null || ip === null || placedAt === null ? [] : [{ hostId, ip, placedAt, subnetId, cpuMillis, memoryBytes }];
   });
-  const balancers = balancerAddresses(await tx.loadBalancers.list({}));
+  const balancers = [...balancerAddresses(await tx.loadBalancers.list({})), ...(await tx.mountTargets.list({}))];
   return { ...at, patienceMs: limits.placementPatienceMs, unplaced, placed, balancers, hosts: await tx.hosts.list({}), subnets };
 }
 
@@ -91,7 +92,8 @@ async function readAddresses(tx: WriteTx): Promise<AddressSnapshot> {
       if (subnet !== undefined) subnets.set(id, { subnet, lastIp: await tx.tasks.lastAddress(id) });
     }
   }
-  const placed = (await tx.tasks.slots()).flatMap(({ subnetId, ip }) => (ip === null ? [] : [{ subnetId, ip }]));
+  const tasks = (await tx.tasks.slots()).flatMap(({ subnetId, ip }) => (ip === null ? [] : [{ subnetId, ip }]));
+  const placed = [...tasks, ...(await tx.mountTargets.list({}))];
   return { loadBalancers, placed, subnets };
 }
 

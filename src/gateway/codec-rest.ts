@@ -134,7 +134,7 @@ function decodeText({ shape, traits }: Target, name: string, text: string, forma
 
 /** An answer: its status, headers and body. Throws Fault('Internal') when a handler answers with a wrong type. */
 export function encodeRest(shape: Shape, output: unknown, http: HttpBinding | undefined): Encoded {
-  const given: Record<string, unknown> = { ...(output ?? {}) };
+  const given: Record<string, unknown> = { ...(output as object | undefined) };
   const members = shape.kind === 'structure' ? [...shape.members.values()] : [];
   const code = members.find(({ traits }) => traits.httpResponseCode);
   const status = Number((code === undefined ? undefined : given[code.name]) ?? http?.status ?? 200);

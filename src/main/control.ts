@@ -19,6 +19,7 @@ import { createBerthApi, createBerthStreams } from '#front/berth/index.ts';
 import type { PlatformFacts } from '#front/berth/index.ts';
 import { createEc2Api } from '#front/ec2/index.ts';
 import { createEcsApi } from '#front/ecs/index.ts';
+import { createEfsApi } from '#front/efs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
@@ -93,6 +94,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       createStsApi(),
       createEc2Api(intent),
       createElbv2Api(intent),
+      createEfsApi(intent),
       createAcmApi({ ...intent, keys: certificates.keys }),
       createBerthApi(berth, intent),
     ],

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { LoadBalancerRecord } from '#domain/load-balancer.ts';
 import type { SubnetRecord } from '#domain/records.ts';
-import { balancerAddresses, planBalancerAddresses } from './load-balancer-address.ts';
+import { balancerAddresses } from '#domain/taken-addresses.ts';
+import { planBalancerAddresses } from './load-balancer-address.ts';
 
 const lb = (name: string, subnetIds: string[], createdAt: number, ip: string | null = null) =>
   ({

@@ -2,22 +2,17 @@
 import { formatIp, nextFreeIp, parseCidr, parseIp } from '#domain/cidr.ts';
 import type { LoadBalancerRecord } from '#domain/load-balancer.ts';
 import type { SubnetRecord } from '#domain/records.ts';
+import { balancerAddresses } from '#domain/taken-addresses.ts';
 
 export type AddressSnapshot = {
   loadBalancers: readonly LoadBalancerRecord[];
-  /** Addresses that tasks have. */
+  /** Addresses that tasks and mount targets have. */
   placed: readonly { subnetId: string; ip: string }[];
   /** By id, with the address that was given to a task last. */
   subnets: ReadonlyMap<string, { subnet: SubnetRecord; lastIp: string | undefined }>;
 };
 
 export type AddressMove = { loadBalancer: LoadBalancerRecord; ip: string; subnetId: string };
-
-/** Addresses that load balancers have, in the form of tasks' places. */
-export const balancerAddresses = (loadBalancers: readonly LoadBalancerRecord[]): { subnetId: string; ip: string }[] =>
-  loadBalancers.flatMap(({ observed }) =>
-    observed.ip === null || observed.subnetId === null ? [] : [{ subnetId: observed.subnetId, ip: observed.ip }],
-  );
 
 /** First come, first served; one that finds no address waits. */
 export function planBalancerAddresses(snapshot: AddressSnapshot): AddressMove[] {

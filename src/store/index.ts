@@ -11,6 +11,7 @@ import type {
   VpcRecord,
 } from '#domain/records.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
+import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
 import type { Scope } from '#domain/scope.ts';
@@ -81,6 +82,7 @@ function transaction(session: Session): WriteTx {
     clusters: wholeRows<ClusterRecord>(session, { name: 'clusters', table: 'clusters', columns: [...scope, 'name'] }),
     taskDefinitions: definitionRows(session),
     ...networkTables(session),
+    ...fileSystemTables(session),
     settings: wholeRows<SettingRecord>(session, { name: 'settings', table: 'settings', columns: [...scope, 'principal', 'name'] }),
     attributes: wholeRows<AttributeRecord>(session, {
       name: 'attributes',
@@ -116,6 +118,15 @@ function networkTables(session: Session) {
     }),
     routeTables: wholeRows<RouteTableRecord>(session, { name: 'routeTables', table: 'route_tables', columns }),
     internetGateways: wholeRows<InternetGatewayRecord>(session, { name: 'internetGateways', table: 'internet_gateways', columns }),
+  };
+}
+
+function fileSystemTables(session: Session) {
+  const columns = [...scope, 'id'];
+  return {
+    fileSystems: wholeRows<FileSystemRecord>(session, { name: 'fileSystems', table: 'file_systems', columns }),
+    accessPoints: wholeRows<AccessPointRecord>(session, { name: 'accessPoints', table: 'access_points', columns }),
+    mountTargets: wholeRows<MountTargetRecord>(session, { name: 'mountTargets', table: 'mount_targets', columns }),
   };
 }
 

@@ -106,6 +106,15 @@ const steps: string[] = [
     WHERE json_extract(observed, '$.status') NOT IN ('SUCCESSFUL', 'STOPPED', 'ROLLBACK_SUCCESSFUL', 'ROLLBACK_FAILED');
   CREATE INDEX task_sets_short ON task_sets (account, region, cluster, name, id, revision);
   `,
+  // Shared file systems.
+  `
+  CREATE TABLE file_systems (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE access_points (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE mount_targets (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

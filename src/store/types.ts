@@ -17,6 +17,7 @@ import type {
   VpcRecord,
 } from '#domain/records.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
+import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
 import type { Scope } from '#domain/scope.ts';
@@ -40,6 +41,9 @@ export type TableName =
   | 'securityGroupRules'
   | 'routeTables'
   | 'internetGateways'
+  | 'fileSystems'
+  | 'accessPoints'
+  | 'mountTargets'
   | 'settings'
   | 'attributes'
   | 'clientTokens'
@@ -191,6 +195,9 @@ export type ReadTx = {
   securityGroupRules: Rows<SecurityGroupRuleRecord>;
   routeTables: Rows<RouteTableRecord>;
   internetGateways: Rows<InternetGatewayRecord>;
+  fileSystems: Rows<FileSystemRecord>;
+  accessPoints: Rows<AccessPointRecord>;
+  mountTargets: Rows<MountTargetRecord>;
   settings: Rows<SettingRecord>;
   attributes: Rows<AttributeRecord>;
   clientTokens: Rows<ClientTokenRecord>;
@@ -226,6 +233,9 @@ export type WriteTx = {
   securityGroupRules: WritableRows<SecurityGroupRuleRecord>;
   routeTables: WritableRows<RouteTableRecord>;
   internetGateways: WritableRows<InternetGatewayRecord>;
+  fileSystems: WritableRows<FileSystemRecord>;
+  accessPoints: WritableRows<AccessPointRecord>;
+  mountTargets: WritableRows<MountTargetRecord>;
   settings: WritableRows<SettingRecord>;
   attributes: WritableRows<AttributeRecord>;
   clientTokens: WritableRows<ClientTokenRecord>;

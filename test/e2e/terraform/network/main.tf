@@ -147,3 +147,43 @@ output "read" {
     account = data.aws_caller_identity.me.account_id
   }
 }
+
+# A file system, reachable from every subnet, with a way in for an application.
+resource "aws_efs_file_system" "shared" {
+  creation_token = "shared"
+  encrypted      = true
+  tags           = { Name = "shared" }
+  lifecycle_policy {
+    transition_to_ia = "AFTER_30_DAYS"
+  }
+}
+
+resource "aws_efs_backup_policy" "shared" {
+  file_system_id = aws_efs_file_system.shared.id
+  backup_policy {
+    status = "DISABLED"
+  }
+}
+
+resource "aws_efs_mount_target" "shared" {
+  count           = 2
+  file_system_id  = aws_efs_file_system.shared.id
+  subnet_id       = aws_subnet.public[count.index].id
+  security_groups = [aws_security_group.balancer.id]
+}
+
+resource "aws_efs_access_point" "app" {
+  file_system_id = aws_efs_file_system.shared.id
+  posix_user {
+    uid = 1000
+    gid = 1000
+  }
+  root_directory {
+    path = "/app"
+    creation_info {
+      owner_uid   = 1000
+      owner_gid   = 1000
+      permissions = "0750"
+    }
+  }
+}

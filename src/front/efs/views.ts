@@ -1,0 +1,66 @@
+/** Records as EFS describes them. */
+import type { AccessPointDescription, FileSystemDescription, MountTargetDescription } from '@aws-sdk/client-efs';
+import { accessPointArn, fileSystemArn } from '#domain/file-system.ts';
+import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
+import { nameOf, tagView } from './input.ts';
+
+/** Everything is there at once, and what is deleted is gone at once: there is no other state. */
+const LifeCycleState = 'available';
+
+export function fileSystemView(system: FileSystemRecord, mountTargets: number): FileSystemDescription {
+  return {
+    OwnerId: system.key.account,
+    CreationToken: system.creationToken,
+    FileSystemId: system.key.id,
+    FileSystemArn: fileSystemArn(system.key),
+    CreationTime: new Date(system.createdAt),
+    LifeCycleState,
+    Name: nameOf(system.tags),
+    NumberOfMountTargets: mountTargets,
+    // The shape wants one; berth doesn't meter file systems.
+    SizeInBytes: { Value: 0 },
+    PerformanceMode: system.performanceMode,
+    Encrypted: system.encrypted,
+    KmsKeyId: system.kmsKeyId ?? undefined,
+    ThroughputMode: system.throughputMode,
+    ProvisionedThroughputInMibps: system.provisionedMibps ?? undefined,
+    AvailabilityZoneName: system.zone ?? undefined,
+    Tags: tagView(system.tags),
+    FileSystemProtection: { ReplicationOverwriteProtection: system.overwriteProtection },
+  };
+}
+
+export function accessPointView(point: AccessPointRecord): AccessPointDescription {
+  const { user, root } = point;
+  const owner = root.creation;
+  return {
+    ClientToken: point.clientToken,
+    Name: nameOf(point.tags),
+    Tags: tagView(point.tags),
+    AccessPointId: point.key.id,
+    AccessPointArn: accessPointArn(point.key),
+    FileSystemId: point.fileSystemId,
+    PosixUser: user === null ? undefined : { Uid: user.uid, Gid: user.gid, ...(user.secondaryGids.length > 0 ? { SecondaryGids: user.secondaryGids } : {}) }, // prettier-ignore
+    RootDirectory: {
+      Path: root.path,
+      CreationInfo: owner === null ? undefined : { OwnerUid: owner.uid, OwnerGid: owner.gid, Permissions: owner.permissions },
+    },
+    OwnerId: point.key.account,
+    LifeCycleState,
+  };
+}
+
+export function mountTargetView(target: MountTargetRecord): MountTargetDescription {
+  return {
+    OwnerId: target.key.account,
+    MountTargetId: target.key.id,
+    FileSystemId: target.fileSystemId,
+    SubnetId: target.subnetId,
+    LifeCycleState,
+    IpAddress: target.ip,
+    NetworkInterfaceId: target.networkInterfaceId,
+    AvailabilityZoneId: target.zoneId,
+    AvailabilityZoneName: target.zone,
+    VpcId: target.vpcId,
+  };
+}

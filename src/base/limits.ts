@@ -421,4 +421,19 @@ export const limits = {
   inactiveServiceKeepMs: 24 * 3600_000,
   endedDeployments: 100,
   endedDeploymentKeepMs: 90 * 24 * 3600_000,
+  /** The task's own endpoints: requests a second of one task, and how many at once (ECS agent: 40 and 60). */
+  metadataRate: 40,
+  metadataBurst: 60,
+  /** Its requests: their body, their headers, how long one may take to come, and connections of one task. */
+  metadataBodyBytes: 16 * 1024,
+  metadataHeaderBytes: 8 * 1024,
+  metadataRequestMs: 5_000,
+  metadataConnections: 64,
+  /** What a task uses is asked of its sandbox at most so often for them. */
+  metadataStatsMs: 1_000,
+  /** How long a task may take to tell what it uses, in TaskUsage. */
+  taskUsageMs: 3_000,
+  /** Faults of one task's network that run at the same time, and addresses that one of them names. */
+  faultsPerTask: 32,
+  faultSources: 64,
 } as const;

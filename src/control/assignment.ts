@@ -1,8 +1,8 @@
 /** What a host is told of one task. Pure. */
-import { clusterArn, taskArn } from '#domain/arn.ts';
+import { clusterArn, containerArn, taskArn } from '#domain/arn.ts';
 import { formatIp, gatewayOf, parseCidr } from '#domain/cidr.ts';
 import type { SubnetRecord, VpcRecord } from '#domain/records.ts';
-import { privateDnsName } from '#domain/task.ts';
+import { containerIdOf, privateDnsName } from '#domain/task.ts';
 import type { DesiredStatus, TaskPlacement, TaskRecord } from '#domain/task.ts';
 import type { Assignment } from '#link/protocol.ts';
 
@@ -41,6 +41,13 @@ export function assignmentOf(
       clusterArn: clusterArn(key, key.cluster),
       family: desired.family,
       revision: String(desired.revision),
+    },
+    facts: {
+      zone: subnet.zone,
+      launchType: desired.launchType,
+      service: desired.service?.name ?? null,
+      tags: desired.tags,
+      containerArns: Object.fromEntries(desired.spec.containers.map(({ name }) => [name, containerArn(key, containerIdOf(key.id, name))])),
     },
   };
 }

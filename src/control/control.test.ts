@@ -104,6 +104,7 @@ function start(world: World, holder: string): Promise<Control> {
       async openLogStream(open) {
         if (open.target.group !== 'g') throw new Fault('ResourceNotFound', 'no such group');
       },
+      protectTask: async () => ({ until: null }),
     },
     { holder, soleOwner: true },
   );

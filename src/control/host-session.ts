@@ -10,7 +10,7 @@ import type { Log } from '#base/log.ts';
 import type { HostUsage } from '#domain/records.ts';
 import type { DesiredStatus, TaskRecord } from '#domain/task.ts';
 import { controlOps } from '#link/operations.ts';
-import type { LogOpen } from '#link/operations.ts';
+import type { LogOpen, TaskProtectionCall } from '#link/operations.ts';
 import type { Assignment, TaskReport } from '#link/protocol.ts';
 import type { ControlConnection, FromHost } from '#link/types.ts';
 import type { ReadTx, Store, TaskSlot } from '#store/types.ts';
@@ -28,6 +28,7 @@ export type SessionDeps = {
   lease: Lease;
   onOutput: ControlDeps['onOutput'];
   openLogStream: ControlDeps['openLogStream'];
+  protectTask: ControlDeps['protectTask'];
 };
 
 export type HostSession = {
@@ -161,6 +162,12 @@ export function startHostSession(deps: SessionDeps, hostId: string, connection: 
     }
     await deps.openLogStream({ key: task.key, container: open.container, target });
     return null as Json;
+  });
+  connection.handle(controlOps.taskProtection, async (body) => {
+    const call = body as unknown as TaskProtectionCall;
+    const task = await store.read((tx) => tx.tasks.byId(call.taskId));
+    if (task?.placement?.hostId !== hostId) throw new Fault('TaskNotFound', `task ${call.taskId} is not on this host`);
+    return await deps.protectTask(task.key, call);
   });
   return {
     hostId,

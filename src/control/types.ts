@@ -5,8 +5,9 @@ import type { Json } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import type { AcmeIssuer, Certificates } from '#certificates/index.ts';
+import type { TaskKey } from '#domain/task.ts';
 import type { LogTarget } from '#domain/task-spec.ts';
-import type { LogOpen } from '#link/operations.ts';
+import type { LogOpen, TaskProtectionAnswer, TaskProtectionCall } from '#link/operations.ts';
 import type { OutputBatch } from '#link/protocol.ts';
 import type { ByteStream, LinkServer } from '#link/types.ts';
 import type { Store } from '#store/types.ts';
@@ -29,6 +30,8 @@ export type ControlDeps = {
   onOutput(batch: OutputBatch, targets: Record<string, LogTarget | null>): Promise<void>;
   /** Makes a container's log stream before it starts. Throws the Fault that its task ends with. */
   openLogStream(open: LogOpen): Promise<void>;
+  /** Reads or sets the protection of a task at its own wish. Throws Fault. */
+  protectTask(task: TaskKey, call: TaskProtectionCall): Promise<TaskProtectionAnswer>;
 };
 
 /** Where certificates come from and go to. */

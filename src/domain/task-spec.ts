@@ -18,6 +18,8 @@ export type TaskSpec = {
   /** Whether all containers share one PID namespace. */
   pidMode: 'container' | 'task';
   sysctls: Record<string, string>;
+  /** Whether its containers may disturb its network by the task's own endpoint. A spec of a former version doesn't say: no. */
+  faultInjection?: boolean;
   volumes: VolumeSpec[];
   /** In the order of the definition; 1 to 10 of them, at least one essential. */
   containers: ContainerSpec[];

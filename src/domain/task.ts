@@ -184,7 +184,16 @@ export function taskHealth(observed: Pick<TaskObserved, 'containers'>, spec: Pic
 
 /** The id of a task's ENI attachment: known from its first answer on (PRECREATED), long before it has a host. A UUID made of its id. */
 export function attachmentIdOf(taskId: string): string {
-  const h = createHash('sha256').update(`attachment ${taskId}`).digest('hex');
+  return uuidOf(`attachment ${taskId}`);
+}
+
+/** A container's id follows from its task and name, so that it is the same in every answer. */
+export function containerIdOf(taskId: string, name: string): string {
+  return uuidOf(`container ${taskId} ${name}`);
+}
+
+function uuidOf(text: string): string {
+  const h = createHash('sha256').update(text).digest('hex');
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-4${h.slice(13, 16)}-a${h.slice(17, 20)}-${h.slice(20, 32)}`;
 }
 

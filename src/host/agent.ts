@@ -23,6 +23,10 @@ import { createDrivers, sandboxHook } from './hooks/sandbox.ts';
 import type { Drivers } from './hooks/sandbox.ts';
 import { volumesHook } from './hooks/volumes.ts';
 import type { Journal } from './journal.ts';
+import { createFaults } from './metadata/faults.ts';
+import { createMetadata } from './metadata/metadata.ts';
+import { createSampler } from './metadata/sampler.ts';
+import type { MetadataRequest, MetadataResponse } from './metadata/server.ts';
 import { handleOperations } from './operations.ts';
 import { probeAll } from './probes.ts';
 import { createReportOutbox } from './report-outbox.ts';
@@ -66,6 +70,8 @@ export type HostAgent = {
   start(): Promise<void>;
   /** Ends the agent; its tasks go on, and the next agent takes them back. */
   stop(): Promise<void>;
+  /** What a task asked of its own endpoints. */
+  answer(request: MetadataRequest): Promise<MetadataResponse>;
 };
 
 const RESEND_TICK_MS = 1_000;
@@ -83,9 +89,11 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   let resend: Timer | undefined;
   let stopped = false;
 
+  const faults = createFaults({ network: deps.network, journal, log });
+
   const stages: Hook[][] = [
     [networkHook({ network: deps.network, slots, clock, serveVpc: deps.serveVpc }), environmentHook(), journalHook()],
-    [logStreamsHook({ uplink, clock }), imagesHook({ images: deps.images, clock }), volumesHook(deps.volumes)],
+    [logStreamsHook({ uplink, clock }), imagesHook({ images: deps.images, clock }), volumesHook(deps.volumes), faults.hook()],
     [sandboxHook({ drivers: { choose: (run) => drivers.choose(run), clean: (...what) => drivers.clean(...what) }, slots, log })],
   ];
 
@@ -189,7 +197,10 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       },
     });
 
+  const answer = createMetadata({ tasks: tasks.all, uplink, sampler: createSampler(clock), faults });
+
   return {
+    answer,
     async start() {
       const isolation = await probeAll(deps.drivers, clock, options.auto ?? 'auto');
       drivers = createDrivers(deps.drivers, isolation);

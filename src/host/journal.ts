@@ -2,6 +2,7 @@
  * What a host must know of its tasks after a crash of the agent: one entry a task. It isn't synced to disk: the control plane keeps what
  * was promised, and after a reboot nothing of a task runs anyway, which its directory tells.
  */
+import type { NetworkFault } from './metadata/fault-rules.ts';
 import type { Assignment, TaskReport } from '#link/protocol.ts';
 
 export type TaskEntry = {
@@ -13,6 +14,8 @@ export type TaskEntry = {
   runtimeIds: Record<string, string>;
   /** Output below this spool offset is safe with the control plane. */
   ackedOffset: number;
+  /** What is done to the task's network at its own wish; absent in the entries of a former version. */
+  faults?: NetworkFault[];
 };
 
 export type JournalContents = {

@@ -68,6 +68,7 @@ export function createFakeNetwork(): Network {
     async setAddresses(all) {
       for (const vpc of all) if (vpc.addresses.length > 0) await this.ensureVpc(vpc.vpcId, vpc.cidr);
     },
+    routerRules: async () => {},
     vpcs: () => [...vpcs.values()],
     down: async () => vpcs.clear(),
   };

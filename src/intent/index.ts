@@ -31,7 +31,7 @@ export { activeService, assertDesiredCount, createService, deleteService, servic
 export type { CreateServiceWish, ServiceMembers, ServicePlanWish, UpdateServiceWish } from './services.ts';
 export type { RevisionWish } from './services-revision.ts';
 export { continueServiceDeployment, stopServiceDeployment } from './services-deployments.ts';
-export { setTaskProtection, taskProtection } from './services-protection.ts';
+export { protectionEnd, setTaskProtection, taskProtection } from './services-protection.ts';
 export type { ProtectionFailure } from './services-protection.ts';
 export { createTaskSet, deleteTaskSet, scaleTaskSet, setPrimaryTaskSet } from './services-task-sets.ts';
 export { stopTask } from './stop-task.ts';

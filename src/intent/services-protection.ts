@@ -1,4 +1,6 @@
 /** The wish to leave a service's tasks alone: scale-in and deployments don't stop them until then. */
+import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
 import type { Scope } from '#domain/scope.ts';
 import { effectiveDesired } from '#domain/task.ts';
 import type { TaskRecord } from '#domain/task.ts';
@@ -9,6 +11,18 @@ import type { IntentDeps } from './types.ts';
 /** AWS's words ("API failure reasons", ECS developer guide). */
 export type ProtectionFailure = 'MISSING' | 'TASK_NOT_VALID' | 'DEPLOYMENT_BLOCKED';
 export type ProtectionResult = { tasks: TaskRecord[]; failures: { id: string; reason: ProtectionFailure }[] };
+
+/** Protection without a time holds for two hours (API reference). */
+const DEFAULT_MINUTES = 120;
+const MINUTE_MS = 60_000;
+
+/** When a protection that begins now ends; null for none. Throws InvalidParameter. */
+export function protectionEnd(now: number, enabled: boolean, minutes: number = DEFAULT_MINUTES): number | null {
+  if (!(Number.isInteger(minutes) && minutes >= 1 && minutes <= limits.protectionMinutes)) {
+    throw new Fault('InvalidParameter', `expiresInMinutes must be between 1 and ${limits.protectionMinutes}; it is ${minutes}.`);
+  }
+  return enabled ? now + minutes * MINUTE_MS : null;
+}
 
 /** `until`: milliseconds since the epoch; null takes the protection away. Throws ClusterNotFound. */
 export async function setTaskProtection(

@@ -9,9 +9,18 @@ export const controlOps = {
    * Throws ResourceNotFound with CloudWatch Logs' text when the group does not exist.
    */
   logOpen: 'log-open',
+  /**
+   * TaskProtectionCall -> TaskProtectionAnswer: GetTaskProtection, or UpdateTaskProtection where `enabled` is there, for a task of the host that asks.
+   * Throws TaskNotFound, and what those calls throw.
+   */
+  taskProtection: 'task-protection',
 } as const;
 
 export type LogOpen = { key: TaskKey; container: string; target: LogTarget };
+
+export type TaskProtectionCall = { taskId: string; enabled?: boolean; minutes?: number };
+/** `until`: milliseconds since the epoch; null when it isn't protected. `failure`: AWS's word for why the task can't be. */
+export type TaskProtectionAnswer = { until: number | null } | { failure: string };
 
 /** Answered by hosts. */
 export const hostOps = {

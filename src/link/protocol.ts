@@ -2,7 +2,7 @@
  * What control plane and hosts say to each other, version 1. Everything but requests and streams is level-triggered: a message may be
  * lost, repeated or come late, and only costs time. Each transport encodes every message (base/frames.ts), the in-memory one too.
  */
-import type { ContainerObserved, Stop, TaskKey, TaskStatus } from '#domain/task.ts';
+import type { ContainerObserved, Stop, Tag, TaskKey, TaskStatus } from '#domain/task.ts';
 import type { HostInfo, HostUsage } from '#domain/records.ts';
 import type { Accelerator, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import type { Json } from '#base/fault.ts';
@@ -23,6 +23,19 @@ export type Assignment = {
   /** Environment that the platform adds unless a container sets it. */
   platformEnv: Record<string, string>;
   labels: { taskArn: string; clusterArn: string; family: string; revision: string };
+  /** What only the task's own endpoints show. A control plane of a former version doesn't say it. */
+  facts?: TaskFacts;
+};
+
+export type TaskFacts = {
+  /** Availability zone of its subnet, by name. */
+  zone: string;
+  launchType: string | null;
+  /** Name of the service that it belongs to. */
+  service: string | null;
+  tags: Tag[];
+  /** ARN of each container, by its name. */
+  containerArns: Record<string, string>;
 };
 
 export type TaskNetwork = {

@@ -38,6 +38,7 @@ import { reachable } from './machine/reachable.ts';
 import { home, instancePaths } from './paths.ts';
 import { LOAD_ONLY, required, runService } from './service.ts';
 import { createTaskOutput } from './task-output.ts';
+import { protectTask } from './task-protection.ts';
 
 // All modules are loaded by now, which is all that setting up wants (machine/modules.ts).
 if (process.argv[2] === LOAD_ONLY) process.exit(0);
@@ -62,6 +63,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const keys = openKeys({ clock, random }, { path: paths.keys, account: settings.account });
   const { certificates, challenges } = await openCertificateSources(settings);
   const balancer = await startBalancer(settings, challenges, logs);
+  const intent = { store, clock, random };
   const control = await startControl(
     {
       store,
@@ -73,11 +75,11 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       certificates,
       certificatesDir: paths.haproxyCertificates,
       ...createTaskOutput(logs, log),
+      protectTask: (task, call) => protectTask(intent, task, call),
     },
     // Whoever listens on the instance's socket is its only control plane.
     { holder: uuid(random), soleOwner: true },
   );
-  const intent = { store, clock, random };
   const berth = {
     store,
     clock,

@@ -7,6 +7,7 @@ import { realRandom } from '#base/random.ts';
 import { createHostAgent } from '#host/agent.ts';
 import { createApiForward } from '#host/api-forward.ts';
 import { createFileJournal } from '#host/file-journal.ts';
+import { createMetadataServer } from '#host/metadata/server.ts';
 import { readHostInfo, readHostUsage } from '#host/info.ts';
 import { createImages } from '#image/images.ts';
 import { unixDialer } from '#link/unix.ts';
@@ -32,7 +33,7 @@ const supervisor = required(process.env, 'BERTH_SUPERVISOR');
 const config = readConfig(paths.config);
 
 /** On each uplink's own address; high, so that what listens on all addresses of the machine is hardly ever in the way. */
-const SERVICE_PORTS = { dns: 47_053, metadata: null, api: 47_080 };
+const SERVICE_PORTS = { dns: 47_053, metadata: 47_070, api: 47_080 };
 
 const clock = realClock();
 const random = realRandom();
@@ -68,6 +69,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   );
   const hostsFile = settings.dns ? keepHosts({ clock, log }, settings.hostsFile, paths.instance) : undefined;
   const resolver = createResolver({ clock, random, log }, { port: SERVICE_PORTS.dns });
+  const metadata = createMetadataServer({ clock, log, handle: (request) => agent.answer(request) }, { port: SERVICE_PORTS.metadata });
   const sandboxes = await createSandboxes({ worker, images, clock, random, log, paths, settings, supervisor });
   const agent = createHostAgent(
     {
@@ -93,7 +95,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       },
       usage: () => readHostUsage(paths.host),
       async serveVpc(vpc) {
-        await Promise.all([resolver.listen(vpc.hostIp), forward.listen(vpc.hostIp)]);
+        await Promise.all([resolver.listen(vpc.hostIp), forward.listen(vpc.hostIp), metadata.listen(vpc.vpcId, vpc.hostIp)]);
       },
       setNames(_revision, names) {
         resolver.setNames(names);
@@ -106,7 +108,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   return async () => {
     await agent.stop();
     hostsFile?.close();
-    await Promise.all([sandboxes.close(), forward.close(), resolver.close(), images.close()]);
+    await Promise.all([sandboxes.close(), forward.close(), metadata.close(), resolver.close(), images.close()]);
     worker.close();
     await workerProcess.stop();
   };

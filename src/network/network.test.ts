@@ -28,6 +28,7 @@ function createWorker() {
       this.calls.push(`down ${hostIf}`);
       standing.delete(hostIf);
     },
+    routerRules: async () => {},
   };
 }
 

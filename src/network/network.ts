@@ -96,6 +96,10 @@ export function createNetwork(deps: NetworkDeps, options: NetworkOptions): Netwo
     async taskNetwork(taskId, address) {
       return taskInterface(taskId, address, await ensureVpc(address.vpcId, address.vpcCidr), options.mtu);
     },
+    async routerRules(vpcId, rules) {
+      checkVpcId(vpcId);
+      await deps.worker.routerRules({ routerNetns: join(nsDir, vpcId), rules });
+    },
     vpcs: () => uplinks.all().map(handleOf),
     async down() {
       for (const uplink of uplinks.all()) await takeDown(uplink);

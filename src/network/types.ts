@@ -22,6 +22,7 @@ export type VpcRequest = {
 export type NetworkWorker = {
   vpcUp(vpc: VpcRequest): Promise<unknown>;
   vpcDown(request: { routerNetns: string; hostIf: string }): Promise<unknown>;
+  routerRules(request: { routerNetns: string; rules: string }): Promise<unknown>;
 };
 
 /** Ports on the uplink's host address where the services of tasks listen; null: not served, tasks get a refusal. */
@@ -64,6 +65,8 @@ export type Network = {
    * new host agent brings its VPCs up with them. Idempotent; the first Fault is thrown once all was tried.
    */
   setAddresses(vpcs: { vpcId: string; cidr: string; addresses: OwnAddress[] }[]): Promise<void>;
+  /** Applies a ruleset with tables of its own in a VPC's router. Throws Fault. */
+  routerRules(vpcId: string, rules: string): Promise<void>;
   /** VPCs that stand, also those that a former host agent made. */
   vpcs(): VpcHandle[];
   /** Removes every VPC of this instance: only when no task runs. */

@@ -57,6 +57,7 @@ test('every kind of message has a golden file', () => {
     'task-clean',
     'vpc-up',
     'vpc-down',
+    'router-rules',
     'unpack',
     'remove-tree',
     'cgroup-clean',

@@ -226,6 +226,7 @@ export const checkWorkerRequest: Check<WorkerRequest> = tagged('op', {
   'task-clean': record({ id, dir: path, cgroupPath: path, routerNetns: orNull(path), routerIf: orNull(text(15)) }),
   'vpc-up': record({ id, vpc: vpcBundle }),
   'vpc-down': record({ id, routerNetns: path, hostIf: text(15) }),
+  'router-rules': record({ id, routerNetns: path, rules: text(limits.frameBytes) }),
   unpack: record({
     id,
     blob: path,

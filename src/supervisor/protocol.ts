@@ -235,6 +235,8 @@ export type WorkerRequest =
   /** Makes a VPC's router namespace with its uplink; idempotent. */
   | { id: number; op: 'vpc-up'; vpc: VpcBundle }
   | { id: number; op: 'vpc-down'; routerNetns: string; hostIf: string }
+  /** Applies an nftables ruleset in a router's namespace, in one transaction. */
+  | { id: number; op: 'router-rules'; routerNetns: string; rules: string }
   /** Unpacks one layer in a child that is chrooted into `into`; verifies the digest of the uncompressed tar. */
   | {
       id: number;

@@ -39,6 +39,8 @@ export type WorkerClient = {
   taskClean(request: { dir: string; cgroupPath: string; routerNetns: string | null; routerIf: string | null }): Promise<void>;
   vpcUp(vpc: VpcBundle): Promise<void>;
   vpcDown(request: { routerNetns: string; hostIf: string }): Promise<void>;
+  /** `rules`: an nftables ruleset for the router's namespace. */
+  routerRules(request: { routerNetns: string; rules: string }): Promise<void>;
   unpack(request: UnpackRequest): Promise<{ diffId: string; bytes: number; entries: number }>;
   removeTree(path: string, below: string): Promise<void>;
   cgroupClean(path: string): Promise<void>;
@@ -85,6 +87,7 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
     taskClean: (request) => done({ op: 'task-clean', ...request }),
     vpcUp: (vpc) => done({ op: 'vpc-up', vpc }),
     vpcDown: (request) => done({ op: 'vpc-down', ...request }),
+    routerRules: (request) => done({ op: 'router-rules', ...request }),
     unpack: (request) =>
       get(
         { op: 'unpack', ...request, limits: { bytes: limits.layerUnpackedBytes, entries: limits.layerEntries } },

@@ -224,6 +224,11 @@ pub enum WorkerOp {
         router_netns: String,
         host_if: String,
     },
+    /// Applies an nftables ruleset in a router's namespace.
+    RouterRules {
+        router_netns: String,
+        rules: String,
+    },
     Unpack(UnpackRequest),
     /// Removes a directory tree; never follows links, never leaves `below`.
     RemoveTree {

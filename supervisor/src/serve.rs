@@ -351,6 +351,7 @@ fn carry_out(op: &WorkerOp) -> Result<serde_json::Value, WorkerError> {
         }
         WorkerOp::VpcUp { vpc } => net::vpc_up(vpc).map(nothing),
         WorkerOp::VpcDown { router_netns, host_if } => net::vpc_down(Path::new(router_netns), host_if).map(nothing),
+        WorkerOp::RouterRules { router_netns, rules } => net::router_rules(Path::new(router_netns), rules).map(nothing),
         WorkerOp::Unpack(request) => unpack::unpack(request),
         WorkerOp::RemoveTree { path, below } => unpack::remove_tree(Path::new(path), Path::new(below)).map(nothing),
         WorkerOp::CgroupClean { path } => Cgroups::detect().and_then(|c| c.remove_empty(path)).map(nothing).map_err(cgroup_failed),

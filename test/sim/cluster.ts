@@ -108,7 +108,7 @@ export async function createCluster(seed: number, hostCount: number): Promise<Cl
           metrics: () => ({ at: 0, listeners: [], groups: [] }),
         },
         certificatesDir: '/nowhere',
-        ...mortal({ openLogStream: async () => {} }, life),
+        ...mortal({ openLogStream: async () => {}, protectTask: async () => ({ until: null }) }, life),
         // As logs.putOnce: by the end of each event, whatever is repeated.
         ...mortal(
           {

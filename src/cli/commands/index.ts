@@ -19,6 +19,7 @@ import { services } from './services.ts';
 import { setup } from './setup.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
+import { top } from './top.ts';
 import { trust } from './trust.ts';
 import { up } from './up.ts';
 
@@ -30,6 +31,7 @@ export const commands: Command[] = [
   run,
   ps,
   services,
+  top,
   logs,
   events,
   scale,

@@ -10,6 +10,7 @@ import { listImages, pruneImages, removeImage } from './images.ts';
 import { pausePlacement } from './pause-placement.ts';
 import { schemas } from './schemas.ts';
 import { tailTask } from './tail-task.ts';
+import { taskUsage } from './task-usage.ts';
 import type { BerthApiDeps } from './types.ts';
 
 export type { BerthApiDeps, HostAccess, PlatformFacts } from './types.ts';
@@ -30,6 +31,7 @@ export function createBerthApi(deps: BerthApiDeps, intent: IntentDeps): ApiSpec 
       removeImage(deps),
       pruneImages(deps),
       tailTask(deps),
+      taskUsage(deps),
       pausePlacement(deps),
     ],
   };

@@ -59,5 +59,6 @@ export const schemas: Record<string, unknown> = {
   ListImages$: operation('ListImages', {}, { images: DOCUMENT }),
   RemoveImage$: operation('RemoveImage', { 'image!': STRING }, { freedBytes: NUMBER }),
   PruneImages$: operation('PruneImages', { all: BOOLEAN }, { removed: LIST | STRING, freedBytes: NUMBER }),
+  TaskUsage$: operation('TaskUsage', { 'tasks!': LIST | STRING }, { usages: DOCUMENT }),
   TailTask$: operation('TailTask', { 'task!': STRING, container: STRING, limit: NUMBER }, { lines: DOCUMENT }),
 };

@@ -1,4 +1,5 @@
-/** What every container is given: the platform's environment, and the files that name hosts. Metadata endpoints join here. */
+/** What every container is given: the platform's environment, and the files that name hosts. */
+import { serviceAddresses } from '#network/rules.ts';
 import type { Hook, TaskRun } from '../run.ts';
 
 /** The resolver's link-local address in every VPC, as in AWS. */
@@ -8,10 +9,21 @@ export function environmentHook(): Hook {
   const prepare = async (run: TaskRun) => {
     const { assignment } = run.entry;
     const platform = { AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE', ...assignment.platformEnv };
-    for (const container of run.spec.containers) run.environment[container.name] = { ...platform, ...container.environment };
+    for (const { name, environment } of run.spec.containers) {
+      run.environment[name] = { ...platform, ...endpointsOf(run.entry.runtimeIds[name] ?? ''), ...environment };
+    }
     run.files = projectedFiles(assignment.network.hostname, assignment.network.ip);
   };
   return { name: 'environment', prepare };
+}
+
+/** Where a container asks about itself; its runtime id is the endpoint's id, as on Fargate. */
+function endpointsOf(id: string): Record<string, string> {
+  return {
+    ECS_CONTAINER_METADATA_URI: `http://${serviceAddresses.metadata}/v3/${id}`,
+    ECS_CONTAINER_METADATA_URI_V4: `http://${serviceAddresses.metadata}/v4/${id}`,
+    ECS_AGENT_URI: `http://${serviceAddresses.metadata}/api/${id}`,
+  };
 }
 
 /** Path in the container -> contents. */

@@ -16,7 +16,7 @@ pub use guest::{guest_down, guest_prepare, guest_up};
 pub use netns::Netns;
 pub use tap::{tap_create, tap_up};
 pub use task::{task_down, task_leave, task_up, Addressed, ETH0};
-pub use vpc::{vpc_down, vpc_up};
+pub use vpc::{router_rules, vpc_down, vpc_up};
 
 use crate::protocol::{ErrorCode, WorkerError};
 use netlink::failed;

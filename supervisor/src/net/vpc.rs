@@ -5,7 +5,7 @@ use std::path::Path;
 use super::netlink::{failed, Batch, Netlink, Present, VethEnd};
 use super::netns::Netns;
 use super::{nft, parse_address, parse_cidr, parse_name, read_sysctl, write_sysctl};
-use crate::protocol::{VpcBundle, WorkerError};
+use crate::protocol::{ErrorCode, VpcBundle, WorkerError};
 
 /// The router's end of every uplink; tasks' links begin with `t`.
 const UPLINK: &str = "uplink";
@@ -80,6 +80,13 @@ pub fn vpc_down(router_netns: &Path, host_if: &str) -> Result<(), WorkerError> {
         Some(value) if !others => write_sysctl(FORWARDING, &value),
         _ => Ok(()),
     }
+}
+
+/// Applies a ruleset, with tables of its own, in the namespace of a VPC's router.
+pub fn router_rules(router_netns: &Path, rules: &str) -> Result<(), WorkerError> {
+    let router = Netns::open(router_netns).map_err(failed("open the router's namespace"))?;
+    let router = router.ok_or_else(|| WorkerError::new(ErrorCode::NotFound, format!("{} is no router", router_netns.display())))?;
+    nft::apply(rules, Some(&router))
 }
 
 impl Vpc<'_> {

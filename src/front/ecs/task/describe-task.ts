@@ -1,8 +1,7 @@
 /** A task's three columns -> the API's Task. */
-import { createHash } from 'node:crypto';
 import type { Attachment, Container, NetworkInterface, Task, TaskOverride } from '@aws-sdk/client-ecs';
 import { clusterArn, containerArn, taskArn, taskDefinitionArn } from '#domain/arn.ts';
-import { attachmentIdOf, effectiveDesired, effectiveStop, privateDnsName, taskHealth } from '#domain/task.ts';
+import { containerIdOf, attachmentIdOf, effectiveDesired, effectiveStop, privateDnsName, taskHealth } from '#domain/task.ts';
 import type { ContainerObserved, TaskRecord } from '#domain/task.ts';
 import type { ReadTx } from '#store/types.ts';
 
@@ -131,7 +130,7 @@ function attributesOf(task: TaskRecord): Task['attributes'] {
 function containerOf(task: TaskRecord, container: ContainerObserved): Container {
   const front = (task.desired.front as Partial<TaskFront>).containers?.find((candidate) => candidate.name === container.name);
   return {
-    containerArn: containerArn(task.key, containerUuid(task.key.id, container.name)),
+    containerArn: containerArn(task.key, containerIdOf(task.key.id, container.name)),
     taskArn: taskArn(task.key),
     name: container.name,
     lastStatus: container.status,
@@ -165,12 +164,6 @@ function overridesOf(task: TaskRecord, overrides: TaskOverride): TaskOverride {
     containerOverrides: [...given, ...untouched.map((container) => ({ name: container.name }))],
     inferenceAcceleratorOverrides: [],
   };
-}
-
-/** A container's id follows from its task and name, so that it is the same in every answer. */
-function containerUuid(taskId: string, name: string): string {
-  const h = createHash('sha256').update(`container ${taskId} ${name}`).digest('hex');
-  return `${h.slice(0, 8)}-${h.slice(8, 12)}-4${h.slice(13, 16)}-a${h.slice(17, 20)}-${h.slice(20, 32)}`;
 }
 
 function date(ms: number | null): Date | undefined {

@@ -63,6 +63,7 @@ export function toTaskSpec(input: SpecInput): TaskSpec {
         ),
       ),
     ),
+    ...(definition.enableFaultInjection === true ? { faultInjection: true } : {}),
     volumes: (definition.volumes ?? []).map(toVolume),
     containers: containers.map((container) => toContainer(container, overrideOf.get(container.name ?? ''), containers, input)),
   };

@@ -18,6 +18,7 @@ import { assignmentOf } from './assignment.ts';
 import type { Lease } from './lease.ts';
 import { startLoop } from './loop.ts';
 import { createOutputIntake } from './output-intake.ts';
+import { withSharedPlaces } from './shared-volumes.ts';
 import { afterReport } from './task-report.ts';
 import type { ControlDeps } from './types.ts';
 
@@ -201,7 +202,8 @@ async function assignmentsOf(tx: ReadTx, tasks: TaskRecord[], fence: number): Pr
     if (vpc === undefined || subnet === undefined) {
       throw new Fault('Internal', `task ${task.key.id} is placed in subnet ${subnetId} of ${vpcId}, which is gone`);
     }
-    assignments.push(assignmentOf(task, task.placement, { vpc, subnet }, fence, await toldOf(tx, task)));
+    const assignment = assignmentOf(task, task.placement, { vpc, subnet }, fence, await toldOf(tx, task));
+    assignments.push({ ...assignment, spec: await withSharedPlaces(tx, task) });
   }
   return assignments;
 }

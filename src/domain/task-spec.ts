@@ -3,6 +3,8 @@
  * its own definition whole in its own rows; nothing below `intent` sees an ECS or a Kubernetes shape.
  */
 
+import type { SharedVolume } from './shared-volume.ts';
+
 export type IsolationKind = 'container' | 'gvisor' | 'microvm';
 export type IsolationWish = 'auto' | IsolationKind;
 /** What a virtual machine runs on: the processor (kvm), or a program that plays one (tcg): slow, for tests, and no security border. */
@@ -25,8 +27,8 @@ export type TaskSpec = {
   containers: ContainerSpec[];
 };
 
-/** `scratch`: an empty directory that lives and dies with the task, shared by its containers. Other kinds come later. */
-export type VolumeSpec = { name: string; kind: 'scratch' };
+/** `scratch`: an empty directory that lives and dies with the task, shared by its containers. */
+export type VolumeSpec = { name: string; kind: 'scratch' } | SharedVolume;
 
 export type StartCondition = 'START' | 'COMPLETE' | 'SUCCESS' | 'HEALTHY';
 

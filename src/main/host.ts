@@ -17,6 +17,7 @@ import { createNetwork } from '#network/network.ts';
 import { createResolver } from '#network/resolver.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
 import { createScratchVolumes } from '#volume/scratch.ts';
+import { createSharedVolumes } from '#volume/shared.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
 import { reachable } from './machine/reachable.ts';
@@ -78,6 +79,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       images,
       network,
       volumes: createScratchVolumes(),
+      shared: createSharedVolumes(paths.host),
       journal: createFileJournal(paths.host),
       clock,
       random,

@@ -1,5 +1,6 @@
 /** Pure: a plan as what the guest is told to begin it: the files that its containers need, and the task itself with the guest's own paths. */
 import { posix } from 'node:path';
+import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { PreparedImage } from '#image/types.ts';
 import type { TaskBundle } from '#supervisor/protocol.ts';
@@ -42,8 +43,19 @@ export type GuestStart = {
   disks: PreparedImage[];
 };
 
+/** What lies in a directory of the host can't be brought in: the machine has disks only. */
+function assertOwnVolumes({ spec }: SandboxPlan): void {
+  const shared = spec.volumes.find(({ kind }) => kind === 'shared');
+  if (shared === undefined) return;
+  throw new Fault(
+    'CannotCreateContainer',
+    `CannotCreateContainerError: volume "${shared.name}" is on a shared file system, which a microvm can't mount yet: use the isolation container or gvisor (tag berth:isolation)`,
+  );
+}
+
 /** Two containers of one image share its disk. */
 export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
+  assertOwnVolumes(plan);
   const disks = [...new Map(Object.values(plan.images).map((image) => [image.digest, image])).values()];
   const slotOf = new Map(disks.map((image, index) => [image.digest, index]));
   const inGuest = (image: PreparedImage): PreparedImage => ({ ...image, layers: [`${IMAGES}/${slotOf.get(image.digest)}`] });

@@ -185,7 +185,11 @@ function ulimitsOf(container: ContainerDefinition): ContainerSpec['ulimits'] {
 }
 
 function toVolume(volume: Volume): VolumeSpec {
-  return { name: volume.name ?? '', kind: 'scratch' };
+  const name = volume.name ?? '';
+  const efs = volume.efsVolumeConfiguration;
+  if (efs === undefined) return { name, kind: 'scratch' };
+  const accessPointId = efs.authorizationConfig?.accessPointId ?? null;
+  return { name, kind: 'shared', fileSystemId: efs.fileSystemId ?? '', rootDirectory: efs.rootDirectory || '/', accessPointId };
 }
 
 /** Stream `prefix/container/task`, as the awslogs driver on Fargate names it. */

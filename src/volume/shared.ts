@@ -1,0 +1,128 @@
+/**
+ * `shared`: a directory of a file system that outlives its tasks, under STATE/host/filesystems. A task never gets a path into it, since
+ * tasks that share it may change what lies there at any time: the directory is opened part by part without following links, and what was
+ * opened is bound to a place outside of any file system, from where the sandbox takes it.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rmdir } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { Fault } from '#base/fault.ts';
+import { efsUtilsError } from '#domain/shared-volume.ts';
+import type { SharedPlace, SharedVolume } from '#domain/shared-volume.ts';
+
+const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+type Creation = Extract<SharedPlace, { kind: 'directory' }>['creation'];
+
+export type SharedVolumes = {
+  /** The directory to bind. Idempotent. Throws ResourceInitialization with AWS's text. */
+  prepare(taskId: string, volume: SharedVolume): Promise<string>;
+  /** Of all of a task's. Idempotent, and safe without `prepare`; never touches what is in the file system. */
+  release(taskId: string): Promise<void>;
+};
+
+/** `hostDir`: STATE/host. */
+export function createSharedVolumes(hostDir: string): SharedVolumes {
+  const mountsOf = (taskId: string) => join(hostDir, 'mounts', taskId);
+  // One after the other, so that two tasks don't make one directory at the same time.
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
+    const done = turn.then(act, act);
+    turn = done.catch(() => {});
+    return done;
+  };
+  return {
+    async prepare(taskId, volume) {
+      const { found } = volume;
+      if (found === undefined) throw refusal(`file system ${volume.fileSystemId} was not looked up`);
+      if (found.kind === 'refused') throw refusal(found.reason);
+      const base = join(hostDir, 'filesystems', volume.fileSystemId);
+      const place = join(mountsOf(taskId), Buffer.from(volume.name).toString('hex'));
+      await mkdir(base, { recursive: true, mode: 0o755 });
+      await mkdir(place, { recursive: true, mode: 0o700 });
+      await unmount(place);
+      const directory = await inTurn(() => openInside(base, found.path, found.creation));
+      try {
+        await bind(directory.fd, place);
+      } finally {
+        await directory.close();
+      }
+      return place;
+    },
+    async release(taskId) {
+      const dir = mountsOf(taskId);
+      const places = await readdir(dir).catch(() => []);
+      for (const name of places) {
+        await unmount(join(dir, name));
+        // Never recursively: what is still mounted there must not be removed.
+        await rmdir(join(dir, name));
+      }
+      if (places.length > 0) await rmdir(dir);
+    },
+  };
+}
+
+const refusal = (reason: string) => new Fault('ResourceInitialization', efsUtilsError(reason));
+
+/** Throws when a part is missing (and `creation` null), a link or no directory. */
+async function openInside(base: string, path: string, creation: Creation): Promise<FileHandle> {
+  let directory = await open(base, DIRECTORY);
+  for (const part of path.split('/').filter((one) => one !== '' && one !== '.')) {
+    const parent = directory;
+    try {
+      directory = await openChild(parent, part, creation);
+    } catch (error) {
+      throw refusal(`mount.nfs4: mounting 127.0.0.1:${path} failed, reason given by server: ${reasonOf(error)}`);
+    } finally {
+      await parent.close();
+    }
+  }
+  return directory;
+}
+
+function reasonOf(error: unknown): string {
+  const code = (error as { code?: unknown }).code;
+  if (code === 'ENOENT') return 'No such file or directory';
+  return code === 'ELOOP' || code === 'ENOTDIR' ? 'Not a directory' : `${error instanceof Error ? error.message : error}`;
+}
+
+async function openChild(parent: FileHandle, part: string, creation: Creation): Promise<FileHandle> {
+  if (part === '..') throw Object.assign(new Error('a path may not lead out of its file system'), { code: 'ENOENT' });
+  const here = `/proc/self/fd/${parent.fd}`;
+  try {
+    return await open(`${here}/${part}`, DIRECTORY);
+  } catch (error) {
+    if (creation === null || (error as { code?: unknown }).code !== 'ENOENT') throw error;
+  }
+  // Renamed into place whole, with its owner and mode.
+  const temp = `${here}/.berth-new-${process.pid}`;
+  await mkdir(temp).catch(() => {});
+  const made = await open(temp, DIRECTORY);
+  await made.chown(creation.uid, creation.gid);
+  await made.chmod(Number.parseInt(creation.permissions, 8));
+  await rename(temp, `${here}/${part}`);
+  return made;
+}
+
+async function bind(fd: number, place: string): Promise<void> {
+  // By its descriptor: the path to it may lead elsewhere by now.
+  const child = spawn('mount', ['--no-canonicalize', '--bind', '/proc/self/fd/3', place], { stdio: ['ignore', 'ignore', 'pipe', fd] });
+  await ended(child);
+}
+
+async function unmount(place: string): Promise<void> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  const written = place.replaceAll('\\', '\\134').replaceAll(' ', '\\040');
+  const times = mounts.split('\n').filter((line) => line.split(' ')[4] === written).length;
+  for (let n = 0; n < times; n++) {
+    await ended(spawn('umount', ['--no-canonicalize', '--lazy', place], { stdio: ['ignore', 'ignore', 'pipe'] }));
+  }
+}
+
+async function ended(child: ReturnType<typeof spawn>): Promise<void> {
+  const [said, [code]] = await Promise.all([child.stderr === null ? '' : text(child.stderr), once(child, 'close')]);
+  if (code !== 0) throw refusal(`${child.spawnfile} exited ${code}: ${said.trim()}`);
+}

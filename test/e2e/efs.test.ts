@@ -1,0 +1,93 @@
+/** Directories that tasks share: made by Debian's stock AWS CLI, mounted by tasks of each kind that runs at full speed everywhere. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import { createSdk, script } from './aws-sdk.ts';
+import type { Sdk } from './aws-sdk.ts';
+import { importBusybox } from './images.ts';
+import { installPackages } from './packages.ts';
+import { startPlatform } from './platform.ts';
+import type { Platform } from './platform.ts';
+
+let platform: Platform;
+let sdk: Sdk;
+let fileSystemId: string;
+
+async function efs<T>(...args: string[]): Promise<T> {
+  const words = ['--endpoint-url', platform.env['AWS_ENDPOINT_URL'] ?? '', '--region', 'us-east-1', '--output', 'json', 'efs', ...args];
+  const ran = await platform.command('/usr/bin/aws', words, { env: { ...platform.env, AWS_PAGER: '' }, timeoutMs: 90_000 });
+  assert.equal(ran.code, 0, `aws efs ${args.join(' ')} exited ${ran.code}\n${ran.stderr}`);
+  return JSON.parse(ran.stdout || '{}') as T;
+}
+
+before(async () => {
+  installPackages({ '/usr/bin/aws': 'awscli' });
+  platform = await startPlatform();
+  sdk = createSdk(platform);
+  await importBusybox(platform);
+  ({ FileSystemId: fileSystemId } = await efs<{ FileSystemId: string }>('create-file-system', '--creation-token', 'shared'));
+});
+after(async () => {
+  sdk?.close();
+  await platform?.end();
+});
+
+const mounted = (text: string, change: Partial<ContainerDefinition> = {}, readOnly = false) =>
+  script(text, { mountPoints: [{ sourceVolume: 'data', containerPath: '/data', readOnly }], ...change });
+const volume = (change: object = {}) => ({ volumes: [{ name: 'data', efsVolumeConfiguration: { fileSystemId, ...change } }] });
+const of = (kind: string) => ({ tags: [{ key: 'berth:isolation', value: kind }] });
+const viaPoint = (accessPointId: string) => volume({ transitEncryption: 'ENABLED', authorizationConfig: { accessPointId } });
+
+describe('EFS', () => {
+  it('needs a mount target in the VPC, as AWS has it', async () => {
+    const { task } = await sdk.toEnd('no-target', [mounted('true')], volume());
+    assert.equal(task.stopCode, 'TaskFailedToStart');
+    assert.match(
+      task.stoppedReason ?? '',
+      /^ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: .*mount target/,
+    );
+    await efs('create-mount-target', '--file-system-id', fileSystemId, '--subnet-id', (await sdk.subnets())[0] ?? '');
+  });
+
+  for (const kind of ['container', 'gvisor'])
+    describe(kind, () => {
+      it('two tasks share a file, at the same time and one after the other', async () => {
+        const first = `echo one > /data/${kind}; until grep -q two /data/${kind}; do sleep 0.1; done; cat /data/${kind}`;
+        const [one] = await sdk.run(await sdk.register('one', [mounted(first)], volume()), of(kind));
+        const second = `until grep -q one /data/${kind}; do sleep 0.1; done; echo two >> /data/${kind}; cat /data/${kind}`;
+        const two = await sdk.toEnd('two', [mounted(second)], volume(), of(kind));
+        assert.equal(two.exitCode('main'), 0, JSON.stringify(two.task.stoppedReason));
+        await sdk.stopped([one!]);
+        assert.deepEqual(await sdk.lines(one!, 'main'), ['one', 'two']);
+        const third = await sdk.toEnd('three', [mounted(`cat /data/${kind}; touch /data/x 2>&1`, {}, true)], volume(), of(kind));
+        assert.deepEqual(third.printed['main']?.slice(0, 2), ['one', 'two']);
+        assert.match(third.printed['main']?.[2] ?? '', /Read-only file system/);
+      });
+
+      it('an access point makes its root directory, and only its user gets in', async () => {
+        const root = `Path=/${kind}-app,CreationInfo={OwnerUid=1000,OwnerGid=1001,Permissions=0750}`;
+        const words = [
+          '--file-system-id',
+          fileSystemId,
+          '--posix-user',
+          'Uid=1000,Gid=1001',
+          '--root-directory',
+          root,
+          '--client-token',
+          kind,
+        ];
+        const { AccessPointId: point } = await efs<{ AccessPointId: string }>('create-access-point', ...words);
+        const inside = await sdk.toEnd('point', [mounted("echo mine > /data/file; ls -n /data/file | awk '{print $3, $4}'; stat -c '%u %g %a' /data", { user: '1000:1001' })], viaPoint(point), of(kind)); // prettier-ignore
+        assert.deepEqual(inside.printed['main'], ['1000 1001', '1000 1001 750'], `${inside.task.stoppedReason}`);
+        const whole = await sdk.toEnd('whole', [mounted(`cat /data/${kind}-app/file`)], volume(), of(kind));
+        assert.deepEqual(whole.printed['main'], ['mine']);
+        const stranger = await sdk.toEnd('stranger', [mounted('true')], viaPoint(point), of(kind));
+        assert.match(stranger.task.stoppedReason ?? '', /enforces the POSIX user 1000:1001/);
+      });
+    });
+
+  it('a root directory must be there', async () => {
+    const { task } = await sdk.toEnd('lost', [mounted('true')], volume({ rootDirectory: '/lost' }));
+    assert.match(task.stoppedReason ?? '', /mounting 127.0.0.1:\/lost failed, reason given by server: No such file or directory/);
+  });
+});

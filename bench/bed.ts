@@ -15,11 +15,11 @@ const logsSdk = load('@aws-sdk/client-cloudwatch-logs') as typeof import('@aws-s
 
 export const IMAGE = 'bench.local/stamp:1';
 /** All that the image holds. */
-const PROGRAMS = ['stamp', 'throughput', 'serve'];
+const PROGRAMS = ['stamp', 'throughput', 'serve', 'chatter'];
 const GROUP = '/bench/stamp';
 
-/** `port`: what it listens on. */
-export type DefinitionChange = { program?: string; cpu?: string; memory?: string; port?: number };
+/** `port`: what it listens on. `logOptions`: further ones of its awslogs driver. */
+export type DefinitionChange = { program?: string; cpu?: string; memory?: string; port?: number; logOptions?: Record<string, string> };
 
 export type Bed = {
   berth: Platform;
@@ -155,7 +155,13 @@ async function define(ecs: ECSClient, region: string, family: string, args: stri
           ...(change.port === undefined ? {} : { portMappings: [{ containerPort: change.port }] }),
           logConfiguration: {
             logDriver: 'awslogs',
-            options: { 'awslogs-group': GROUP, 'awslogs-region': region, 'awslogs-stream-prefix': family, 'awslogs-create-group': 'true' },
+            options: {
+              'awslogs-group': GROUP,
+              'awslogs-region': region,
+              'awslogs-stream-prefix': family,
+              'awslogs-create-group': 'true',
+              ...change.logOptions,
+            },
           },
         },
       ],

@@ -7,6 +7,7 @@ import { idle } from './idle.ts';
 import { kindsMemory } from './kinds-memory.ts';
 import { lbReady } from './lb-ready.ts';
 import { lbThroughput } from './lb-throughput.ts';
+import { logPath } from './log-path.ts';
 import { microvmMachines } from './microvm-machines.ts';
 import { microvmStart } from './microvm-start.ts';
 import { logFilter } from './log-filter.ts';
@@ -24,6 +25,7 @@ const benchmarks = {
   'lb-throughput': lbThroughput,
   'rolling-update': rollingUpdate,
   'log-filter': logFilter,
+  'log-path': logPath,
   'gvisor-start': gvisorStart,
   'microvm-start': microvmStart,
   'microvm-machines': microvmMachines,

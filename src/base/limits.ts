@@ -106,15 +106,15 @@ export const limits = {
   /** How often a call is made anew because the worker died over it. */
   workerTries: 3,
   /** Output of one task that the host holds in memory, unacknowledged; past it the supervisor's socket is not read. */
-  outputWindowBytes: 512 * 1024,
+  outputWindowBytes: 2 * 1024 * 1024,
   /** Commands that are run inside the containers of one task (exec) at the same time, and words or variables of one. */
   execsPerTask: 16,
   execArguments: 4096,
   /** How long a command that is run inside may take to start. */
   execStartMs: 15_000,
   /** One batch of output on the link: text, and events. */
-  outputBatchBytes: 256 * 1024,
-  outputBatchEvents: 4096,
+  outputBatchBytes: 768 * 1024,
+  outputBatchEvents: 8192,
   /** Last lines kept of each container for `task-tail`: how many, how long, and of how many ended tasks. */
   tailLines: 20,
   tailLineChars: 2048,

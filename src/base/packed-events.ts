@@ -46,31 +46,34 @@ export function packedOf(bytes: Buffer): PackedEvents {
 }
 
 export function packEvents(events: readonly { timestamp: number; message: string }[]): PackedEvents {
-  const sizes = events.map((event) => Buffer.byteLength(event.message));
-  const bytes = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + PACKED_HEAD + size, 0));
+  let size = 0;
+  for (const { message } of events) size += PACKED_HEAD + Buffer.byteLength(message);
+  const bytes = Buffer.allocUnsafe(size);
+  let earliest = Infinity;
+  let latest = -Infinity;
   let head = 0;
-  events.forEach((event, index) => {
-    const size = sizes[index] ?? 0;
-    writePackedHead(bytes, head, event.timestamp, size);
-    bytes.write(event.message, head + PACKED_HEAD, size, 'utf8');
-    head += PACKED_HEAD + size;
-  });
-  return packedOf(bytes);
+  for (const { timestamp, message } of events) {
+    const length = bytes.write(message, head + PACKED_HEAD, 'utf8');
+    writeTime(bytes, head, timestamp);
+    bytes.writeUInt32BE(length, head + 6);
+    head += PACKED_HEAD + length;
+    if (timestamp < earliest) earliest = timestamp;
+    if (timestamp > latest) latest = timestamp;
+  }
+  return { count: events.length, earliest, latest, bytes };
 }
 
 export function packSource(events: readonly { timestamp: number; message: string; end: number }[]): SourceEvents {
   return { ...packEvents(events), ends: Float64Array.from(events, (event) => event.end) };
 }
 
-export function writePackedHead(bytes: Buffer, head: number, at: number, textBytes: number): void {
-  bytes.writeUIntBE(at, head, 6);
-  bytes.writeUInt32BE(textBytes, head + 6);
+/** u48, in two parts: writeUIntBE takes ten times as long. */
+export function writeTime(bytes: Buffer, place: number, at: number): void {
+  bytes.writeUInt16BE(Math.floor(at / 0x1_0000_0000), place);
+  bytes.writeUInt32BE(at >>> 0, place + 2);
 }
 
-/** Bytes of the texts alone. */
-export const textBytesOf = ({ count, bytes }: PackedEvents): number => bytes.length - count * PACKED_HEAD;
-
-/** Time of the event whose head is there. */
-export function timeAt(bytes: Buffer, head: number): number {
-  return bytes.readUInt16BE(head) * 0x1_0000_0000 + bytes.readUInt32BE(head + 2);
+/** The other way. */
+export function timeAt(bytes: Buffer, place: number): number {
+  return bytes.readUInt16BE(place) * 0x1_0000_0000 + bytes.readUInt32BE(place + 2);
 }

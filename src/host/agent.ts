@@ -9,7 +9,7 @@ import type { IsolationWish } from '#domain/task-spec.ts';
 import type { Images } from '#image/types.ts';
 import { keepConnected } from '#link/client.ts';
 import type { LinkClient } from '#link/client.ts';
-import { linkVersions } from '#link/protocol.ts';
+import { hostLinkVersions } from '#link/protocol.ts';
 import type { FromControl, LinkDialer } from '#link/types.ts';
 import type { Network, VpcHandle } from '#network/types.ts';
 import type { SandboxDriver } from '#sandbox/driver.ts';
@@ -171,7 +171,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
 
   const connect = () =>
     keepConnected(deps, {
-      hello: () => ({ t: 'hello', versions: linkVersions, hostId: options.hostId, info, usage, known: tasks.known() }),
+      hello: () => ({ t: 'hello', versions: hostLinkVersions, hostId: options.hostId, info, usage, known: tasks.known() }),
       dialled: (connection) =>
         handleOperations(connection, {
           images: deps.images,

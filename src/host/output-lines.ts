@@ -31,6 +31,9 @@ export type LineJoiner = {
 /** In place of what the spool had no room for, so that nobody takes the log for complete. */
 export const LOST = '[berth: output is missing here, it came faster than it could be stored]';
 
+/** What is surely no larger than an event may be, whatever its bytes become as text. */
+const WHOLE_BYTES = Math.floor(limits.logEventBytes / 6);
+
 /** An event's JSON may be six times its text: this bounds it well below a frame. */
 const ENCODED_BYTES = limits.frameBytes / 2;
 
@@ -56,6 +59,7 @@ export function createLineJoiner(): LineJoiner {
 
   return {
     push(record, from, to) {
+      if (pieces.size === 0 && !record.partial && !record.gap && record.data.length <= WHOLE_BYTES) return [wholeLine(record, to)];
       const key = `${record.source}/${record.container}`;
       const notice = record.gap ? lost(key, record, from, to) : [];
       const piece = pieces.get(key) ?? {
@@ -92,6 +96,11 @@ export function createLineJoiner(): LineJoiner {
       return cut.reduce((at, place) => (place.from < to ? Math.min(at, place.from) : at), to);
     },
   };
+}
+
+/** Nearly every line is one: all others take the longer way. */
+function wholeLine({ container, source, timeMs, data }: OutputRecord, end: number): OutputEvent {
+  return { container, source, time: timeMs, text: data.toString('utf8'), end };
 }
 
 /** Parts of one line get ends of their own within the line's place in the spool, so that a repeat can be cut between them. */

@@ -4,6 +4,7 @@
  */
 import type { Clock, Timer } from '#base/clock.ts';
 import { limits } from '#base/limits.ts';
+import { OUTPUT_EVENT_HEAD } from '#link/output-frame.ts';
 import type { OutputBatch, OutputEvent } from '#link/protocol.ts';
 import type { OutputRecord } from '#sandbox/driver.ts';
 import type { TaskKey } from '#domain/task.ts';
@@ -171,13 +172,9 @@ function nextBatch(queue: OutputEvent[], safe: number): OutputEvent[] {
   let count = 0;
   for (const event of queue) {
     if (event.end > safe || count >= limits.outputBatchEvents) break;
-    bytes += encodedBytes(event);
+    bytes += OUTPUT_EVENT_HEAD + Buffer.byteLength(event.text);
     if (count > 0 && bytes > limits.outputBatchBytes) break;
     count++;
   }
   return queue.slice(0, count);
-}
-
-function encodedBytes(event: OutputEvent): number {
-  return Buffer.byteLength(JSON.stringify(event.text)) + event.container.length + 80;
 }

@@ -19,7 +19,7 @@ export function createTails(): Tails {
       tasks.set(taskId, containers);
       const lines = containers.get(line.container) ?? [];
       containers.set(line.container, lines);
-      lines.push({ ...line, text: line.text.slice(0, limits.tailLineChars) });
+      lines.push(line.text.length <= limits.tailLineChars ? line : { ...line, text: line.text.slice(0, limits.tailLineChars) });
       if (lines.length > limits.tailLines) lines.shift();
     },
     get(taskId, options) {

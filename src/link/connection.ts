@@ -2,9 +2,10 @@
 import type { Clock, Timer } from '#base/clock.ts';
 import { asFault, Fault } from '#base/fault.ts';
 import type { FaultCode, Json } from '#base/fault.ts';
-import { encodeJson, JSON_FRAME } from '#base/frames.ts';
+import { encodeFrame, encodeJson, JSON_FRAME } from '#base/frames.ts';
 import type { Frame } from '#base/frames.ts';
 import { limits } from '#base/limits.ts';
+import { decodeOutputBatch, encodeOutputBatch, OUTPUT_BATCH_FRAME } from './output-frame.ts';
 import { STREAM_FRAME } from './protocol.ts';
 import type { LinkRequest, LinkResponse, StreamMessage, ToControl, ToHost, WireFault } from './protocol.ts';
 import { createStreams } from './streams.ts';
@@ -47,8 +48,7 @@ function createConnection<In, Out>(channel: FrameChannel, clock: Clock, side: 'c
   const receive = (frame: Frame) => {
     if (closedBecause !== null) return;
     if (frame.kind === STREAM_FRAME) return streams.data(frame.payload);
-    if (frame.kind !== JSON_FRAME) throw new Fault('ProtocolError', `a frame of unknown kind ${frame.kind}`);
-    const message = parse(frame.payload);
+    const message = decode(frame);
     switch (message.t) {
       case 'request':
         return calls.requested(message);
@@ -74,7 +74,7 @@ function createConnection<In, Out>(channel: FrameChannel, clock: Clock, side: 'c
   });
 
   return {
-    send: (message) => send(message as object),
+    send: (message) => sendFrame(encode(message as AnyMessage)),
     onMessage(fn) {
       deliver = fn;
       for (const message of early.splice(0)) fn(message);
@@ -172,6 +172,17 @@ export function encodeFault(fault: Fault): WireFault {
 }
 export function decodeFault(wire: WireFault): Fault {
   return new Fault(wire.code as FaultCode, wire.message, { details: wire.details });
+}
+
+/** Output goes as bytes; a host of a former version sends it as JSON, as all else. */
+function encode(message: AnyMessage): Buffer {
+  return message.t === 'output' ? encodeFrame(OUTPUT_BATCH_FRAME, encodeOutputBatch(message.batch)) : encodeJson(message);
+}
+
+function decode(frame: Frame): AnyMessage {
+  if (frame.kind === OUTPUT_BATCH_FRAME) return { t: 'output', batch: decodeOutputBatch(frame.payload) };
+  if (frame.kind !== JSON_FRAME) throw new Fault('ProtocolError', `a frame of unknown kind ${frame.kind}`);
+  return parse(frame.payload);
 }
 
 function parse(payload: Buffer): AnyMessage {

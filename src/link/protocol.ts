@@ -1,5 +1,5 @@
 /**
- * What control plane and hosts say to each other, version 1. Everything but requests and streams is level-triggered: a message may be
+ * What control plane and hosts say to each other. Version 2: hosts send output in binary frames (output-frame.ts), no longer as JSON. Everything but requests and streams is level-triggered: a message may be
  * lost, repeated or come late, and only costs time. Each transport encodes every message (base/frames.ts), the in-memory one too.
  */
 import type { ContainerObserved, Stop, Tag, TaskKey, TaskStatus } from '#domain/task.ts';
@@ -7,8 +7,9 @@ import type { HostInfo, HostUsage } from '#domain/records.ts';
 import type { Accelerator, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import type { Json } from '#base/fault.ts';
 
-/** Versions this code speaks; peers use the highest that both have. */
-export const linkVersions = { min: 1, max: 1 } as const;
+/** Versions this code speaks; peers use the highest that both have. A host's output is understood from version 2 on only. */
+export const linkVersions = { min: 1, max: 2 } as const;
+export const hostLinkVersions = { min: 2, max: 2 } as const;
 
 /** All that a host needs to run a task. */
 export type Assignment = {

@@ -1,13 +1,16 @@
 /** Directories that tasks share: made by Debian's stock AWS CLI, mounted by tasks of each kind that runs at full speed everywhere. */
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
-import { createSdk, script } from './aws-sdk.ts';
+import { createSdk, script, taskId } from './aws-sdk.ts';
 import type { Sdk } from './aws-sdk.ts';
 import { importBusybox } from './images.ts';
 import { installPackages } from './packages.ts';
-import { startPlatform } from './platform.ts';
+import { startPlatform, until } from './platform.ts';
 import type { Platform } from './platform.ts';
+import { processesOf } from './processes.ts';
 
 let platform: Platform;
 let sdk: Sdk;
@@ -85,6 +88,29 @@ describe('EFS', () => {
         assert.match(stranger.task.stoppedReason ?? '', /enforces the POSIX user 1000:1001/);
       });
     });
+
+  it('outlives kill -9 of everything but the task, whose mount is gone once it stopped', async () => {
+    const text = 'until [ -e /data/go ]; do sleep 0.1; done; echo went >> /data/went; exec sleep 1000';
+    const [task] = await sdk.running(await sdk.run(await sdk.register('mortal', [mounted(text)], volume())));
+    const place = join(platform.state, 'host/mounts', taskId(task!));
+    assert.ok(readFileSync('/proc/self/mountinfo', 'utf8').includes(place));
+    const before = await until('every process of the platform', async () => processesOf(platform));
+    for (const name of ['control', 'host', 'worker'] as const) process.kill(before[name], 'SIGKILL');
+    await until('others in their places', async () => {
+      const now = processesOf(platform);
+      return now !== undefined && now.control !== before.control && now.host !== before.host;
+    });
+    const files = join(platform.state, 'host/filesystems', fileSystemId);
+    writeFileSync(join(files, 'go'), '');
+    await until('the task goes on', async () => existsSync(join(files, 'went')));
+    await until('the platform', async () => /"CONNECTED"/.test((await platform.berth(['status', '--json'])).stdout));
+    await sdk.stop([task!]);
+    await sdk.stopped([task!]);
+    await until('the mount is gone', async () => !readFileSync('/proc/self/mountinfo', 'utf8').includes(place) && !existsSync(place));
+    assert.equal(readFileSync(join(files, 'went'), 'utf8'), 'went\n');
+    const other = await sdk.toEnd('heir', [mounted('cat /data/went')], volume());
+    assert.deepEqual(other.printed['main'], ['went']);
+  });
 
   it('a root directory must be there', async () => {
     const { task } = await sdk.toEnd('lost', [mounted('true')], volume({ rootDirectory: '/lost' }));

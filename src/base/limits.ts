@@ -107,9 +107,32 @@ export const limits = {
   workerTries: 3,
   /** Output of one task that the host holds in memory, unacknowledged; past it the supervisor's socket is not read. */
   outputWindowBytes: 2 * 1024 * 1024,
-  /** Commands that are run inside the containers of one task (exec) at the same time, and words or variables of one. */
-  execsPerTask: 16,
+  /** Commands that are run inside the containers of one task (exec) at the same time (ECS: 1,000 a container), and words or variables of one. */
+  execsPerTask: 1000,
   execArguments: 4096,
+  /**
+   * ExecuteCommand: sessions of the whole platform, how long a token may wait for its caller and a session for its handshake, and after which silence a session
+   * ends (ECS: 20 minutes). A caller that doesn't answer for so long is gone.
+   */
+  execSessions: 4096,
+  execTokenMs: 60_000,
+  execHandshakeMs: 15_000,
+  execIdleMs: 20 * 60_000,
+  execPingMs: 30_000,
+  /** One message of a session, input that waits for the command, messages out of turn, and output that the caller hasn't acknowledged. */
+  execMessageBytes: 256 * 1024,
+  execInputBytes: 256 * 1024,
+  execEarlyMessages: 1000,
+  execUnackedMessages: 32,
+  execOutputBytes: 16 * 1024,
+  /** After which time a message is sent again, how often at most, and how long the last ones of a session are waited for. */
+  execResendMs: 300,
+  execResends: 100,
+  execDrainMs: 10_000,
+  /** What of a session waits to be recorded at most; what one event holds; how often it is written. */
+  execRecordBytes: 1024 * 1024,
+  execRecordEventBytes: 64 * 1024,
+  execRecordMs: 1000,
   /** How long a command that is run inside may take to start. */
   execStartMs: 15_000,
   /** One batch of output on the link: text, and events. */
@@ -167,7 +190,7 @@ export const limits = {
   signingKeys: 1000,
   /** Calls that wait for an answer on one link, in each direction, and streams that are open on it. */
   linkCalls: 1024,
-  linkStreams: 1024,
+  linkStreams: 4096,
   /** Largest piece of a stream in one frame: control messages slip in between. */
   streamFrameBytes: 64 * 1024,
   /** How long a closed link may go on writing what was said before. */

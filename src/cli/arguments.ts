@@ -21,9 +21,10 @@ export type Arguments = {
 
 const bad = (message: string): Fault => new Fault('InvalidParameter', message, { details: { usage: true } });
 
-/** `words` is what follows the command's own name. */
-export function parseArguments(command: Command, words: string[]): Arguments {
+/** `given` is what follows the command's own name. */
+export function parseArguments(command: Command, given: string[]): Arguments {
   const options = [...command.options, ...commonOptions];
+  const words = apart(options, given);
   const values = new Map<string, string[]>();
   const positionals: string[] = [];
   let rest: string[] = [];
@@ -48,6 +49,17 @@ export function parseArguments(command: Command, words: string[]): Arguments {
   }
   checkPositionals(command, positionals, rest);
   return reader(command, values, positionals, rest);
+}
+
+/** `-it` is `-i -t`: switches of one letter may stand together. */
+function apart(options: Option[], words: string[]): string[] {
+  const end = words.indexOf('--');
+  const isSwitch = (letter: string) => options.some((option) => option.short === letter && option.value === undefined);
+  return words.flatMap((word, index) => {
+    const letters = [...word.slice(1)];
+    const together = /^-[a-z]{2,}$/.test(word) && (end < 0 || index < end) && letters.every(isSwitch);
+    return together ? letters.map((letter) => `-${letter}`) : [word];
+  });
 }
 
 function switchValue(option: Option, inline: string | undefined): string {

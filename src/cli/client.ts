@@ -36,6 +36,8 @@ export type Client = {
   call(service: Service, operation: string, input: Record<string, unknown>): Promise<Answer>;
   /** A streaming path of berth's own API: sends `body` when there is one, yields the answer's NDJSON lines. */
   stream(method: 'GET' | 'POST', path: string, query: Record<string, string>, body?: Readable): AsyncGenerator<Answer>;
+  /** A path of berth's own API that takes and gives bytes at the same time: resolves with the answer's once it was accepted. */
+  duplex(path: string, query: Record<string, string>, body: Readable): Promise<IncomingMessage>;
 };
 
 const targets: Record<Service, { prefix: string; version: string }> = {
@@ -78,6 +80,12 @@ export function createClient(options: ClientOptions, clock: Clock): Client {
       if (answer.statusCode !== 200) await readAnswer(answer, path);
       yield* ndjson(answer);
     },
+    async duplex(path, query, body) {
+      const headers = { 'content-type': 'application/octet-stream', 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' };
+      const answer = await send('berth', { method: 'POST', path, query, headers, body });
+      if (answer.statusCode !== 200) await readAnswer(answer, path);
+      return answer;
+    },
   };
 }
 
@@ -98,7 +106,11 @@ function exchange(url: URL, signed: Unsigned, signal: AbortSignal | undefined): 
     const fail = (error: NodeJS.ErrnoException) => reject(connectionFault(error, url, signal));
     request.on('error', fail);
     if (signed.body === undefined || typeof signed.body === 'string') request.end(signed.body);
-    else void pipeline(signed.body, request).catch(fail);
+    else {
+      // The other side may have to answer before there is anything to send.
+      request.flushHeaders();
+      void pipeline(signed.body, request).catch(fail);
+    }
   });
 }
 

@@ -166,6 +166,7 @@ async function runTasks(client: Client, plan: Launch, platform: Answer, taskDefi
       launchType: 'FARGATE',
       count: Math.min(limits.runTaskCount, plan.count - started.length),
       startedBy: 'berth-run',
+      enableExecuteCommand: true,
       networkConfiguration: { awsvpcConfiguration: { subnets: subnetIds, securityGroups: securityGroupIds } },
       tags,
     });

@@ -20,7 +20,8 @@ import { createShapeLoader } from './shape-loader.ts';
 import type { ServiceShapes } from './shapes.ts';
 import { createSignatureVerifier, findKey, payloadHashOf, readCredential, type Credential, type SignedRequest } from './sigv4.ts';
 import { createStreamRoutes } from './stream-routes.ts';
-import type { ApiSpec, Authorize, CallContext, StreamRoute } from './types.ts';
+import { takeUpgrades, type Upgrades } from './upgrades.ts';
+import type { ApiSpec, Authorize, CallContext, StreamRoute, UpgradeRoute } from './types.ts';
 
 export type GatewayDeps = {
   apis: ApiSpec[];
@@ -31,6 +32,8 @@ export type GatewayDeps = {
   log: Log;
   /** Signed paths under `/_berth/` that stream. */
   streamRoutes?: StreamRoute[];
+  /** Where connections become another protocol. */
+  upgrades?: UpgradeRoute[];
   /** Runs after authorization and before every handler, once a call: the place to make what a (account, region) needs at its first use. */
   beforeCall?: (context: CallContext) => Promise<void>;
   /** Shown by `/_berth/health`. */
@@ -68,6 +71,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     deps.apis.map((api) => [api.service, new Map(api.operations.map((operation) => [operation.name, operation]))]),
   );
   const servers: Server[] = [];
+  const upgrades = takeUpgrades(deps.upgrades ?? [], deps.log);
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const call = openCall(req);
@@ -169,12 +173,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   return {
     handler,
-    listen: (where) => listen(where, handler, servers),
+    listen: (where) => listen(where, handler, upgrades.take, servers),
     async warm(service) {
       const api = deps.apis.find((spec) => spec.service === service);
       if (api !== undefined) await loadShapes(api);
     },
     async close() {
+      upgrades.close();
       await Promise.all(servers.splice(0).map((server) => closeServer(server, deps.clock)));
     },
   };
@@ -208,6 +213,7 @@ function contextOf(req: IncomingMessage, call: Call, credential: Credential, key
     principal: key.principal,
     sourceIp: (req.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
     userAgent: req.headers['user-agent'] ?? '',
+    host: req.headers.host ?? '',
   };
 }
 
@@ -250,7 +256,7 @@ function send(res: ServerResponse, status: number, call: Call, encoded: Encoded)
   res.end(call.signed.method === 'HEAD' ? undefined : body);
 }
 
-function listen(where: Listener, handler: Gateway['handler'], servers: Server[]): Promise<number> {
+function listen(where: Listener, handler: Gateway['handler'], upgrade: Upgrades['take'], servers: Server[]): Promise<number> {
   const server = http.createServer({
     keepAlive: true,
     keepAliveTimeout: limits.keepAliveMs,
@@ -260,6 +266,7 @@ function listen(where: Listener, handler: Gateway['handler'], servers: Server[])
   });
   server.maxConnections = limits.gatewayConnections;
   server.on('request', handler);
+  server.on('upgrade', upgrade);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(where, () => {

@@ -1,4 +1,6 @@
 /** What a front door gives the gateway. The gateway knows shapes, not ECS. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Json } from '#base/fault.ts';
 import type { Principal } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
@@ -8,6 +10,8 @@ export type CallContext = Scope & {
   principal: Principal;
   sourceIp: string;
   userAgent: string;
+  /** The address that the caller reached us at, as its Host header has it; '' for one that has none. */
+  host?: string;
 };
 
 /**
@@ -78,3 +82,9 @@ export type StreamRequest = {
   signal: AbortSignal;
 };
 export type StreamAnswer = { status: number; contentType: string; body: AsyncIterable<Uint8Array | string> };
+
+/**
+ * Paths below `prefix` where a connection becomes another protocol (RFC 9110, section 7.8). Nothing of the request is checked: the handler
+ * has its own proof of who comes, and answers or ends the socket.
+ */
+export type UpgradeRoute = { prefix: string; handle(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> };

@@ -9,9 +9,10 @@ import { limits } from '#base/limits.ts';
 import type { Random } from '#base/random.ts';
 import type { Images, PullProgress, RegistryAuth } from '#image/types.ts';
 import { hostOps } from '#link/operations.ts';
-import type { HostStatus, VpcAddresses } from '#link/operations.ts';
+import type { HostStatus, TaskExec, VpcAddresses } from '#link/operations.ts';
 import type { ByteStream, HostConnection, RequestContext } from '#link/types.ts';
 import type { Tails } from './tails.ts';
+import { execOver } from './task-exec.ts';
 import type { TaskTable } from './task-table.ts';
 
 export type OperationDeps = {
@@ -58,6 +59,11 @@ export function handleOperations(connection: HostConnection, deps: OperationDeps
     return runner;
   };
   on(hostOps.taskStats, (body) => runnerOf(body).stats());
+  on(hostOps.taskExec, async (body, { stream }) => {
+    if (stream === null) throw new Fault('InvalidParameter', 'a command needs a stream');
+    await execOver(runnerOf(body), body as TaskExec, stream);
+    return null;
+  });
   on(hostOps.vpcAddresses, async (body) => (await deps.setAddresses(body['vpcs'] as VpcAddresses[]), null));
   on(hostOps.taskSuspend, async (body) => (await runnerOf(body).suspend(), null));
   on(hostOps.taskResume, async (body) => (await runnerOf(body).resume(), null));

@@ -43,6 +43,11 @@ export const hostOps = {
   /** { taskId } -> TaskStats (supervisor/protocol.ts). */
   taskStats: 'task-stats',
   /**
+   * TaskExec and a stream -> null, once the command runs; frames of base/exec-frames.ts both ways. Errors: InvalidParameter (it can't be started), LimitExceeded,
+   * TaskNotFound, Unavailable (the task doesn't run). When the caller's end of the stream breaks the command is killed.
+   */
+  taskExec: 'task-exec',
+  /**
    * { taskId } -> null, once its memory is on disk and it takes no CPU and no RAM. It stays RUNNING, and a StopTask wakes it. Idempotent; errors: Unsupported (its
    * kind of sandbox can't), TaskNotFound, Unavailable (it doesn't run), Conflict (it is ending). What failed leaves it running.
    */
@@ -58,6 +63,15 @@ export const hostOps = {
 
 /** Addresses out of a VPC that the machine itself answers at, and the TCP ports that the VPC's tasks may reach there. */
 export type VpcAddresses = { vpcId: string; cidr: string; addresses: { ip: string; ports: number[] }[] };
+
+/** `tty`: with a terminal of this size; null: pipes. `user`: as of the container where it says none. */
+export type TaskExec = {
+  taskId: string;
+  container: string;
+  command: string[];
+  tty: { cols: number; rows: number } | null;
+  user?: string | null;
+};
 
 export type TaskTail = { lines: { container: string; source: 'stdout' | 'stderr'; time: number; text: string }[] };
 

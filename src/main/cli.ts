@@ -12,7 +12,7 @@ const interrupt = new AbortController();
 let interrupts = 0;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    interrupt.abort();
+    interrupt.abort(signal);
     // A second Ctrl-C means now.
     if (++interrupts > 1) process.exit(130);
   });

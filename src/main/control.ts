@@ -29,6 +29,7 @@ import { ensureRegion } from '#intent/index.ts';
 import { listenUnix } from '#link/unix.ts';
 import { createLogs } from '#logs/index.ts';
 import type { Logs } from '#logs/types.ts';
+import { createSessions } from '#session/sessions.ts';
 import { createSqliteStore } from '#store/index.ts';
 import { createAccessLogSink } from './access-logs.ts';
 import { readConfig } from './config.ts';
@@ -37,6 +38,7 @@ import { haproxyAddresses } from './haproxy-addresses.ts';
 import { reachable } from './machine/reachable.ts';
 import { home, instancePaths } from './paths.ts';
 import { LOAD_ONLY, required, runService } from './service.ts';
+import { createSessionRecord } from './session-record.ts';
 import { createTaskOutput } from './task-output.ts';
 import { protectTask } from './task-protection.ts';
 
@@ -80,6 +82,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     // Whoever listens on the instance's socket is its only control plane.
     { holder: uuid(random), soleOwner: true },
   );
+  const sessions = createSessions({ clock, random, log, hosts: control.hosts, record: createSessionRecord(clock, logs) });
   const berth = {
     store,
     clock,
@@ -91,7 +94,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   };
   const gateway = createGateway({
     apis: [
-      createEcsApi(intent),
+      createEcsApi(intent, { sessions }),
       createLogsApi({ logs }),
       createStsApi(),
       createEc2Api(intent),
@@ -101,6 +104,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       createBerthApi(berth, intent),
     ],
     streamRoutes: createBerthStreams(berth),
+    upgrades: [sessions.upgrade],
     keys,
     authorize: authorizeRoot,
     clock,

@@ -5,6 +5,7 @@ import { deploy } from './deploy.ts';
 import { doctor } from './doctor.ts';
 import { down } from './down.ts';
 import { env } from './env.ts';
+import { exec } from './exec.ts';
 import { events } from './events.ts';
 import { imageCommands } from './image.ts';
 import { inspect } from './inspect.ts';
@@ -33,6 +34,7 @@ export const commands: Command[] = [
   services,
   top,
   logs,
+  exec,
   events,
   scale,
   deploy,

@@ -5,6 +5,7 @@ import { describeCertificateAuthority } from './describe-certificate-authority.t
 import { describeHosts } from './describe-hosts.ts';
 import { describeLoadBalancerMetrics } from './describe-load-balancer-metrics.ts';
 import { describePlatform } from './describe-platform.ts';
+import { execRoute } from './exec-stream.ts';
 import { importRoute, pullRoute } from './image-streams.ts';
 import { listImages, pruneImages, removeImage } from './images.ts';
 import { pausePlacement } from './pause-placement.ts';
@@ -38,7 +39,7 @@ export function createBerthApi(deps: BerthApiDeps, intent: IntentDeps): ApiSpec 
 }
 
 export function createBerthStreams(deps: BerthApiDeps): StreamRoute[] {
-  return [pullRoute(deps), importRoute(deps)];
+  return [pullRoute(deps), importRoute(deps), execRoute(deps)];
 }
 
 const statuses: Record<string, number> = { AccessDenied: 403, Internal: 500, ProtocolError: 500, Unavailable: 503, TimedOut: 503 };

@@ -4,6 +4,7 @@ import { createCluster, type IntentDeps } from '#intent/index.ts';
 import { clusterArn } from '#domain/arn.ts';
 import { assertTags } from '#domain/tags.ts';
 import { allFields, describeCluster } from './describe-cluster.ts';
+import { checkedConfiguration } from './exec-configuration.ts';
 import { serviceConnectDefaultsOf, settingsOf } from './cluster-input.ts';
 
 /** Idempotent by name: an ACTIVE cluster of that name is returned as it is. */
@@ -17,7 +18,7 @@ export function createClusterOperation(deps: IntentDeps): Operation<CreateCluste
         name: input.clusterName,
         tags: assertTags(input.tags ?? []),
         settings: settingsOf(input.settings),
-        configuration: (input.configuration as Record<string, unknown> | undefined) ?? null,
+        configuration: input.configuration === undefined ? null : checkedConfiguration(input.configuration),
         capacityProviders: input.capacityProviders ?? [],
         defaultStrategy: input.defaultCapacityProviderStrategy ?? [],
         serviceConnectDefaults: serviceConnectDefaultsOf(input.serviceConnectDefaults),

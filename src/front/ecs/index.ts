@@ -5,6 +5,7 @@
 import type { ApiSpec } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { ecsErrors } from './errors.ts';
+import { executeCommandOperation, type ExecuteCommandDeps } from './execute-command.ts';
 import { continueServiceDeploymentOperation } from './continue-service-deployment.ts';
 import { createClusterOperation } from './create-cluster.ts';
 import { createServiceOperation } from './create-service.ts';
@@ -58,8 +59,8 @@ import { deleteExpressGatewayServiceOperation } from './delete-express-gateway-s
 import { describeExpressGatewayServiceOperation } from './describe-express-gateway-service.ts';
 import { updateExpressGatewayServiceOperation } from './update-express-gateway-service.ts';
 
-/** The caller makes sure that the account and region have their defaults first (intent's `ensureRegion`). */
-export function createEcsApi(deps: IntentDeps): ApiSpec {
+/** The caller makes sure that the account and region have their defaults first (intent's `ensureRegion`). `exec`: without it there is no ExecuteCommand. */
+export function createEcsApi(deps: IntentDeps, exec?: Pick<ExecuteCommandDeps, 'sessions'>): ApiSpec {
   return {
     service: 'ecs',
     protocol: 'json-1.1',
@@ -67,6 +68,7 @@ export function createEcsApi(deps: IntentDeps): ApiSpec {
     schemaPackage: '@aws-sdk/client-ecs',
     errors: ecsErrors,
     operations: [
+      ...(exec === undefined ? [] : [executeCommandOperation({ ...deps, ...exec })]),
       continueServiceDeploymentOperation(deps),
       updateExpressGatewayServiceOperation(deps),
       describeExpressGatewayServiceOperation(deps),

@@ -2,6 +2,7 @@ import type { UpdateClusterRequest, UpdateClusterResponse } from '@aws-sdk/clien
 import type { Operation } from '#gateway/types.ts';
 import { updateCluster, type IntentDeps } from '#intent/index.ts';
 import { clusterArn, clusterName } from '#domain/arn.ts';
+import { checkedConfiguration } from './exec-configuration.ts';
 import { serviceConnectDefaultsOf, settingsOf } from './cluster-input.ts';
 import { allFields, describeCluster } from './describe-cluster.ts';
 
@@ -13,7 +14,7 @@ export function updateClusterOperation(deps: IntentDeps): Operation<UpdateCluste
     async handle(input, context) {
       const cluster = await updateCluster(deps, context, clusterName(context, input.cluster), {
         ...(input.settings === undefined ? {} : { settings: settingsOf(input.settings) }),
-        ...(input.configuration === undefined ? {} : { configuration: input.configuration as Record<string, unknown> }),
+        ...(input.configuration === undefined ? {} : { configuration: checkedConfiguration(input.configuration) }),
         ...(input.serviceConnectDefaults === undefined
           ? {}
           : { serviceConnectDefaults: serviceConnectDefaultsOf(input.serviceConnectDefaults) }),

@@ -12,7 +12,7 @@ pub const EXEC_WINDOW_BYTES: u64 = 128 * 1024;
 /// Input that may be under way to one command.
 pub const EXEC_INPUT_BYTES: usize = 64 * 1024;
 /// Commands that are run inside one task at the same time, as `limits.execsPerTask` of the host.
-pub const EXECS: usize = 16;
+pub const EXECS: usize = 1000;
 
 /// From the host to a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

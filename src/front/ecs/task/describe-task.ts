@@ -138,6 +138,7 @@ function containerOf(task: TaskRecord, container: ContainerObserved): Container 
     networkBindings: [],
     healthStatus: container.health ?? 'UNKNOWN',
     cpu: front?.cpu ?? '0',
+    ...(task.desired.enableExec ? { managedAgents: [execAgentOf(container)] } : {}),
     ...present({
       image: front?.image,
       memory: front?.memory,
@@ -148,6 +149,12 @@ function containerOf(task: TaskRecord, container: ContainerObserved): Container 
       reason: container.reason ?? container.healthReason,
     }),
   };
+}
+
+/** Who runs commands inside is the task's supervisor: it is there when the container is. */
+function execAgentOf(container: ContainerObserved): NonNullable<Container['managedAgents']>[number] {
+  const { status: lastStatus, startedAt } = container;
+  return { name: 'ExecuteCommandAgent', lastStatus, ...(startedAt === null ? {} : { lastStartedAt: new Date(startedAt) }) };
 }
 
 function interfacesOf(task: TaskRecord): NetworkInterface[] {

@@ -56,7 +56,7 @@ function apart(options: Option[], words: string[]): string[] {
   const end = words.indexOf('--');
   const isSwitch = (letter: string) => options.some((option) => option.short === letter && option.value === undefined);
   return words.flatMap((word, index) => {
-    const letters = [...word.slice(1)];
+    const letters = word.slice(1).split('');
     const together = /^-[a-z]{2,}$/.test(word) && (end < 0 || index < end) && letters.every(isSwitch);
     return together ? letters.map((letter) => `-${letter}`) : [word];
   });

@@ -14,7 +14,12 @@ import { listTasks } from './tasks.ts';
 import type { TaskRow } from './tasks.ts';
 
 /** Tags of a service that say what an Express service has no member for. */
-const TAGS = { isolation: 'berth:isolation', healthCodes: 'berth:health-codes', deployment: 'berth:deployment' } as const;
+const TAGS = {
+  isolation: 'berth:isolation',
+  healthCodes: 'berth:health-codes',
+  deployment: 'berth:deployment',
+  exec: 'berth:exec',
+} as const;
 /** Any answer but a server's error shows that the program is up: not every service has something at `/`. */
 const HEALTHY_CODES = '200-499';
 const MOST_TASKS = 20;
@@ -108,6 +113,7 @@ async function create(client: Client, plan: Launch, platform: Answer, taskDefini
     tags: [
       { key: TAGS.healthCodes, value: HEALTHY_CODES },
       { key: TAGS.deployment, value: 'ROLLING' },
+      { key: TAGS.exec, value: 'on' },
       ...(plan.isolation === null ? [] : [{ key: TAGS.isolation, value: plan.isolation }]),
     ],
   });

@@ -16,4 +16,6 @@ export const expressTags = {
   healthCodes: 'berth:health-codes',
   /** ROLLING or CANARY. AWS: CANARY. */
   deployment: 'berth:deployment',
+  /** `on`: its tasks have enableExecuteCommand. */
+  exec: 'berth:exec',
 } as const;

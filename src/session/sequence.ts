@@ -39,7 +39,7 @@ export function createSequence(deps: SequenceDeps): Sequence {
   let next = 0;
   let closed = false;
   let timer: Timer | undefined;
-  let wakers: (() => void)[] = [];
+  const wakers: (() => void)[] = [];
   const wake = () => wakers.splice(0).forEach((waker) => waker());
   const change = () => new Promise<void>((resolve) => void wakers.push(resolve));
 

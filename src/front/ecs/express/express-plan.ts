@@ -1,4 +1,5 @@
 /** An Express gateway service in the terms of CreateService and UpdateService. */
+import { expressTags } from '#domain/express.ts';
 import type {
   CreateExpressGatewayServiceRequest,
   CreateServiceRequest,
@@ -51,6 +52,7 @@ export function createRequest(
       ...(strategy === 'CANARY' ? CANARY : { strategy }),
       deploymentCircuitBreaker: { enable: true, rollback: true },
     },
+    enableExecuteCommand: made.tags.some(({ key, value }) => key === expressTags.exec && value === 'on'),
     enableECSManagedTags: true,
     propagateTags: 'SERVICE',
     tags: input.tags,

@@ -1,7 +1,17 @@
 /** What commands write to: a terminal or a pipe, with colours and widths only where somebody looks. */
 
-export type Style = 'plain' | 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
-const codes: Record<Style, string> = { plain: '', bold: '1', dim: '2', red: '31', green: '32', yellow: '33', cyan: '36' };
+export type Style = 'plain' | 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan';
+const codes: Record<Style, string> = {
+  plain: '',
+  bold: '1',
+  dim: '2',
+  red: '31',
+  green: '32',
+  yellow: '33',
+  blue: '34',
+  magenta: '35',
+  cyan: '36',
+};
 
 export type Terminal = {
   /** Standard output, one line. */

@@ -6,6 +6,7 @@ import type { Client } from '../client.ts';
 import { parseDuration } from '../format.ts';
 import { follow, logSources, tailLines } from '../log-lines.ts';
 import type { LogLine, LogSource } from '../log-lines.ts';
+import type { Style } from '../terminal.ts';
 import { findTasks } from '../tasks.ts';
 
 const FOLLOW_MS = 200;
@@ -24,12 +25,14 @@ export const logs: Command = {
     { name: 'follow', short: 'f', summary: 'go on as lines come' },
     { name: 'tail', short: 'n', value: 'N', summary: `last N lines (default: ${DEFAULT_TAIL})` },
     { name: 'since', value: 'TIME', summary: 'only what is younger: 90s, 10m, 2h, 1d' },
+    { name: 'container', value: 'NAME', summary: 'only what this container printed' },
     { name: 'timestamps', short: 't', summary: 'a time before each line' },
     clusterOption,
     jsonOption,
   ],
   examples: [
     { command: 'berth logs web -f', note: 'follow all tasks of web' },
+    { command: 'berth logs web -f --container app', note: 'only the container app of each' },
     { command: 'berth logs 3f2a91c0 --tail 20', note: 'the last lines of one task, also after it ended' },
     { command: 'aws logs tail /berth/web --follow', note: 'the same through the AWS CLI' },
   ],
@@ -56,15 +59,30 @@ async function find(client: Client, args: Arguments): Promise<LogSource[]> {
   const tasks = await findTasks(client, args.text('cluster') ?? 'default', args.positional('NAME') ?? '', { stopped: true });
   const running = tasks.filter((task) => task.status !== 'STOPPED');
   // Of tasks that all ended, the newest is what the user means.
-  return logSources(client, running.length > 0 ? running : tasks.slice(0, 1));
+  const sources = await logSources(client, running.length > 0 ? running : tasks.slice(0, 1));
+  const container = args.text('container');
+  if (container === undefined) return sources;
+  const names = [...new Set(sources.map((source) => source.container))];
+  if (!names.includes(container)) {
+    throw new Fault('ResourceNotFound', `no container '${container}' with an awslogs log; there are: ${names.join(', ') || 'none'}`);
+  }
+  return sources.filter((source) => source.container === container);
 }
 
 async function followAll(client: Client, context: Context, args: Arguments, first: { limit: number; since?: number }): Promise<number> {
   const followed = new Map<string, { source: LogSource; next(): Promise<LogLine[]> }>();
+  const leaving = new Set<string>();
   const look = async (begin: { limit: number; since?: number }): Promise<boolean> => {
     const sources = await find(client, args);
+    const here = new Set(sources.map((source) => source.stream));
+    for (const stream of followed.keys()) {
+      // Its last lines are read until the next look.
+      if (leaving.has(stream)) followed.delete(stream);
+      else if (!here.has(stream)) leaving.add(stream);
+    }
     for (const source of sources) {
-      if (!followed.has(source.stream)) followed.set(source.stream, { source, ...follow(client, source, begin) });
+      if (followed.has(source.stream) || leaving.has(source.stream)) continue;
+      followed.set(source.stream, { source, ...follow(client, source, begin) });
     }
     return sources.some((source) => source.task.status !== 'STOPPED');
   };
@@ -85,6 +103,13 @@ async function followAll(client: Client, context: Context, args: Arguments, firs
   }
 }
 
+const COLOURS: Style[] = ['cyan', 'green', 'yellow', 'magenta', 'blue'];
+
+/** The same for all lines of a task, another one for most others. */
+function colourOf(taskId: string): Style {
+  return COLOURS[Number.parseInt(taskId.slice(0, 4), 16) % COLOURS.length] ?? 'cyan';
+}
+
 function print(context: Context, args: Arguments, lines: LogLine[], several: boolean): void {
   const { terminal } = context;
   for (const { time, text, source } of lines) {
@@ -92,7 +117,7 @@ function print(context: Context, args: Arguments, lines: LogLine[], several: boo
       terminal.line(JSON.stringify({ time, task: source.task.id, container: source.container, text }));
       continue;
     }
-    const who = several ? `${terminal.style('cyan', `${source.task.id.slice(0, 8)} ${source.container}`)}  ` : '';
+    const who = several ? `${terminal.style(colourOf(source.task.id), `${source.task.id.slice(0, 8)} ${source.container}`)}  ` : '';
     const when = args.has('timestamps') ? `${terminal.style('dim', new Date(time).toISOString())}  ` : '';
     terminal.line(`${who}${when}${text}`);
   }

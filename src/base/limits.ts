@@ -286,6 +286,8 @@ export const limits = {
   /** Environment files of one container, and exit codes that a restart policy may ignore (ECS: 10 and 50). */
   environmentFiles: 10,
   ignoredExitCodes: 50,
+  /** Longest start or stop time-out of a container that the extension `timeouts` allows: a day. */
+  containerTimeoutSeconds: 86_400,
   /** A task definition as JSON (ECS: 64 KiB). */
   taskDefinitionBytes: 64 * 1024,
   /** Items that one Describe call may name (ECS: 100), and task definitions that one call may delete (10). */

@@ -3,16 +3,21 @@
  * task definition's tag asks for it.
  */
 import { Fault } from '#base/fault.ts';
+import { cpuMillisToUnits, isFargateSize, MEBIBYTE } from './fargate-sizes.ts';
 import { ISOLATION_TAG, isolationOn } from './isolation.ts';
 import { clip } from './names.ts';
 import type { ClusterRecord, HostRecord } from './records.ts';
 import { tagValue } from './tag-value.ts';
-import type { ContainerSpec, TaskSpec } from './task-spec.ts';
+import type { ContainerSpec, IsolationKind, TaskSpec } from './task-spec.ts';
 import type { Tag } from './task.ts';
 
-/** `privileged`: privileged containers, any capability, devices of the guest. Only in a microVM, whose border they don't touch. */
-export type Extension = 'privileged';
-const extensions: readonly Extension[] = ['privileged'];
+/**
+ * `privileged`: privileged containers, any capability, devices of the guest. Only in a microVM, whose border they don't touch.
+ * `capabilities`: any capability that the task's kind of sandbox can give without letting it out (`capabilityFits`).
+ * `sizes`: any CPU and memory, not only Fargate's pairs. `timeouts`: start and stop time-outs over Fargate's two minutes.
+ */
+export type Extension = 'privileged' | 'capabilities' | 'sizes' | 'timeouts';
+const extensions: readonly Extension[] = ['privileged', 'capabilities', 'sizes', 'timeouts'];
 
 export const EXTENSIONS_TAG = 'berth:extensions';
 /** What Fargate lets a container add (ECS API reference, "KernelCapabilities"). */
@@ -31,47 +36,105 @@ export function parseExtensions(value: string): Extension[] {
   });
 }
 
-export function hasExtension(tags: readonly Tag[], extension: Extension): boolean {
-  return parseExtensions(tagValue(tags, EXTENSIONS_TAG) ?? '').includes(extension);
+export function extensionsOf(tags: readonly Tag[]): Extension[] {
+  return parseExtensions(tagValue(tags, EXTENSIONS_TAG) ?? '');
 }
 
-/** What of a task only the extension `privileged` allows, in words: `privileged (container 'app')`; undefined when nothing does. */
-export function beyondFargate(spec: Pick<TaskSpec, 'containers'>): string | undefined {
-  for (const container of spec.containers) {
-    const what = wishBeyondFargate(container);
+/** What Fargate allows at most, in seconds (ECS API reference, ContainerDefinition). */
+export const FARGATE_TIMEOUT_S = 120;
+
+/**
+ * What a container may add where it shares the machine's kernel: rights over what its own namespaces and groups hold. With the others
+ * (mounting, loading, raw devices, tracing the machine) it could leave them. gVisor's and a microVM's kernel is the task's own.
+ */
+const namespacedCapabilities: readonly string[] = ['IPC_LOCK', 'IPC_OWNER', 'LEASE', 'NET_ADMIN', 'NET_BROADCAST', 'SYS_NICE'];
+
+const bareName = (capability: string) => capability.toUpperCase().replace(/^CAP_/, '');
+const isDefault = (capability: string) => fargateCapabilities.includes(capability.toUpperCase());
+
+function capabilityFits(capability: string, kind: IsolationKind): boolean {
+  return kind !== 'container' || isDefault(capability) || namespacedCapabilities.includes(bareName(capability));
+}
+
+/** One thing that Fargate doesn't have: in words, and the extensions each of which allows it. */
+export type BeyondFargate = { what: string; allowedBy: readonly Extension[] };
+
+/** All that goes beyond Fargate in a task: `the capability NET_ADMIN (container 'app')`. */
+export function beyondFargate(spec: Pick<TaskSpec, 'containers' | 'cpuMillis' | 'memoryBytes'>): BeyondFargate[] {
+  const size = { cpu: cpuMillisToUnits(spec.cpuMillis), memoryMib: spec.memoryBytes / MEBIBYTE };
+  const odd: BeyondFargate[] = isFargateSize(size.cpu, size.memoryMib)
+    ? []
+    : [{ what: `${size.cpu} CPU and ${size.memoryMib} MiB of memory`, allowedBy: ['sizes'] }];
+  return [...odd, ...spec.containers.flatMap(containerBeyondFargate)];
+}
+
+function containerBeyondFargate(container: ContainerSpec): BeyondFargate[] {
+  const found: BeyondFargate[] = [];
+  const add = (what: string, ...allowedBy: Extension[]) => found.push({ what: `${what} (container '${container.name}')`, allowedBy });
+  if (container.privileged) add('privileged', 'privileged');
+  for (const name of container.capabilities.add.filter((one) => !isDefault(one))) {
+    add(`the capability ${name}`, 'privileged', 'capabilities');
+  }
+  if (container.devices.length > 0) add('devices', 'privileged');
+  const longest = FARGATE_TIMEOUT_S * 1000;
+  if (container.stopTimeoutMs > longest) add(`a stop timeout of ${container.stopTimeoutMs / 1000} s`, 'timeouts');
+  if ((container.startTimeoutMs ?? 0) > longest) add(`a start timeout of ${(container.startTimeoutMs ?? 0) / 1000} s`, 'timeouts');
+  return found;
+}
+
+/** What a sandbox of this kind must never give, in words; undefined when it may give all. */
+export function beyondKind(containers: readonly ContainerSpec[], kind: IsolationKind): string | undefined {
+  if (kind === 'microvm') return undefined;
+  for (const container of containers) {
+    const capability = container.capabilities.add.find((name) => !capabilityFits(name, kind));
+    const what = container.privileged
+      ? 'privileged'
+      : container.devices.length > 0
+        ? 'devices'
+        : capability && `the capability ${capability}`;
     if (what !== undefined) return `${what} (container '${container.name}')`;
   }
   return undefined;
 }
 
-function wishBeyondFargate(container: ContainerSpec): string | undefined {
-  if (container.privileged) return 'privileged';
-  const capability = container.capabilities.add.find((name) => !fargateCapabilities.includes(name.toUpperCase()));
-  if (capability !== undefined) return `the capability ${capability}`;
-  return container.devices.length > 0 ? 'devices' : undefined;
-}
-
 /**
- * The spec as it may run in this cluster on these hosts. What goes beyond Fargate is bound to a microVM: `auto` becomes that by name, so
- * that nothing weaker can be chosen later. Throws InvalidParameter when the cluster doesn't allow it or the task would run in less.
+ * The spec as it may run in this cluster on these hosts. What not every kind of sandbox may give is bound to one that may: `auto` becomes
+ * that by name, so that nothing weaker can be chosen later. Throws InvalidParameter when the cluster doesn't allow it or the task would run in less.
  */
 export function withExtensions(spec: TaskSpec, cluster: Pick<ClusterRecord, 'key' | 'tags'>, hosts: readonly HostRecord[]): TaskSpec {
-  const what = beyondFargate(spec);
-  if (what === undefined) return spec;
-  if (!hasExtension(cluster.tags, 'privileged')) {
+  const wishes = beyondFargate(spec);
+  if (wishes.length === 0) return spec;
+  const allowed = extensionsOf(cluster.tags);
+  const refused = wishes.find((wish) => !wish.allowedBy.some((extension) => allowed.includes(extension)));
+  if (refused !== undefined) {
     throw new Fault(
       'InvalidParameter',
-      `The task definition asks for ${what}, which the cluster '${cluster.key.name}' doesn't allow: its tag ${EXTENSIONS_TAG} must name 'privileged'.`,
+      `The task definition asks for ${refused.what}, which the cluster '${cluster.key.name}' doesn't allow: its tag ${EXTENSIONS_TAG} must name ${quoted(refused.allowedBy)}.`,
     );
   }
+  // The one extension gives its rights in microVMs alone.
+  const needs = wishes.find(
+    ({ allowedBy }) => allowedBy.includes('privileged') && !(allowed.includes('capabilities') && allowedBy.length > 1),
+  );
+  if (needs !== undefined) return boundTo(spec, ['microvm'], needs.what, hosts);
+  const beyond = beyondKind(spec.containers, 'container');
+  return beyond === undefined ? spec : boundTo(spec, ['microvm', 'gvisor'], beyond, hosts);
+}
+
+/** `'privileged' or 'capabilities'`. */
+export function quoted(names: readonly Extension[]): string {
+  return names.map((name) => `'${name}'`).join(' or ');
+}
+
+function boundTo(spec: TaskSpec, kinds: readonly IsolationKind[], what: string, hosts: readonly HostRecord[]): TaskSpec {
   const connected = hosts.filter((host) => host.status === 'CONNECTED');
-  const virtual =
-    spec.isolation === 'microvm' || (spec.isolation === 'auto' && connected.some((host) => isolationOn(host, 'auto') === 'microvm'));
-  if (virtual) return { ...spec, isolation: 'microvm' };
-  const becomes = spec.isolation === 'auto' ? connected.flatMap((host) => isolationOn(host, 'auto') ?? []).at(0) : spec.isolation;
-  const says = spec.isolation === 'auto' ? `'auto', which is ${becomes ?? 'nothing'} here` : `'${spec.isolation}'`;
+  const becomes = spec.isolation === 'auto' ? connected.flatMap((host) => isolationOn(host, 'auto') ?? []) : [spec.isolation];
+  const kind = kinds.find((one) => becomes.includes(one));
+  if (kind !== undefined) return { ...spec, isolation: kind };
+  const says = spec.isolation === 'auto' ? `'auto', which is ${becomes.at(0) ?? 'nothing'} here` : `'${spec.isolation}'`;
+  const [who, names] = kinds.length === 1 ? ['only a microVM', 'microvm'] : ['only a microVM or gVisor', 'microvm or gvisor'];
   throw new Fault(
     'InvalidParameter',
-    `The task definition asks for ${what}, which only a microVM may have, and the task's isolation is ${says}: ask for microvm by the tag ${ISOLATION_TAG}.`,
+    `The task definition asks for ${what}, which ${who} may have, and the task's isolation is ${says}: ask for ${names} by the tag ${ISOLATION_TAG}.`,
   );
 }

@@ -27,6 +27,27 @@ export function isFargateSize(cpu: number, memoryMib: number): boolean {
   return fargateSizes.some((row) => row.cpu === cpu && row.memoryMib.includes(memoryMib));
 }
 
+/** What the extension `sizes` takes: 1/16 to 192 vCPU, and what a process can start in. */
+const MIN_FREE_CPU = 64;
+const MAX_FREE_CPU = 196_608;
+const MIN_FREE_MEMORY_MIB = 16;
+
+/** Throws ClientError for what no machine could give. */
+export function assertFreeSize(cpu: number, memoryMib: number): void {
+  if (cpu < MIN_FREE_CPU || cpu > MAX_FREE_CPU) {
+    throw new Fault(
+      'ClientError',
+      `Invalid 'cpu' setting for task: ${cpu}. With the extension 'sizes' use ${MIN_FREE_CPU} to ${MAX_FREE_CPU}.`,
+    );
+  }
+  if (memoryMib < MIN_FREE_MEMORY_MIB) {
+    throw new Fault(
+      'ClientError',
+      `Invalid 'memory' setting for task: ${memoryMib}. With the extension 'sizes' use ${MIN_FREE_MEMORY_MIB} or more.`,
+    );
+  }
+}
+
 /** Throws ClientError with AWS's text when Fargate has no such pair. */
 export function assertFargateSize(cpu: number, memoryMib: number): void {
   if (isFargateSize(cpu, memoryMib)) return;
@@ -56,6 +77,11 @@ function parseAmount(text: string, unit: RegExp, factor: number): number | undef
   const suffix = match?.[2] ?? '';
   const amount = suffix === '' ? number : unit.test(suffix) ? number * factor : Number.NaN;
   return Number.isSafeInteger(amount) && amount > 0 ? amount : undefined;
+}
+
+/** Millicores -> CPU units, as `cpuUnitsToMillis` rounded them. */
+export function cpuMillisToUnits(millis: number): number {
+  return Math.round((millis * 1024) / 1000);
 }
 
 /** CPU units (1024 a core) -> millicores (1000 a core). */

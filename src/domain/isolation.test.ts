@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import { isFault } from '#base/fault.ts';
-import { beyondFargate, withExtensions } from './extensions.ts';
+import { beyondFargate, beyondKind, withExtensions } from './extensions.ts';
 import { isolationInfo, isolationWish, kindFor, reasonsAgainst } from './isolation.ts';
 import type { ClusterRecord, HostRecord, IsolationInfo } from './records.ts';
 import { containerSpec, taskSpec } from './samples.ts';
@@ -102,13 +102,17 @@ describe('the extension privileged', () => {
     );
 
   it('knows what goes beyond Fargate', () => {
-    assert.equal(beyondFargate(task({})), undefined);
-    assert.equal(beyondFargate(task({ capabilities: { add: ['SYS_PTRACE'], drop: ['ALL'] } })), undefined);
-    assert.equal(beyondFargate(task({ privileged: true })), "privileged (container 'app')");
-    assert.equal(beyondFargate(task({ capabilities: { add: ['NET_ADMIN'], drop: [] } })), "the capability NET_ADMIN (container 'app')");
-    assert.equal(
-      beyondFargate(task({ devices: [{ hostPath: '/dev/fuse', containerPath: '/dev/fuse', permissions: 'rwm' }] })),
-      "devices (container 'app')",
+    const beyond = (change: Partial<ContainerSpec>) => beyondFargate(task(change)).map(({ what }) => what);
+    assert.deepEqual(beyond({}), []);
+    assert.deepEqual(beyond({ capabilities: { add: ['SYS_PTRACE'], drop: ['ALL'] } }), []);
+    assert.deepEqual(beyond({ privileged: true }), ["privileged (container 'app')"]);
+    assert.deepEqual(beyond({ capabilities: { add: ['NET_ADMIN'], drop: [] } }), ["the capability NET_ADMIN (container 'app')"]);
+    const devices = [{ hostPath: '/dev/fuse', containerPath: '/dev/fuse', permissions: 'rwm' }];
+    assert.deepEqual(beyond({ devices }), ["devices (container 'app')"]);
+    assert.deepEqual(beyond({ stopTimeoutMs: 600_000 }), ["a stop timeout of 600 s (container 'app')"]);
+    assert.deepEqual(
+      beyondFargate({ ...task({}), cpuMillis: 300 }).map(({ allowedBy }) => allowedBy),
+      [['sizes']],
     );
   });
   it('leaves other tasks as they are', () => {
@@ -117,7 +121,7 @@ describe('the extension privileged', () => {
   });
   it('is off unless the cluster switches it on', () => {
     refusedBecause(
-      /the cluster 'builds' doesn't allow: its tag berth:extensions must name 'privileged'/,
+      /the cluster 'builds' doesn't allow: its tag berth:extensions must name 'privileged'\./,
       task({ privileged: true }, 'microvm'),
       cluster(),
       kvm,
@@ -136,5 +140,33 @@ describe('the extension privileged', () => {
     );
     refusedBecause(/isolation is 'auto', which is container here/, task({ privileged: true }), cluster('privileged'), tcg);
     refusedBecause(/isolation is 'auto', which is nothing here/, task({ privileged: true }), cluster('privileged'), []);
+  });
+});
+
+describe('the other extensions', () => {
+  const cluster = (extensions: string): Pick<ClusterRecord, 'key' | 'tags'> => ({
+    key: { account: '1', region: 'r', name: 'builds' },
+    tags: [{ key: 'berth:extensions', value: extensions }],
+  });
+  const adding = (name: string, isolation: IsolationWish = 'auto') =>
+    taskSpec({ isolation, containers: [containerSpec({ capabilities: { add: [name], drop: [] } })] });
+  const plain = [host([entry('container', true)])];
+  const gvisor = [host([entry('container', true), entry('gvisor', true)])];
+
+  it('capabilities: what stays in its namespaces runs anywhere, the rest never in a container of the machine', () => {
+    assert.equal(withExtensions(adding('NET_ADMIN'), cluster('capabilities'), plain).isolation, 'auto');
+    assert.equal(withExtensions(adding('SYS_ADMIN'), cluster('capabilities'), gvisor).isolation, 'gvisor');
+    assert.throws(() => withExtensions(adding('SYS_ADMIN'), cluster('capabilities'), plain), /ask for microvm or gvisor by the tag/);
+    assert.throws(() => withExtensions(adding('ALL', 'container'), cluster('capabilities'), gvisor), /isolation is 'container'/);
+    assert.throws(() => withExtensions(adding('NET_ADMIN'), cluster('sizes'), plain), /must name 'privileged' or 'capabilities'\./);
+    assert.equal(beyondKind(adding('SYS_ADMIN').containers, 'container'), "the capability SYS_ADMIN (container 'app')");
+    assert.equal(beyondKind(adding('NET_ADMIN').containers, 'container'), undefined);
+  });
+  it('sizes and timeouts are named when the cluster lacks them', () => {
+    const odd = { ...taskSpec({}), cpuMillis: 300 };
+    assert.throws(() => withExtensions(odd, cluster('timeouts'), plain), /asks for 307 CPU and .* MiB of memory, .*must name 'sizes'\./);
+    assert.equal(withExtensions(odd, cluster('sizes'), plain), odd);
+    const slow = taskSpec({ containers: [containerSpec({ stopTimeoutMs: 600_000 })] });
+    assert.throws(() => withExtensions(slow, cluster('sizes'), plain), /a stop timeout of 600 s .*must name 'timeouts'\./);
   });
 });

@@ -175,7 +175,7 @@ test('what only a microVM may have is refused by the host too, and so is a kind 
   await r.clock.advance(500);
   const ended = (id: string) => [r.last(id)?.status, r.last(id)?.stop?.reason, r.last(id)?.startedAt];
   const only = (what: string) =>
-    `ResourceInitializationError: ${what} (container 'app') is only for a microVM, and this task's sandbox is of the kind container`;
+    `ResourceInitializationError: ${what} (container 'app') is not for a sandbox of the kind container, which this task's is`;
   assert.deepEqual(ended(privileged), ['STOPPED', only('privileged'), null]);
   assert.deepEqual(ended(devices), ['STOPPED', only('devices'), null]);
   assert.match(String(ended(virtual)[1]), /^ResourceInitializationError: this host can't isolate a task by "microvm"/);

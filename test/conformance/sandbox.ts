@@ -12,6 +12,7 @@ import { hangingChecks, healthOf } from './sandbox-health.ts';
 import { limitsHold } from './sandbox-limits.ts';
 import { placesOf } from './sandbox-places.ts';
 import { restartsInPlace } from './sandbox-restart.ts';
+import { rightsHold } from './sandbox-rights.ts';
 import { runs, stateOf, witness } from './witness.ts';
 import type { Witness } from './witness.ts';
 
@@ -122,6 +123,7 @@ export function sandboxConformance(kind: IsolationKind | 'fake', make: () => Pro
     placesOf(rig);
     limitsHold(rig);
     restartsInPlace(rig);
+    rightsHold(rig);
   });
 }
 

@@ -24,7 +24,6 @@ export type Wish = { at: number; count: number; min: number; max: number };
 export type Owned = { name: string; checked: boolean; revision: number; wishes: Wish[] };
 
 const check = { command: ['true'], intervalMs: 5000, timeoutMs: 2000, retries: 3, startPeriodMs: 0 };
-const MEMORY = 8 * 1024 ** 2;
 
 export type Actor = {
   services: Owned[];
@@ -51,7 +50,6 @@ export function createServiceActor(cluster: Cluster, serviceCount: number): Acto
     const breaks = upTo(2) === 0;
     await deploy(store, clock.now(), owned.name, owned.revision, {
       count: wish.count,
-      memoryBytes: MEMORY,
       container,
       deployment: {
         minimumHealthyPercent: wish.min,

@@ -180,7 +180,7 @@ describe('service loop', () => {
   });
 
   test('without room an event says so once, and the tasks come when there is', async () => {
-    await deploy(cluster.store, now(), 'web', 1, { count: 1, memoryBytes: 1024 ** 4 });
+    await deploy(cluster.store, now(), 'web', 1, { count: 1, size: { cpuMillis: 16_000, memoryBytes: 120 * 1024 ** 3 } });
     await pass(30_000);
     const text =
       '(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different ' +

@@ -12,7 +12,7 @@ import type {
   ServiceLoadBalancer,
   ServiceRecord,
 } from '#domain/service.ts';
-import type { ContainerSpec } from '#domain/task-spec.ts';
+import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
 import type { TaskRecord } from '#domain/task.ts';
 import { deploymentConfig } from '#plan/service/world.ts';
 import type { Store, WriteTx } from '#store/types.ts';
@@ -26,7 +26,7 @@ const config = deploymentConfig({ canary: { percent: 5, bakeMs: 0 }, linear: { s
 export type Change = {
   count?: number;
   container?: Partial<ContainerSpec>;
-  memoryBytes?: number;
+  size?: Pick<TaskSpec, 'cpuMillis' | 'memoryBytes'>;
   deployment?: Partial<DeploymentConfig>;
   loadBalancers?: ServiceLoadBalancer[];
 };
@@ -78,7 +78,7 @@ async function insertRevision(tx: WriteTx, key: ServiceKey, id: string, now: num
       createdAt: now,
       family: 'web',
       taskRevision: Number(id),
-      template: taskSpec({ containers: [container], memoryBytes: change.memoryBytes ?? 64 * 1024 ** 2 }),
+      template: taskSpec({ containers: [container], ...change.size }),
       network: {
         vpcId: subnets[0]?.vpcId ?? '',
         subnetIds: subnets.map((subnet) => subnet.key.id),

@@ -1,7 +1,7 @@
 /** The sandbox with the task's containers. */
 import type { Log } from '#base/log.ts';
 import { asFault, Fault, invariant } from '#base/fault.ts';
-import { beyondFargate } from '#domain/extensions.ts';
+import { beyondKind } from '#domain/extensions.ts';
 import { kindFor } from '#domain/isolation.ts';
 import type { HostInfo } from '#domain/records.ts';
 import type { Accelerator, IsolationKind } from '#domain/task-spec.ts';
@@ -54,14 +54,14 @@ export function sandboxHook(deps: SandboxHookDeps): Hook {
   };
 }
 
-/** Throws ResourceInitialization for what only a microVM may have: the control plane has seen to it, and the host doesn't take its word. */
+/** Throws ResourceInitialization for what this kind may never give: the control plane has seen to it, and the host doesn't take its word. */
 function planOf(run: TaskRun, kind: IsolationKind): SandboxPlan {
   invariant(run.network !== null, 'the network comes before the sandbox');
-  const beyond = kind === 'microvm' ? undefined : beyondFargate(run.spec);
+  const beyond = beyondKind(run.spec.containers, kind);
   if (beyond !== undefined) {
     throw new Fault(
       'ResourceInitialization',
-      `ResourceInitializationError: ${beyond} is only for a microVM, and this task's sandbox is of the kind ${kind}`,
+      `ResourceInitializationError: ${beyond} is not for a sandbox of the kind ${kind}, which this task's is`,
     );
   }
   return {

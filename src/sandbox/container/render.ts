@@ -1,7 +1,7 @@
 /** Pure: a container of a plan as an OCI bundle's config.json (runtime-spec 1.1). Golden files stand beside this. */
 import { Fault, invariant } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import { beyondFargate } from '#domain/extensions.ts';
+import { beyondKind } from '#domain/extensions.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { PreparedImage } from '#image/types.ts';
 import type { SandboxPlan } from '../driver.ts';
@@ -70,10 +70,10 @@ export function imageOf(plan: SandboxPlan, container: ContainerSpec): PreparedIm
   return image;
 }
 
-/** Throws on an invariant when something that only a microVM may have stands in the plan of another kind. */
+/** Throws on an invariant when something stands in the plan that this kind may never give. */
 export function render(plan: SandboxPlan, container: ContainerSpec, context: RenderContext): OciConfig {
-  const beyond = beyondFargate({ containers: [container] });
-  invariant(beyond === undefined || plan.kind === 'microvm', `${beyond} in a sandbox of the kind ${plan.kind}`);
+  const beyond = beyondKind([container], plan.kind);
+  invariant(beyond === undefined, `${beyond} in a sandbox of the kind ${plan.kind}`);
   const image = imageOf(plan, container).config;
   const environment = plan.environment[container.name] ?? {};
   return {

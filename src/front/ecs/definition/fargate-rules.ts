@@ -1,7 +1,9 @@
 /** What Fargate asks of a task definition beyond what every one must be. Texts are AWS's where they are known. */
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from '@aws-sdk/client-ecs';
-import { hasExtension } from '#domain/extensions.ts';
-import { assertFargateSize } from '#domain/fargate-sizes.ts';
+import { limits } from '#base/limits.ts';
+import { extensionsOf, FARGATE_TIMEOUT_S } from '#domain/extensions.ts';
+import type { Extension } from '#domain/extensions.ts';
+import { assertFargateSize, assertFreeSize } from '#domain/fargate-sizes.ts';
 import { linuxCapabilities } from '#domain/linux-capabilities.ts';
 import { clip } from '#domain/names.ts';
 import type { Tag } from '#domain/task.ts';
@@ -16,7 +18,9 @@ export function assertFargate(definition: RegisterTaskDefinitionRequest, cpu: nu
   refuseIf(definition.networkMode !== 'awsvpc', 'Fargate only supports network mode \u2018awsvpc\u2019.');
   if (cpu === undefined) throw refuse("Fargate requires that 'cpu' be defined at the task level.");
   if (memoryMib === undefined) throw refuse("Fargate requires that 'memory' be defined at the task level.");
-  assertFargateSize(cpu, memoryMib);
+  const extensions = extensionsOf(tagsOf(definition));
+  if (extensions.includes('sizes')) assertFreeSize(cpu, memoryMib);
+  else assertFargateSize(cpu, memoryMib);
   const windows = definition.runtimePlatform?.operatingSystemFamily?.startsWith('WINDOWS') ?? false;
   refuseIf(
     windows && cpu < WINDOWS_MIN_CPU,
@@ -33,10 +37,9 @@ export function assertFargate(definition: RegisterTaskDefinitionRequest, cpu: nu
     unsupported(volume.fsxWindowsFileServerVolumeConfiguration, 'fsxWindowsFileServerVolumeConfiguration');
   }
   const containers = definition.containerDefinitions ?? [];
-  const extended = hasExtension(tagsOf(definition), 'privileged');
   for (const container of containers) {
-    if (extended) assertExtended(container);
-    else assertUnprivileged(container);
+    assertRights(container, extensions);
+    assertTimeouts(container, extensions.includes('timeouts'));
     assertFargateContainer(container);
   }
   assertAwsvpcContainers(containers);
@@ -47,13 +50,18 @@ function tagsOf(definition: RegisterTaskDefinitionRequest): Tag[] {
   return (definition.tags ?? []).map(({ key = '', value = '' }) => ({ key, value }));
 }
 
-/** What Fargate never allows, and berth's extension `privileged` does. */
-function assertUnprivileged(container: ContainerDefinition): void {
-  refuseIf(container.privileged === true, "Fargate requires that the 'privileged' setting be 'false'");
-  for (const capability of container.linuxParameters?.capabilities?.add ?? []) {
-    refuseIf(capability !== 'SYS_PTRACE', `${capability} is not allowed on Fargate.`);
+/** What Fargate never allows, and berth's extensions `privileged` and `capabilities` do. */
+function assertRights(container: ContainerDefinition, extensions: readonly Extension[]): void {
+  const privileged = extensions.includes('privileged');
+  if (!privileged) {
+    refuseIf(container.privileged === true, "Fargate requires that the 'privileged' setting be 'false'");
+    unsupported(container.linuxParameters?.devices, 'devices');
   }
-  unsupported(container.linuxParameters?.devices, 'devices');
+  const anyCapability = privileged || extensions.includes('capabilities');
+  for (const capability of container.linuxParameters?.capabilities?.add ?? []) {
+    refuseIf(!anyCapability && capability !== 'SYS_PTRACE', `${capability} is not allowed on Fargate.`);
+  }
+  if (anyCapability) assertExtended(container);
 }
 
 const DEVICE_PATH = /^\/dev\/[A-Za-z0-9_./-]+$/;
@@ -74,6 +82,26 @@ function assertExtended(container: ContainerDefinition): void {
   }
 }
 
+function assertTimeouts({ stopTimeout = 0, startTimeout }: ContainerDefinition, extended: boolean): void {
+  if (extended) {
+    const longest = limits.containerTimeoutSeconds;
+    refuseIf(stopTimeout > longest, `stopTimeout must be at most ${longest} seconds.`);
+    refuseIf(
+      startTimeout !== undefined && (startTimeout < 2 || startTimeout > longest),
+      `startTimeout must be between 2 and ${longest} seconds.`,
+    );
+    return;
+  }
+  refuseIf(
+    stopTimeout > FARGATE_TIMEOUT_S,
+    'Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds.',
+  );
+  refuseIf(
+    startTimeout !== undefined && (startTimeout < 2 || startTimeout > FARGATE_TIMEOUT_S),
+    'Tasks using the Fargate launch type must have a container start timeout between 2 and 120 seconds.',
+  );
+}
+
 function assertFargateContainer(container: ContainerDefinition): void {
   unsupported(container.dockerSecurityOptions, 'dockerSecurityOptions');
   unsupported(container.credentialSpecs, 'credentialSpecs');
@@ -83,14 +111,6 @@ function assertFargateContainer(container: ContainerDefinition): void {
     refuseIf(requirement.type === 'GPU', 'Tasks using the Fargate launch type do not support GPU resource requirements');
     unsupported(requirement.type, `resourceRequirements of type ${requirement.type}`);
   }
-  refuseIf(
-    (container.stopTimeout ?? 0) > 120,
-    'Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds.',
-  );
-  refuseIf(
-    container.startTimeout !== undefined && (container.startTimeout < 2 || container.startTimeout > 120),
-    'Tasks using the Fargate launch type must have a container start timeout between 2 and 120 seconds.',
-  );
   for (const { name, softLimit = 0, hardLimit = 0 } of container.ulimits ?? []) {
     refuseIf(name !== 'nofile', `Tasks using the Fargate launch type only support the nofile ulimit; '${name}' can't be set.`);
     refuseIf(

@@ -352,3 +352,36 @@ describe('what is filled in', () => {
     assert.equal(filled.enableFaultInjection, true);
   });
 });
+
+describe('extensions that lift a ban of Fargate', () => {
+  const tagged = (value: string, definition: RegisterTaskDefinitionRequest): RegisterTaskDefinitionRequest => ({
+    ...definition,
+    tags: [{ key: 'berth:extensions', value }],
+  });
+  const capability = (name: 'NET_ADMIN'): RegisterTaskDefinitionRequest =>
+    container({ linuxParameters: { capabilities: { add: [name] } } });
+
+  it('each lifts its own, and no other', () => {
+    const lifted: [string, RegisterTaskDefinitionRequest][] = [
+      ['sizes', { ...fargate, cpu: '300', memory: '700' }],
+      ['sizes', { ...fargate, cpu: '32 vCPU', memory: '64GB' }],
+      ['timeouts', container({ stopTimeout: 3600, startTimeout: 86_400 })],
+      ['capabilities', capability('NET_ADMIN')],
+    ];
+    for (const [name, definition] of lifted) {
+      assert.ok(validateDefinition(tagged(name, definition)).compatibilities.includes('FARGATE'));
+      const others = ['sizes', 'timeouts', 'capabilities'].filter((other) => other !== name).join(' ');
+      for (const off of [definition, tagged(others, definition)]) assert.throws(() => validateDefinition(off), /Fargate/);
+    }
+  });
+
+  it('and keeps what no machine could give', () => {
+    assert.throws(
+      () => validateDefinition(tagged('sizes', { ...fargate, cpu: '1' })),
+      /Invalid 'cpu' setting for task: 1\. With the extension/,
+    );
+    assert.throws(() => validateDefinition(tagged('sizes', { ...fargate, memory: '4' })), /Invalid 'memory' setting for task: 4\./);
+    assert.throws(() => validateDefinition(tagged('timeouts', container({ stopTimeout: 86_401 }))), /at most 86400 seconds/);
+    assert.throws(() => validateDefinition(tagged('capabilities', container({ privileged: true }))), /'privileged' setting be 'false'/);
+  });
+});

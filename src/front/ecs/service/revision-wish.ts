@@ -12,6 +12,7 @@ import type {
   VpcLatticeConfiguration,
 } from '@aws-sdk/client-ecs';
 import { taskDefinitionArn } from '#domain/arn.ts';
+import { extensionsOf } from '#domain/extensions.ts';
 import { isolationWish } from '#domain/isolation.ts';
 import type { ClusterRecord, TaskDefinitionRecord } from '#domain/records.ts';
 import type { DeploymentStrategy } from '#domain/service.ts';
@@ -77,8 +78,9 @@ export function revisionWishOf(source: RevisionSource): RevisionWish {
   const { members, definition: record, region, arch } = source;
   const definition = record.definition as TaskDefinition;
   const { family, taskRevision } = record.key;
+  const extensions = extensionsOf(record.tags);
   const isolation = isolationWish(source.tags, record.tags, source.cluster.tags);
-  const taskFront = taskFrontOf(definition, {});
+  const taskFront = taskFrontOf(definition, {}, extensions);
   const front: RevisionFront = {
     members,
     taskDefinition: taskDefinitionArn(record.key, family, taskRevision),
@@ -87,11 +89,11 @@ export function revisionWishOf(source: RevisionSource): RevisionWish {
   return {
     family,
     taskRevision,
-    template: optedIn(record, toTaskSpec({ definition, overrides: {}, taskId: '', isolation, region, arch })),
+    template: optedIn(record, toTaskSpec({ definition, overrides: {}, taskId: '', isolation, extensions, region, arch })),
     network: networkOf(members.networkConfiguration),
     launchType: members.launchType ?? null,
     strategy: members.capacityProviderStrategy ?? [],
-    platformVersion: platformFor(members.platformVersion, definition, {}),
+    platformVersion: platformFor(members.platformVersion, definition, {}, extensions),
     loadBalancers: loadBalancersOf(members.loadBalancers ?? [], definition, source.strategy),
     taskFront,
     front,

@@ -9,7 +9,8 @@ import type {
 } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
 import { taskDefinitionRef } from '#domain/arn.ts';
-import { beyondFargate, EXTENSIONS_TAG, hasExtension } from '#domain/extensions.ts';
+import { beyondFargate, EXTENSIONS_TAG, extensionsOf, quoted } from '#domain/extensions.ts';
+import type { Extension } from '#domain/extensions.ts';
 import { LARGE_TASK_CPU } from '#domain/fargate-sizes.ts';
 import { clip } from '#domain/names.ts';
 import type { ClusterRecord, TaskDefinitionRecord } from '#domain/records.ts';
@@ -81,10 +82,15 @@ export async function hostArch(tx: ReadTx): Promise<'amd64' | 'arm64'> {
 }
 
 /** Large tasks and chosen storage came with platform version 1.4.0 (ECS developer guide, "Fargate platform versions"). */
-export function platformFor(wanted: string | undefined, definition: TaskDefinition, overrides: TaskOverride): string {
+export function platformFor(
+  wanted: string | undefined,
+  definition: TaskDefinition,
+  overrides: TaskOverride,
+  extensions: readonly Extension[],
+): string {
   const version = wanted ?? 'LATEST';
   if (version === 'LATEST' || version === PLATFORM_VERSION) return PLATFORM_VERSION;
-  const large = taskSize(definition, overrides).cpu >= LARGE_TASK_CPU;
+  const large = taskSize(definition, overrides, extensions).cpu >= LARGE_TASK_CPU;
   const storage = overrides.ephemeralStorage ?? definition.ephemeralStorage;
   if (!large && storage === undefined) return version;
   const what = large ? `${LARGE_TASK_CPU} CPU or more` : 'ephemeralStorage';
@@ -99,9 +105,11 @@ export function platformFor(wanted: string | undefined, definition: TaskDefiniti
 
 /** A definition that was allowed more by its tag keeps it only with the tag. */
 export function optedIn(record: TaskDefinitionRecord, spec: TaskSpec): TaskSpec {
-  const wish = beyondFargate(spec);
-  if (wish === undefined || hasExtension(record.tags, 'privileged')) return spec;
-  throw refuse(`The task definition asks for ${wish}, but no longer has the tag ${EXTENSIONS_TAG} with 'privileged', which allowed that.`);
+  const allowed = extensionsOf(record.tags);
+  const wish = beyondFargate(spec).find(({ allowedBy }) => !allowedBy.some((extension) => allowed.includes(extension)));
+  if (wish === undefined) return spec;
+  const names = quoted(wish.allowedBy);
+  throw refuse(`The task definition asks for ${wish.what}, but no longer has the tag ${EXTENSIONS_TAG} with ${names}, which allowed that.`);
 }
 
 export function networkOf(configuration: NetworkConfiguration | undefined): NetworkWish {
@@ -115,8 +123,8 @@ export function networkOf(configuration: NetworkConfiguration | undefined): Netw
 }
 
 /** What DescribeTasks shows of a task that its spec doesn't say. */
-export function taskFrontOf(definition: TaskDefinition, overrides: TaskOverride): TaskFront {
-  const size = taskSize(definition, overrides);
+export function taskFrontOf(definition: TaskDefinition, overrides: TaskOverride, extensions: readonly Extension[]): TaskFront {
+  const size = taskSize(definition, overrides, extensions);
   const overrideOf = new Map((overrides.containerOverrides ?? []).map((override) => [override.name, override]));
   return {
     cpu: String(size.cpu),

@@ -1,5 +1,6 @@
 /** A checked RunTask call and its task definition -> the wish that intent commits. */
 import type { RunTaskRequest, TaskDefinition } from '@aws-sdk/client-ecs';
+import { extensionsOf } from '#domain/extensions.ts';
 import { isolationWish } from '#domain/isolation.ts';
 import type { ClusterRecord, TaskDefinitionRecord } from '#domain/records.ts';
 import { assertTags, mergeTags } from '#domain/tags.ts';
@@ -23,14 +24,15 @@ export function wishOf(source: Source): RunTaskWish {
   const definition = record.definition as TaskDefinition;
   const overrides = input.overrides ?? {};
   const callTags = assertTags(input.tags ?? []);
+  const extensions = extensionsOf(record.tags);
   const isolation = isolationWish(callTags, record.tags, source.cluster.tags);
   return {
     cluster: source.cluster.key.name,
     count: input.count ?? 1,
     family: record.key.family,
     revision: record.key.taskRevision,
-    platformVersion: platformFor(input.platformVersion, definition, overrides),
-    spec: (taskId) => optedIn(record, toTaskSpec({ definition, overrides, taskId, isolation, region, arch })),
+    platformVersion: platformFor(input.platformVersion, definition, overrides, extensions),
+    spec: (taskId) => optedIn(record, toTaskSpec({ definition, overrides, taskId, isolation, extensions, region, arch })),
     network: networkOf(input.networkConfiguration),
     launchType: input.launchType ?? null,
     strategy: input.capacityProviderStrategy ?? [],
@@ -38,7 +40,7 @@ export function wishOf(source: Source): RunTaskWish {
     startedBy: input.startedBy ?? null,
     tags: tagsOf(source, callTags),
     enableExec: input.enableExecuteCommand ?? false,
-    front: { ...taskFrontOf(definition, overrides), propagateTags: input.propagateTags ?? null },
+    front: { ...taskFrontOf(definition, overrides, extensions), propagateTags: input.propagateTags ?? null },
     token: source.token,
   };
 }

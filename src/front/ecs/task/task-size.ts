@@ -1,16 +1,22 @@
 /** How large a task is once a call's overrides are applied. */
 import type { TaskDefinition, TaskOverride } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
-import { assertFargateSize, parseCpu, parseMemory } from '#domain/fargate-sizes.ts';
+import type { Extension } from '#domain/extensions.ts';
+import { assertFargateSize, assertFreeSize, parseCpu, parseMemory } from '#domain/fargate-sizes.ts';
 
 const EPHEMERAL_MIN_GIB = 20;
 const EPHEMERAL_MAX_GIB = 200;
 
-/** CPU units and MiB; throws InvalidParameter or ClientError for sizes Fargate doesn't have, or a container larger than its task. */
-export function taskSize(definition: TaskDefinition, overrides: TaskOverride): { cpu: number; memoryMib: number } {
+/** CPU units and MiB, with the definition's extensions; throws InvalidParameter or ClientError for sizes Fargate doesn't have, or a container larger than its task. */
+export function taskSize(
+  definition: TaskDefinition,
+  overrides: TaskOverride,
+  extensions: readonly Extension[],
+): { cpu: number; memoryMib: number } {
   const cpu = parse('cpu', overrides.cpu ?? definition.cpu, parseCpu);
   const memoryMib = parse('memory', overrides.memory ?? definition.memory, parseMemory);
-  assertFargateSize(cpu, memoryMib);
+  if (extensions.includes('sizes')) assertFreeSize(cpu, memoryMib);
+  else assertFargateSize(cpu, memoryMib);
   const overrideOf = new Map((overrides.containerOverrides ?? []).map((override) => [override.name, override]));
   let cpuSum = 0;
   for (const container of definition.containerDefinitions ?? []) {

@@ -9,6 +9,7 @@ import type {
   Volume,
 } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
+import type { Extension } from '#domain/extensions.ts';
 import { cpuUnitsToMillis, GIBIBYTE, MEBIBYTE } from '#domain/fargate-sizes.ts';
 import type {
   ContainerSpec,
@@ -29,6 +30,8 @@ export type SpecInput = {
   overrides: TaskOverride;
   taskId: string;
   isolation: IsolationWish;
+  /** Those that the definition's tag names. */
+  extensions?: readonly Extension[];
   /** The region that awslogs falls back to, and the architecture of a definition that names none. */
   region: string;
   arch: 'amd64' | 'arm64';
@@ -46,7 +49,7 @@ const EPHEMERAL_GIB = 20;
 export function toTaskSpec(input: SpecInput): TaskSpec {
   const { definition, overrides } = input;
   assertRunnable(definition, overrides);
-  const size = taskSize(definition, overrides);
+  const size = taskSize(definition, overrides, input.extensions ?? []);
   const containers = definition.containerDefinitions ?? [];
   const overrideOf = overridesByName(containers, overrides.containerOverrides ?? []);
   return {

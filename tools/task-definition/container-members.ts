@@ -6,6 +6,7 @@ const VALIDATE = 'src/front/ecs/definition/validate.test.ts';
 const SPEC = 'src/front/ecs/task/to-task-spec.test.ts';
 const RENDER = 'src/sandbox/container/render.test.ts';
 const HEALTH = 'test/conformance/sandbox-health.ts';
+const RESTART = 'test/conformance/sandbox-restart.ts';
 const PLACES = 'test/conformance/sandbox-places.ts';
 const LIMITS = 'test/conformance/sandbox-limits.ts';
 const SANDBOX = 'test/conformance/sandbox.ts';
@@ -131,8 +132,9 @@ export const containerMembers: Entry[] = [
     leaves: ['enabled', 'ignoredExitCodes[]', 'restartAttemptPeriod'],
     is: 'works',
     tests: [
-      'test/conformance/sandbox-restart.ts: a restart policy starts an essential container again: what it wrote stays, its output goes on, until a code that it ignores',
-      'test/conformance/sandbox-restart.ts: one that did not run long enough is not started again',
+      `${SPEC}: a restart policy has the defaults of AWS, and is none when it is not enabled`,
+      `${RESTART}: a restart policy starts an essential container again: what it wrote stays, its output goes on, until a code that it ignores`,
+      `${RESTART}: one that did not run long enough is not started again`,
     ],
     container: { restartPolicy: { enabled: true, ignoredExitCodes: [3], restartAttemptPeriod: 61 } },
   },
@@ -153,7 +155,7 @@ export const containerMembers: Entry[] = [
     at: `${C}.linuxParameters`,
     leaves: ['capabilities.add[]'],
     is: 'works',
-    note: "SYS_PTRACE, as on Fargate; others are refused in AWS's words, or had in a microVM by the tag `berth:extensions`",
+    note: "SYS_PTRACE, as on Fargate; others are refused in AWS's words, or had by the tag `berth:extensions`",
     tests: [`${VALIDATE}: lets in what Fargate refuses, and stays compatible with Fargate`],
     container: { linuxParameters: { capabilities: { add: ['SYS_PTRACE'] } } },
   },

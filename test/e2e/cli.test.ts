@@ -131,9 +131,11 @@ describe('an image in, an endpoint out', () => {
     assert.match(await platform.ok(['ps']), /web .*RUNNING/);
     await until('the request in its log', async () => /GET \/ HTTP/.test(await platform.ok(['logs', 'web'])));
     const [whole] = JSON.parse(await platform.ok(['inspect', 'web'])) as [
-      { task: { lastStatus: string }; taskDefinition: { family: string } },
+      { service: { status: string }; tasks: { task: { lastStatus: string } }[]; taskDefinition: { family: string } },
     ];
-    assert.equal(whole.task.lastStatus, 'RUNNING');
+    assert.equal(whole.service.status, 'ACTIVE');
+    assert.equal(whole.tasks[0]?.task.lastStatus, 'RUNNING');
+    assert.match(await platform.ok(['top', 'web', '--once']), /^1 task[^]*web .* MB/);
     assert.equal(whole.taskDefinition.family, 'web');
   });
 

@@ -78,9 +78,12 @@ export const taskMembers: Entry[] = [
   {
     at: '',
     leaves: ['enableFaultInjection'],
-    is: 'not yet',
-    kept: 'the endpoint that would inject faults is not there, so none are',
-    tests: [`${VALIDATE}: nothing that was given is lost`],
+    is: 'works',
+    note: 'black holes and packet loss; latency is refused with the reason',
+    tests: [
+      'test/e2e/metadata.test.ts: are closed to other tasks, and bounded',
+      'src/host/metadata/fault-rules.test.ts: whatever is taken, nft takes too',
+    ],
     definition: { enableFaultInjection: true },
   },
   {

@@ -13,7 +13,7 @@ export function taskResponse(entry: TaskEntry, version: MetadataVersion, tags?: 
   const { assignment, report } = entry;
   const { spec, facts, labels, network } = assignment;
   const status = report.status === 'RUNNING' || report.status === 'STOPPED' ? report.status : 'PENDING';
-  const ofFour = {
+  const taskOfFour = {
     ServiceName: facts?.service ?? undefined,
     VPCID: network.vpcId,
     FaultInjectionEnabled: spec.faultInjection === true,
@@ -34,13 +34,13 @@ export function taskResponse(entry: TaskEntry, version: MetadataVersion, tags?: 
     AvailabilityZone: facts?.zone,
     LaunchType: version === 4 ? (facts?.launchType ?? 'FARGATE') : undefined,
     TaskTags: tags === undefined || tags.length === 0 ? undefined : Object.fromEntries(tags.map(({ key, value }) => [key, value])),
-    ...(version === 4 ? ofFour : {}),
+    ...(version === 4 ? taskOfFour : {}),
   });
 }
 
 /** The answer at the endpoint itself. */
 export function containerResponse(entry: TaskEntry, container: ContainerSpec, version: MetadataVersion): Record<string, unknown> {
-  const { assignment, report } = entry;
+  const { report } = entry;
   const observed = report.containers.find((one) => one.name === container.name);
   return present({
     DockerId: entry.runtimeIds[container.name] ?? '',
@@ -65,10 +65,18 @@ export function containerResponse(entry: TaskEntry, container: ContainerSpec, ve
     Networks: [networkResponse(entry, version)],
     Health: container.health === null ? undefined : healthOf(observed),
     Volumes: volumesOf(container),
-    ...(version === 4
-      ? { ...logOf(container), ContainerARN: assignment.facts?.containerArns[container.name], Snapshotter: 'overlayfs' }
-      : {}),
+    ...(version === 4 ? ofFour(entry, container, observed) : {}),
   });
+}
+
+function ofFour({ assignment }: TaskEntry, container: ContainerSpec, observed: ContainerObserved | undefined): Record<string, unknown> {
+  const restarts = container.restart === undefined || container.restart === null ? undefined : (observed?.restartCount ?? 0);
+  return {
+    ...logOf(container),
+    ContainerARN: assignment.facts?.containerArns[container.name],
+    Snapshotter: 'overlayfs',
+    RestartCount: restarts,
+  };
 }
 
 function networkResponse(entry: TaskEntry, version: MetadataVersion): Record<string, unknown> {

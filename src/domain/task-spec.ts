@@ -27,8 +27,10 @@ export type TaskSpec = {
   containers: ContainerSpec[];
 };
 
-/** `scratch`: an empty directory that lives and dies with the task, shared by its containers. */
-export type VolumeSpec = { name: string; kind: 'scratch' } | SharedVolume;
+export type VolumeSpec = ScratchVolume | SharedVolume;
+
+/** An empty directory that lives and dies with the task, shared by its containers. */
+export type ScratchVolume = { name: string; kind: 'scratch' };
 
 export type StartCondition = 'START' | 'COMPLETE' | 'SUCCESS' | 'HEALTHY';
 

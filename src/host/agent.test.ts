@@ -13,7 +13,7 @@ import type { ControlConnection, LinkServer } from '#link/types.ts';
 import type { HostUsage, SandboxPoolStatus } from '#domain/records.ts';
 import type { SandboxDriver } from '#sandbox/driver.ts';
 import { createFakeDriver, createFakeWorld } from '#sandbox/fake.ts';
-import { createFakeVolumes } from '#volume/scratch.ts';
+import { createFakeVolumes } from '#volume/volumes.ts';
 import type { LogTarget } from '#domain/task-spec.ts';
 import { createHostAgent } from './agent.ts';
 import type { HostAgent } from './agent.ts';

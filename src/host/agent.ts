@@ -13,8 +13,7 @@ import { hostLinkVersions } from '#link/protocol.ts';
 import type { FromControl, LinkDialer } from '#link/types.ts';
 import type { Network, VpcHandle } from '#network/types.ts';
 import type { SandboxDriver } from '#sandbox/driver.ts';
-import type { Volumes } from '#volume/scratch.ts';
-import type { SharedVolumes } from '#volume/shared.ts';
+import type { Volumes } from '#volume/volumes.ts';
 import { environmentHook } from './hooks/environment.ts';
 import { imagesHook } from './hooks/images.ts';
 import { journalHook } from './hooks/journal.ts';
@@ -44,8 +43,6 @@ export type HostAgentDeps = {
   images: Images;
   network: Network;
   volumes: Volumes;
-  /** Absent: the host has none. */
-  shared?: SharedVolumes;
   journal: Journal;
   clock: Clock;
   random: Random;
@@ -96,7 +93,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
 
   const stages: Hook[][] = [
     [networkHook({ network: deps.network, slots, clock, serveVpc: deps.serveVpc }), environmentHook(), journalHook()],
-    [logStreamsHook({ uplink, clock }), imagesHook({ images: deps.images, clock }), volumesHook(deps.volumes, deps.shared), faults.hook()],
+    [logStreamsHook({ uplink, clock }), imagesHook({ images: deps.images, clock }), volumesHook(deps.volumes), faults.hook()],
     [sandboxHook({ drivers: { choose: (run) => drivers.choose(run), clean: (...what) => drivers.clean(...what) }, slots, log })],
   ];
 

@@ -1,5 +1,6 @@
 /** What the hooks of one task share. A hook is one step of a task's start, safe to release without having been prepared. */
 import type { TaskSpec } from '#domain/task-spec.ts';
+import type { VolumeSource } from '#domain/volume-source.ts';
 import type { PreparedImage } from '#image/types.ts';
 import type { TaskReport } from '#link/protocol.ts';
 import type { Sandbox, SandboxDriver, SandboxEvents, SandboxNetwork } from '#sandbox/driver.ts';
@@ -18,7 +19,7 @@ export type TaskRun = {
   /** Made by the hooks, in their order. */
   network: SandboxNetwork | null;
   images: Record<string, PreparedImage>;
-  volumes: Record<string, string>;
+  volumes: Record<string, VolumeSource>;
   files: Record<string, string>;
   environment: Record<string, Record<string, string>>;
   driver: SandboxDriver | null;

@@ -16,8 +16,7 @@ import { keepHosts } from '#network/hosts-file.ts';
 import { createNetwork } from '#network/network.ts';
 import { createResolver } from '#network/resolver.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
-import { createScratchVolumes } from '#volume/scratch.ts';
-import { createSharedVolumes } from '#volume/shared.ts';
+import { createHostVolumes } from '#volume/kinds.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
 import { reachable } from './machine/reachable.ts';
@@ -78,8 +77,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       drivers: sandboxes.drivers,
       images,
       network,
-      volumes: createScratchVolumes(),
-      shared: createSharedVolumes(paths.host),
+      volumes: createHostVolumes(paths.host),
       journal: createFileJournal(paths.host),
       clock,
       random,

@@ -1,6 +1,7 @@
 /** The one interface of all sandbox kinds: `container`, `gvisor`, `microvm`, and `fake` for simulation. One conformance suite runs on all. */
 import type { SandboxPoolStatus } from '#domain/records.ts';
 import type { Accelerator, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
+import type { VolumeSource } from '#domain/volume-source.ts';
 import type { PreparedImage } from '#image/types.ts';
 import type { ExecEvents, ExecProcess, ExecRequest } from '#supervisor/exec-calls.ts';
 import type { ContainerState, TaskStats } from '#supervisor/protocol.ts';
@@ -22,8 +23,8 @@ export type SandboxPlan = {
   runtimeIds: Record<string, string>;
   /** Bind-mounted read-only into every container: resolv.conf, hosts, hostname. Path in the container -> contents. */
   files: Record<string, string>;
-  /** Host directories of the task's volumes, by name. */
-  volumes: Record<string, string>;
+  /** The task's volumes, by name. */
+  volumes: Record<string, VolumeSource>;
 };
 
 export type SandboxNetwork = {

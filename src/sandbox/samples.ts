@@ -52,7 +52,7 @@ export function samplePlan(containers: ContainerSpec[], change: Partial<TaskSpec
     environment: Object.fromEntries(containers.map((one) => [one.name, { AWS_REGION: 'us-east-1', ...one.environment }])),
     runtimeIds: Object.fromEntries(containers.map((one, index) => [one.name, `${'0'.repeat(32)}-${String(index).padStart(10, '0')}`])),
     files: { '/etc/resolv.conf': 'nameserver 169.254.169.253\n', '/etc/hosts': '127.0.0.1 localhost\n' },
-    volumes: { data: '/state/host/tasks/0123456789abcdef0123456789abcdef/volumes/0' },
+    volumes: { data: { kind: 'scratch' } },
   };
 }
 
@@ -85,3 +85,6 @@ export const fullContainer = sampleContainer({
   stopSignal: 'SIGINT',
   startTimeoutMs: 60_000,
 });
+
+/** Where the supervisor finds the full plan's volumes. */
+export const sampleVolumes = { data: '/state/host/tasks/0123456789abcdef0123456789abcdef/volumes/0' };

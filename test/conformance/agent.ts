@@ -15,7 +15,7 @@ import { controlOps } from '#link/operations.ts';
 import type { Assignment, OutputEvent, TaskReport } from '#link/protocol.ts';
 import type { ControlConnection } from '#link/types.ts';
 import type { SandboxDriver } from '#sandbox/driver.ts';
-import { createScratchVolumes } from '#volume/scratch.ts';
+import { createHostVolumes } from '#volume/kinds.ts';
 import { VPC } from './real-host.ts';
 import type { RealHost } from './real-host.ts';
 
@@ -88,7 +88,7 @@ export function createAgentUnderTest(host: RealHost, patienceMs: number): AgentU
           drivers,
           images: { ...createFakeImages(), prepare: async () => host.image },
           network: host.network,
-          volumes: createScratchVolumes(),
+          volumes: createHostVolumes(host.dir),
           journal: createFileJournal(host.dir),
           clock,
           random,

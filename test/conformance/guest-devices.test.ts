@@ -45,7 +45,9 @@ async function run(script: string, change: Partial<ContainerSpec>): Promise<{ li
   const container = containerSpec({ command: ['/bin/sh', '-c', script], ...change });
   const { machine, line } = await bootGuest({ files: makeDisks(mkdtempSync(join(dir, 'disks-'))) });
   try {
-    const rendered = JSON.stringify(render(planOf(container), container, { root: '/run/berth/c/rootfs', files: {}, nofile: 1024 }));
+    const rendered = JSON.stringify(
+      render(planOf(container), container, { root: '/run/berth/c/rootfs', files: {}, volumes: {}, nofile: 1024 }),
+    );
     line.send({ t: 'file', path: 'c/config.json', mode: 0o600, data: Buffer.from(rendered).toString('base64') });
     const cgroup = { cpuMillis: null, cpuShares: null, memoryBytes: null, pids: null };
     const bundle = {

@@ -33,7 +33,7 @@ import { createContainerDriver } from '#sandbox/container/driver.ts';
 import type { SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
 import type { WorkerClient } from '#supervisor/worker-client.ts';
-import { createScratchVolumes } from '#volume/scratch.ts';
+import { createHostVolumes } from '#volume/kinds.ts';
 import type { Inside, KindLimits, Life, SandboxUnderTest } from './sandbox.ts';
 
 const home = fileURLToPath(new URL('../..', import.meta.url));
@@ -146,7 +146,7 @@ export async function createRealHost(
         environment: Object.fromEntries(containers.map((one) => [one.name, { ...one.environment }])),
         runtimeIds: Object.fromEntries(containers.map((one) => [one.name, `${hexId(random)}-0000000001`])),
         files: projectedFiles(joined.hostname, ip),
-        volumes: await createScratchVolumes().prepare(taskDir, spec.volumes),
+        volumes: await createHostVolumes(dir).prepare(taskId, spec.volumes),
       };
     },
     leftovers: (taskId) => leftovers(taskId, dir, runDir),

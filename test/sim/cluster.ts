@@ -19,7 +19,7 @@ import { createFakeDriver, createFakeWorld } from '#sandbox/fake.ts';
 import type { FakeWorld } from '#sandbox/fake.ts';
 import { createSqliteStore } from '#store/index.ts';
 import type { Store } from '#store/types.ts';
-import { createFakeVolumes } from '#volume/scratch.ts';
+import { createFakeVolumes } from '#volume/volumes.ts';
 import { createLife, mortal, mortalClock, mortalDialer, mortalStore } from './mortal.ts';
 import type { Life } from './mortal.ts';
 

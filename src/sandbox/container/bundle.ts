@@ -1,9 +1,10 @@
 /** Pure: a plan as the files that a supervisor reads, and their places in the task's directory. */
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { limits } from '#base/limits.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { ContainerBundle, TaskBundle } from '#supervisor/protocol.ts';
 import type { SandboxPlan } from '../driver.ts';
+import { volumePlaces } from '../volume-places.ts';
 import { cpuSharesOf, imageOf, render } from './render.ts';
 import type { RenderContext } from './render.ts';
 
@@ -78,16 +79,21 @@ export function bundleFiles(
   form: BundleForm = ownForm,
 ): { directories: string[]; files: BundleFile[] } {
   const places = Object.fromEntries(Object.keys(plan.files).map((path, index) => [path, join(plan.dir, fileAt(index))]));
+  const volumes = volumePlaces(plan.volumes, plan.dir);
   const configs = plan.spec.containers.map((container, index): BundleFile => {
     const root = join(plan.dir, containerDir(index), 'rootfs');
     return {
       path: join(containerDir(index), 'config.json'),
-      contents: JSON.stringify(form.render(plan, container, { root, files: places, nofile: context.nofile })),
+      contents: JSON.stringify(form.render(plan, container, { root, files: places, volumes: volumes.places, nofile: context.nofile })),
     };
   });
   const projected = Object.values(plan.files).map((contents, index): BundleFile => ({ path: fileAt(index), contents }));
   return {
-    directories: ['files', ...plan.spec.containers.map((_, index) => join(containerDir(index), 'rootfs'))],
+    directories: [
+      'files',
+      ...volumes.scratch.map((path) => relative(plan.dir, path)),
+      ...plan.spec.containers.map((_, index) => join(containerDir(index), 'rootfs')),
+    ],
     files: [...projected, ...configs, { path: 'task.json', contents: JSON.stringify(form.task(taskBundle(plan, context))) }],
   };
 }

@@ -48,7 +48,7 @@ function defaultsOf(container: ContainerSpec): OciMount[] {
 }
 
 export type MountSources = {
-  /** Volume name -> directory on the host. */
+  /** Volume name -> directory where the supervisor runs. */
   volumes: Record<string, string>;
   /** Path in the container -> file on the host; mounted read-only. */
   files: Record<string, string>;

@@ -11,6 +11,7 @@ import {
   sampleContainer as container,
   sampleImage as image,
   samplePlan as plan,
+  sampleVolumes,
 } from '../samples.ts';
 import { render } from './render.ts';
 import { dockerSeccomp } from './seccomp.ts';
@@ -21,18 +22,26 @@ function golden(name: string): unknown {
 const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 test('a plain container renders as its golden file', () => {
-  const paths = { root: '/state/rootfs', files: { '/etc/resolv.conf': '/state/files/0', '/etc/hosts': '/state/files/1' }, nofile: 65_535 };
+  const paths = {
+    root: '/state/rootfs',
+    files: { '/etc/resolv.conf': '/state/files/0', '/etc/hosts': '/state/files/1' },
+    volumes: sampleVolumes,
+    nofile: 65_535,
+  };
   assert.deepEqual(asJson(render(plan([plain]), plain, paths)), golden('plain'));
 });
 
 test('a container that sets everything renders as its golden file', () => {
-  assert.deepEqual(asJson(render(plan([plain, full]), full, { root: '/state/rootfs', files: {}, nofile: 65_535 })), golden('full'));
+  assert.deepEqual(
+    asJson(render(plan([plain, full]), full, { root: '/state/rootfs', files: {}, volumes: sampleVolumes, nofile: 65_535 })),
+    golden('full'),
+  );
 });
 
 const privileged = container({ privileged: true, labels: { team: 'build' }, capabilities: { add: [], drop: ['SYS_TIME'] } });
 const devices = [{ hostPath: '/dev/fuse', containerPath: '/dev/fuse', permissions: 'rwm' }];
 const extended = container({ devices, capabilities: { add: ['SYS_ADMIN'], drop: [] } });
-const context = { root: '/state/rootfs', files: {}, nofile: 65_535 };
+const context = { root: '/state/rootfs', files: {}, volumes: sampleVolumes, nofile: 65_535 };
 
 test('a privileged container in a microVM renders as its golden file', () => {
   const config = render({ ...plan([privileged]), kind: 'microvm' }, privileged, context);
@@ -70,7 +79,12 @@ test('ALL adds every capability that Linux has', () => {
 });
 
 test('a task renders as its golden file', () => {
-  const paths = { cgroup: 'berth-abcdef/0123456789abcdef0123456789abcdef', socket: '/run/berth/abcdef/sup/0123.sock', nofile: 65_535 };
+  const paths = {
+    cgroup: 'berth-abcdef/0123456789abcdef0123456789abcdef',
+    socket: '/run/berth/abcdef/sup/0123.sock',
+    volumes: sampleVolumes,
+    nofile: 65_535,
+  };
   assert.deepEqual(asJson(taskBundle(plan([plain, full]), paths)), golden('task'));
 });
 

@@ -55,6 +55,8 @@ export type RenderContext = {
   root: string;
   /** Path in the container -> file on the host. */
   files: Record<string, string>;
+  /** Volume name -> directory where the supervisor runs. */
+  volumes: Record<string, string>;
   /** Open files of a container that doesn't set its own limit. */
   nofile: number;
 };
@@ -81,7 +83,7 @@ export function render(plan: SandboxPlan, container: ContainerSpec, context: Ren
     process: processOf(container, image, { hostname: plan.network.hostname, environment, nofile: context.nofile }),
     root: { path: context.root, readonly: container.readOnlyRoot },
     hostname: plan.network.hostname,
-    mounts: mountsOf(container, { volumes: plan.volumes, files: context.files }),
+    mounts: mountsOf(container, { volumes: context.volumes, files: context.files }),
     annotations: { ...foreignLabels(container), ...deviceAnnotation(container), 'berth.user': userOf(container, image) },
     linux: {
       namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),

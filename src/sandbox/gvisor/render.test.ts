@@ -5,13 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { limits } from '#base/limits.ts';
-import { fullContainer, plainContainer, sampleContainer, samplePlan } from '../samples.ts';
+import { fullContainer, plainContainer, sampleContainer, samplePlan, sampleVolumes } from '../samples.ts';
 import { gvisorBundle } from './bundle.ts';
 import { pauseProgram } from './pause.ts';
 import { render, renderPause } from './render.ts';
 
 const MIB = 1024 * 1024;
-const context = { root: '/state/rootfs', files: { '/etc/hosts': '/state/files/0' }, nofile: 65_535, supervisor: '/opt/berth-supervisor' };
+const context = {
+  root: '/state/rootfs',
+  files: { '/etc/hosts': '/state/files/0' },
+  volumes: sampleVolumes,
+  nofile: 65_535,
+  supervisor: '/opt/berth-supervisor',
+};
 const paths = { runsc: '/opt/runsc', supervisor: '/opt/berth-supervisor', pause: '/state/gvisor/pause' };
 const places = { cgroup: 'berth-abcdef/pool-1', socket: '/run/berth/abcdef/sup/0123.sock', room: '/run/berth/abcdef/gv/pool-1' };
 

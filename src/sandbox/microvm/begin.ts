@@ -5,6 +5,7 @@ import { limits } from '#base/limits.ts';
 import type { PreparedImage } from '#image/types.ts';
 import type { TaskBundle } from '#supervisor/protocol.ts';
 import { bundleFiles } from '../container/bundle.ts';
+import { volumePlaces } from '../volume-places.ts';
 import type { SandboxNetwork, SandboxPlan } from '../driver.ts';
 
 /** Where the guest keeps what is sent; its images; its scratch disk. */
@@ -59,12 +60,12 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
   const disks = [...new Map(Object.values(plan.images).map((image) => [image.digest, image])).values()];
   const slotOf = new Map(disks.map((image, index) => [image.digest, index]));
   const inGuest = (image: PreparedImage): PreparedImage => ({ ...image, layers: [`${IMAGES}/${slotOf.get(image.digest)}`] });
-  const volumes = Object.fromEntries(Object.keys(plan.volumes).map((name, index) => [name, posix.join(SCRATCH, 'volumes', String(index))]));
+  const volumes = volumePlaces(plan.volumes, SCRATCH);
   const guestPlan: SandboxPlan = {
     ...plan,
     dir: FILES,
     images: Object.fromEntries(Object.entries(plan.images).map(([name, image]) => [name, inGuest(image)])),
-    volumes,
+    volumes: Object.fromEntries(Object.entries(volumes.places).map(([name, path]) => [name, { kind: 'directory', path }])),
   };
   const { files } = bundleFiles(guestPlan, { cgroup: CGROUP, socket: '', nofile });
   const task = files.find((file) => file.path === 'task.json');
@@ -81,7 +82,7 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
       network: { ip, mac, gatewayIp, gatewayMac, mtu },
       images: disks.length,
       scratch: true,
-      directories: Object.values(volumes),
+      directories: volumes.scratch,
     },
     begin: {
       t: 'begin',

@@ -108,7 +108,7 @@ test('containers of one image share its disk; paths are the guest’s', () => {
     environment: {},
     runtimeIds: {},
     files: { '/etc/hosts': 'hosts' },
-    volumes: { data: '/state/tasks/x/volumes/0' },
+    volumes: { data: { kind: 'scratch' } },
   };
   const { begin, settle, disks, files } = guestStart(plan, 1024);
   assert.deepEqual(

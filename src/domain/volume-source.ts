@@ -1,0 +1,6 @@
+/** Where a task's volume is on its host, as a sandbox can give it to containers. */
+export type VolumeSource =
+  /** A directory of the task's own disk, which the sandbox makes. */
+  | { kind: 'scratch' }
+  /** A directory of the host, to bind. */
+  | { kind: 'directory'; path: string };

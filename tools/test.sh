@@ -51,10 +51,10 @@ if part setup 600 ./berth setup; then
   # npm scripts find Node 26 first.
   PATH=$(dirname "$(node_program)"):$PATH
   part packages 400 node tools/test-packages.ts
-  part unit 400 npm run --silent test:unit
-  part microvm 500 npm run --silent test:microvm
-  part supervisor 400 sh tools/test.sh cargo
-  part e2e 1000 npm run --silent test:e2e
+  part unit 700 npm run --silent test:unit
+  part microvm 700 npm run --silent test:microvm
+  part supervisor 500 sh tools/test.sh cargo
+  part e2e 1800 npm run --silent test:e2e
   # What a machine can't run is said where the results stand.
   why=$(node test/e2e/terraform.ts)
   [ -z "$why" ] || summary=$summary"terraform            $why"'

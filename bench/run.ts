@@ -2,6 +2,7 @@
 import { cpus, loadavg, release } from 'node:os';
 import { makeBed } from './bed.ts';
 import { burst } from './burst.ts';
+import { fullDefinition } from './full-definition.ts';
 import { gvisorStart } from './gvisor-start.ts';
 import { idle } from './idle.ts';
 import { kindsMemory } from './kinds-memory.ts';
@@ -18,6 +19,7 @@ import { throughput } from './throughput.ts';
 
 const benchmarks = {
   'start-latency': startLatency,
+  'full-definition': fullDefinition,
   burst,
   teardown,
   idle,

@@ -83,6 +83,7 @@ export const taskMembers: Entry[] = [
     tests: [
       'test/e2e/metadata.test.ts: are closed to other tasks, and bounded',
       'src/host/metadata/fault-rules.test.ts: whatever is taken, nft takes too',
+      `test/e2e/metadata.test.ts: tell a task in a \${kind} sandbox who it is and what it uses, and break its network at its wish`,
     ],
     definition: { enableFaultInjection: true },
   },

@@ -74,9 +74,11 @@ export const runMembers: Entry[] = [
   {
     at: '',
     leaves: ['enableExecuteCommand'],
-    is: 'not yet',
-    kept: 'ExecuteCommand itself is refused by name',
-    tests: [`${SDK}: name the operation that is not there yet, and wrong values`],
+    is: 'works',
+    tests: [
+      'test/e2e/exec.test.ts: makes a session whose token is good for one connection',
+      'test/e2e/exec.test.ts: says what is wrong: no such container, no such command, not enabled',
+    ],
     call: { enableExecuteCommand: true },
   },
   {

@@ -217,8 +217,9 @@ const xray: Application = {
       },
       {
         name: 'app',
-        image: 'busybox:1',
-        command: ['sh', '-c', 'until grep -q segment /traces/all 2>/dev/null; do echo \'{"segment":1}\' | nc -u -w 1 127.0.0.1 2000; done; head -n1 /traces/all'], // prettier-ignore
+        image: 'alpine/socat:1',
+        entryPoint: ['sh', '-c'],
+        command: ['until grep -q segment /traces/all 2>/dev/null; do echo \'{"segment":1}\' | socat -u - UDP-SENDTO:127.0.0.1:2000; sleep 0.2; done; head -n1 /traces/all'], // prettier-ignore
         mountPoints: [{ sourceVolume: 'traces', containerPath: '/traces', readOnly: true }],
         dependsOn: [{ containerName: 'xray-daemon', condition: 'START' }],
       },

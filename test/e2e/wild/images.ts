@@ -145,6 +145,7 @@ const recipes: Record<string, Recipe> = {
     directories: ['prometheus'],
   },
   'prom/node-exporter:v1': { packages: ['prometheus-node-exporter'], config: { Entrypoint: ['prometheus-node-exporter'] } },
+  'alpine/socat:1': { packages: ['socat'], config: { Entrypoint: ['socat'] } },
   'amazon/aws-xray-daemon:3': {
     packages: ['socat'],
     config: { Entrypoint: ['socat', '-u', 'UDP-RECVFROM:2000,fork,reuseaddr', 'OPEN:/traces/all,creat,append'] },

@@ -16,6 +16,8 @@ export const limits = {
   clockSkewMs: 5 * 60_000,
   /** Unacknowledged output kept on disk for one task; past it new output is dropped, counted and said. */
   spoolBytes: 64 * 1024 * 1024,
+  /** The same for one container whose definition says how much (max-buffer-size). */
+  logBufferBytes: 1024 * 1024 * 1024,
   /** One log event (CloudWatch Logs: 1 MiB since 2025, 256 KiB before). */
   logEventBytes: 256 * 1024,
   /** How long a stopped task stays describable (AWS: at least 1 hour). */

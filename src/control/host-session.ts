@@ -57,8 +57,8 @@ export function startHostSession(deps: SessionDeps, hostId: string, connection: 
   let wanted: TaskSlot[] = [];
   let naming: { revision: number; names: Record<string, string[]> } | null = null;
 
-  const output = createOutputIntake({ store, log, onOutput: deps.onOutput }, hostId, (taskId, to) =>
-    connection.send({ t: 'output-ack', taskId, to }),
+  const output = createOutputIntake({ store, log, onOutput: deps.onOutput }, hostId, (taskId, to, lane) =>
+    connection.send({ t: 'output-ack', taskId, to, ...(lane === undefined ? {} : { lane }) }),
   );
   const sync = async () => {
     const at = clock.now();
@@ -158,7 +158,7 @@ export function startHostSession(deps: SessionDeps, hostId: string, connection: 
     const open = body as unknown as LogOpen;
     const task = await store.read((tx) => tx.tasks.byId(open.key.id));
     const target = task?.desired.spec.containers.find((container) => container.name === open.container)?.log;
-    if (task?.placement?.hostId !== hostId || target === undefined || target === null) {
+    if (task?.placement?.hostId !== hostId || target?.driver !== 'awslogs') {
       throw new Fault('TaskNotFound', `task ${open.key.id} on this host has no log for a container ${open.container}`);
     }
     await deps.openLogStream({ key: task.key, container: open.container, target });

@@ -12,7 +12,7 @@ import type { Store } from '#store/types.ts';
 import type { ControlDeps } from './types.ts';
 
 export type OutputIntake = {
-  /** Takes a batch, or drops it when too many are under way. Those of one task are taken one after the other. */
+  /** Takes a batch, or drops it when too many are under way. Those of one lane of a task are taken one after the other. */
   take(batch: OutputBatch): void;
   /** The task is over. */
   forget(taskId: string): void;
@@ -23,7 +23,7 @@ type Source = { key: TaskKey; targets: Record<string, LogTarget | null> };
 export function createOutputIntake(
   deps: { store: Store; log: Log; onOutput: ControlDeps['onOutput'] },
   hostId: string,
-  acknowledge: (taskId: string, to: number) => void,
+  acknowledge: (taskId: string, to: number, lane: number | undefined) => void,
 ): OutputIntake {
   const { store, log } = deps;
   const lines = new Map<string, Promise<void>>();
@@ -47,7 +47,7 @@ export function createOutputIntake(
       const source = await findSource(taskId);
       // Of a task that is not known any more nobody can ask: let the host free it.
       if (source !== null) await deps.onOutput({ ...batch, key: source.key }, source.targets);
-      acknowledge(taskId, batch.to);
+      acknowledge(taskId, batch.to, batch.lane);
     } catch (error) {
       const fault = asFault(error);
       log.warn('output-refused', { taskId, code: fault.code, message: fault.message });
@@ -57,13 +57,13 @@ export function createOutputIntake(
     take(batch) {
       if (underWay >= limits.outputBatches) return;
       underWay++;
-      const taskId = batch.key.id;
-      const line = (lines.get(taskId) ?? Promise.resolve()).then(async () => {
+      const place = `${batch.key.id}/${batch.lane ?? 0}`;
+      const line = (lines.get(place) ?? Promise.resolve()).then(async () => {
         await ingest(batch);
         underWay--;
-        if (lines.get(taskId) === line) lines.delete(taskId);
+        if (lines.get(place) === line) lines.delete(place);
       });
-      lines.set(taskId, line);
+      lines.set(place, line);
     },
     forget: (taskId) => void sources.delete(taskId),
   };

@@ -296,7 +296,7 @@ export function instantiate(template: TaskSpec, taskId: string, imageDigests: Re
       return {
         ...container,
         image: digest === undefined ? container.image : pinned(container.image, digest),
-        log: container.log === null ? null : { ...container.log, stream: `${container.log.stream}${taskId}` },
+        log: container.log?.driver === 'awslogs' ? { ...container.log, stream: `${container.log.stream}${taskId}` } : container.log,
       };
     }),
   };

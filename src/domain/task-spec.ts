@@ -73,6 +73,8 @@ export type ContainerSpec = {
   /** null: the image's, else SIGTERM. */
   stopSignal: string | null;
   log: LogTarget | null;
+  /** It is the task's log router; absent: it isn't. */
+  firelens?: FirelensSpec | undefined;
   /** null: none, whatever the image has. Specs that a former version wrote have no such member, which means the same. */
   health: HealthCheckSpec | null;
   /** null: it ends when it ends. Specs that a former version wrote have no such member, which means the same. */
@@ -103,11 +105,39 @@ export type HealthCheckSpec = {
 
 export type PortSpec = { containerPort: number; protocol: 'tcp' | 'udp'; name: string | null };
 
-/** Where a container's output goes. `stream` is resolved: prefix/container/task. */
-export type LogTarget = {
+/** Where a container's output goes, by the log driver of its definition. */
+export type LogTarget = AwslogsTarget | SplunkTarget | FirelensTarget;
+
+/**
+ * What happens to output that can't be handed on as fast as it comes: past `bufferBytes` of it the container waits (`blocking`), or what it
+ * writes is dropped, counted and said. Specs that a former version wrote have none: their containers share one buffer, and never wait.
+ */
+export type LogDelivery = { mode: 'blocking' | 'non-blocking'; bufferBytes: number };
+
+/** `stream` is resolved: prefix/container/task. `multiline`: an RE2 expression that matches the first line of an event. */
+export type AwslogsTarget = {
   driver: 'awslogs';
   region: string;
   group: string;
   stream: string;
   createGroup: boolean;
+  delivery?: LogDelivery;
+  multiline?: string;
+};
+
+/** Splunk's HTTP Event Collector; `options` as the definition has them, with Docker's names. */
+export type SplunkTarget = { driver: 'splunk'; options: Record<string, string>; delivery: LogDelivery };
+
+/** The task's log router takes it: the container `router`, whose configuration gets an output of these options. */
+export type FirelensTarget = { driver: 'awsfirelens'; router: string; options: Record<string, string>; delivery: LogDelivery };
+
+/** What a log router's configuration is made of. */
+export type FirelensSpec = {
+  type: 'fluentbit' | 'fluentd';
+  /** Whether each record says its cluster, task and definition. */
+  metadata: boolean;
+  /** A configuration file of the image's own that is included; null: none. */
+  include: string | null;
+  /** `family:revision`. */
+  definition: string;
 };

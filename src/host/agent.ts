@@ -162,7 +162,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
     if (message.t === 'assign') tasks.assign(message.assignments);
     else if (message.t === 'sync') tasks.sync(message.fence, message.assignments, message.others);
     else if (message.t === 'forget') tasks.forget(message.taskIds);
-    else if (message.t === 'output-ack') tasks.get(message.taskId)?.outputAcknowledged(message.to);
+    else if (message.t === 'output-ack') tasks.get(message.taskId)?.outputAcknowledged(message.to, message.lane);
     else if (message.t === 'names') deps.setNames(message.revision, message.names);
   };
 

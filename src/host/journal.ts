@@ -12,10 +12,12 @@ export type TaskEntry = {
   report: TaskReport;
   /** By container name. */
   runtimeIds: Record<string, string>;
-  /** Output below this spool offset is safe with the control plane. */
+  /** Output below this offset of lane 0's spool is safe with the control plane. */
   ackedOffset: number;
   /** What is done to the task's network at its own wish; absent in the entries of a former version. */
   faults?: NetworkFault[];
+  /** The same of the lanes after it; a former version had none. */
+  ackedLanes?: number[] | undefined;
 };
 
 export type JournalContents = {

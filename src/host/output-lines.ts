@@ -15,6 +15,8 @@ type Piece = {
 };
 
 export type LineJoiner = {
+  /** What is unfinished is flushed after so long. */
+  flushMs: number;
   /** Events that this record finishes. `from`, `to`: its place in the spool. */
   push(record: OutputRecord, from: number, to: number): OutputEvent[];
   /** What is unfinished, as events of its own. */
@@ -33,9 +35,11 @@ export const LOST = '[berth: output is missing here, it came faster than it coul
 
 /** What is surely no larger than an event may be, whatever its bytes become as text. */
 const WHOLE_BYTES = Math.floor(limits.logEventBytes / 6);
+/** An unfinished line goes out as it is after so long: it must not hold up the other containers. */
+const FLUSH_MS = 1_000;
 
 /** An event's JSON may be six times its text: this bounds it well below a frame. */
-const ENCODED_BYTES = limits.frameBytes / 2;
+export const ENCODED_BYTES = limits.frameBytes / 2;
 
 export function createLineJoiner(): LineJoiner {
   const pieces = new Map<string, Piece>();
@@ -58,6 +62,7 @@ export function createLineJoiner(): LineJoiner {
   };
 
   return {
+    flushMs: FLUSH_MS,
     push(record, from, to) {
       if (pieces.size === 0 && !record.partial && !record.gap && record.data.length <= WHOLE_BYTES) return [wholeLine(record, to)];
       const key = `${record.source}/${record.container}`;

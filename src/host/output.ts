@@ -1,5 +1,5 @@
 /**
- * One task's output on its way: records of the spool -> lines -> one batch at a time over the link -> acknowledged -> the spool is freed.
+ * One lane of a task's output (domain/output-lanes.ts) on its way: records of the spool -> lines -> one batch at a time over the link -> acknowledged -> the spool is freed.
  * While the link is down nothing is acknowledged, so the spool keeps it, and the sandbox stops to deliver at its window.
  */
 import type { Clock, Timer } from '#base/clock.ts';
@@ -8,11 +8,10 @@ import { OUTPUT_EVENT_HEAD } from '#link/output-frame.ts';
 import type { OutputBatch, OutputEvent } from '#link/protocol.ts';
 import type { OutputRecord } from '#sandbox/driver.ts';
 import type { TaskKey } from '#domain/task.ts';
+import { createMultilineJoiner } from './multiline.ts';
 import { createLineJoiner } from './output-lines.ts';
 import type { Tails } from './tails.ts';
 
-/** An unfinished line goes out as it is after so long: it must not hold up the other containers. */
-const FLUSH_MS = 1_000;
 const RESEND_MS = 5_000;
 /** With a link, how long unacknowledged output holds up the end of a task. */
 const DRAIN_MS = 30_000;
@@ -44,11 +43,18 @@ export type TaskOutputOptions = {
   /** Names of the containers that have a log; the others' output is only remembered by `tails`. */
   logged: ReadonlySet<string>;
   from: number;
+  /** Default: 0. */
+  lane?: number;
+  /** Whether a line is the first of an event; absent: each line is an event. */
+  begins?: ((line: string) => boolean) | undefined;
+  /** How long the task's end waits for a destination that takes nothing. */
+  drainMs?: number | undefined;
 };
 
 export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: OutputPort }, options: TaskOutputOptions): TaskOutput {
   const { clock, tails, port } = deps;
-  const lines = createLineJoiner();
+  const { begins, lane = 0 } = options;
+  const lines = begins === undefined ? createLineJoiner() : createMultilineJoiner(createLineJoiner(), begins);
   let queue: OutputEvent[] = [];
   let read = options.from;
   let acked = options.from;
@@ -104,6 +110,7 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
     const next = queue[0];
     const last = events[events.length - 1]?.end ?? safe;
     flight = { batch: { key: options.key, from: acked, to: next === undefined ? Math.max(safe, last) : last, events }, sent: false };
+    if (lane !== 0) flight.batch.lane = lane;
     post();
   };
 
@@ -124,7 +131,7 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
       }
       read = to;
       tellMoved();
-      if (lines.pendingFrom() !== undefined) flush ??= clock.after(FLUSH_MS, flushNow);
+      if (lines.pendingFrom() !== undefined) flush ??= clock.after(lines.flushMs, flushNow);
       pump();
     },
     freed(base) {
@@ -148,7 +155,7 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
       while (acked < spoolEnd && !closed && clock.now() < until) {
         const linkWasDown = flight !== undefined && !flight.sent;
         if (read >= spoolEnd && lines.pendingFrom() !== undefined) flushNow();
-        const hasMoved = acked >= spoolEnd || (await moved(DRAIN_MS));
+        const hasMoved = acked >= spoolEnd || (await moved(options.drainMs ?? DRAIN_MS));
         if (linkWasDown) until = clock.now() + limits.outputDrainMs;
         if (hasMoved) continue;
         const linkIsDown = flight !== undefined && !flight.sent;

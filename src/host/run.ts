@@ -21,6 +21,8 @@ export type TaskRun = {
   images: Record<string, PreparedImage>;
   volumes: Record<string, VolumeSource>;
   files: Record<string, string>;
+  /** Of one container alone, by its name. */
+  containerFiles: Record<string, Record<string, string>>;
   environment: Record<string, Record<string, string>>;
   driver: SandboxDriver | null;
   sandbox: Sandbox | null;

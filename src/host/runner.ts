@@ -10,12 +10,12 @@ import type { ExecEvents, ExecProcess, ExecRequest } from '#supervisor/exec-call
 import type { TaskStats } from '#supervisor/protocol.ts';
 import type { Journal, TaskEntry } from './journal.ts';
 import { bounded } from './outcome.ts';
-import { createTaskOutput } from './output.ts';
-import type { TaskOutput } from './output.ts';
 import type { Hook, TaskRun } from './run.ts';
 import { createSupervision } from './supervision.ts';
 import type { Supervision } from './supervision.ts';
 import type { Tails } from './tails.ts';
+import { createTaskLanes } from './task-lanes.ts';
+import type { Lost, TaskLanes } from './task-lanes.ts';
 import { createTaskRecord, hasReached } from './task-record.ts';
 import type { TaskRecord } from './task-record.ts';
 import { releaseAll } from './wind-down.ts';
@@ -41,7 +41,7 @@ export type Runner = {
   assign(assignment: Assignment): void;
   /** The control plane no longer knows the task. */
   abandon(): void;
-  outputAcknowledged(to: number): void;
+  outputAcknowledged(to: number, lane?: number): void;
   linkUp(): void;
   /** Throws Fault Unavailable unless it runs. */
   stats(): Promise<TaskStats>;
@@ -66,7 +66,7 @@ type Parts = {
   deps: RunnerDeps;
   log: Log;
   record: TaskRecord;
-  output: TaskOutput;
+  output: TaskLanes;
   run: TaskRun;
   supervision: Supervision;
   /** It was started, or taken back from a former agent, or neither could be done. */
@@ -124,18 +124,17 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
 function assemble(deps: RunnerDeps, entry: TaskEntry, abort: AbortController): Parts {
   const { clock, dir } = deps;
   const { taskId } = entry.report;
-  const { spec, key } = entry.assignment;
+  const { spec } = entry.assignment;
   const log = deps.log.with({ taskId });
   const record = createTaskRecord({ clock, log, journal: deps.journal, changed: deps.changed }, entry);
-  const port = {
-    send: (batch: OutputBatch) => !record.closed() && deps.sendOutput(batch),
-    ack(to: number) {
-      entry.ackedOffset = to;
-      run.sandbox?.ack(to);
-    },
-  };
-  const logged = new Set(spec.containers.filter((container) => container.log !== null).map((container) => container.name));
-  const output = createTaskOutput({ clock, tails: deps.tails, port }, { key, logged, from: entry.ackedOffset });
+  const output = createTaskLanes({
+    clock,
+    log,
+    tails: deps.tails,
+    entry,
+    sendOutput: (batch) => !record.closed() && deps.sendOutput(batch),
+    ack: (to, lane) => run.sandbox?.ack(to, lane),
+  });
   const supervision = createSupervision({ clock, log, spec, record, sandbox: () => run.sandbox, abort: () => abort.abort() });
   const run: TaskRun = {
     taskId,
@@ -145,16 +144,17 @@ function assemble(deps: RunnerDeps, entry: TaskEntry, abort: AbortController): P
     signal: abort.signal,
     events: {
       state(state) {
-        output.freed(state.spoolBase);
+        output.state(state);
         supervision.onState(state);
       },
       lost: supervision.onLost,
-      output: (records, from, to) => void (record.closed() || output.records(records, from, to)),
+      output: (records, from, to, lane) => void (record.closed() || output.output(records, from, to, lane)),
     },
     network: null,
     images: {},
     volumes: {},
     files: {},
+    containerFiles: {},
     environment: {},
     driver: null,
     sandbox: null,
@@ -175,7 +175,7 @@ async function live(parts: Parts, mode: RunnerMode): Promise<void> {
   parts.begun.resolve();
   if (record.closed()) return run.sandbox?.detach();
   if (run.sandbox === null) return windDown(parts, 'exited');
-  run.sandbox.ack(record.entry.ackedOffset);
+  parts.output.repeatAcks();
   if (record.entry.report.stop !== null) supervision.beginStop();
   await windDown(parts, await supervision.over);
 }
@@ -214,7 +214,8 @@ function failed({ log, run, supervision }: Parts, error: unknown): void {
   supervision.wantStop({ code: 'TaskFailedToStart', reason: startFailure(fault) });
 }
 
-async function windDown({ deps, log, record, output, run, supervision }: Parts, how: 'exited' | 'lost'): Promise<void> {
+async function windDown(parts: Parts, how: 'exited' | 'lost'): Promise<void> {
+  const { deps, log, record, output, run, supervision } = parts;
   supervision.close();
   const { clock } = deps;
   const { report } = record.entry;
@@ -231,14 +232,21 @@ async function windDown({ deps, log, record, output, run, supervision }: Parts, 
     run.sandbox?.detach();
     run.sandbox = null;
   } else if (run.sandbox !== null) {
-    const safe = await output.drained(supervision.spoolEnd());
-    if (!safe && !record.closed()) log.warn('output.dropped', { from: output.ackedOffset(), to: supervision.spoolEnd() });
+    const lost = await output.drained();
+    if (!record.closed()) for (const one of lost) tellLost(parts, one);
   }
   await releaseAll({ clock, log, isOver: record.closed }, deps.stages.flat().toReversed(), run);
   if (record.closed()) return;
   output.close();
   deps.tails.ended(run.taskId);
   record.update({ status: 'STOPPED', stoppedAt: clock.now() });
+}
+
+/** What could not be kept is said where the container's owner looks, unless something else already is. */
+function tellLost({ log, record }: Parts, { container, driver, bytes }: Lost): void {
+  log.warn('output.dropped', { container, driver, bytes });
+  const told = record.entry.report.containers.find((one) => one.name === container)?.reason;
+  if (told === null) record.updateContainer(container, { reason: `Log driver ${driver}: ${bytes} bytes of output could not be kept` });
 }
 
 /** AWS's error name comes first: that of the step that failed, or ResourceInitializationError. */

@@ -19,8 +19,6 @@ export type Supervision = {
   beginStop(): void;
   /** How it ended. */
   over: Promise<'exited' | 'lost'>;
-  /** End of the output, as last told. */
-  spoolEnd(): number;
   close(): void;
 };
 
@@ -41,7 +39,6 @@ export function createSupervision(deps: SupervisionDeps): Supervision {
   const { clock, log, spec, record } = deps;
   const { report } = record.entry;
   const over = Promise.withResolvers<'exited' | 'lost'>();
-  let spoolEnd = 0;
   let cancelKill = () => {};
 
   const beginStop = () => {
@@ -67,7 +64,6 @@ export function createSupervision(deps: SupervisionDeps): Supervision {
   return {
     onState(state) {
       if (record.closed()) return;
-      spoolEnd = state.spoolEnd;
       const containers = observeContainers(report.containers, state.containers);
       const outcome = outcomeOf(spec, state);
       const starts = outcome.startedAt !== null && report.startedAt === null;
@@ -90,7 +86,6 @@ export function createSupervision(deps: SupervisionDeps): Supervision {
     wantStop,
     beginStop,
     over: over.promise,
-    spoolEnd: () => spoolEnd,
     close: () => cancelKill(),
   };
 }

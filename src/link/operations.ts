@@ -1,5 +1,5 @@
 /** The calls (`request`) that control plane and hosts make to each other: names, bodies and answers, as JSON. */
-import type { LogTarget } from '#domain/task-spec.ts';
+import type { AwslogsTarget } from '#domain/task-spec.ts';
 import type { TaskKey } from '#domain/task.ts';
 
 /** Answered by the control plane. */
@@ -16,7 +16,7 @@ export const controlOps = {
   taskProtection: 'task-protection',
 } as const;
 
-export type LogOpen = { key: TaskKey; container: string; target: LogTarget };
+export type LogOpen = { key: TaskKey; container: string; target: AwslogsTarget };
 
 export type TaskProtectionCall = { taskId: string; enabled?: boolean; minutes?: number };
 /** `until`: milliseconds since the epoch; null when it isn't protected. `failure`: AWS's word for why the task can't be. */

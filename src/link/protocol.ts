@@ -82,7 +82,9 @@ export type OutputEvent = {
 };
 export type OutputBatch = {
   key: TaskKey;
-  /** Spool offsets: [from, to). */
+  /** Of the task's output lanes (domain/output-lanes.ts); default: 0. */
+  lane?: number | undefined;
+  /** Offsets of the lane's spool: [from, to). */
   from: number;
   to: number;
   events: OutputEvent[];
@@ -102,7 +104,7 @@ export type ToHost =
   | { t: 'forget'; taskIds: string[] }
   /** Names that the resolver answers in every task: `NAME.berth.internal` -> addresses. */
   | { t: 'names'; revision: number; names: Record<string, string[]> }
-  | { t: 'output-ack'; taskId: string; to: number }
+  | { t: 'output-ack'; taskId: string; to: number; lane?: number | undefined }
   | LinkRequest
   | LinkResponse
   | StreamMessage;

@@ -3,7 +3,7 @@ import { isFault } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
 import { packSource } from '#base/packed-events.ts';
 import type { ControlDeps } from '#control/index.ts';
-import type { LogTarget } from '#domain/task-spec.ts';
+import type { AwslogsTarget } from '#domain/task-spec.ts';
 import type { OutputBatch } from '#link/protocol.ts';
 import type { Logs } from '#logs/types.ts';
 import { unlessThere } from './access-logs.ts';
@@ -18,7 +18,7 @@ export function createTaskOutput(logs: Logs, log: Log): Pick<ControlDeps, 'onOut
     async onOutput(batch, targets) {
       for (const [container, events] of Map.groupBy(batch.events, (event) => event.container)) {
         const target = targets[container];
-        if (target !== undefined && target !== null) await store(logs, log, batch, container, events, target);
+        if (target?.driver === 'awslogs') await store(logs, log, batch, container, events, target);
       }
     },
   };
@@ -30,7 +30,7 @@ async function store(
   batch: OutputBatch,
   container: string,
   events: OutputBatch['events'],
-  target: LogTarget,
+  target: AwslogsTarget,
 ): Promise<void> {
   const { key, from, to } = batch;
   const scope = { account: key.account, region: target.region };

@@ -1,5 +1,6 @@
 /** The one interface of all sandbox kinds: `container`, `gvisor`, `microvm`, and `fake` for simulation. One conformance suite runs on all. */
 import type { SandboxPoolStatus } from '#domain/records.ts';
+import { outputLanes } from '#domain/output-lanes.ts';
 import type { Accelerator, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import type { VolumeSource } from '#domain/volume-source.ts';
 import type { PreparedImage } from '#image/types.ts';
@@ -23,6 +24,8 @@ export type SandboxPlan = {
   runtimeIds: Record<string, string>;
   /** Bind-mounted read-only into every container: resolv.conf, hosts, hostname. Path in the container -> contents. */
   files: Record<string, string>;
+  /** The same for one container alone, by its name. */
+  containerFiles?: Record<string, Record<string, string>> | undefined;
   /** The task's volumes, by name. */
   volumes: Record<string, VolumeSource>;
 };
@@ -57,12 +60,23 @@ export type SandboxState = {
   /** Below it everything was acknowledged, also what a former agent acknowledged and didn't write down. */
   spoolBase: number;
   spoolEnd: number;
+  /** The same of the lanes after lane 0 (domain/output-lanes.ts). */
+  lanes?: { base: number; end: number; droppedBytes: number }[] | undefined;
 };
+
+/** Which lane each container's output is in, and from where on that of the lanes after lane 0 is wanted. */
+export type LaneOffsets = { of: number[]; from: number[] };
+
+/** Of a task that begins. */
+export function newLanes(spec: TaskSpec): LaneOffsets {
+  const { of, count } = outputLanes(spec);
+  return { of, from: Array.from({ length: count - 1 }, () => 0) };
+}
 
 export type SandboxEvents = {
   state(state: SandboxState): void;
-  /** Records of the spool [from, to) in order; ack `to` once they are safe elsewhere. May repeat after a reattach. */
-  output(records: OutputRecord[], from: number, to: number): void;
+  /** Records of a lane's (default: 0) spool [from, to) in order; ack `to` once they are safe elsewhere. May repeat after a reattach. */
+  output(records: OutputRecord[], from: number, to: number, lane?: number): void;
   /**
    * The supervisor is gone without having been released: whatever ran in it must be taken as lost. `why`: how that came, in words for the
    * task's owner, where the kind knows more than `reason`.
@@ -74,7 +88,7 @@ export type SandboxEvents = {
 export type Sandbox = {
   taskId: string;
   kind: IsolationKind | 'fake';
-  ack(to: number): void;
+  ack(to: number, lane?: number): void;
   /** Orderly: stop signals in reverse order of dependency, their time-outs, SIGKILL. */
   stop(): void;
   kill(): void;
@@ -109,7 +123,14 @@ export type SandboxDriver = {
   /** Makes the sandbox and starts its containers; resolves once its supervisor answers. Idempotent by task id. */
   start(plan: SandboxPlan, events: SandboxEvents): Promise<Sandbox>;
   /** Takes back a sandbox that a former host agent started; null when nothing of it is alive. `from`: first unacknowledged spool offset. */
-  recover(taskId: string, dir: string, containers: string[], from: number, events: SandboxEvents): Promise<Sandbox | null>;
+  recover(
+    taskId: string,
+    dir: string,
+    containers: string[],
+    from: number,
+    events: SandboxEvents,
+    lanes?: LaneOffsets,
+  ): Promise<Sandbox | null>;
   /**
    * Whether anything of the task may ever have run: false means that it is safe to `clean` and `start` it again. Asked after a restart of
    * the host agent, when `recover` found nothing alive.

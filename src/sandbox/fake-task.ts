@@ -1,6 +1,7 @@
 /** One task in the fake world: the life of a supervisor and its containers, driven by a clock. It outlives the host agent. */
 import type { Clock, Timer } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
+import { outputLanes } from '#domain/output-lanes.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { ExecEvents, ExecProcess, ExecRequest } from '#supervisor/exec-calls.ts';
 import type { ContainerState, TaskStats } from '#supervisor/protocol.ts';
@@ -12,12 +13,12 @@ import type { FakeBehaviour } from './fake-script.ts';
 const RECORD_BYTES = 23;
 
 type Life = { spec: ContainerSpec; behaviour: FakeBehaviour; state: ContainerState; timers: Timer[]; begun: boolean };
-type Spooled = { offset: number; end: number; record: OutputRecord };
+type Spooled = { lane: number; offset: number; end: number; record: OutputRecord };
 
 export type FakeTask = {
-  attach(from: number, events: SandboxEvents): void;
+  attach(from: number[], events: SandboxEvents): void;
   detach(): void;
-  ack(to: number): void;
+  ack(to: number, lane: number): void;
   stop(): void;
   kill(): void;
   signal(container: string): void;
@@ -36,20 +37,30 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
     timers: [],
     begun: false,
   }));
-  const spool: Spooled[] = [];
-  let spoolEnd = 0;
+  const lanes = outputLanes(plan.spec);
+  let spool: Spooled[] = [];
+  const ends = Array.from({ length: lanes.count }, () => 0);
   let listener: SandboxEvents | undefined;
   let stopping = false;
   const execs = createFakeExecs();
 
-  const tell = () =>
+  const laneState = (end: number, lane: number) => ({
+    base: spool.find((item) => item.lane === lane)?.offset ?? end,
+    end,
+    droppedBytes: 0,
+  });
+
+  const tell = () => {
+    const [shared, ...others] = ends.map(laneState);
     listener?.state({
       containers: lives.map((life) => structuredClone(life.state)),
       failure: null,
       droppedBytes: 0,
-      spoolBase: spool[0]?.offset ?? spoolEnd,
-      spoolEnd,
+      spoolBase: shared?.base ?? 0,
+      spoolEnd: shared?.end ?? 0,
+      lanes: others,
     });
+  };
 
   const write = (life: Life, text: string) => {
     const record: OutputRecord = {
@@ -60,10 +71,12 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
       partial: false,
       gap: false,
     };
-    const item = { offset: spoolEnd, end: spoolEnd + RECORD_BYTES + record.data.length, record };
+    const lane = lanes.of[lives.indexOf(life)] ?? 0;
+    const offset = ends[lane] ?? 0;
+    const item = { lane, offset, end: offset + RECORD_BYTES + record.data.length, record };
     spool.push(item);
-    spoolEnd = item.end;
-    listener?.output([record], item.offset, item.end);
+    ends[lane] = item.end;
+    listener?.output([record], item.offset, item.end, lane);
   };
 
   const exit = (life: Life, exitCode: number | null, change: Partial<ContainerState> = {}) => {
@@ -136,15 +149,16 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
       clock.after(0, () => {
         if (listener !== events) return;
         tell();
-        for (const item of spool.filter((one) => one.offset >= from)) events.output([item.record], item.offset, item.end);
+        for (const item of spool.filter((one) => one.offset >= (from[one.lane] ?? 0)))
+          events.output([item.record], item.offset, item.end, item.lane);
       });
     },
     detach() {
       listener = undefined;
       execs.lose();
     },
-    ack(to) {
-      while (spool[0] !== undefined && spool[0].end <= to) spool.shift();
+    ack(to, lane) {
+      spool = spool.filter((item) => item.lane !== lane || item.end > to);
     },
     stop() {
       if (stopping) return;

@@ -101,13 +101,13 @@ export function createFakeDriver(world: FakeWorld, options: { clock: Clock; star
     async start(plan, events) {
       await clock.sleep(options.startMs ?? 2);
       const task = world.start(plan);
-      if (world.generation() === generation) task.attach(0, events);
+      if (world.generation() === generation) task.attach([], events);
       return sandboxOf(world, plan.taskId, task);
     },
-    async recover(taskId, _dir, _containers, from, events) {
+    async recover(taskId, _dir, _containers, from, events, lanes) {
       const task = world.find(taskId);
       if (task === undefined) return null;
-      task.attach(from, events);
+      task.attach([from, ...(lanes?.from ?? [])], events);
       return sandboxOf(world, taskId, task);
     },
     mayHaveRun: async (taskId) => world.began(taskId),
@@ -123,7 +123,7 @@ function sandboxOf(world: FakeWorld, taskId: string, task: FakeTask): Sandbox {
   return {
     taskId,
     kind: 'fake',
-    ack: (to) => task.ack(to),
+    ack: (to, lane = 0) => task.ack(to, lane),
     stop: () => alive(() => task.stop()),
     kill: () => alive(() => task.kill()),
     signal: (container) => alive(() => task.signal(container)),

@@ -15,7 +15,7 @@ export function sessionEvents(taskId: string, containers: string[], events: Sand
   });
   return {
     state: (state) => events.state(state),
-    output: (record) => events.output([recordOf(record)], record.offset, record.end),
+    output: (record, lane) => events.output([recordOf(record)], record.offset, record.end, lane),
     error: (about, message) => log.warn('supervisor.error', { taskId, about, message }),
     lost: (reason) => events.lost(reason),
   };

@@ -9,7 +9,7 @@ import type { IsolationKind } from '#domain/task-spec.ts';
 import { openSession } from '#supervisor/session.ts';
 import type { Session } from '#supervisor/session.ts';
 import type { WorkerClient } from '#supervisor/worker-client.ts';
-import type { Sandbox, SandboxEvents } from './driver.ts';
+import type { LaneOffsets, Sandbox, SandboxEvents } from './driver.ts';
 import { sessionEvents } from './session-events.ts';
 
 export type SupervisedDeps = { worker: WorkerClient; clock: Clock; log: Log };
@@ -46,12 +46,13 @@ export type Attachment = {
   containers: string[];
   /** First spool offset that was not acknowledged. */
   from: number;
+  lanes?: LaneOffsets | undefined;
 };
 
 /** Opens the session with a task's supervisor. Throws Unavailable when there is none. */
 export async function attach(deps: SupervisedDeps, to: Attachment, events: SandboxEvents): Promise<Sandbox> {
   const session = await openSession(
-    { path: to.socket, taskId: to.taskId, containers: to.containers.length, from: to.from, clock: deps.clock },
+    { path: to.socket, taskId: to.taskId, containers: to.containers.length, from: to.from, lanes: to.lanes, clock: deps.clock },
     sessionEvents(to.taskId, to.containers, events, deps.log),
   );
   return sandboxOf(to, session, deps.worker);

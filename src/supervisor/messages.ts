@@ -56,6 +56,7 @@ export const checkSupervisorState: Check<SupervisorState> = record({
   droppedBytes: whole(),
   spoolBase: orElse(whole(), 0),
   spoolEnd: whole(),
+  lanes: optional(list(record({ base: whole(), end: whole(), droppedBytes: whole() }), containers)),
 });
 
 export const checkTaskStats: Check<TaskStats> = record({
@@ -116,6 +117,7 @@ export const checkTaskBundle: Check<TaskBundle> = record({
       cgroup: checkCgroupLimits,
       health: orElse(orNull(healthBundle), null),
       restart: orElse(orNull(restartBundle), null),
+      lane: optional(record({ spoolBytes: whole(), blocking: flag, router: optional(name) })),
     }),
     containers,
   ),
@@ -184,8 +186,8 @@ export const checkFromSupervisor: Check<FromSupervisor> = tagged('t', {
 });
 
 export const checkToSupervisor: Check<ToSupervisor> = tagged('t', {
-  attach: record({ from: whole() }),
-  ack: record({ to: whole() }),
+  attach: record({ from: whole(), lanes: optional(list(whole(), containers)) }),
+  ack: record({ to: whole(), lane: optional(whole(0, containers)) }),
   stop: record({}),
   kill: record({}),
   signal: record({ container: name, signal: name }),

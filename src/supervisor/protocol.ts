@@ -96,19 +96,33 @@ export type ContainerBundle = {
   health: HealthBundle | null;
   /** Started again by the supervisor after its end; null or absent: never. Its writable layer stays, its state goes on being `running`. */
   restart?: RestartBundle | null | undefined;
+  /** A lane of its own for its output; without it lane 0, which such containers share. */
+  lane?: LaneBundle | undefined;
 };
 
 /** As `RestartSpec`. */
 export type RestartBundle = { ignoredExitCodes: number[]; attemptPeriodMs: number };
 
+/** Lanes after lane 0 are numbered in the order of their containers; each has a spool, `spool-N`, and offsets of its own. */
+export type LaneBundle = {
+  /** Unacknowledged output that is kept. */
+  spoolBytes: number;
+  /** Past it the container waits; else what it writes is dropped, counted, and the next record says so. */
+  blocking: boolean;
+  /** The container that its output goes to: stopped only after all of it was acknowledged, or nothing more was for 5 s. */
+  router?: string | undefined;
+};
+
+export type LaneState = { base: number; end: number; droppedBytes: number };
+
 /** A check as `HealthCheckSpec` has it. */
 export type HealthBundle = { command: string[]; intervalMs: number; timeoutMs: number; retries: number; startPeriodMs: number };
 
 export type ToSupervisor =
-  /** First message on a connection: asks for state and for output from this spool offset on. */
-  | { t: 'attach'; from: number }
-  /** Everything below `to` in the spool is safe elsewhere and may be freed. */
-  | { t: 'ack'; to: number }
+  /** First message on a connection: asks for state and for output from this spool offset on; `lanes`: the same of those after lane 0. */
+  | { t: 'attach'; from: number; lanes?: number[] | undefined }
+  /** Everything below `to` in the lane's (default: 0) spool is safe elsewhere and may be freed. */
+  | { t: 'ack'; to: number; lane?: number | undefined }
   /** Stops all containers in reverse order of dependency: stop signal, its time, SIGKILL. */
   | { t: 'stop' }
   /** SIGKILL to everything at once. */
@@ -167,12 +181,14 @@ export type SupervisorState = {
   /** null while all is well; why the task as a whole could not be set up (network, cgroup). */
   failure: { stage: 'network' | 'cgroup' | 'setup'; message: string } | null;
   containers: ContainerState[];
-  /** Bytes of output that had to be dropped because the spool was full. */
+  /** Bytes of output that had to be dropped because a spool was full. */
   droppedBytes: number;
-  /** What lies below was acknowledged, and is there no more: a host that forgot how far it was goes on from here. */
+  /** Of lane 0. What lies below was acknowledged, and is there no more: a host that forgot how far it was goes on from here. */
   spoolBase: number;
   /** End of the spool: output is complete once this is acknowledged and no container runs. */
   spoolEnd: number;
+  /** Those after lane 0. */
+  lanes?: LaneState[] | undefined;
 };
 
 export type ContainerState = {
@@ -209,6 +225,8 @@ export type TaskStats = {
  */
 export const OUTPUT_FRAME = 1;
 export const OUTPUT_HEADER_BYTES = 19;
+/** Of a lane after lane 0, what is sent beyond what was acknowledged: one that nobody takes holds up no other on the connection. */
+export const LANE_WINDOW_BYTES = 2 * 1024 * 1024;
 
 /**
  * Kind 2, output of a command that was run inside: u32 its id, u8 1 = stdout 2 = stderr, then the bytes as it wrote them. At most

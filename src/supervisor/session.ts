@@ -19,13 +19,13 @@ import { checkFromSupervisor } from './messages.ts';
 import { createMeter } from './meter.ts';
 import { decodeOutput } from './output-record.ts';
 import type { SpoolRecord } from './output-record.ts';
-import { EXEC_OUTPUT_FRAME, OUTPUT_FRAME } from './protocol.ts';
+import { EXEC_OUTPUT_FRAME, LANE_WINDOW_BYTES, OUTPUT_FRAME } from './protocol.ts';
 import type { FromSupervisor, SupervisorState, TaskStats, ToSupervisor } from './protocol.ts';
 
 export type SessionEvents = {
   state(state: SupervisorState): void;
-  /** One record; in order of offset, may repeat nothing within one session. */
-  output(record: SpoolRecord): void;
+  /** One record; in order of its lane's offsets, may repeat nothing within one session. */
+  output(record: SpoolRecord, lane: number): void;
   /** The supervisor refused or failed something that was asked of it. */
   error(about: string, message: string): void;
   /** The supervisor is gone without having been released. Called at most once; nothing follows. */
@@ -40,6 +40,8 @@ export type SessionOptions = {
   containers: number;
   /** First spool offset that is wanted. */
   from: number;
+  /** Lane of each container, and the same of the lanes after lane 0. Default: all are in lane 0. */
+  lanes?: { of: number[]; from: number[] } | undefined;
   clock: Clock;
   windowBytes?: number;
   stallMs?: number;
@@ -48,7 +50,8 @@ export type SessionOptions = {
 
 /** Methods that ask throw Fault Unavailable once the supervisor is gone. */
 export type Session = {
-  ack(to: number): void;
+  /** Everything below `to` of a lane (default: 0) is safe. */
+  ack(to: number, lane?: number): void;
   stop(): void;
   kill(): void;
   signal(container: string, signal: string): void;
@@ -84,13 +87,17 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   const answerTimeoutMs = options.answerTimeoutMs ?? 10_000;
   const stats = new Map<number, StatsCall>();
   let socket: FramedSocket | undefined;
-  let next = options.from;
-  let acked = options.from;
-  let ackSent = options.from;
+  const lanes = [options.from, ...(options.lanes?.from ?? [])].map((from) => ({
+    next: from,
+    acked: from,
+    ackSent: from,
+    rewinding: false,
+  }));
+  /** What may wait for acknowledgements: a supervisor sends of each lane no more than its window, and one record. */
+  const fullAt = window + (lanes.length - 1) * (LANE_WINDOW_BYTES + limits.frameBytes);
+  const owed = () => lanes.reduce((sum, lane) => sum + lane.next - lane.acked, 0);
   let ackTimer: Timer | undefined;
   let flow: 'open' | 'paused' | 'dropping' = 'open';
-  /** Asked for output again: what is still under way from before is not it. */
-  let rewinding = false;
   let stall: Timer | undefined;
   const meter = createMeter(clock, { bytesPerSecond: limits.supervisorBytesPerSecond, burstBytes: limits.supervisorBurstBytes });
   /** The peer said too much: nothing is read until then. */
@@ -120,9 +127,12 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   const sendAck = () => {
     ackTimer?.cancel();
     ackTimer = undefined;
-    if (acked <= ackSent || phase === 'over') return;
-    ackSent = acked;
-    send({ t: 'ack', to: acked });
+    if (phase === 'over') return;
+    for (const [index, lane] of lanes.entries()) {
+      if (lane.acked <= lane.ackSent) continue;
+      lane.ackSent = lane.acked;
+      send({ t: 'ack', to: lane.acked, ...(index === 0 ? {} : { lane: index }) });
+    }
   };
 
   const finish = () => {
@@ -171,15 +181,19 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   const onOutput = (payload: Buffer) => {
     if (flow === 'dropping' || phase === 'over') return ignore(payload);
     const record = decodeOutput(payload, options.containers);
-    if (rewinding && record.offset > next) return ignore(payload);
-    rewinding = false;
-    if (record.offset < next) {
-      if (record.end > next) throw new Fault('ProtocolError', `output at ${record.offset} overlaps what was read up to ${next}`);
+    const number = options.lanes?.of[record.container] ?? 0;
+    const lane = lanes[number];
+    if (lane === undefined) throw new Fault('ProtocolError', `container ${record.container} has no lane ${number}`);
+    // Asked for again: what is still under way from before is not it.
+    if (lane.rewinding && record.offset > lane.next) return ignore(payload);
+    lane.rewinding = false;
+    if (record.offset < lane.next) {
+      if (record.end > lane.next) throw new Fault('ProtocolError', `output at ${record.offset} overlaps what was read up to ${lane.next}`);
       return ignore(payload); // sent again
     }
-    next = record.end;
-    events.output(record);
-    if (next - acked >= window && flow === 'open') setFlow('paused');
+    lane.next = record.end;
+    events.output(record, number);
+    if (flow === 'open' && owed() >= fullAt) setFlow('paused');
   };
 
   const onMessage = (message: FromSupervisor) => {
@@ -228,6 +242,11 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     } else throw new Fault('ProtocolError', `a frame of unknown kind ${frame.kind}`);
   };
 
+  const attachMessage = (): ToSupervisor => {
+    const [from = 0, ...others] = lanes.map((lane) => lane.next);
+    return { t: 'attach', from, ...(others.length === 0 ? {} : { lanes: others }) };
+  };
+
   const attach = async () => {
     const mine: { socket?: FramedSocket } = {};
     attachedAt = clock.now();
@@ -244,8 +263,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     socket = made;
     if (held !== undefined) made.pause();
     flow = 'open';
-    rewinding = false;
-    made.send({ t: 'attach', from: next });
+    for (const lane of lanes) lane.rewinding = false;
+    made.send(attachMessage());
     if (phase === 'releasing') made.send({ t: 'release' });
   };
 
@@ -284,17 +303,18 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
         timer.cancel();
       }
     },
-    ack(to) {
-      if (to <= acked || phase === 'over') return;
-      acked = to;
-      if (acked - ackSent >= ACK_BYTES) sendAck();
+    ack(to, number = 0) {
+      const lane = lanes[number];
+      if (lane === undefined || to <= lane.acked || phase === 'over') return;
+      lane.acked = to;
+      if (lane.acked - lane.ackSent >= ACK_BYTES) sendAck();
       else ackTimer ??= clock.after(ACK_MS, sendAck);
-      if (next - acked > window / 2 || flow === 'open') return;
+      if (flow === 'open' || owed() > fullAt / 2) return;
       const asksAgain = flow === 'dropping';
       setFlow('open');
       if (!asksAgain) return;
-      rewinding = true;
-      send({ t: 'attach', from: next });
+      for (const each of lanes) each.rewinding = true;
+      send(attachMessage());
     },
     stop: () => send({ t: 'stop' }),
     kill: () => send({ t: 'kill' }),

@@ -86,6 +86,9 @@ pub struct ContainerBundle {
     /// When it is started again after its end; None: never.
     #[serde(default)]
     pub restart: Option<RestartBundle>,
+    /// A lane of its own for its output; without it the one that such containers share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<LaneBundle>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +98,29 @@ pub struct RestartBundle {
     pub ignored_exit_codes: Vec<i32>,
     /// So long it must have run.
     pub attempt_period_ms: u64,
+}
+
+/// How a container's output is kept that has a lane of its own. Lane 0 is shared; these follow in the order of their containers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LaneBundle {
+    /// Unacknowledged output that is kept.
+    pub spool_bytes: u64,
+    /// Past it the container waits; else what it writes is dropped.
+    pub blocking: bool,
+    /// The container that its output goes to: that one is stopped after all of it was acknowledged, or nothing more was for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<String>,
+}
+
+/// What is in a lane's spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LaneState {
+    /// What lies below was acknowledged.
+    pub base: u64,
+    pub end: u64,
+    pub dropped_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,13 +146,16 @@ pub struct SupervisorState {
     /// Why the task as a whole could not be set up.
     pub failure: Option<TaskFailure>,
     pub containers: Vec<ContainerState>,
-    /// Bytes of output that had to be dropped because the spool was full.
+    /// Bytes of output that had to be dropped because a spool was full.
     pub dropped_bytes: u64,
-    /// What lies below was acknowledged, and is there no more: a host that forgot how far it was goes on from here.
+    /// Of lane 0. What lies below was acknowledged, and is there no more: a host that forgot how far it was goes on from here.
     #[serde(default)]
     pub spool_base: u64,
     /// End of the spool: output is complete once this is acknowledged and no container runs.
     pub spool_end: u64,
+    /// The lanes after lane 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<LaneState>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
-//! A task's output on disk until the host has it safe elsewhere.
+//! Output on disk until the host has it safe elsewhere.
 //!
-//! `DIR/spool` holds records one behind the other: u32 length of what follows, the 19 bytes of head of `protocol.ts`, the text. All
+//! A task has one for the containers that share a lane, `DIR/spool`, and one for each container that has a lane of its own, `DIR/spool-N`:
+//! so one log destination that takes nothing holds up no other. It holds records one behind the other: u32 length of what follows, the 19 bytes of head of `protocol.ts`, the text. All
 //! integers are big-endian. A record's place in the file is its offset for good: what was acknowledged is punched out of the file, so
 //! the blocks are free while offsets go on growing. `DIR/spool.base` holds the acknowledged offset in decimal. Neither is there before
 //! there is something to write in it: a task's start waits for no file that it may never need.
@@ -20,6 +21,8 @@ pub const CONTINUES: u8 = 1;
 pub const DROPPED: u8 = 2;
 
 const BLOCK: u64 = 4096;
+/// Where the flags of a batch's first record stand.
+const FIRST_FLAGS: usize = LENGTH_BYTES + HEAD_BYTES - 1;
 
 #[derive(Debug)]
 pub enum Error {
@@ -30,12 +33,15 @@ pub enum Error {
     },
     /// No record begins at this offset.
     Offset(u64),
+    /// The task has no such lane.
+    Lane(usize),
 }
 
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Error::Io { what, path, source } => write!(f, "cannot {what} {}: {source}", path.display()),
+            Error::Lane(lane) => write!(f, "the task has no lane {lane}"),
             Error::Offset(at) => write!(f, "no record of the spool begins at {at}"),
         }
     }
@@ -55,7 +61,6 @@ pub struct Source {
 #[derive(Default)]
 pub struct Batch {
     bytes: Vec<u8>,
-    first_flags: Option<usize>,
 }
 
 impl Batch {
@@ -67,7 +72,6 @@ impl Batch {
         self.bytes.extend_from_slice(&[0; 8]);
         self.bytes.extend_from_slice(&time_ns.to_be_bytes());
         self.bytes.extend_from_slice(&[source.container, source.stream]);
-        self.first_flags.get_or_insert(self.bytes.len());
         self.bytes.push(if continues { CONTINUES } else { 0 });
         for part in text {
             self.bytes.extend_from_slice(part);
@@ -100,9 +104,9 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// An empty spool in `dir`; a former one is thrown away.
-    pub fn create(dir: &Path, capacity: u64) -> Result<Spool, Error> {
-        let path = dir.join("spool");
+    /// An empty spool in `dir`, of the lane of that number; a former one is thrown away.
+    pub fn create(dir: &Path, lane: usize, capacity: u64) -> Result<Spool, Error> {
+        let path = if lane == 0 { dir.join("spool") } else { dir.join(format!("spool-{lane}")) };
         for former in [&path, &path.with_extension("base")] {
             match std::fs::remove_file(former) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -139,25 +143,35 @@ impl Spool {
     /// Writes a batch of one source. What doesn't fit, here or on the disk, is dropped from the first record on that has no room, and
     /// counted. `gap` says that something of this source was dropped before; it is kept up to date.
     pub fn append(&mut self, mut batch: Batch, gap: &mut bool) {
-        let fits = self.place(&mut batch);
-        if let Some(flags) = batch.first_flags.filter(|at| *gap && *at < fits) {
-            batch.bytes[flags] |= DROPPED;
+        self.append_most(&mut batch, gap, false);
+        let dropped: usize = batch.records().map(|record| record.len() - LENGTH_BYTES - HEAD_BYTES).sum();
+        self.dropped_bytes += dropped as u64;
+        *gap |= !batch.is_empty();
+    }
+
+    /// Writes as much of a batch as has room, and leaves the rest in it. `beyond`: all of it, whatever the capacity; only the disk is
+    /// the limit then.
+    pub fn append_most(&mut self, batch: &mut Batch, gap: &mut bool, beyond: bool) {
+        let room = if beyond { u64::MAX } else { self.capacity.saturating_sub(self.end - self.base) };
+        self.write(batch, gap, room);
+    }
+
+    fn write(&mut self, batch: &mut Batch, gap: &mut bool, room: u64) {
+        let fits = self.place(batch, room);
+        if *gap && fits > 0 {
+            batch.bytes[FIRST_FLAGS] |= DROPPED;
         }
+        // After a failed write the bytes lie behind the end and are written over next time.
         let end = self.end;
         if fits > 0 && self.open().and_then(|file| file.write_all_at(&batch.bytes[..fits], end)).is_ok() {
             *gap = false;
             self.end += fits as u64;
             batch.bytes.drain(..fits);
         }
-        // After a failed write the bytes lie behind the end and are written over next time.
-        let dropped: usize = batch.records().map(|record| record.len() - LENGTH_BYTES - HEAD_BYTES).sum();
-        self.dropped_bytes += dropped as u64;
-        *gap |= !batch.is_empty();
     }
 
     /// Tells the records that have room where they will stand; gives how many bytes they are.
-    fn place(&self, batch: &mut Batch) -> usize {
-        let room = self.capacity - (self.end - self.base);
+    fn place(&self, batch: &mut Batch, room: u64) -> usize {
         let mut at = 0;
         while at < batch.bytes.len() {
             let next = at + LENGTH_BYTES + be32(&batch.bytes[at..]) as usize;
@@ -266,7 +280,7 @@ mod tests {
     #[test]
     fn heads_are_as_the_protocol_says() {
         let dir = Dir::new("head");
-        let mut spool = Spool::create(&dir.0, 1 << 20).unwrap();
+        let mut spool = Spool::create(&dir.0, 0, 1 << 20).unwrap();
         spool.append(one(b"first", false), &mut false);
         spool.append(one(b"second", true), &mut false);
         assert_eq!(spool.end(), 5 + 6 + 2 * 23);
@@ -280,7 +294,7 @@ mod tests {
     #[test]
     fn full_drops_counts_and_marks() {
         let dir = Dir::new("full");
-        let mut spool = Spool::create(&dir.0, 100).unwrap();
+        let mut spool = Spool::create(&dir.0, 0, 100).unwrap();
         let mut gap = false;
         spool.append(one(&[b'a'; 60], false), &mut gap);
         spool.append(one(&[b'b'; 60], false), &mut gap);
@@ -302,6 +316,29 @@ mod tests {
         assert_eq!(texts(&spool, 107), vec![(0, vec![b'd'; 10]), (0, vec![b'e'; 10])]);
     }
 
+    #[test]
+    fn what_has_no_room_can_wait_or_go_beyond() {
+        let dir = Dir::new("wait");
+        let mut spool = Spool::create(&dir.0, 2, 100).unwrap();
+        let mut batch = Batch::default();
+        for text in [[b'a'; 40], [b'b'; 40], [b'c'; 40]] {
+            batch.add(OUT, 0, false, &[&text]);
+        }
+        let mut gap = false;
+        spool.append_most(&mut batch, &mut gap, false);
+        assert_eq!((spool.end(), batch.is_empty()), (63, false));
+        spool.acknowledge(63).unwrap();
+        spool.append_most(&mut batch, &mut gap, false);
+        assert_eq!((spool.end(), batch.is_empty()), (126, false));
+        spool.append_most(&mut batch, &mut gap, true);
+        assert_eq!((spool.end(), batch.is_empty(), gap, spool.dropped_bytes()), (189, true, false, 0));
+        assert_eq!(texts(&spool, 63), vec![(0, vec![b'b'; 40]), (0, vec![b'c'; 40])]);
+        assert!(dir.0.join("spool-2").exists());
+        // More is in it than its capacity: what may be dropped is.
+        spool.append(one(b"d", false), &mut gap);
+        assert!(gap);
+    }
+
     /// Any order of appends, acknowledgements and reads gives every record back once, in order, at steady offsets.
     #[test]
     fn nothing_is_lost_or_moved() {
@@ -314,7 +351,7 @@ mod tests {
                 state % below
             };
             let dir = Dir::new(&format!("property-{seed}"));
-            let mut spool = Spool::create(&dir.0, 200_000).unwrap();
+            let mut spool = Spool::create(&dir.0, 0, 200_000).unwrap();
             let (mut written, mut seen, mut at, mut gap) = (Vec::new(), Vec::new(), 0, false);
             for step in 0..120 {
                 if random(3) > 0 {

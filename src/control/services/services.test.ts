@@ -36,7 +36,7 @@ describe('service loop', () => {
       assert.deepEqual([desired.group, desired.startedBy], ['service:web', `ecs-svc/${revisionId}`]);
       assert.deepEqual(desired.service, { name: 'web', revisionId, taskSetId: null });
       assert.deepEqual(desired.tags, [{ key: 'team', value: 'blue' }]);
-      assert.equal(desired.spec.containers[0]?.log?.stream, `p/web/${key.id}`);
+      assert.partialDeepStrictEqual(desired.spec.containers[0]?.log, { stream: `p/web/${key.id}` });
     }
     // The first task pulled the tag, the others ran its digest.
     assert.equal(tasks.filter((task) => task.desired.spec.containers[0]?.image === `app@sha256:${'0'.repeat(64)}`).length, 2);

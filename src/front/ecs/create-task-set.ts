@@ -11,7 +11,7 @@ import { membersOf, revisionWishOf } from './service/revision-wish.ts';
 import { serviceResource } from './service/service-resource.ts';
 import { assertServed } from './service/service-input.ts';
 import { scaleOf } from './service/task-set-input.ts';
-import { assertFargateWish, hostArch, launchableDefinition } from './task/launch.ts';
+import { assertFargateWish, launchDefaults, launchableDefinition } from './task/launch.ts';
 
 /** Only in a service whose deployment controller is EXTERNAL. */
 export function createTaskSetOperation(deps: IntentDeps): Operation<CreateTaskSetRequest, CreateTaskSetResponse> {
@@ -43,7 +43,7 @@ export function createTaskSetOperation(deps: IntentDeps): Operation<CreateTaskSe
             strategy: 'ROLLING',
             tags,
             region: context.region,
-            arch: await hostArch(tx),
+            ...(await launchDefaults(tx, context)),
           }),
       });
       return { taskSet: await deps.store.read((tx) => describeTaskSet(tx, record, ['TAGS'])) };

@@ -96,5 +96,5 @@ function recordOf(cluster: ClusterRecord, task: TaskRecord, container: string, c
   if (logging === 'NONE') return null;
   if (logging === 'OVERRIDE') return group === null ? null : { group, prefix: '', region: context.region };
   const log = task.desired.spec.containers.find((candidate) => candidate.name === container)?.log ?? null;
-  return log === null || log.group === undefined ? null : { group: log.group, prefix: '', region: log.region };
+  return log?.driver !== 'awslogs' ? null : { group: log.group, prefix: '', region: log.region };
 }

@@ -6,7 +6,7 @@ import type { CallContext, Operation } from '#gateway/types.ts';
 import { activeCluster, runTask, type IntentDeps, type RunTaskResult, type RunTaskWish } from '#intent/index.ts';
 import { describeTask, zonesOf } from './task/describe-task.ts';
 import { paramsHash } from './params-hash.ts';
-import { hostArch, launchableDefinition } from './task/launch.ts';
+import { launchDefaults, launchableDefinition } from './task/launch.ts';
 import { assertRunTaskInput } from './task/run-task-input.ts';
 import { wishOf } from './task/run-task-wish.ts';
 
@@ -31,12 +31,16 @@ export function runTaskOperation(deps: IntentDeps): Operation<RunTaskRequest, Ru
 
 async function prepare(deps: IntentDeps, input: RunTaskRequest, context: CallContext): Promise<RunTaskWish> {
   const cluster = clusterName(context, input.cluster);
-  const { clusterRecord, definition, arch } = await deps.store.read(async (tx) => {
+  const { clusterRecord, definition, launch } = await deps.store.read(async (tx) => {
     const clusterRecord = await activeCluster(tx, context, cluster);
-    return { clusterRecord, definition: await launchableDefinition(tx, context, clusterRecord, input), arch: await hostArch(tx) };
+    return {
+      clusterRecord,
+      definition: await launchableDefinition(tx, context, clusterRecord, input),
+      launch: await launchDefaults(tx, context),
+    };
   });
   const token = input.clientToken === undefined ? null : { token: input.clientToken, paramsHash: paramsHash(input) };
-  return wishOf({ input, cluster: clusterRecord, definition, token, region: context.region, arch });
+  return wishOf({ input, cluster: clusterRecord, definition, token, region: context.region, ...launch });
 }
 
 /** A conflict names the tasks of the first call by their ARNs. */

@@ -94,7 +94,7 @@ describe('services', () => {
     assert.equal(deployment?.rolloutStateReason, `ECS deployment ${deployment?.id} in progress.`);
     assert.match(deploymentOf(service), /^[\w-]{21}$/);
     const revision = await platform.store.read((tx) => tx.serviceRevisions.get({ ...key('first'), id: revisionOf(service) }));
-    assert.equal(revision?.desired.template.containers[0]?.log?.stream, 'p/web/');
+    assert.partialDeepStrictEqual(revision?.desired.template.containers[0]?.log, { stream: 'p/web/' });
     assert.deepEqual(revision?.desired.taskTags, [
       { key: 'a', value: 'b' },
       { key: 'aws:ecs:clusterName', value: 'default' },

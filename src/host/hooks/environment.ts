@@ -1,5 +1,6 @@
 /** What every container is given: the platform's environment, and the files that name hosts. */
 import { serviceAddresses } from '#network/rules.ts';
+import { FLUENT_ENV, routerFiles } from '../firelens-config.ts';
 import type { Hook, TaskRun } from '../run.ts';
 
 /** The resolver's link-local address in every VPC, as in AWS. */
@@ -9,9 +10,11 @@ export function environmentHook(): Hook {
   const prepare = async (run: TaskRun) => {
     const { assignment } = run.entry;
     const platform = { AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE', ...assignment.platformEnv };
-    for (const { name, environment } of run.spec.containers) {
-      run.environment[name] = { ...platform, ...endpointsOf(run.entry.runtimeIds[name] ?? ''), ...environment };
+    for (const { name, environment, log } of run.spec.containers) {
+      const router = log?.driver === 'awsfirelens' ? FLUENT_ENV : {};
+      run.environment[name] = { ...platform, ...endpointsOf(run.entry.runtimeIds[name] ?? ''), ...router, ...environment };
     }
+    run.containerFiles = routerFiles(run.spec, assignment.key);
     run.files = projectedFiles(assignment.network.hostname, assignment.network.ip);
   };
   return { name: 'environment', prepare };

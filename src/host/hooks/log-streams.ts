@@ -2,10 +2,11 @@
 import type { Clock } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import type { Json } from '#base/fault.ts';
-import type { ContainerSpec } from '#domain/task-spec.ts';
+import type { ContainerSpec, SplunkTarget } from '#domain/task-spec.ts';
 import { controlOps } from '#link/operations.ts';
 import type { LogOpen } from '#link/operations.ts';
 import type { Hook, TaskRun } from '../run.ts';
+import { verifySplunk } from '../splunk-sink.ts';
 import type { Uplink } from '../uplink.ts';
 
 const CALL_MS = 10_000;
@@ -21,7 +22,8 @@ const awsNames: Partial<Record<Fault['code'], string>> = {
 
 export function logStreamsHook(deps: { uplink: Uplink; clock: Clock }): Hook {
   const open = async (run: TaskRun, container: ContainerSpec): Promise<void> => {
-    if (container.log === null) return;
+    if (container.log?.driver === 'splunk') return verify(run, container, container.log);
+    if (container.log?.driver !== 'awslogs') return;
     const body: LogOpen = { key: run.entry.assignment.key, container: container.name, target: container.log };
     for (;;) {
       try {
@@ -42,6 +44,22 @@ export function logStreamsHook(deps: { uplink: Uplink; clock: Clock }): Hook {
       await Promise.all(run.spec.containers.map((container) => open(run, container)));
     },
   };
+}
+
+/**
+ * Docker verifies by default and then starts no container while Splunk is away. Here a destination that is down keeps no task from
+ * starting, so it is done where the definition asks for it by name.
+ */
+async function verify(run: TaskRun, container: ContainerSpec, target: SplunkTarget): Promise<void> {
+  if (target.options['splunk-verify-connection'] !== 'true') return;
+  const { hostname } = run.entry.assignment.network;
+  try {
+    await verifySplunk(target, { container, runtimeId: run.entry.runtimeIds[container.name] ?? '', hostname });
+  } catch (error) {
+    const reason = `CannotStartContainerError: failed to initialize logging driver: splunk: ${asFault(error).message}`;
+    run.updateContainer(container.name, { reason });
+    throw new Fault('ResourceInitialization', reason, { cause: error });
+  }
 }
 
 function loggerFault(run: TaskRun, container: ContainerSpec, error: unknown): Fault {

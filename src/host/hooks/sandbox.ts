@@ -5,6 +5,7 @@ import { beyondKind } from '#domain/extensions.ts';
 import { kindFor } from '#domain/isolation.ts';
 import type { HostInfo } from '#domain/records.ts';
 import type { Accelerator, IsolationKind } from '#domain/task-spec.ts';
+import { newLanes } from '#sandbox/driver.ts';
 import type { SandboxDriver, SandboxNetwork, SandboxPlan } from '#sandbox/driver.ts';
 import { isolationOf } from '../probes.ts';
 import type { Hook, TaskRun } from '../run.ts';
@@ -35,7 +36,9 @@ export function sandboxHook(deps: SandboxHookDeps): Hook {
       const { driver } = deps.drivers.choose(run);
       run.driver = driver;
       const names = run.spec.containers.map((container) => container.name);
-      run.sandbox = await driver.recover(run.taskId, run.dir, names, run.entry.ackedOffset, run.events);
+      const { of, from } = newLanes(run.spec);
+      const lanes = { of, from: from.map((_, index) => run.entry.ackedLanes?.[index] ?? 0) };
+      run.sandbox = await driver.recover(run.taskId, run.dir, names, run.entry.ackedOffset, run.events, lanes);
     },
     async release(run) {
       const { sandbox } = run;
@@ -74,6 +77,7 @@ function planOf(run: TaskRun, kind: IsolationKind): SandboxPlan {
     environment: run.environment,
     runtimeIds: run.entry.runtimeIds,
     files: run.files,
+    containerFiles: run.containerFiles,
     volumes: run.volumes,
   };
 }

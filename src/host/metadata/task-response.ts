@@ -139,6 +139,7 @@ function healthOf(observed: ContainerObserved | undefined): Record<string, unkno
 
 function logOf({ log }: ContainerSpec): Record<string, unknown> {
   if (log === null) return {};
+  if (log.driver !== 'awslogs') return { LogDriver: log.driver };
   const options = {
     ...(log.createGroup ? { 'awslogs-create-group': 'true' } : {}),
     'awslogs-group': log.group,

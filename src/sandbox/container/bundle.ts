@@ -1,8 +1,8 @@
 /** Pure: a plan as the files that a supervisor reads, and their places in the task's directory. */
 import { join, relative } from 'node:path';
 import { limits } from '#base/limits.ts';
-import type { ContainerSpec } from '#domain/task-spec.ts';
-import type { ContainerBundle, TaskBundle } from '#supervisor/protocol.ts';
+import type { ContainerSpec, LogTarget } from '#domain/task-spec.ts';
+import type { ContainerBundle, LaneBundle, TaskBundle } from '#supervisor/protocol.ts';
 import type { SandboxPlan } from '../driver.ts';
 import { volumePlaces } from '../volume-places.ts';
 import { cpuSharesOf, imageOf, render } from './render.ts';
@@ -47,7 +47,14 @@ function containerBundle(plan: SandboxPlan, container: ContainerSpec, index: num
     cgroup: { cpuMillis: null, cpuShares: cpuSharesOf(container.cpuMillis), memoryBytes: container.memoryBytes, pids: null },
     health: container.health ?? null,
     restart: container.restart ?? null,
+    lane: laneOf(container.log),
   };
+}
+
+function laneOf(log: LogTarget | null): LaneBundle | undefined {
+  if (log?.delivery === undefined) return undefined;
+  const { mode, bufferBytes } = log.delivery;
+  return { spoolBytes: bufferBytes, blocking: mode === 'blocking', router: log.driver === 'awsfirelens' ? log.router : undefined };
 }
 
 export function taskBundle(plan: SandboxPlan, context: BundleContext): TaskBundle {
@@ -80,11 +87,20 @@ export function bundleFiles(
 ): { directories: string[]; files: BundleFile[] } {
   const places = Object.fromEntries(Object.keys(plan.files).map((path, index) => [path, join(plan.dir, fileAt(index))]));
   const volumes = volumePlaces(plan.volumes, plan.dir);
+  const own: BundleFile[] = [];
+  /** A container's own files lie behind those of all. */
+  const ownPlaces = (files: Record<string, string>) =>
+    Object.entries(files).map(([path, contents]) => {
+      const file = { path: fileAt(Object.keys(places).length + own.length), contents };
+      own.push(file);
+      return [path, join(plan.dir, file.path)];
+    });
   const configs = plan.spec.containers.map((container, index): BundleFile => {
+    const files = { ...places, ...Object.fromEntries(ownPlaces(plan.containerFiles?.[container.name] ?? {})) };
     const root = join(plan.dir, containerDir(index), 'rootfs');
     return {
       path: join(containerDir(index), 'config.json'),
-      contents: JSON.stringify(form.render(plan, container, { root, files: places, volumes: volumes.places, nofile: context.nofile })),
+      contents: JSON.stringify(form.render(plan, container, { root, files, volumes: volumes.places, nofile: context.nofile })),
     };
   });
   const projected = Object.values(plan.files).map((contents, index): BundleFile => ({ path: fileAt(index), contents }));
@@ -94,6 +110,6 @@ export function bundleFiles(
       ...volumes.scratch.map((path) => relative(plan.dir, path)),
       ...plan.spec.containers.map((_, index) => join(containerDir(index), 'rootfs')),
     ],
-    files: [...projected, ...configs, { path: 'task.json', contents: JSON.stringify(form.task(taskBundle(plan, context))) }],
+    files: [...projected, ...own, ...configs, { path: 'task.json', contents: JSON.stringify(form.task(taskBundle(plan, context))) }],
   };
 }

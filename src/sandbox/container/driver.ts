@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asFault, isFault } from '#base/fault.ts';
-import type { SandboxDriver } from '../driver.ts';
+import { newLanes } from '../driver.ts';
+import type { LaneOffsets, SandboxDriver } from '../driver.ts';
 import { attach, createError, exists, mayHaveRun, reattach, writeBundle } from '../supervised.ts';
 import type { Attachment, SupervisedDeps } from '../supervised.ts';
 import { bundleFiles } from './bundle.ts';
@@ -27,13 +28,14 @@ export function createContainerDriver(deps: SupervisedDeps, options: ContainerDr
     nofile,
   });
 
-  const attachment = (taskId: string, dir: string, containers: string[], from: number): Attachment => ({
+  const attachment = (taskId: string, dir: string, containers: string[], from: number, lanes?: LaneOffsets): Attachment => ({
     kind: 'container',
     taskId,
     dir,
     socket: pathsOf(taskId).socket,
     containers,
     from,
+    lanes,
   });
 
   return {
@@ -56,9 +58,9 @@ export function createContainerDriver(deps: SupervisedDeps, options: ContainerDr
         if (!isFault(error, 'AlreadyExists')) throw createError(error);
       }
       const names = plan.spec.containers.map((container) => container.name);
-      return attach(deps, attachment(plan.taskId, plan.dir, names, 0), events);
+      return attach(deps, attachment(plan.taskId, plan.dir, names, 0, newLanes(plan.spec)), events);
     },
-    recover: (taskId, dir, containers, from, events) => reattach(deps, attachment(taskId, dir, containers, from), events),
+    recover: (taskId, dir, containers, from, events, lanes) => reattach(deps, attachment(taskId, dir, containers, from, lanes), events),
     mayHaveRun: (_taskId, dir) => mayHaveRun(dir),
     async clean(taskId, dir, network) {
       const paths = pathsOf(taskId);

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asFault, isFault } from '#base/fault.ts';
-import type { SandboxDriver, SandboxPlan } from '../driver.ts';
+import { newLanes } from '../driver.ts';
+import type { LaneOffsets, SandboxDriver, SandboxPlan } from '../driver.ts';
 import { attach, createError, exists, mayHaveRun, reattach, writeBundle } from '../supervised.ts';
 import type { Attachment } from '../supervised.ts';
 import { nofileOf } from '../container/nofile.ts';
@@ -45,13 +46,14 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
 
   const socketOf = (taskId: string) => join(socketDir, `${taskId}.sock`);
   const placeOf = (taskId: string): Place => ({ cgroup: `berth-${options.instance}/${taskId}`, room: join(rooms, taskId) });
-  const attachment = (taskId: string, dir: string, containers: string[], from: number): Attachment => ({
+  const attachment = (taskId: string, dir: string, containers: string[], from: number, lanes?: LaneOffsets): Attachment => ({
     kind: 'gvisor',
     taskId,
     dir,
     socket: socketOf(taskId),
     containers,
     from,
+    lanes,
   });
   const write = (plan: SandboxPlan, place: Place) =>
     writeBundle(plan.dir, socketDir, gvisorBundle(plan, { ...place, socket: socketOf(plan.taskId), nofile, paths }));
@@ -87,7 +89,7 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
     status: pool.status,
     async start(plan, events) {
       const names = plan.spec.containers.map((container) => container.name);
-      const to = attachment(plan.taskId, plan.dir, names, 0);
+      const to = attachment(plan.taskId, plan.dir, names, 0, newLanes(plan.spec));
       // Asked for twice: the one that runs is this task's.
       const running = (await mayHaveRun(plan.dir)) ? await reattach(deps, to, events) : null;
       if (running !== null) return running;
@@ -98,7 +100,7 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
       if (!taken) await startCold(plan);
       return attach(deps, to, events);
     },
-    recover: (taskId, dir, containers, from, events) => reattach(deps, attachment(taskId, dir, containers, from), events),
+    recover: (taskId, dir, containers, from, events, lanes) => reattach(deps, attachment(taskId, dir, containers, from, lanes), events),
     mayHaveRun: (_taskId, dir) => mayHaveRun(dir),
     async clean(taskId, dir, network) {
       const place = readPlace(dir) ?? placeOf(taskId);

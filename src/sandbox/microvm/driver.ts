@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { asFault, Fault } from '#base/fault.ts';
 import type { Accelerator } from '#domain/task-spec.ts';
 import { nofileOf } from '../container/nofile.ts';
+import { newLanes } from '../driver.ts';
 import type { SandboxDriver, SandboxProbe } from '../driver.ts';
 import { describeExit, readExit } from './exit.ts';
 import { askKvm, chooseAccelerator, makeKit } from './kit.ts';
@@ -47,18 +48,18 @@ export function createMicrovmDriver(deps: MicrovmDeps, options: MicrovmOptions):
     },
     async start(plan, events) {
       const containers = plan.spec.containers.map((container) => container.name);
-      const task = { taskId: plan.taskId, dir: plan.dir, containers, from: 0 };
+      const task = { taskId: plan.taskId, dir: plan.dir, containers, from: 0, lanes: newLanes(plan.spec) };
       const before = readVmFile(plan.dir);
       // Asked for twice: the one that runs is this task's.
       if (before !== null && machineExists(machines.pathsOf(before.vmId)))
         return openSandbox(parts, { ...task, file: before }, null, events);
       return startTask(parts, plan, (machine, file) => openSandbox(parts, { ...task, file }, machine, events));
     },
-    async recover(taskId, dir, containers, from, events) {
+    async recover(taskId, dir, containers, from, events, lanes) {
       const file = readVmFile(dir);
       if (file === null) return null;
       try {
-        return await openSandbox(parts, { taskId, dir, containers, from, file }, null, events);
+        return await openSandbox(parts, { taskId, dir, containers, from, lanes, file }, null, events);
       } catch (error) {
         deps.log.info('sandbox.not-recovered', { taskId, reason: asFault(error).message });
         return null;

@@ -5,7 +5,7 @@ import { limits } from '#base/limits.ts';
 import type { FramedSocket, FramedSocketEvents } from '#supervisor/framed-socket.ts';
 import { openSession } from '#supervisor/session.ts';
 import type { Session } from '#supervisor/session.ts';
-import type { Sandbox, SandboxEvents } from '../driver.ts';
+import type { LaneOffsets, Sandbox, SandboxEvents } from '../driver.ts';
 import { sessionEvents } from '../session-events.ts';
 import { exitOf } from './exit.ts';
 import type { GuestLink } from './control.ts';
@@ -23,6 +23,7 @@ export type TaskOfMachine = {
   containers: string[];
   /** First spool offset that is wanted. */
   from: number;
+  lanes?: LaneOffsets | undefined;
   file: VmFile;
 };
 
@@ -35,6 +36,7 @@ export async function openSandbox(
 ): Promise<Sandbox> {
   const paths = parts.machines.pathsOf(task.file.vmId);
   let acked = task.from;
+  const lanes = task.lanes === undefined ? undefined : { of: task.lanes.of, from: [...task.lanes.from] };
   /** Also while it is being suspended: then the end of the connection is no loss. */
   let life: Life | null = null;
   if (fresh !== null) life = await connect(parts, task, fresh.link, events);
@@ -57,11 +59,11 @@ export async function openSandbox(
     change(async () => {
       if (life !== null) return;
       const link = await resumeMachine(parts, task);
-      life = await connect(parts, { ...task, from: acked }, link, events);
+      life = await connect(parts, { ...task, from: acked, lanes }, link, events);
     });
   const again = async () => {
     try {
-      life = await connect(parts, { ...task, from: acked }, null, events);
+      life = await connect(parts, { ...task, from: acked, lanes }, null, events);
     } catch (error) {
       events.lost(asFault(error).message, await exitOf(parts.deps.clock, paths.dir));
     }
@@ -79,9 +81,10 @@ export async function openSandbox(
   return {
     taskId: task.taskId,
     kind: 'microvm',
-    ack(to) {
-      acked = Math.max(acked, to);
-      life?.session.ack(to);
+    ack(to, lane = 0) {
+      if (lane === 0) acked = Math.max(acked, to);
+      else if (lanes !== undefined) lanes.from[lane - 1] = Math.max(lanes.from[lane - 1] ?? 0, to);
+      life?.session.ack(to, lane);
     },
     stop: () => awake((session) => session.stop()),
     kill: () => awake((session) => session.kill()),
@@ -126,6 +129,7 @@ async function connect(parts: MicrovmParts, task: TaskOfMachine, link: GuestLink
     taskId: task.taskId,
     containers: task.containers.length,
     from: task.from,
+    lanes: task.lanes,
     clock,
     answerTimeoutMs: parts.options.guestAnswerMs ?? limits.guestAnswerMs,
   };

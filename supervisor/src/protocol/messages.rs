@@ -14,6 +14,13 @@ pub const EXEC_INPUT_BYTES: usize = 64 * 1024;
 /// Commands that are run inside one task at the same time, as `limits.execsPerTask` of the host.
 pub const EXECS: usize = 1000;
 
+/// Of a lane of its own, what is sent beyond what was acknowledged: so a lane that nobody takes holds up no other on the connection.
+pub const LANE_WINDOW_BYTES: u64 = 2 * 1024 * 1024;
+
+fn is_zero(lane: &usize) -> bool {
+    *lane == 0
+}
+
 /// From the host to a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "kebab-case")]
@@ -21,10 +28,15 @@ pub enum ToSupervisor {
     /// First message on a connection: asks for state and for output from this spool offset on.
     Attach {
         from: u64,
+        /// The same of the lanes after lane 0; those that are not named from their beginning on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lanes: Vec<u64>,
     },
-    /// Everything below `to` in the spool is safe elsewhere and may be freed.
+    /// Everything below `to` in the lane's spool is safe elsewhere and may be freed.
     Ack {
         to: u64,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        lane: usize,
     },
     /// Stops all containers in reverse order of dependency: stop signal, its time, SIGKILL.
     Stop,

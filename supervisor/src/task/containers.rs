@@ -57,6 +57,8 @@ pub struct Container {
     is_due: bool,
     /// Kills for want of memory in its group before it was started last.
     former_oom_kills: u64,
+    /// It waits where its output has no room.
+    is_blocking: bool,
 }
 
 fn now_ms() -> u64 {
@@ -85,6 +87,7 @@ impl Container {
             restart_count: 0,
             is_due: false,
             former_oom_kills: 0,
+            is_blocking: bundle.lane.as_ref().is_some_and(|lane| lane.blocking),
         }
     }
 
@@ -175,8 +178,8 @@ impl Container {
         match spawned {
             Ok(spawned) => {
                 let source = |stream| Source { container: index as u8, stream };
-                let mut streams = vec![Stream::new(spawned.stdout, source(1), spawned.terminal)];
-                streams.extend(spawned.stderr.map(|fd| Stream::new(fd, source(2), false)));
+                let mut streams = vec![Stream::new(spawned.stdout, source(1), spawned.terminal, self.is_blocking)];
+                streams.extend(spawned.stderr.map(|fd| Stream::new(fd, source(2), false, self.is_blocking)));
                 let (pid, pidfd, is_keeper) = (spawned.pid, spawned.pidfd, spawned.is_keeper);
                 self.process = Some(Process { pid, pidfd, status: Some(spawned.status), report: Vec::new(), streams, is_keeper });
             }
@@ -238,6 +241,15 @@ impl Container {
         }
     }
 
+    /// Tries again to find room for output that waits; true when some waits on.
+    pub fn retry_output(&mut self, spool: &mut Spool) -> bool {
+        let streams = self.process.iter_mut().flat_map(|p| &mut p.streams).filter(|stream| stream.is_held());
+        streams.fold(false, |waits, stream| {
+            stream.retry(spool);
+            waits | stream.is_held()
+        })
+    }
+
     fn read_status(&mut self) -> bool {
         let Some(process) = &mut self.process else { return false };
         let Some(fd) = &process.status else { return false };
@@ -283,8 +295,7 @@ impl Container {
         }
         let Some(mut process) = self.process.take() else { return };
         for stream in &mut process.streams {
-            stream.read(spool, REST_BYTES);
-            stream.close(spool);
+            stream.finish(spool, REST_BYTES);
         }
         self.failure = container::parse_report(&process.report).map(ContainerFailure::from);
         let code = sys::exit_code(wait_status);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::frames;
 use crate::guest::port::{Nonce, Piece, Port, Scanner, MARK};
-use crate::protocol::{FromSupervisor, FRAME_BYTES, OUTPUT_FRAME};
+use crate::protocol::{FromSupervisor, FRAME_BYTES, LANE_WINDOW_BYTES, OUTPUT_FRAME};
 use crate::spool::Spool;
 use crate::sys;
 
@@ -23,8 +23,8 @@ pub struct Host {
     inbox: VecDeque<Incoming>,
     out: Vec<u8>,
     written: usize,
-    /// Next offset of the spool to send; None before the host attached.
-    next: Option<u64>,
+    /// Of each lane, the next offset of its spool to send; None before the host attached.
+    next: Option<Vec<u64>>,
 }
 
 /// What carries the bytes.
@@ -81,8 +81,8 @@ impl Host {
         self.written < self.out.len()
     }
 
-    /// Begins to send output from `from` on.
-    pub fn attach(&mut self, from: u64) {
+    /// Begins to send output, of each lane from its offset on.
+    pub fn attach(&mut self, from: Vec<u64>) {
         self.next = Some(from);
     }
 
@@ -185,28 +185,40 @@ impl Host {
     }
 
     /// Sends what waits and then output, until the socket takes no more or there is none.
-    pub fn flush(&mut self, spool: &Spool) -> io::Result<()> {
-        loop {
-            self.write()?;
-            let Some(next) = self.next else { return Ok(()) };
-            let is_alone = matches!(self.line, Line::Port { is_alone: true, .. });
-            if self.is_blocked() || next >= spool.end() || is_alone {
-                return Ok(());
-            }
-            let out = &mut self.out;
-            let read = spool.read(next, WINDOW_BYTES, |record| frames::append(out, OUTPUT_FRAME, &[record]));
-            match read {
-                Ok(after) => self.next = Some(after),
-                // An offset where no record begins: the host gets all that is left, and knows records by their offsets.
-                Err(e) => {
-                    if next == spool.base() {
-                        return Err(io::Error::other(e));
-                    }
-                    self.next = Some(spool.base());
-                    self.send(&FromSupervisor::Error { about: "attach".to_string(), message: e.to_string() })?;
+    pub fn flush(&mut self, lanes: &[Spool]) -> io::Result<()> {
+        let mut is_idle = false;
+        while !is_idle {
+            is_idle = true;
+            for (lane, spool) in lanes.iter().enumerate() {
+                self.write()?;
+                let Some(next) = self.next.as_ref().and_then(|next| next.get(lane)).copied() else { return Ok(()) };
+                let is_alone = matches!(self.line, Line::Port { is_alone: true, .. });
+                if self.is_blocked() || is_alone {
+                    return Ok(());
+                }
+                let window = if lane == 0 { u64::MAX } else { LANE_WINDOW_BYTES };
+                if next < spool.end() && next - spool.base().min(next) < window {
+                    is_idle = false;
+                    self.send_output(lane, spool, next)?;
                 }
             }
         }
+        self.write()
+    }
+
+    fn send_output(&mut self, lane: usize, spool: &Spool, from: u64) -> io::Result<()> {
+        let out = &mut self.out;
+        let read = spool.read(from, WINDOW_BYTES, |record| frames::append(out, OUTPUT_FRAME, &[record]));
+        let (next, complaint) = match read {
+            Ok(after) => (after, None),
+            Err(e) if from == spool.base() => return Err(io::Error::other(e)),
+            // An offset where no record begins: the host gets all that is left, and knows records by their offsets.
+            Err(e) => (spool.base(), Some(e.to_string())),
+        };
+        if let Some(place) = self.next.as_mut().and_then(|all| all.get_mut(lane)) {
+            *place = next;
+        }
+        complaint.map_or(Ok(()), |message| self.send(&FromSupervisor::Error { about: "attach".to_string(), message }))
     }
 
     /// Sends what waits, as far as the line takes it.

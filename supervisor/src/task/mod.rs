@@ -8,6 +8,7 @@ mod exec;
 mod health;
 mod host;
 mod inside;
+mod lanes;
 mod order;
 mod output;
 mod pause;
@@ -33,9 +34,9 @@ use crate::protocol::{
     CgroupLimits, ContainerFailure, ContainerStage, FromSupervisor, SupervisorState, TaskBundle, TaskFailure, TaskStage, ToSupervisor,
 };
 use crate::runsc::Room;
-use crate::spool::Spool;
 use crate::{guest, net, signals, sys};
 use containers::{kill_groups, monotonic_ms, Container, Ready};
+use lanes::Lanes;
 use order::Decision;
 use turn::Poll;
 
@@ -43,6 +44,8 @@ use turn::Poll;
 const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 /// Growing losses of output are told at most this often.
 const LOSS_EVERY_MS: u64 = 1000;
+/// Without an acknowledgement, a container that waits for room is looked at so often: the disk may have some again.
+const ROOM_EVERY_MS: u64 = 1000;
 
 /// The quota begins a period after the first container: a program comes up before it waits for the next one, as all do under emulation.
 const QUOTA_AFTER_MS: u64 = 100;
@@ -51,7 +54,7 @@ pub struct Task {
     bundle: TaskBundle,
     cgroups: Cgroups,
     containers: Vec<Container>,
-    spool: Spool,
+    lanes: Lanes,
     /// Where hosts connect; None in a microVM, whose port is all there is.
     listener: Option<UnixListener>,
     signal_fd: OwnedFd,
@@ -118,7 +121,7 @@ impl Task {
             Event::Host => self.on_host(),
             Event::Exec(id, ready) => self.on_exec_ready(id, ready),
             Event::Container(index, ready) => {
-                let changed = self.containers[index].ready(ready, &mut self.spool);
+                let changed = self.containers[index].ready(ready, self.lanes.of_mut(index));
                 self.state_is_due |= changed;
             }
         }
@@ -135,7 +138,7 @@ impl Task {
                 self.sandbox_ended(sys::exit_code(status));
             } else if let Some(index) = self.containers.iter().position(|c| c.pid() == Some(pid)) {
                 let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace: None, gate: None, room: None };
-                self.containers[index].exited(status, &setting, index, &mut self.spool);
+                self.containers[index].exited(status, &setting, index, self.lanes.of_mut(index));
                 self.state_is_due = true;
             } else {
                 self.execs.exited(pid, status);
@@ -196,15 +199,15 @@ impl Task {
 
     fn on_message(&mut self, message: ToSupervisor) {
         match message {
-            ToSupervisor::Attach { from } => {
-                let from = from.clamp(self.spool.base(), self.spool.end());
+            ToSupervisor::Attach { from, lanes } => {
+                let from = self.lanes.begin(from, &lanes);
                 if let Some(host) = &mut self.host {
                     host.attach(from);
                 }
                 self.state_is_due = true;
             }
-            ToSupervisor::Ack { to } => {
-                if let Err(e) = self.spool.acknowledge(to) {
+            ToSupervisor::Ack { to, lane } => {
+                if let Err(e) = self.lanes.acknowledge(lane, to) {
                     self.complain("ack", e.to_string());
                 }
             }
@@ -376,11 +379,25 @@ impl Task {
         let views: Vec<_> = self.containers.iter().map(Container::view).collect();
         for (index, container) in self.containers.iter_mut().enumerate() {
             if container.is_alive() && order::may_stop(&self.bundle.containers, &views, index) {
+                // A log router is there until it has what the others wrote, or takes no more of it.
+                if let Some(until) = self.lanes.hold_router(&self.bundle.containers, index, now) {
+                    soonest = Some(soonest.unwrap_or(u64::MAX).min(until));
+                    continue;
+                }
                 let again = container.stop(&self.bundle.containers[index], now);
                 soonest = [soonest, again].into_iter().flatten().min();
             }
         }
         soonest
+    }
+
+    /// What waits for room in a spool is tried again: an acknowledgement may have made some, or the disk has. Gives when to look again.
+    fn retry_output(&mut self) -> Option<u64> {
+        let mut waits = false;
+        for (index, container) in self.containers.iter_mut().enumerate() {
+            waits |= container.retry_output(self.lanes.of_mut(index));
+        }
+        waits.then(|| monotonic_ms() + ROOM_EVERY_MS)
     }
 
     fn state(&self) -> SupervisorState {
@@ -389,24 +406,25 @@ impl Task {
             pid: std::process::id() as i32,
             failure: self.failure.clone(),
             containers: self.containers.iter().map(Container::state).collect(),
-            dropped_bytes: self.spool.dropped_bytes(),
-            spool_base: self.spool.base(),
-            spool_end: self.spool.end(),
+            dropped_bytes: self.lanes.dropped_bytes(),
+            spool_base: self.lanes.shared().base(),
+            spool_end: self.lanes.shared().end(),
+            lanes: self.lanes.states(),
         }
     }
 
     fn tell_host(&mut self) {
         let now = monotonic_ms();
-        if self.spool.dropped_bytes() != self.dropped_told && now >= self.dropped_told_at_ms + LOSS_EVERY_MS {
+        if self.lanes.dropped_bytes() != self.dropped_told && now >= self.dropped_told_at_ms + LOSS_EVERY_MS {
             self.state_is_due = true;
         }
         if self.state_is_due && self.host.as_ref().is_some_and(|h| h.is_attached() && !h.is_blocked()) {
             self.seq += 1;
             self.state_is_due = false;
-            (self.dropped_told, self.dropped_told_at_ms) = (self.spool.dropped_bytes(), now);
+            (self.dropped_told, self.dropped_told_at_ms) = (self.lanes.dropped_bytes(), now);
             self.send(&FromSupervisor::State { seq: self.seq, state: self.state() });
         }
-        if self.host.as_mut().is_some_and(|host| host.flush(&self.spool).is_err()) {
+        if self.host.as_mut().is_some_and(|host| host.flush(self.lanes.all()).is_err()) {
             self.lose_host();
         }
     }

@@ -122,6 +122,7 @@ mod tests {
             cgroup: CgroupLimits::default(),
             health: None,
             restart: None,
+            lane: None,
         }
     }
 

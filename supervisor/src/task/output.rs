@@ -15,25 +15,63 @@ pub struct Stream {
     gap: bool,
     /// Lines end with CR LF.
     terminal: bool,
+    /// The container waits when the spool is full; else what it writes meanwhile is dropped.
+    is_blocking: bool,
+    /// Of one that waits: what was read and has no room. Nothing more is read before it has.
+    held: Batch,
 }
 
 impl Stream {
-    pub fn new(fd: OwnedFd, source: Source, terminal: bool) -> Stream {
-        Stream { fd: Some(fd), source, pending: Vec::new(), gap: false, terminal }
+    pub fn new(fd: OwnedFd, source: Source, terminal: bool, is_blocking: bool) -> Stream {
+        Stream { fd: Some(fd), source, pending: Vec::new(), gap: false, terminal, is_blocking, held: Batch::default() }
     }
 
-    /// The pipe while it is open.
+    /// The pipe while it is open and read.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.fd.as_ref().map(AsFd::as_fd)
+        self.fd.as_ref().map(AsFd::as_fd).filter(|_| !self.is_held())
+    }
+
+    /// Its container waits for room.
+    pub fn is_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Tries again to find room for what is held.
+    pub fn retry(&mut self, spool: &mut Spool) {
+        spool.append_most(&mut self.held, &mut self.gap, false);
+    }
+
+    fn put(&mut self, spool: &mut Spool, mut batch: Batch, is_last: bool) {
+        if !self.is_blocking {
+            return spool.append(batch, &mut self.gap);
+        }
+        spool.append_most(&mut batch, &mut self.gap, is_last);
+        if is_last {
+            // Only a full disk leaves anything: that is dropped, and counted.
+            return spool.append(batch, &mut self.gap);
+        }
+        self.held = batch;
     }
 
     /// Reads what is there, about `most` bytes of it. At the end of the pipe the last line is written even without its newline.
     pub fn read(&mut self, spool: &mut Spool, most: usize) {
-        let Some(fd) = &self.fd else { return };
+        self.take(spool, most, false);
+    }
+
+    /// The container has ended: what it left is kept, also beyond the spool's capacity where it would have waited.
+    pub fn finish(&mut self, spool: &mut Spool, most: usize) {
+        let held = std::mem::take(&mut self.held);
+        self.put(spool, held, true);
+        self.take(spool, most, true);
+        self.close(spool);
+    }
+
+    fn take(&mut self, spool: &mut Spool, most: usize, is_last: bool) {
         let mut buffer = vec![0; READ_BYTES];
         let mut total = 0;
         let mut ended = false;
-        while total < most && !ended {
+        while total < most && !ended && !self.is_held() {
+            let Some(fd) = &self.fd else { return };
             match sys::read(fd.as_fd(), &mut buffer) {
                 Ok(None) => break,
                 // A terminal whose other end is closed gives EIO.
@@ -46,7 +84,7 @@ impl Stream {
                     cut(&mut self.pending, &buffer[..n], terminal, &mut |parts, continues| {
                         batch.add(source, time_ns, continues, parts);
                     });
-                    spool.append(batch, &mut self.gap);
+                    self.put(spool, batch, is_last);
                 }
             }
         }
@@ -56,13 +94,13 @@ impl Stream {
     }
 
     /// Writes the line that was begun, and lets go of the pipe.
-    pub fn close(&mut self, spool: &mut Spool) {
+    fn close(&mut self, spool: &mut Spool) {
         self.fd = None;
         let last = std::mem::take(&mut self.pending);
         if !last.is_empty() {
             let mut batch = Batch::default();
             batch.add(self.source, sys::realtime_ns(), false, &[without_cr(&last, self.terminal)]);
-            spool.append(batch, &mut self.gap);
+            self.put(spool, batch, true);
         }
     }
 }

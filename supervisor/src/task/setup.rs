@@ -9,11 +9,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::containers::Container;
+use super::lanes::Lanes;
 use super::{order, pause, Host, Poll, Task, RELEASE_PATIENCE};
 use crate::cgroup::{self, Cgroups};
 use crate::container::set_sysctl;
 use crate::protocol::{ErrorCode, FromSupervisor, PidMode, TaskBundle, TaskFailure, TaskStage, WorkerError, OUTPUT_FRAME};
-use crate::spool::Spool;
 use crate::{frames, net, runsc, sys, unpack};
 
 /// Containers of one task: ECS allows 10; what poll and the spool's marks are sized for.
@@ -76,7 +76,7 @@ pub fn rehearse(bundle: TaskBundle, cgroups: Cgroups) -> Result<(), String> {
     let mut out = Vec::new();
     let state = task.state();
     let _ = frames::append_json(&mut out, &FromSupervisor::State { seq: 0, state: state.clone() });
-    let _ = task.spool.read(0, REHEARSED_BYTES, |record| frames::append(&mut out, OUTPUT_FRAME, &[record]));
+    let _ = task.lanes.shared().read(0, REHEARSED_BYTES, |record| frames::append(&mut out, OUTPUT_FRAME, &[record]));
     task.shared_pids = None;
     let removed = task.cgroups.remove(&task.bundle.cgroup.path, RELEASE_PATIENCE);
     let dir = Path::new(&task.bundle.dir);
@@ -158,14 +158,13 @@ fn listen(socket: &str) -> Result<UnixListener, WorkerError> {
 
 impl Task {
     fn new(bundle: TaskBundle, cgroups: Cgroups) -> Result<Task, WorkerError> {
-        let spool = Spool::create(Path::new(&bundle.dir), bundle.spool_bytes);
-        let spool = spool.map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
+        let lanes = Lanes::create(&bundle).map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
         let signal_fd = sys::signal_fd(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT]).map_err(|e| failed("wait for signals", e))?;
         Ok(Task {
             containers: bundle.containers.iter().map(Container::new).collect(),
             bundle,
             cgroups,
-            spool,
+            lanes,
             listener: None,
             signal_fd,
             host: None,

@@ -150,6 +150,8 @@ pub struct Spec {
     pub cgroup: CgroupLimits,
     pub layers: Vec<String>,
     pub health: Option<HealthBundle>,
+    pub restart: Option<RestartBundle>,
+    pub lane: Option<LaneBundle>,
 }
 
 /// A container that runs a shell script.
@@ -202,6 +204,7 @@ pub fn command(args: &[&str]) -> Spec {
         layers: Vec::new(),
         health: None,
         restart: None,
+        lane: None,
     }
 }
 
@@ -240,6 +243,8 @@ impl Spec {
             init_process: self.init_process,
             cgroup: self.cgroup,
             health: self.health,
+            restart: self.restart,
+            lane: self.lane,
         }
     }
 }
@@ -349,7 +354,7 @@ pub struct Session {
 impl Session {
     pub fn attach(bundle: &TaskBundle, from: u64) -> Session {
         let mut peer = Peer::connect(Path::new(&bundle.socket));
-        peer.send(&ToSupervisor::Attach { from });
+        peer.send(&ToSupervisor::Attach { from, lanes: Vec::new() });
         Session { peer, seen: Seen::default(), execs: BTreeMap::new(), takes_output: true, stats: Vec::new(), is_released: false }
     }
 

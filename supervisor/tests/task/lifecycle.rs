@@ -132,6 +132,44 @@ fn an_essential_container_takes_the_others_along() {
     assert!(failure.message.contains("HEALTHY"), "{}", failure.message);
 }
 
+/// In blocking mode the container waits for its own lane; the one beside it, whose output nobody takes either, goes on without loss to
+/// the first.
+#[test]
+fn a_full_lane_makes_its_container_wait_or_drops_what_it_writes() {
+    const LINES: u64 = 30_000;
+    let script = "i=0; while [ $i -lt 30000 ]; do echo 01234567890123456789012345678901234567 $i; i=$((i+1)); done";
+    let lane = |blocking| Some(LaneBundle { spool_bytes: 100_000, blocking, router: None });
+    let one = |name: &str, blocking| Spec { name: name.to_string(), essential: blocking, lane: lane(blocking), ..shell(script) };
+    let mut world = World::new();
+    let bundle = world.bundle("lanes", vec![one("waits", true), one("drops", false)], |_| ());
+    world.start(&bundle);
+    let mut session = Session::attach(&bundle, 0);
+    session.until("the one that drops ends", |s| {
+        s.seen.states.last().is_some_and(|state| state.containers[1].status == ContainerStatus::Exited)
+    });
+    let state = session.seen.state().clone();
+    assert_eq!(state.containers[0].status, ContainerStatus::Running, "{state:?}");
+    assert!(state.lanes[0].end <= 100_000 && state.lanes[0].dropped_bytes == 0, "{state:?}");
+    assert!(state.lanes[1].end <= 100_000 && state.lanes[1].dropped_bytes > 0, "{state:?}");
+    // Once its output is taken, all of it comes.
+    let mut acked = 0;
+    loop {
+        let end = session.seen.records.iter().filter(|r| r.container == 0).map(Record::end).max().unwrap_or(0);
+        if end > acked {
+            acked = end;
+            session.peer.send(&ToSupervisor::Ack { to: end, lane: 1 });
+        }
+        let state = session.seen.state();
+        if state.containers[0].status == ContainerStatus::Exited && end >= state.lanes[0].end {
+            break;
+        }
+        session.step();
+    }
+    let lines = session.seen.records.iter().filter(|r| r.container == 0).count() as u64;
+    assert_eq!((lines, session.seen.state().lanes[0].dropped_bytes), (LINES, 0));
+    session.release();
+}
+
 #[test]
 fn long_lines_and_a_full_spool() {
     let mut world = World::new();

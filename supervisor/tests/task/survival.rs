@@ -14,7 +14,7 @@ fn a_host_that_forgot_learns_what_was_acknowledged() {
     let mut first = Session::attach(&bundle, 0);
     first.until_ended();
     let end = first.seen.states.last().unwrap().spool_end;
-    first.peer.send(&ToSupervisor::Ack { to: end });
+    first.peer.send(&ToSupervisor::Ack { to: end, lane: 0 });
     drop(first);
     let mut second = Session::attach(&bundle, 0);
     second.until("the state", |s| s.seen.states.iter().any(|state| state.spool_base == end && state.spool_end == end));
@@ -30,7 +30,7 @@ fn a_new_host_gets_the_rest_of_the_output() {
     let mut first = Session::attach(&bundle, 0);
     first.until_line("line 99");
     let at = first.seen.records.iter().find(|r| r.text == "line 99").unwrap().end();
-    first.peer.send(&ToSupervisor::Ack { to: at });
+    first.peer.send(&ToSupervisor::Ack { to: at, lane: 0 });
     let mut second = Session::attach(&bundle, at);
     second.until_line("line 299");
     let expected: Vec<String> = (100..300).map(|n| format!("line {n}")).collect();

@@ -1,5 +1,10 @@
 /** Log configurations (RegisterTaskDefinition). */
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import { RE2JS } from 're2js';
+import { asFault } from '#base/fault.ts';
+import { clip } from '#domain/names.ts';
+import { parseSize } from '../task/log-target.ts';
+import { datetimePattern } from './datetime-pattern.ts';
 import { refuse, refuseIf } from './refuse.ts';
 
 const drivers = ['awsfirelens', 'awslogs', 'fluentd', 'gelf', 'journald', 'json-file', 'splunk', 'syslog'];
@@ -8,6 +13,7 @@ const fargateDrivers = ['awslogs', 'splunk', 'awsfirelens'];
 /** Throws ClientError. `fargate`: what Fargate asks beyond it. */
 export function assertLogs(containers: ContainerDefinition[], task: { fargate: boolean; executionRoleArn: string | undefined }): void {
   const routers = containers.filter((container) => container.firelensConfiguration !== undefined);
+  for (const router of routers) assertRouter(router.firelensConfiguration?.options ?? {}, task.fargate);
   refuseIf(routers.length > 1, 'A task definition can have at most one container with a FireLens configuration.');
   for (const container of containers) {
     const log = container.logConfiguration;
@@ -18,7 +24,9 @@ export function assertLogs(containers: ContainerDefinition[], task: { fargate: b
       driver === 'awsfirelens' && routers.length === 0,
       `When log driver awsfirelens is specified on a container, at least one container with a FireLens configuration must be present in the task definition.`,
     );
+    assertDelivery(log.options ?? {});
     if (driver === 'awslogs') assertAwslogs(log.options ?? {});
+    if (driver === 'splunk') assertSplunk(log.options ?? {});
     if (task.fargate) assertFargateLog(driver, log.options ?? {}, task.executionRoleArn);
   }
 }
@@ -30,11 +38,64 @@ function assertAwslogs(options: Record<string, string>): void {
     options['awslogs-datetime-format'] !== undefined && options['awslogs-multiline-pattern'] !== undefined,
     'Log driver awslogs can have only one of the options awslogs-datetime-format and awslogs-multiline-pattern.',
   );
+  refuseUnless(options, 'awslogs-create-group', ['true', 'false']);
+  const format = options['awslogs-datetime-format'];
+  const pattern = format === undefined ? options['awslogs-multiline-pattern'] : datetimePattern(format);
+  if (pattern === undefined) return;
+  const option = format === undefined ? 'awslogs-multiline-pattern' : 'awslogs-datetime-format';
+  try {
+    RE2JS.compile(pattern);
+  } catch (error) {
+    throw refuse(`awslogs could not parse ${option} '${clip(format ?? pattern)}': ${asFault(error).message}.`);
+  }
+}
+
+/** What every driver has. */
+function assertDelivery(options: Record<string, string>): void {
   const mode = options['mode'];
   refuseIf(
     mode !== undefined && mode !== 'blocking' && mode !== 'non-blocking',
     `Log driver mode '${mode}' is not one of blocking, non-blocking.`,
   );
+  const size = options['max-buffer-size'];
+  refuseIf(
+    size !== undefined && !parseSize(size),
+    `Log driver option max-buffer-size '${clip(size ?? '')}' is not a size: use a number and a unit, such as 25m.`,
+  );
+  refuseIf(size !== undefined && mode === 'blocking', "Log driver option max-buffer-size is only supported with mode 'non-blocking'.");
+}
+
+function refuseUnless(options: Record<string, string>, name: string, values: string[]): void {
+  const value = options[name];
+  refuseIf(
+    value !== undefined && !values.includes(value),
+    `Log driver option ${name} '${clip(value ?? '')}' is not one of ${values.join(', ')}.`,
+  );
+}
+
+function assertSplunk(options: Record<string, string>): void {
+  const missing = ['splunk-token', 'splunk-url'].filter((name) => (options[name] ?? '') === '');
+  refuseIf(missing.length > 0, `Log driver splunk requires options: ${missing.join(', ')}`);
+  const url = options['splunk-url'] ?? '';
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  refuseIf(
+    parsed === undefined || !['http:', 'https:'].includes(parsed.protocol) || parsed.search !== '' || parsed.hash !== '',
+    `splunk: expected format scheme://dns_name_or_ip:port for splunk-url, not '${clip(url)}'.`,
+  );
+  refuseUnless(options, 'splunk-format', ['inline', 'json', 'raw']);
+  for (const name of ['splunk-insecureskipverify', 'splunk-verify-connection', 'splunk-gzip'])
+    refuseUnless(options, name, ['true', 'false']);
+  refuseUnless(options, 'splunk-gzip-level', ['-1', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+}
+
+function assertRouter(options: Record<string, string>, fargate: boolean): void {
+  refuseUnless(options, 'enable-ecs-log-metadata', ['true', 'false']);
+  refuseUnless(options, 'config-file-type', fargate ? ['file'] : ['file', 's3']);
+  refuseIf(
+    options['config-file-type'] !== undefined && !options['config-file-value'],
+    'FireLens option config-file-value is required with config-file-type.',
+  );
+  refuseIf(/[\r\n]/.test(options['config-file-value'] ?? ''), 'FireLens option config-file-value must be one line.');
 }
 
 function assertFargateLog(driver: string, options: Record<string, string>, executionRoleArn: string | undefined): void {

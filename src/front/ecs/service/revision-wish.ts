@@ -16,6 +16,7 @@ import { extensionsOf } from '#domain/extensions.ts';
 import { isolationWish } from '#domain/isolation.ts';
 import type { ClusterRecord, TaskDefinitionRecord } from '#domain/records.ts';
 import type { DeploymentStrategy } from '#domain/service.ts';
+import type { LogDelivery } from '#domain/task-spec.ts';
 import type { Tag } from '#domain/task.ts';
 import type { RevisionWish } from '#intent/index.ts';
 import { networkOf, optedIn, platformFor, taskFrontOf } from '../task/launch.ts';
@@ -71,11 +72,12 @@ export type RevisionSource = {
   tags: Tag[];
   region: string;
   arch: 'amd64' | 'arm64';
+  logMode: LogDelivery['mode'];
 };
 
 /** Throws InvalidParameter or ClientError. */
 export function revisionWishOf(source: RevisionSource): RevisionWish {
-  const { members, definition: record, region, arch } = source;
+  const { members, definition: record, region, arch, logMode } = source;
   const definition = record.definition as TaskDefinition;
   const { family, taskRevision } = record.key;
   const extensions = extensionsOf(record.tags);
@@ -89,7 +91,7 @@ export function revisionWishOf(source: RevisionSource): RevisionWish {
   return {
     family,
     taskRevision,
-    template: optedIn(record, toTaskSpec({ definition, overrides: {}, taskId: '', isolation, extensions, region, arch })),
+    template: optedIn(record, toTaskSpec({ definition, overrides: {}, taskId: '', isolation, extensions, region, arch, logMode })),
     network: networkOf(members.networkConfiguration),
     launchType: members.launchType ?? null,
     strategy: members.capacityProviderStrategy ?? [],

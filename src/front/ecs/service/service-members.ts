@@ -8,7 +8,7 @@ import type { DeploymentConfig, ServiceRecord, ServiceRevisionRecord } from '#do
 import { assertTags } from '#domain/tags.ts';
 import { findTaskDefinition, type ServiceMembers, type ServicePlanWish } from '#intent/index.ts';
 import type { ReadTx } from '#store/types.ts';
-import { hostArch, launchableDefinition } from '../task/launch.ts';
+import { launchDefaults, launchableDefinition } from '../task/launch.ts';
 import type { ExpressFront } from '../express/express-front.ts';
 import { mergeConfiguration, toDeploymentConfig } from './deployment-config.ts';
 import { membersOf, revisionWishOf } from './revision-wish.ts';
@@ -47,7 +47,7 @@ export async function planCreate(tx: ReadTx, scope: Scope, cluster: ClusterRecor
   if (controller === 'EXTERNAL') return { members, revision: null };
   const definition = await launchableDefinition(tx, scope, cluster, input);
   assertGrace(members, input.loadBalancers ?? [], definition);
-  const source = { cluster, definition, tags, strategy: deployment.strategy, region: scope.region, arch: await hostArch(tx) };
+  const source = { cluster, definition, tags, strategy: deployment.strategy, region: scope.region, ...(await launchDefaults(tx, scope)) };
   return { members, revision: revisionWishOf({ ...source, members: membersOf(input) }) };
 }
 
@@ -111,7 +111,7 @@ async function nextRevision(tx: ReadTx, scope: Scope, update: Update): Promise<S
   const source = { cluster, definition, tags: members.tags, strategy: members.deployment.strategy, region: scope.region };
   const changed = definition.key.taskRevision !== current.desired.taskRevision || definition.key.family !== current.desired.family;
   const same = !changed && JSON.stringify(sorted(merged)) === JSON.stringify(sorted(front.members));
-  const wish = revisionWishOf({ ...source, members: merged, arch: await hostArch(tx) });
+  const wish = revisionWishOf({ ...source, members: merged, ...(await launchDefaults(tx, scope)) });
   if (same && input.forceNewDeployment !== true) return null;
   const { launchType, strategy } = current.desired;
   const named = merged.launchType !== undefined || merged.capacityProviderStrategy !== undefined;

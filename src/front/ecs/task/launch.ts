@@ -15,8 +15,8 @@ import { LARGE_TASK_CPU } from '#domain/fargate-sizes.ts';
 import { clip } from '#domain/names.ts';
 import type { ClusterRecord, TaskDefinitionRecord } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { TaskSpec } from '#domain/task-spec.ts';
-import { findTaskDefinition, type NetworkWish } from '#intent/index.ts';
+import type { LogDelivery, TaskSpec } from '#domain/task-spec.ts';
+import { effectiveSetting, findTaskDefinition, rootArn, type NetworkWish } from '#intent/index.ts';
 import type { ReadTx } from '#store/types.ts';
 import type { TaskFront } from './describe-task.ts';
 import { taskSize } from './task-size.ts';
@@ -76,9 +76,14 @@ export async function launchableDefinition(
   return record;
 }
 
-/** The architecture of a definition that names none: that of the first connected host. */
-export async function hostArch(tx: ReadTx): Promise<'amd64' | 'arm64'> {
-  return (await tx.hosts.list({})).find((host) => host.status === 'CONNECTED')?.info.arch ?? 'amd64';
+/**
+ * What holds where a definition says nothing: the architecture of the first connected host, and how output is handed on that is not taken
+ * as fast as it comes (account setting defaultLogDriverMode, the account's).
+ */
+export async function launchDefaults(tx: ReadTx, scope: Scope): Promise<{ arch: 'amd64' | 'arm64'; logMode: LogDelivery['mode'] }> {
+  const arch = (await tx.hosts.list({})).find((host) => host.status === 'CONNECTED')?.info.arch ?? 'amd64';
+  const mode = await effectiveSetting(tx, { account: scope.account, region: scope.region }, rootArn(scope), 'defaultLogDriverMode');
+  return { arch, logMode: mode === 'blocking' ? 'blocking' : 'non-blocking' };
 }
 
 /** Large tasks and chosen storage came with platform version 1.4.0 (ECS developer guide, "Fargate platform versions"). */

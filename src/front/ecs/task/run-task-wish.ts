@@ -3,6 +3,7 @@ import type { RunTaskRequest, TaskDefinition } from '@aws-sdk/client-ecs';
 import { extensionsOf } from '#domain/extensions.ts';
 import { isolationWish } from '#domain/isolation.ts';
 import type { ClusterRecord, TaskDefinitionRecord } from '#domain/records.ts';
+import type { LogDelivery } from '#domain/task-spec.ts';
 import { assertTags, mergeTags } from '#domain/tags.ts';
 import type { Tag } from '#domain/task.ts';
 import type { RunTaskWish } from '#intent/index.ts';
@@ -16,11 +17,12 @@ type Source = {
   token: RunTaskWish['token'];
   region: string;
   arch: 'amd64' | 'arm64';
+  logMode: LogDelivery['mode'];
 };
 
 /** Throws InvalidParameter or ClientError. */
 export function wishOf(source: Source): RunTaskWish {
-  const { input, definition: record, region, arch } = source;
+  const { input, definition: record, region, arch, logMode } = source;
   const definition = record.definition as TaskDefinition;
   const overrides = input.overrides ?? {};
   const callTags = assertTags(input.tags ?? []);
@@ -32,7 +34,7 @@ export function wishOf(source: Source): RunTaskWish {
     family: record.key.family,
     revision: record.key.taskRevision,
     platformVersion: platformFor(input.platformVersion, definition, overrides, extensions),
-    spec: (taskId) => optedIn(record, toTaskSpec({ definition, overrides, taskId, isolation, extensions, region, arch })),
+    spec: (taskId) => optedIn(record, toTaskSpec({ definition, overrides, taskId, isolation, extensions, region, arch, logMode })),
     network: networkOf(input.networkConfiguration),
     launchType: input.launchType ?? null,
     strategy: input.capacityProviderStrategy ?? [],

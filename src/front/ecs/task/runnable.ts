@@ -42,10 +42,9 @@ function foreignField(container: ContainerDefinition): string | undefined {
   if ((container.secrets ?? []).length > 0) return 'secrets';
   if ((container.environmentFiles ?? []).length > 0) return 'environmentFiles';
   if (container.repositoryCredentials !== undefined) return 'repositoryCredentials';
-  if (container.firelensConfiguration !== undefined) return 'firelensConfiguration';
   if ((container.logConfiguration?.secretOptions ?? []).length > 0) return 'logConfiguration.secretOptions';
   const driver = container.logConfiguration?.logDriver;
-  if (driver !== undefined && driver !== 'awslogs') return `logDriver ${driver}`;
+  if (driver !== undefined && !['awslogs', 'splunk', 'awsfirelens'].includes(driver)) return `logDriver ${driver}`;
   return undefined;
 }
 

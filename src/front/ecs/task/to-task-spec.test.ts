@@ -145,7 +145,31 @@ describe('a definition becomes what to run', () => {
       group: '/g',
       stream: `p/web/${taskId}`,
       createGroup: true,
+      delivery: { mode: 'non-blocking', bufferBytes: 64 * 1024 ** 2 },
     });
+  });
+
+  it('what happens to output that nobody takes: the definition before the account, which makes it wait or drop', () => {
+    const deliveries = (options: Record<string, string>, logMode?: 'blocking') => {
+      const logConfiguration = { logDriver: 'awslogs' as const, options };
+      const input = { overrides: {}, taskId, isolation: 'auto' as const, region: 'eu-north-1', arch: 'amd64' as const, logMode };
+      return toTaskSpec({ definition: definition([{ ...web, logConfiguration }]), ...input }).containers[0]?.log?.delivery;
+    };
+    assert.deepEqual(deliveries({ 'max-buffer-size': '25m' }), { mode: 'non-blocking', bufferBytes: 25 * 1024 ** 2 });
+    assert.equal(deliveries({}, 'blocking')?.mode, 'blocking');
+    assert.equal(deliveries({ mode: 'non-blocking' }, 'blocking')?.mode, 'non-blocking');
+    assert.equal(deliveries({ mode: 'blocking' })?.mode, 'blocking');
+  });
+
+  it('a log router goes before what logs to it, unless it waits for that itself', () => {
+    const logConfiguration = { logDriver: 'awsfirelens' as const, options: { Name: 'null' } };
+    const router = { ...web, name: 'router', firelensConfiguration: { type: 'fluentbit' as const } };
+    const [first, second] = spec(definition([{ ...web, logConfiguration }, router])).containers;
+    assert.deepEqual(first?.dependsOn, [{ container: 'router', condition: 'START' }]);
+    assert.partialDeepStrictEqual(first?.log, { driver: 'awsfirelens', router: 'router', options: { Name: 'null' } });
+    assert.partialDeepStrictEqual(second?.firelens, { type: 'fluentbit', metadata: true, include: null });
+    const waits = { ...router, dependsOn: [{ containerName: 'web', condition: 'START' as const }] };
+    assert.deepEqual(spec(definition([{ ...web, logConfiguration }, waits])).containers[0]?.dependsOn, []);
   });
 
   it('bind volumes become scratch, and volumesFrom lends mounts', () => {

@@ -15,13 +15,14 @@ import type {
   ContainerSpec,
   HealthCheckSpec,
   IsolationWish,
-  LogTarget,
+  LogDelivery,
   RestartSpec,
   StartCondition,
   TaskSpec,
   VolumeSpec,
 } from '#domain/task-spec.ts';
 import { parseRange } from '../definition/network-rules.ts';
+import { firelensOf, logTarget, withRouterFirst } from './log-target.ts';
 import { assertRunnable } from './runnable.ts';
 import { taskSize } from './task-size.ts';
 
@@ -35,6 +36,8 @@ export type SpecInput = {
   /** The region that awslogs falls back to, and the architecture of a definition that names none. */
   region: string;
   arch: 'amd64' | 'arm64';
+  /** What a log configuration without a mode gets; default: non-blocking. */
+  logMode?: LogDelivery['mode'] | undefined;
 };
 
 /** Fargate's limits where the definition names none. */
@@ -68,7 +71,9 @@ export function toTaskSpec(input: SpecInput): TaskSpec {
     ),
     ...(definition.enableFaultInjection === true ? { faultInjection: true } : {}),
     volumes: (definition.volumes ?? []).map(toVolume),
-    containers: containers.map((container) => toContainer(container, overrideOf.get(container.name ?? ''), containers, input)),
+    containers: withRouterFirst(
+      containers.map((container) => toContainer(container, overrideOf.get(container.name ?? ''), containers, input)),
+    ),
   };
 }
 
@@ -116,7 +121,8 @@ function toContainer(
     startTimeoutMs: container.startTimeout === undefined ? null : container.startTimeout * 1000,
     stopTimeoutMs: (container.stopTimeout ?? STOP_TIMEOUT_S) * 1000,
     stopSignal: null,
-    log: logOf(container, input),
+    log: logTarget(container, all, input),
+    ...firelensOf(container, `${input.definition.family ?? ''}:${input.definition.revision ?? ''}`),
     health: healthOf(container.healthCheck),
     restart: restartOf(container.restartPolicy),
   };
@@ -193,21 +199,6 @@ function toVolume(volume: Volume): VolumeSpec {
   if (efs === undefined) return { name, kind: 'scratch' };
   const accessPointId = efs.authorizationConfig?.accessPointId ?? null;
   return { name, kind: 'shared', fileSystemId: efs.fileSystemId ?? '', rootDirectory: efs.rootDirectory || '/', accessPointId };
-}
-
-/** Stream `prefix/container/task`, as the awslogs driver on Fargate names it. */
-function logOf(container: ContainerDefinition, input: SpecInput): LogTarget | null {
-  const log = container.logConfiguration;
-  if (log?.logDriver !== 'awslogs') return null;
-  const options = log.options ?? {};
-  const prefix = options['awslogs-stream-prefix'];
-  return {
-    driver: 'awslogs',
-    region: options['awslogs-region'] || input.region,
-    group: options['awslogs-group'] ?? '',
-    stream: [...(prefix ? [prefix] : []), container.name ?? '', input.taskId].join('/'),
-    createGroup: options['awslogs-create-group'] === 'true',
-  };
 }
 
 /** What AWS takes where the definition says nothing (SDK, HealthCheck). */

@@ -136,9 +136,9 @@ fn an_essential_container_takes_the_others_along() {
 /// the first.
 #[test]
 fn a_full_lane_makes_its_container_wait_or_drops_what_it_writes() {
-    const LINES: u64 = 30_000;
-    let script = "i=0; while [ $i -lt 30000 ]; do echo 01234567890123456789012345678901234567 $i; i=$((i+1)); done";
-    let lane = |blocking| Some(LaneBundle { spool_bytes: 100_000, blocking, router: None });
+    const LINES: u64 = 6_000;
+    let script = "i=0; while [ $i -lt 6000 ]; do echo 01234567890123456789012345678901234567 $i; i=$((i+1)); done";
+    let lane = |blocking| Some(LaneBundle { spool_bytes: 40_000, blocking, router: None });
     let one = |name: &str, blocking| Spec { name: name.to_string(), essential: blocking, lane: lane(blocking), ..shell(script) };
     let mut world = World::new();
     let bundle = world.bundle("lanes", vec![one("waits", true), one("drops", false)], |_| ());
@@ -149,8 +149,8 @@ fn a_full_lane_makes_its_container_wait_or_drops_what_it_writes() {
     });
     let state = session.seen.state().clone();
     assert_eq!(state.containers[0].status, ContainerStatus::Running, "{state:?}");
-    assert!(state.lanes[0].end <= 100_000 && state.lanes[0].dropped_bytes == 0, "{state:?}");
-    assert!(state.lanes[1].end <= 100_000 && state.lanes[1].dropped_bytes > 0, "{state:?}");
+    assert!(state.lanes[0].end <= 40_000 && state.lanes[0].dropped_bytes == 0, "{state:?}");
+    assert!(state.lanes[1].end <= 40_000 && state.lanes[1].dropped_bytes > 0, "{state:?}");
     // Once its output is taken, all of it comes.
     let mut acked = 0;
     loop {

@@ -151,7 +151,8 @@ describe('a definition becomes what to run', () => {
 
   it('what happens to output that nobody takes: the definition before the account, which makes it wait or drop', () => {
     const deliveries = (options: Record<string, string>, logMode?: 'blocking') => {
-      const logConfiguration = { logDriver: 'awslogs' as const, options };
+      const named = { 'awslogs-group': '/g', 'awslogs-region': 'r', 'awslogs-stream-prefix': 'p', ...options };
+      const logConfiguration = { logDriver: 'awslogs' as const, options: named };
       const input = { overrides: {}, taskId, isolation: 'auto' as const, region: 'eu-north-1', arch: 'amd64' as const, logMode };
       return toTaskSpec({ definition: definition([{ ...web, logConfiguration }]), ...input }).containers[0]?.log?.delivery;
     };

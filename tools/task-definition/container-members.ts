@@ -251,7 +251,7 @@ export const containerMembers: Entry[] = [
       'src/host/firelens.test.ts: a configuration for Fluent Bit as the ECS agent makes it',
       'src/host/firelens.test.ts: records reach the router once it listens, and a batch that it did not acknowledge comes again',
     ],
-    container: { firelensConfiguration: { type: 'fluentbit', options: { 'enable-ecs-log-metadata': 'true' } } },
+    container: { firelensConfiguration: { type: 'fluentbit', options: { 'enable-ecs-log-metadata': 'false' } } },
   },
   {
     at: `${C}.secrets[]`,

@@ -16,7 +16,7 @@ export type MetadataRequest = { vpcId: string; ip: string; method: string; path:
 export type MetadataResponse = { status: number; json: unknown } | { status: number; text: string };
 
 export type MetadataServer = {
-  /** Listens on an uplink's host address, once. Throws Fault Unavailable when the port is taken. */
+  /** Listens on an uplink's host address, once; who asks there is of that VPC from now on. Throws Fault Unavailable when the port is taken. */
   listen(vpcId: string, hostIp: string): Promise<void>;
   close(): Promise<void>;
 };
@@ -28,7 +28,9 @@ export type MetadataServerDeps = {
 };
 
 export function createMetadataServer(deps: MetadataServerDeps, options: { port: number }): MetadataServer {
+  /** By host address: that of a VPC that is gone may be another's, which its server then serves. */
   const servers = new Map<string, Promise<Server>>();
+  const vpcs = new Map<string, string>();
   const throttle = createThrottle(deps.clock);
   const connections = new Map<string, number>();
 
@@ -47,23 +49,23 @@ export function createMetadataServer(deps: MetadataServerDeps, options: { port: 
     }
   };
 
-  const serve = (vpcId: string) => (request: IncomingMessage, response: ServerResponse) => {
-    void answer(vpcId, request)
+  const serve = (hostIp: string) => (request: IncomingMessage, response: ServerResponse) => {
+    void answer(vpcs.get(hostIp) ?? '', request)
       .then((said) => write(response, said))
       .catch(() => response.destroy());
   };
 
-  const open = (vpcId: string, hostIp: string) =>
+  const open = (hostIp: string) =>
     new Promise<Server>((resolve, reject) => {
       const { metadataRequestMs, metadataHeaderBytes } = limits;
       const server = http.createServer(
         { requestTimeout: metadataRequestMs, headersTimeout: metadataRequestMs, maxHeaderSize: metadataHeaderBytes },
-        serve(vpcId),
+        serve(hostIp),
       );
       // As Go's: a client that has said all (a script with nc) still gets its answer. A property of Node's that its types leave out.
       Object.assign(server, { httpAllowHalfOpen: true });
       server.on('connection', (socket) => {
-        const key = `${vpcId}/${socket.remoteAddress ?? ''}`;
+        const key = `${hostIp}/${socket.remoteAddress ?? ''}`;
         const there = connections.get(key) ?? 0;
         if (there >= limits.metadataConnections) return void socket.destroy();
         connections.set(key, there + 1);
@@ -82,12 +84,12 @@ export function createMetadataServer(deps: MetadataServerDeps, options: { port: 
 
   return {
     async listen(vpcId, hostIp) {
-      const key = `${vpcId} ${hostIp}`;
-      let server = servers.get(key);
+      vpcs.set(hostIp, vpcId);
+      let server = servers.get(hostIp);
       if (server === undefined) {
-        server = open(vpcId, hostIp);
-        servers.set(key, server);
-        server.catch(() => servers.delete(key));
+        server = open(hostIp);
+        servers.set(hostIp, server);
+        server.catch(() => servers.delete(hostIp));
       }
       await server;
     },

@@ -1,9 +1,9 @@
 /** The AWS API inside tasks: on each VPC's uplink, bytes are passed to the control plane's own address. Knows nothing of HTTP. */
 import { connect, createServer } from 'node:net';
-import type { Server, Socket } from 'node:net';
-import { Fault } from '#base/fault.ts';
+import type { Socket } from 'node:net';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
+import { createUplinkServers } from './uplink-servers.ts';
 
 export type ApiForward = {
   /** Listens on an uplink's host address, once. Throws Fault Unavailable when the port is taken. */
@@ -18,7 +18,6 @@ export type ApiForwardOptions = {
 };
 
 export function createApiForward({ log }: { log: Log }, options: ApiForwardOptions): ApiForward {
-  const servers = new Map<string, Promise<Server>>();
   const sockets = new Set<Socket>();
   const perTask = new Map<string, number>();
 
@@ -62,36 +61,10 @@ export function createApiForward({ log }: { log: Log }, options: ApiForwardOptio
     upstream.pipe(client);
   };
 
-  const open = (hostIp: string) =>
-    new Promise<Server>((resolve, reject) => {
-      const server = createServer({ allowHalfOpen: true }, forward);
-      server.once('error', (error) =>
-        reject(
-          new Fault('Unavailable', `the API can't be served to tasks on ${hostIp}:${options.port}: ${error.message}`, { cause: error }),
-        ),
-      );
-      server.listen({ host: hostIp, port: options.port }, () => resolve(server));
-    });
+  const servers = createUplinkServers('the API', options.port, () => createServer({ allowHalfOpen: true }, forward));
 
   return {
-    async listen(hostIp) {
-      let server = servers.get(hostIp);
-      if (server === undefined) {
-        server = open(hostIp);
-        servers.set(hostIp, server);
-        server.catch(() => servers.delete(hostIp));
-      }
-      await server;
-    },
-    async close() {
-      const all = await Promise.allSettled(servers.values());
-      servers.clear();
-      for (const socket of sockets) socket.destroy();
-      await Promise.all(
-        all.map((one) =>
-          one.status === 'fulfilled' ? new Promise<void>((resolve) => one.value.close(() => resolve())) : Promise.resolve(),
-        ),
-      );
-    },
+    listen: servers.listen,
+    close: () => servers.close(sockets),
   };
 }

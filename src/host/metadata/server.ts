@@ -3,11 +3,12 @@
  * everything that a task could send; who may see what is the handler's matter.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Clock } from '#base/clock.ts';
-import { Fault } from '#base/fault.ts';
 import { http } from '#base/http.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
+import { createUplinkServers } from '../uplink-servers.ts';
 import { createThrottle } from './throttle.ts';
 
 /** `vpcId` and `ip` say which task asks. `path` is without its query. */
@@ -28,9 +29,9 @@ export type MetadataServerDeps = {
 };
 
 export function createMetadataServer(deps: MetadataServerDeps, options: { port: number }): MetadataServer {
-  /** By host address: that of a VPC that is gone may be another's, which its server then serves. */
-  const servers = new Map<string, Promise<Server>>();
+  /** By host address, the VPC that has it now. */
   const vpcs = new Map<string, string>();
+  const sockets = new Set<Socket>();
   const throttle = createThrottle(deps.clock);
   const connections = new Map<string, number>();
 
@@ -55,53 +56,37 @@ export function createMetadataServer(deps: MetadataServerDeps, options: { port: 
       .catch(() => response.destroy());
   };
 
-  const open = (hostIp: string) =>
-    new Promise<Server>((resolve, reject) => {
-      const { metadataRequestMs, metadataHeaderBytes } = limits;
-      const server = http.createServer(
-        { requestTimeout: metadataRequestMs, headersTimeout: metadataRequestMs, maxHeaderSize: metadataHeaderBytes },
-        serve(hostIp),
-      );
-      // As Go's: a client that has said all (a script with nc) still gets its answer. A property of Node's that its types leave out.
-      Object.assign(server, { httpAllowHalfOpen: true });
-      server.on('connection', (socket) => {
-        const key = `${hostIp}/${socket.remoteAddress ?? ''}`;
-        const there = connections.get(key) ?? 0;
-        if (there >= limits.metadataConnections) return void socket.destroy();
-        connections.set(key, there + 1);
-        socket.once('close', () => {
-          const left = (connections.get(key) ?? 1) - 1;
-          if (left > 0) connections.set(key, left);
-          else connections.delete(key);
-        });
+  const create = (hostIp: string): Server => {
+    const { metadataRequestMs, metadataHeaderBytes } = limits;
+    const server = http.createServer(
+      { requestTimeout: metadataRequestMs, headersTimeout: metadataRequestMs, maxHeaderSize: metadataHeaderBytes },
+      serve(hostIp),
+    );
+    // As Go's: a client that has said all (a script with nc) still gets its answer. A property of Node's that its types leave out.
+    Object.assign(server, { httpAllowHalfOpen: true });
+    server.on('connection', (socket) => {
+      const key = `${hostIp}/${socket.remoteAddress ?? ''}`;
+      const there = connections.get(key) ?? 0;
+      if (there >= limits.metadataConnections) return void socket.destroy();
+      connections.set(key, there + 1);
+      sockets.add(socket);
+      socket.once('close', () => {
+        sockets.delete(socket);
+        const left = (connections.get(key) ?? 1) - 1;
+        if (left > 0) connections.set(key, left);
+        else connections.delete(key);
       });
-      server.once('error', (error) => {
-        const text = `metadata can't be served to tasks on ${hostIp}:${options.port}: ${error.message}`;
-        reject(new Fault('Unavailable', text, { cause: error }));
-      });
-      server.listen({ host: hostIp, port: options.port }, () => resolve(server));
     });
+    return server;
+  };
+  const servers = createUplinkServers('metadata', options.port, create);
 
   return {
     async listen(vpcId, hostIp) {
       vpcs.set(hostIp, vpcId);
-      let server = servers.get(hostIp);
-      if (server === undefined) {
-        server = open(hostIp);
-        servers.set(hostIp, server);
-        server.catch(() => servers.delete(hostIp));
-      }
-      await server;
+      await servers.listen(hostIp);
     },
-    async close() {
-      const all = await Promise.allSettled(servers.values());
-      servers.clear();
-      for (const one of all) {
-        if (one.status === 'rejected') continue;
-        one.value.closeAllConnections();
-        await new Promise<void>((resolve) => one.value.close(() => resolve()));
-      }
-    },
+    close: () => servers.close(sockets),
   };
 }
 

@@ -12,4 +12,8 @@ echo 'generated files in step'; node tools/task-definition/table.ts --check
 if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then
   echo 'rust format'; cargo fmt --manifest-path supervisor/Cargo.toml --check
 fi
+if command -v cargo >/dev/null && cargo clippy --version >/dev/null 2>&1; then
+  # What clippy calls an error fails; its warnings differ from version to version and are only shown.
+  echo 'rust lint'; (cd supervisor && CARGO_BUILD_TARGET=$(rustc -vV | sed -n 's/^host: //p') cargo clippy --locked --all-targets --quiet)
+fi
 echo 'check: all is well'

@@ -1,6 +1,7 @@
 /**
  * The root directory that QEMU gets: the program, what it loads, its firmware, and nothing else. Copies, so that an upgrade of the system
- * takes nothing away from machines that run; one directory per content, DIR/VERSION-HASH.
+ * takes nothing away from machines that run; one directory per content, DIR/VERSION-HASH. None is ever removed: all instances share them, and
+ * a machine that another one suspended goes on only with the QEMU that wrote it.
  */
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -56,11 +57,6 @@ export async function makeRoom(options: RoomOptions): Promise<Room> {
     await rename(temp, path);
   }
   return { path, program, version: name };
-}
-
-/** Removes rooms that nobody's machines and templates depend on. */
-export async function pruneRooms(dir: string, keep: ReadonlySet<string>): Promise<void> {
-  for (const name of await readdir(dir)) if (!keep.has(name)) await rm(join(dir, name), { recursive: true, force: true });
 }
 
 async function planRoom(clock: Clock, program: string): Promise<Plan> {

@@ -137,8 +137,8 @@ impl Room {
 
     /// The calling process's children will be in the room's PID namespace, and it itself in all others but that of mounts.
     pub fn enter(&self) -> io::Result<()> {
-        let kinds = KINDS.iter().zip(&self.namespaces).filter(|((name, _), _)| *name != "mnt");
-        kinds.map(|((_, kind), namespace)| sys::set_namespace(namespace.as_fd(), *kind)).collect()
+        let mut kinds = KINDS.iter().zip(&self.namespaces).filter(|((name, _), _)| *name != "mnt");
+        kinds.try_for_each(|((_, kind), namespace)| sys::set_namespace(namespace.as_fd(), *kind))
     }
 }
 

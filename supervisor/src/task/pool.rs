@@ -115,7 +115,8 @@ impl Member {
             if read == 0 {
                 return Ok(None);
             }
-            for payload in reader.push(&buffer[..read]).map_err(|e| e.to_string())? {
+            // One task is all that a sandbox is ever given.
+            if let Some(payload) = reader.push(&buffer[..read]).map_err(|e| e.to_string())?.into_iter().next() {
                 let ToPool::Take { bundle } = serde_json::from_slice(&payload).map_err(|e| e.to_string())?;
                 return Ok(Some((room, bundle)));
             }

@@ -1,0 +1,40 @@
+/** A policy's JSON, already checked (`document.ts`), made ready for many questions. */
+import { compileCondition } from './conditions.ts';
+import type { PolicyDocument, PolicyStatement } from './document.ts';
+import { compileAction, compileArn } from './pattern.ts';
+import { compilePrincipal } from './principal.ts';
+import type { CompiledPolicy, CompiledStatement } from './types.ts';
+
+export function compilePolicy(document: PolicyDocument): CompiledPolicy {
+  const variables = document.version === '2012-10-17';
+  return { statements: document.statements.map((statement) => compileStatement(statement, variables)) };
+}
+
+function compileStatement(statement: PolicyStatement, variables: boolean): CompiledStatement {
+  return {
+    sid: statement.sid,
+    deny: statement.effect === 'Deny',
+    action: compileActions(statement),
+    resource: compileResources(statement, variables),
+    conditions: statement.conditions.map(({ operator, key, values }) => compileCondition(operator, key, values, variables)),
+    principal: statement.principal === null ? null : compilePrincipal(statement.principal),
+  };
+}
+
+function compileActions({ actions, notActions }: PolicyStatement): CompiledStatement['action'] {
+  const tests = (actions ?? notActions ?? []).map(compileAction);
+  const [only] = tests;
+  if (actions !== null && tests.length === 1 && only !== undefined) return only;
+  const wanted = actions !== null;
+  return (action) => tests.some((test) => test(action)) === wanted;
+}
+
+function compileResources({ resources, notResources }: PolicyStatement, variables: boolean): CompiledStatement['resource'] {
+  // A trust policy names none: it is the role's own.
+  if (resources === null && notResources === null) return () => true;
+  const texts = resources ?? notResources ?? [];
+  const wanted = resources !== null;
+  if (texts.includes('*')) return () => wanted;
+  const tests = texts.map((text) => compileArn(text, variables));
+  return (resource, facts) => tests.some((test) => test(resource, facts)) === wanted;
+}

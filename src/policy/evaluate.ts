@@ -1,0 +1,98 @@
+/**
+ * The decision. A Deny anywhere ends it; else each kind of policy that is there must allow, and what a resource's own policy gives to a very
+ * principal of the same account needs no other Allow. Source: IAM user guide, "Policy evaluation for requests within a single account".
+ */
+import { arnParts } from './pattern.ts';
+import type { ArnParts, Asker, CompiledPolicy, CompiledStatement, Decision, PolicyKind, PolicyRequest, PolicySet } from './types.ts';
+
+type Said = 'allow' | 'deny' | 'nothing';
+type Question = { action: string; resource: ArnParts; request: PolicyRequest };
+
+/** What identity-based policies, boundary and session policies say. */
+export function decide(policies: PolicySet, request: PolicyRequest): Decision {
+  const question = ask(request);
+  const said = read(policies, question);
+  return explicitDenial(said) ?? implicitDenial(said, policies) ?? { allowed: true };
+}
+
+/**
+ * What the policy of a resource and the caller's own say together. `sameAccount`: whether both are of one account; across accounts each must
+ * allow. `policies`: null for a service, whose word is the resource's policy alone.
+ */
+export function decideOnResource(
+  resourcePolicy: CompiledPolicy,
+  policies: PolicySet | null,
+  asker: Asker,
+  sameAccount: boolean,
+  request: PolicyRequest,
+): Decision {
+  const question = ask(request);
+  const granted = grantOf(resourcePolicy, asker, question);
+  if (granted === 'deny') return { allowed: false, explicit: true, kind: 'resource' };
+  if (policies === null) return granted === 'none' ? { allowed: false, explicit: false, kind: 'resource' } : { allowed: true };
+  const said = read(policies, question);
+  const denied = explicitDenial(said);
+  if (denied !== undefined) return denied;
+  if (granted === 'none') return { allowed: false, explicit: false, kind: 'resource' };
+  const enough = sameAccount && granted === 'exact';
+  return implicitDenial(enough ? { ...said, identity: 'allow' } : said, policies) ?? { allowed: true };
+}
+
+function ask(request: PolicyRequest): Question {
+  return { action: request.action.toLowerCase(), resource: arnParts(request.resource), request };
+}
+
+type SaidBy = Record<'identity' | 'boundary' | 'session', Said>;
+
+function read({ identity, boundary, session }: PolicySet, question: Question): SaidBy {
+  return {
+    identity: saidBy(identity, question),
+    boundary: boundary === null ? 'allow' : saidBy([boundary], question),
+    session: session === null ? 'allow' : saidBy(session, question),
+  };
+}
+
+const kinds = ['identity', 'boundary', 'session'] as const;
+
+function explicitDenial(said: SaidBy): Decision | undefined {
+  const kind = kinds.find((one) => said[one] === 'deny');
+  return kind === undefined ? undefined : { allowed: false, explicit: true, kind };
+}
+
+function implicitDenial(said: SaidBy, { boundary, session }: PolicySet): Decision | undefined {
+  const lacking = (kind: PolicyKind): Decision => ({ allowed: false, explicit: false, kind });
+  if (said.identity === 'nothing') return lacking('identity');
+  if (boundary !== null && said.boundary === 'nothing') return lacking('boundary');
+  if (session !== null && said.session === 'nothing') return lacking('session');
+  return undefined;
+}
+
+function saidBy(policies: readonly CompiledPolicy[], question: Question): Said {
+  let said: Said = 'nothing';
+  for (const policy of policies) {
+    for (const statement of policy.statements) {
+      if (said === 'allow' && !statement.deny) continue;
+      if (!applies(statement, question)) continue;
+      if (statement.deny) return 'deny';
+      said = 'allow';
+    }
+  }
+  return said;
+}
+
+function grantOf(policy: CompiledPolicy, asker: Asker, question: Question): 'deny' | 'none' | 'account' | 'exact' {
+  let granted: 'none' | 'account' | 'exact' = 'none';
+  for (const statement of policy.statements) {
+    const match = statement.principal?.(asker) ?? 'none';
+    if (match === 'none' || !applies(statement, question)) continue;
+    if (statement.deny) return 'deny';
+    if (granted !== 'exact') granted = match;
+  }
+  return granted;
+}
+
+function applies(statement: CompiledStatement, { action, resource, request }: Question): boolean {
+  if (!statement.action(action) || !statement.resource(resource, request.facts)) return false;
+  for (const condition of statement.conditions) if (!condition(request.facts)) return false;
+  return true;
+}

@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { importBusybox } from './images.ts';
+import { describe, it } from 'node:test';
+import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform, Ran } from './platform.ts';
+import { until } from './platform.ts';
+import type { Ran } from './platform.ts';
 
 /** What the CLI exits with when a service answers with an error (AWS CLI user guide, "Return codes"). */
 const SERVICE_ERROR = 254;
@@ -25,24 +24,9 @@ type CliTask = {
   containers: { name: string; exitCode?: number; networkInterfaces: { privateIpv4Address: string }[] }[];
 };
 
-let platform: Platform;
-let dir: string;
+installPackages({ '/usr/bin/aws': 'awscli', '/usr/lib/python3/dist-packages/boto3/__init__.py': 'python3-boto3' });
+const { platform, dir } = await platformFixture();
 let subnet: string;
-
-before(async () => {
-  installPackages({ '/usr/bin/aws': 'awscli', '/usr/lib/python3/dist-packages/boto3/__init__.py': 'python3-boto3' });
-  dir = mkdtempSync(join(tmpdir(), 'berth-e2e-aws-'));
-  platform = await startPlatform();
-  await importBusybox(platform);
-});
-
-after(async () => {
-  try {
-    await platform?.end();
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-});
 
 /** Nothing of the machine's own AWS configuration takes part. */
 const environment = () => ({

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import type { OutputLogEvent } from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeSubnetsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import type { Subnet } from '@aws-sdk/client-ec2';
 import {
   DescribeTasksCommand,
   ECSClient,
@@ -13,6 +14,7 @@ import {
   waitUntilTasksStopped,
 } from '@aws-sdk/client-ecs';
 import type { ContainerDefinition, RegisterTaskDefinitionCommandInput, RunTaskCommandInput, Task } from '@aws-sdk/client-ecs';
+import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { STSClient } from '@aws-sdk/client-sts';
 import type { Platform } from './platform.ts';
 
@@ -32,8 +34,9 @@ export function createSdk(platform: Platform, options: { region?: string; maxAtt
   const ecs = new ECSClient(config);
   const logs = new CloudWatchLogsClient(config);
   const ec2 = new EC2Client(config);
+  const elb = new ElasticLoadBalancingV2Client(config);
   const sts = new STSClient(config);
-  let subnets: string[] | undefined;
+  let known: Subnet[] | undefined;
 
   const waitOptions = (seconds: number) => ({ client: ecs, maxWaitTime: seconds, minDelay: 0.1, maxDelay: 0.5 });
   const arnOf = (task: Task | string) => (typeof task === 'string' ? task : (task.taskArn ?? ''));
@@ -50,10 +53,17 @@ export function createSdk(platform: Platform, options: { region?: string; maxAtt
     ecs,
     logs,
     ec2,
+    elb,
     sts,
+    /** Of the default VPC, if no other was made before the first call. */
     async subnets(): Promise<string[]> {
-      subnets ??= ((await ec2.send(new DescribeSubnetsCommand({}))).Subnets ?? []).map((subnet) => subnet.SubnetId ?? '');
-      return subnets;
+      known ??= (await ec2.send(new DescribeSubnetsCommand({}))).Subnets ?? [];
+      return known.map((subnet) => subnet.SubnetId ?? '');
+    },
+    /** The VPC that these subnets are in. */
+    async vpc(): Promise<string> {
+      await sdk.subnets();
+      return known?.[0]?.VpcId ?? '';
     },
     /** Registers on Fargate terms: 0.25 vCPU and 512 MB unless told otherwise; returns the ARN. */
     async register(
@@ -147,7 +157,7 @@ export function createSdk(platform: Platform, options: { region?: string; maxAtt
       }
     },
     close() {
-      for (const client of [ecs, logs, ec2, sts]) client.destroy();
+      for (const client of [ecs, logs, ec2, elb, sts]) client.destroy();
     },
   };
   return sdk;

@@ -1,40 +1,25 @@
 /** Certificates end to end: the stock AWS CLI asks for them and imports them, the machine is made to trust berth, and a server serves them. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, get } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, it } from 'node:test';
+import { it } from 'node:test';
+import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { until } from './platform.ts';
 
 const GATHERED = '/etc/ssl/certs/ca-certificates.crt';
-let platform: Platform;
-let folder: string;
-
-before(async () => {
-  installPackages({
-    '/usr/bin/aws': 'awscli',
-    '/usr/bin/openssl': 'openssl',
-    '/usr/sbin/update-ca-certificates': 'ca-certificates',
-    '/usr/bin/curl': 'curl',
-  });
-  folder = mkdtempSync(join(tmpdir(), 'berth-e2e-certificates-'));
-  platform = await startPlatform();
+installPackages({
+  '/usr/bin/aws': 'awscli',
+  '/usr/bin/openssl': 'openssl',
+  '/usr/sbin/update-ca-certificates': 'ca-certificates',
+  '/usr/bin/curl': 'curl',
 });
-after(async () => {
-  try {
-    await platform?.ok(['trust', '--remove']);
-  } finally {
-    await platform?.end();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-  }
-});
-
+const { platform, dir: folder, ending } = await platformFixture({ busybox: false });
+ending.defer(async () => void (await platform.ok(['trust', '--remove'])));
 async function acm(...args: string[]): Promise<any> {
   const endpoint = `http://127.0.0.1:${platform.apiPort}`;
   const ran = await platform.command('aws', ['--endpoint-url', endpoint, '--output', 'json', 'acm', ...args]);

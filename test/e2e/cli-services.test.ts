@@ -1,20 +1,12 @@
 /** Services by the command line: behind one URL, scaled, deployed, rolled back, forgotten; and the demo, which makes one. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { getPage, jsonOf, refused } from './cli-tools.ts';
 import type { Row } from './cli-tools.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { platformFixture } from './fixture.ts';
+import { until } from './platform.ts';
 
-let platform: Platform;
-
-before(async () => {
-  platform = await startPlatform();
-  await importBusybox(platform);
-});
-
-after(() => platform?.end());
+const { platform } = await platformFixture();
 
 const get = (name: string) => getPage(platform, name);
 const rows = (...args: string[]): Promise<Row[]> => jsonOf(platform, 'ps', ...args);

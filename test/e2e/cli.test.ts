@@ -3,36 +3,20 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, copyFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, copyFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { startRegistry } from '../image/registries.ts';
 import { getPage, jsonOf, refused } from './cli-tools.ts';
 import type { Row } from './cli-tools.ts';
+import { platformFixture } from './fixture.ts';
 import { busyboxArchive, importBusybox, nginxArchive, tarOf } from './images.ts';
 import { leftBehind, machineState } from './machine-state.ts';
 import { installPackages } from './packages.ts';
-import { freePort, root, startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { freePort, root, until } from './platform.ts';
 
-let platform: Platform;
-let dir: string;
-
-before(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'berth-e2e-cli-'));
-  platform = await startPlatform();
-  await importBusybox(platform);
-});
-
-after(async () => {
-  try {
-    await platform?.end();
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-});
+const { platform, dir } = await platformFixture();
 
 const get = (name: string) => getPage(platform, name);
 const json = (...args: string[]) => jsonOf(platform, ...args);

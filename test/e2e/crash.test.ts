@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { CreateClusterCommand, paginateListTasks, RunTaskCommand } from '@aws-sdk/client-ecs';
 import type { Task } from '@aws-sdk/client-ecs';
-import { createSdk, script, taskId } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
+import { script, taskId } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
 import { importBusybox } from './images.ts';
 import { machineState } from './machine-state.ts';
 import { endpoint, freePort, startPlatform, until } from './platform.ts';
@@ -18,20 +18,11 @@ import type { Platform } from './platform.ts';
 import { containersOf, inTask, powerOff, processesOf, supervisorOf } from './processes.ts';
 import type { Processes } from './processes.ts';
 
-let platform: Platform;
-let sdk: Sdk;
+const { platform, sdk } = await platformFixture();
 let idle: string;
 
 before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform);
-  await importBusybox(platform);
   idle = await sdk.register('idle', [idleContainer()]);
-});
-
-after(async () => {
-  sdk?.close();
-  await platform?.end();
 });
 
 // A test that failed half-way must not take the others with it.

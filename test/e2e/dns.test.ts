@@ -3,30 +3,16 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { after, before, it } from 'node:test';
-import { createSdk, script } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { before, it } from 'node:test';
+import { script } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
+import { until } from './platform.ts';
 
 const own = '127.0.0.1 localhost\n';
-let platform: Platform;
-let sdk: Sdk;
-let file: string;
+const { platform, sdk } = await platformFixture();
+const file = join(platform.state, 'hosts-of-a-test');
 
-before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform);
-  file = join(platform.state, 'hosts-of-a-test');
-  await writeFile(file, own);
-  await importBusybox(platform);
-});
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
-
+before(() => writeFile(file, own));
 const addressIn = (text: string, name: string) =>
   text.split('\n').find((line) => line.endsWith(` ${name}`))?.split(' ')[0]; // prettier-ignore
 

@@ -2,18 +2,16 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
-import { createSdk, script, taskId } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
+import { script, taskId } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { until } from './platform.ts';
 import { processesOf } from './processes.ts';
 
-let platform: Platform;
-let sdk: Sdk;
+installPackages({ '/usr/bin/aws': 'awscli' });
+const { platform, sdk } = await platformFixture();
 let fileSystemId: string;
 
 async function efs<T>(...args: string[]): Promise<T> {
@@ -24,17 +22,8 @@ async function efs<T>(...args: string[]): Promise<T> {
 }
 
 before(async () => {
-  installPackages({ '/usr/bin/aws': 'awscli' });
-  platform = await startPlatform();
-  sdk = createSdk(platform);
-  await importBusybox(platform);
   ({ FileSystemId: fileSystemId } = await efs<{ FileSystemId: string }>('create-file-system', '--creation-token', 'shared'));
 });
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
-
 const mounted = (text: string, change: Partial<ContainerDefinition> = {}, readOnly = false) =>
   script(text, { mountPoints: [{ sourceVolume: 'data', containerPath: '/data', readOnly }], ...change });
 const volume = (change: object = {}) => ({ volumes: [{ name: 'data', efsVolumeConfiguration: { fileSystemId, ...change } }] });

@@ -1,35 +1,23 @@
 /** Elastic Load Balancing's API through the stock tools of Debian 12: its AWS CLI (2.9) and its boto3, with waiters and paginators. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
+import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
-import { startPlatform } from './platform.ts';
-import type { Platform, Ran } from './platform.ts';
+import type { Ran } from './platform.ts';
 
 /** What the CLI exits with when a service answers with an error (AWS CLI user guide, "Return codes"). */
 const SERVICE_ERROR = 254;
 
 type Health = { TargetHealthDescriptions: { Target: { Id: string; Port: number }; TargetHealth: { State: string; Reason?: string } }[] };
 
-let platform: Platform;
-let dir: string;
+installPackages({ '/usr/bin/aws': 'awscli', '/usr/lib/python3/dist-packages/boto3/__init__.py': 'python3-boto3' });
+const { platform, dir } = await platformFixture({ busybox: false });
 let subnets: { SubnetId: string; VpcId: string; CidrBlock: string; AvailabilityZone: string }[];
 
 before(async () => {
-  installPackages({ '/usr/bin/aws': 'awscli', '/usr/lib/python3/dist-packages/boto3/__init__.py': 'python3-boto3' });
-  dir = mkdtempSync(join(tmpdir(), 'berth-e2e-elbv2-'));
-  platform = await startPlatform();
   subnets = (await run<{ Subnets: typeof subnets }>('ec2', 'describe-subnets')).Subnets;
-});
-
-after(async () => {
-  try {
-    await platform?.end();
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
 });
 
 /** Nothing of the machine's own AWS configuration takes part. */

@@ -4,36 +4,25 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { CreateClusterCommand, ExecuteCommandCommand, UpdateClusterCommand } from '@aws-sdk/client-ecs';
 import type { ExecuteCommandCommandInput, Task } from '@aws-sdk/client-ecs';
-import { createSdk, taskId } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { taskId } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
+import { until } from './platform.ts';
 import { processesOf } from './processes.ts';
 
-let platform: Platform;
-let sdk: Sdk;
+const { platform, sdk } = await platformFixture();
 let task: Task;
 let id: string;
 
 before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform);
-  await importBusybox(platform);
   const sleeps = (name: string) => ({ name, image: 'busybox', command: ['sleep', '100000'], essential: name === 'app', stopTimeout: 2 });
   const definition = await sdk.register('two', [sleeps('app'), sleeps('side')]);
   const [ran] = await sdk.running(await sdk.run(definition, { enableExecuteCommand: true }));
   assert.ok(ran);
   task = ran;
   id = taskId(task);
-});
-
-after(async () => {
-  sdk?.close();
-  await platform?.end();
 });
 
 /** `berth exec` with bytes both ways. */

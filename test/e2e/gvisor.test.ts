@@ -2,31 +2,16 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { createSdk, script, taskId } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { describe, it } from 'node:test';
+import { script, taskId } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
+import { until } from './platform.ts';
 import { processesOf } from './processes.ts';
 
 const BURST = 6;
 const TICKS = "trap 'exit 7' TERM; n=0; while :; do echo $n; n=$((n+1)); sleep 0.1; done";
 
-let platform: Platform;
-let sdk: Sdk;
-
-before(async () => {
-  platform = await startPlatform({ isolation: 'gvisor' });
-  sdk = createSdk(platform);
-  await importBusybox(platform);
-});
-
-after(async () => {
-  sdk?.close();
-  // Fails when anything of a sandbox, in the pool or not, is left.
-  await platform?.end();
-});
+const { platform, sdk } = await platformFixture({ isolation: 'gvisor' });
 
 const rooms = () => readdirSync(join('/run/berth', platform.instance, 'gv'));
 const ready = async () => {

@@ -1,17 +1,15 @@
 /** What a task runs in, as the stock AWS CLI and SDK ask for it: a task gets the kind that it asked for, or is refused with the reason. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { DescribeTasksCommand, RunTaskCommand, StopTaskCommand, waitUntilTasksStopped } from '@aws-sdk/client-ecs';
 import type { RunTaskCommandInput } from '@aws-sdk/client-ecs';
-import { createSdk, script } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
+import { script } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform, Ran } from './platform.ts';
+import { until } from './platform.ts';
+import type { Ran } from './platform.ts';
 
 type Kind = 'container' | 'gvisor' | 'microvm';
 type KindInfo = { kind: Kind; works: boolean; reason: string; accelerator: string | null; auto: boolean };
@@ -25,30 +23,15 @@ const kinds: Kind[] = ['container', 'gvisor', 'microvm'];
 const tags = (key: string, value: string) => [{ key, value }];
 const isolation = (kind: string) => tags('berth:isolation', kind);
 
-let platform: Platform;
-let sdk: Sdk;
-let dir: string;
+installPackages({ '/usr/bin/aws': 'awscli' });
+const { platform, sdk, dir } = await platformFixture({ upArgs: ['--accel', 'auto'] });
 /** What this machine's host agent found: whatever it is, each kind has to keep its word. */
 let found: KindInfo[];
 
 before(async () => {
-  installPackages({ '/usr/bin/aws': 'awscli' });
-  dir = mkdtempSync(join(tmpdir(), 'berth-e2e-isolation-'));
-  platform = await startPlatform({ upArgs: ['--accel', 'auto'] });
-  sdk = createSdk(platform);
-  await importBusybox(platform);
   const status = JSON.parse(await platform.ok(['status', '--json'])) as { hosts: { info: { isolation: KindInfo[] } }[] };
   found = status.hosts[0]?.info.isolation ?? [];
   await sdk.register('sleeper', [sleeper]);
-});
-
-after(async () => {
-  sdk?.close();
-  try {
-    await platform?.end();
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
 });
 
 const works = (kind: Kind) => found.some((info) => info.kind === kind && info.works);

@@ -2,16 +2,14 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
+import { before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateClusterCommand, RunTaskCommand, StopTaskCommand, waitUntilTasksStopped } from '@aws-sdk/client-ecs';
 import type { Task } from '@aws-sdk/client-ecs';
-import { createSdk, script, taskId } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
+import { script, taskId } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
 import { machineState } from './machine-state.ts';
-import { endpoint, startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { endpoint, until } from './platform.ts';
 import { inTask, machineOf, powerOff, processesOf, sandboxOf } from './processes.ts';
 
 /** A virtual machine under emulation may take so long, with others beside it. */
@@ -20,18 +18,7 @@ const kinds = ['container', 'gvisor', 'microvm'] as const;
 const walled = ['gvisor', 'microvm'] as const;
 type Kind = (typeof kinds)[number];
 
-let platform: Platform;
-let sdk: Sdk;
-
-before(async () => {
-  platform = await startPlatform({ upArgs: ['--accel', 'tcg'] });
-  sdk = createSdk(platform, { maxAttempts: 10 });
-  await importBusybox(platform);
-});
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
+const { platform, sdk } = await platformFixture({ upArgs: ['--accel', 'tcg'], maxAttempts: 10 });
 beforeEach(ready);
 
 const tag = (key: string, value: string) => ({ key, value });

@@ -1,7 +1,7 @@
 /** Traffic through load balancers on a real platform: made by the stock SDK, reached from the machine and from tasks, and what happens when something dies. */
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { DescribeLogStreamsCommand, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
   AddTagsCommand,
@@ -13,19 +13,15 @@ import {
   DeregisterTargetsCommand,
   DescribeLoadBalancersCommand,
   DescribeTargetHealthCommand,
-  ElasticLoadBalancingV2Client,
   RegisterTargetsCommand,
   waitUntilTargetInService,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { LoadBalancer, TargetHealth } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
 import { realClock } from '#base/clock.ts';
 import { createClient } from '#cli/client.ts';
-import { addressOf, createSdk, script } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { addressOf, script } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
+import { until } from './platform.ts';
 import { processesOf } from './processes.ts';
 
 /** Answers `hello NAME`, at /cgi-bin/slow after three seconds. */
@@ -35,29 +31,18 @@ const server = (name: string) =>
     { portMappings: [{ containerPort: 80 }] },
   );
 
-let platform: Platform;
-let sdk: Sdk;
-let elb: ElasticLoadBalancingV2Client;
+const { platform, sdk } = await platformFixture();
+const { elb } = sdk;
 let vpcId: string;
 const servers = new Map<string, string>();
 
 before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform);
-  elb = new ElasticLoadBalancingV2Client(sdk.config);
-  vpcId = (await sdk.ec2.send(new DescribeSubnetsCommand({}))).Subnets?.[0]?.VpcId ?? '';
-  await importBusybox(platform);
+  vpcId = await sdk.vpc();
   for (const name of ['one', 'two']) {
     const [task] = await sdk.running(await sdk.run(await sdk.register(name, [server(name)])));
     assert.ok(task);
     servers.set(name, addressOf(task));
   }
-});
-
-after(async () => {
-  elb?.destroy();
-  sdk?.close();
-  await platform?.end();
 });
 
 type Seen = { status: number; body: string };

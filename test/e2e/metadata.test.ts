@@ -1,29 +1,15 @@
 /** The task's own endpoints at 169.254.170.2, asked from inside a task of each kind of sandbox. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { Task } from '@aws-sdk/client-ecs';
-import { addressOf, createSdk, script, taskId } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { addressOf, script, taskId } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
+import { until } from './platform.ts';
 
 const PATIENCE_S = 90;
 const kinds = ['container', 'gvisor', 'microvm'] as const;
 
-let platform: Platform;
-let sdk: Sdk;
-
-before(async () => {
-  platform = await startPlatform({ upArgs: ['--accel', 'tcg'] });
-  sdk = createSdk(platform, { maxAttempts: 10 });
-  await importBusybox(platform);
-});
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
-
+const { sdk } = await platformFixture({ upArgs: ['--accel', 'tcg'], maxAttempts: 10 });
 /** A request by hand, since busybox's wget shows no refusal's body: prints `NAME STATUS BODY`. */
 const shell = `
 ask() { # NAME METHOD PATH [BODY]

@@ -1,6 +1,6 @@
 /** The JavaScript SDK, unmodified, with its waiters, paginators and typed errors; and the API from inside a task. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import {
   CreateLogGroupCommand,
   CreateLogStreamCommand,
@@ -28,24 +28,9 @@ import {
 import type { ClusterSetting, RunTaskCommandInput } from '@aws-sdk/client-ecs';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { addressOf, createSdk, LOG_GROUP, script } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { platformFixture } from './fixture.ts';
 
-let platform: Platform;
-let sdk: Sdk;
-
-before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform);
-  await importBusybox(platform);
-});
-
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
+const { platform, sdk } = await platformFixture();
 
 const idle = () => script("trap 'exit 0' TERM; while :; do sleep 0.1; done");
 const named = (name: string) => (error: unknown) => {

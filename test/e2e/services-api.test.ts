@@ -1,45 +1,27 @@
 /** Services through the stock tools of Debian 12 (AWS CLI 2.9, boto3) and the JavaScript SDK: their waiters see what the loops bring about. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { CreateServiceCommand, DeleteServiceCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { waitUntilServicesInactive, waitUntilServicesStable } from '@aws-sdk/client-ecs';
-import { createSdk, script } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
+import { script } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
-import { startPlatform } from './platform.ts';
-import type { Platform, Ran } from './platform.ts';
+import type { Ran } from './platform.ts';
 
 const SERVICE_ERROR = 254;
 const IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
 const WAIT_SECONDS = 120;
 
-let platform: Platform;
-let sdk: Sdk;
-let dir: string;
+installPackages({ '/usr/bin/aws': 'awscli', '/usr/lib/python3/dist-packages/boto3/__init__.py': 'python3-boto3' });
+const { platform, sdk, dir } = await platformFixture();
 let subnets: string[];
 
 before(async () => {
-  installPackages({ '/usr/bin/aws': 'awscli', '/usr/lib/python3/dist-packages/boto3/__init__.py': 'python3-boto3' });
-  dir = mkdtempSync(join(tmpdir(), 'berth-e2e-services-'));
-  platform = await startPlatform();
-  sdk = createSdk(platform);
-  await importBusybox(platform);
   subnets = await sdk.subnets();
   await sdk.register('idle', [script(IDLE)]);
   await sdk.register('idle', [script(IDLE)]);
-});
-
-after(async () => {
-  sdk?.close();
-  try {
-    await platform?.end();
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
 });
 
 /** Nothing of the machine's own AWS configuration takes part. */

@@ -1,17 +1,15 @@
 /** Services behind a load balancer under a steady load: what is started, replaced and stopped costs no request. */
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import {
   CreateListenerCommand,
   CreateLoadBalancerCommand,
   CreateTargetGroupCommand,
   DescribeRulesCommand,
   DescribeTargetHealthCommand,
-  ElasticLoadBalancingV2Client,
   ModifyTargetGroupAttributesCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
 import {
   CreateServiceCommand,
   DescribeServicesCommand,
@@ -20,30 +18,18 @@ import {
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import type { CreateServiceCommandInput, UpdateServiceCommandInput } from '@aws-sdk/client-ecs';
-import { createSdk, script } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { script } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
+import { until } from './platform.ts';
 import { processesOf } from './processes.ts';
 
 const LONG_MS = 120_000;
 
-let platform: Platform;
-let sdk: Sdk;
-let elb: ElasticLoadBalancingV2Client;
+const { platform, sdk } = await platformFixture({ maxAttempts: 20 });
+const { elb } = sdk;
 let vpcId: string;
 before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform, { maxAttempts: 20 });
-  elb = new ElasticLoadBalancingV2Client({ ...sdk.config, maxAttempts: 20 });
-  vpcId = (await sdk.ec2.send(new DescribeSubnetsCommand({}))).Subnets?.[0]?.VpcId ?? '';
-  await importBusybox(platform);
-});
-after(async () => {
-  elb?.destroy();
-  sdk?.close();
-  await platform?.end();
+  vpcId = await sdk.vpc();
 });
 
 /** Answers NAME; /cgi-bin/slow after three seconds; once /cgi-bin/break was asked for, /cgi-bin/health fails. */

@@ -1,6 +1,6 @@
 /** ECS services with the stock SDK: kept at their count, replaced safely, rolled back with the reason, and gone when they are deleted. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import {
   CreateServiceCommand,
   DeleteServiceCommand,
@@ -14,27 +14,15 @@ import {
   waitUntilServicesStable,
 } from '@aws-sdk/client-ecs';
 import type { ContainerDefinition, CreateServiceCommandInput, Service, UpdateServiceCommandInput } from '@aws-sdk/client-ecs';
-import { createSdk, script, taskId } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { script, taskId } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
+import { until } from './platform.ts';
 import { containersOf, processesOf } from './processes.ts';
 
 /** Others share the machine: what takes a second there may take many here. */
 const SECONDS = 120;
 
-let platform: Platform;
-let sdk: Sdk;
-before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform, { maxAttempts: 20 });
-  await importBusybox(platform);
-});
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
+const { platform, sdk } = await platformFixture({ maxAttempts: 20 });
 
 /** Its health check passes at once, so that nobody waits the 40 seconds after which a task without one counts as healthy. */
 const healthCheck = { command: ['CMD', 'true'], interval: 5, timeout: 60, retries: 10 };

@@ -6,30 +6,17 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import type { Task } from '@aws-sdk/client-ecs';
-import { addressOf, createSdk, script, taskId } from './aws-sdk.ts';
-import type { Ended, Sdk } from './aws-sdk.ts';
-import { importBusybox } from './images.ts';
+import { addressOf, script, taskId } from './aws-sdk.ts';
+import type { Ended } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
 import { createOutside } from './outside.ts';
 import type { Outside } from './outside.ts';
-import { startPlatform, until } from './platform.ts';
-import type { Platform } from './platform.ts';
+import { until } from './platform.ts';
 
 /** Docker's default capabilities, as the kernel writes them. */
 const DOCKER_CAPABILITIES = '00000000a80425fb';
 
-let platform: Platform;
-let sdk: Sdk;
-
-before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform);
-  await importBusybox(platform);
-});
-
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
+const { platform, sdk } = await platformFixture();
 
 /** Fargate's 65,535, or less where this machine's root is itself held to less (no CAP_SYS_RESOURCE). */
 function nofile(): number {

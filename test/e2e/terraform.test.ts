@@ -6,11 +6,10 @@ import { DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeInternetGatewaysCommand, DescribeRouteTablesCommand, DescribeSecurityGroupsCommand } from '@aws-sdk/client-ec2';
 import { DescribeNetworkInterfacesCommand, DescribeSubnetsCommand, DescribeVpcsCommand } from '@aws-sdk/client-ec2';
 import { DescribeServicesCommand } from '@aws-sdk/client-ecs';
-import { createSdk, script } from './aws-sdk.ts';
+import { script } from './aws-sdk.ts';
 import type { Sdk } from './aws-sdk.ts';
+import { openFixture } from './fixture.ts';
 import { freeRange } from './free-range.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform } from './platform.ts';
 import type { Platform } from './platform.ts';
 import { startTerraform, whyNoTerraform } from './terraform.ts';
 import type { Terraform } from './terraform.ts';
@@ -20,6 +19,7 @@ const why = whyNoTerraform();
 describe('Terraform', { skip: why ?? false }, () => {
   let platform: Platform;
   let sdk: Sdk;
+  let ending: AsyncDisposableStack | undefined;
   const folders: Terraform[] = [];
   const start = async (configuration: string) => {
     const terraform = await startTerraform(platform, configuration);
@@ -28,17 +28,14 @@ describe('Terraform', { skip: why ?? false }, () => {
   };
 
   before(async () => {
-    platform = await startPlatform();
-    sdk = createSdk(platform);
-    await importBusybox(platform);
+    ({ platform, sdk, ending } = await openFixture());
+    ending.defer(async () => {
+      for (const folder of folders) await folder.remove();
+    });
     // Those of the default VPC, for tasks that are told no other.
     await sdk.subnets();
   });
-  after(async () => {
-    sdk?.close();
-    for (const folder of folders) await folder.remove();
-    await platform?.end();
-  });
+  after(() => ending?.disposeAsync());
 
   /** How many of each the default VPC's region has. */
   const census = async () => ({

@@ -4,16 +4,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
-import { createSdk, script, taskId } from './aws-sdk.ts';
+import { script, taskId } from './aws-sdk.ts';
 import type { Sdk } from './aws-sdk.ts';
+import { openFixture } from './fixture.ts';
 import { formerBerth, whyNoFormer } from './former-berth.ts';
-import { importBusybox } from './images.ts';
-import { endpoint, root, startPlatform, until } from './platform.ts';
+import { endpoint, root, until } from './platform.ts';
 import type { Platform } from './platform.ts';
 import { containersOf, processesOf, supervisorOf } from './processes.ts';
 
 let platform: Platform;
 let sdk: Sdk;
+let ending: AsyncDisposableStack | undefined;
 
 function schemaVersion(): number {
   const database = new DatabaseSync(join(platform.state, 'control/berth.db'), { readOnly: true });
@@ -28,15 +29,9 @@ const why = whyNoFormer();
 
 describe('an upgrade from the berth before the last change of the schema', { skip: why ?? false }, () => {
   before(async () => {
-    platform = await startPlatform({ home: formerBerth() });
-    sdk = createSdk(platform);
-    await importBusybox(platform);
+    ({ platform, sdk, ending } = await openFixture({ home: formerBerth() }));
   });
-
-  after(async () => {
-    sdk?.close();
-    await platform?.end();
-  });
+  after(() => ending?.disposeAsync());
 
   it('keeps every task running, and takes their supervisors back', async () => {
     const counts = script('i=0; while :; do i=$((i+1)); echo n $i; sleep 0.05; done', { stopTimeout: 2 });

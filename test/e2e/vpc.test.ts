@@ -1,34 +1,19 @@
 /** VPCs that a caller makes: tasks run in them, reach one another, and a range is free again once its VPC is gone. */
 import assert from 'node:assert/strict';
-import { after, before, it } from 'node:test';
+import { before, it } from 'node:test';
 import { EC2 } from '@aws-sdk/client-ec2';
 import type { RunTaskCommandInput, Task } from '@aws-sdk/client-ecs';
 import { containsIp, parseCidr, parseIp } from '#domain/cidr.ts';
-import { addressOf, createSdk, script } from './aws-sdk.ts';
-import type { Sdk } from './aws-sdk.ts';
+import { addressOf, script } from './aws-sdk.ts';
+import { platformFixture } from './fixture.ts';
 import { freeRange } from './free-range.ts';
-import { importBusybox } from './images.ts';
-import { startPlatform } from './platform.ts';
-import type { Platform } from './platform.ts';
 
-let platform: Platform;
-let sdk: Sdk;
-let ec2: EC2;
+const { sdk, ending } = await platformFixture();
+const ec2 = new EC2(sdk.config);
+ending.defer(() => ec2.destroy());
 
-before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform);
-  ec2 = new EC2(sdk.config);
-  await importBusybox(platform);
-  // Those of the default VPC, for tasks that are told no other.
-  await sdk.subnets();
-});
-after(async () => {
-  ec2?.destroy();
-  sdk?.close();
-  await platform?.end();
-});
-
+// Those of the default VPC, for tasks that are told no other.
+before(() => sdk.subnets());
 type Place = { vpc: string; subnet: string; range: string; group: string };
 
 /** A VPC with one /24 in its middle, and a security group. */

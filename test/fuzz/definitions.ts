@@ -9,8 +9,8 @@ import { DescribeTaskDefinitionCommand, ECSServiceException, RegisterTaskDefinit
 import type { RegisterTaskDefinitionRequest } from '@aws-sdk/client-ecs';
 import * as fc from 'fast-check';
 import type { Shape } from '#gateway/shapes.ts';
-import { account, region, startTestPlatform } from '../../src/front/ecs/service/test-platform.ts';
-import type { TestPlatform } from '../../src/front/ecs/service/test-platform.ts';
+import { account, region, startTestPlatform } from '../../src/front/ecs/test-platform.ts';
+import type { TestPlatform } from '../../src/front/ecs/test-platform.ts';
 import { entries, inputShape } from '../../tools/task-definition/members.ts';
 import type { Operation } from '../../tools/task-definition/status.ts';
 import { oddNumbers, oddTexts, show } from './calls.ts';

@@ -5,14 +5,12 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, it } from 'node:test';
+import { it } from 'node:test';
 import { paginateListTasks, RunTaskCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
 import { seededRandom } from '#base/random.ts';
-import { createSdk, script, taskId } from '../e2e/aws-sdk.ts';
-import type { Sdk } from '../e2e/aws-sdk.ts';
-import { importBusybox } from '../e2e/images.ts';
-import { startPlatform, until } from '../e2e/platform.ts';
-import type { Platform } from '../e2e/platform.ts';
+import { script, taskId } from '../e2e/aws-sdk.ts';
+import { platformFixture } from '../e2e/fixture.ts';
+import { until } from '../e2e/platform.ts';
 import { containersOf, inTask, processesOf } from '../e2e/processes.ts';
 
 const ROUNDS = Number(process.env['BERTH_SOAK_ROUNDS'] ?? 12);
@@ -25,19 +23,7 @@ const random = seededRandom(SEED);
 const below = (n: number) => Math.floor(random.fraction() * n);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-let platform: Platform;
-let sdk: Sdk;
-
-before(async () => {
-  platform = await startPlatform({ upArgs: ['--accel', 'tcg'] });
-  sdk = createSdk(platform);
-  await importBusybox(platform);
-});
-
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
+const { platform, sdk } = await platformFixture({ upArgs: ['--accel', 'tcg'] });
 
 /** Kills what a seed says, until told to stop; every process is given the time to come back now and then. */
 function killer() {

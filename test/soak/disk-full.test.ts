@@ -4,40 +4,29 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, it } from 'node:test';
+import { before, it } from 'node:test';
 import type { Task } from '@aws-sdk/client-ecs';
-import { createSdk, script } from '../e2e/aws-sdk.ts';
-import type { Sdk } from '../e2e/aws-sdk.ts';
-import { importBusybox } from '../e2e/images.ts';
-import { startPlatform, until } from '../e2e/platform.ts';
-import type { Platform } from '../e2e/platform.ts';
+import { script } from '../e2e/aws-sdk.ts';
+import { platformFixture } from '../e2e/fixture.ts';
+import { until } from '../e2e/platform.ts';
 
 const MIB = 1024 ** 2;
 const PATIENCE_S = 200;
 
-let disk: string;
-let platform: Platform;
-let sdk: Sdk;
-
-before(async () => {
-  disk = mkdtempSync(join(tmpdir(), 'berth-soak-disk-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1200m', 'none', disk]);
-  platform = await startPlatform({ parent: disk, upArgs: ['--accel', 'tcg'] });
-  sdk = createSdk(platform, { maxAttempts: 10 });
-  await importBusybox(platform);
-  await sdk.register('echo', [script('echo hi; exit 2')]);
-});
-after(async () => {
-  sdk?.close();
-  rmSync(ballast(), { force: true });
-  try {
-    await platform?.end();
-  } finally {
+const disk = mkdtempSync(join(tmpdir(), 'berth-soak-disk-'));
+execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1200m', 'none', disk]);
+const { platform, sdk, ending } = await platformFixture({
+  parent: disk,
+  upArgs: ['--accel', 'tcg'],
+  maxAttempts: 10,
+  afterwards() {
     execFileSync('umount', ['-l', disk]);
     rmSync(disk, { recursive: true, force: true });
-  }
+  },
 });
+ending.defer(() => rmSync(ballast(), { force: true }));
 
+before(() => sdk.register('echo', [script('echo hi; exit 2')]));
 const ballast = () => join(disk, 'ballast');
 function leave(mib: number): void {
   rmSync(ballast(), { force: true });

@@ -3,31 +3,16 @@
  * stopped. The machine is as before, and the platform's processes have not grown. BERTH_SOAK_MICROVM, BERTH_SOAK_GVISOR: other counts.
  */
 import assert from 'node:assert/strict';
-import { after, before, it } from 'node:test';
-import { createSdk, script } from '../e2e/aws-sdk.ts';
-import type { Sdk } from '../e2e/aws-sdk.ts';
-import { importBusybox } from '../e2e/images.ts';
-import { startPlatform } from '../e2e/platform.ts';
-import type { Platform } from '../e2e/platform.ts';
+import { it } from 'node:test';
+import { script } from '../e2e/aws-sdk.ts';
+import { platformFixture } from '../e2e/fixture.ts';
 import { assertAsBefore, takeCensus } from './census.ts';
 
 const COUNTS = { microvm: Number(process.env['BERTH_SOAK_MICROVM'] ?? 200), gvisor: Number(process.env['BERTH_SOAK_GVISOR'] ?? 50) };
 const WARM_UP = 6;
 const PATIENCE_S = 120;
 
-let platform: Platform;
-let sdk: Sdk;
-
-before(async () => {
-  platform = await startPlatform({ upArgs: ['--accel', 'tcg'] });
-  sdk = createSdk(platform, { maxAttempts: 10 });
-  await importBusybox(platform);
-});
-
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
+const { platform, sdk } = await platformFixture({ upArgs: ['--accel', 'tcg'], maxAttempts: 10 });
 
 /** All that stands ready for the next tasks is made, which is told a heartbeat later. */
 async function atRest(kind: keyof typeof COUNTS): Promise<void> {

@@ -5,34 +5,22 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, it } from 'node:test';
-import { importBusybox } from '../e2e/images.ts';
+import { before, it } from 'node:test';
+import { platformFixture } from '../e2e/fixture.ts';
 import { installPackages } from '../e2e/packages.ts';
-import { startPlatform, until } from '../e2e/platform.ts';
-import type { Platform } from '../e2e/platform.ts';
+import { until } from '../e2e/platform.ts';
 
 const MIRROR = 'http://deb.debian.org/debian';
 
-let platform: Platform;
-let sid: string;
+installPackages({ '/usr/sbin/debootstrap': 'debootstrap' });
+const sid = mkdtempSync(join(tmpdir(), 'berth-sid-'));
+const { platform } = await platformFixture({ afterwards: () => rmSync(sid, { recursive: true, force: true }) });
 
-before(async () => {
-  installPackages({ '/usr/sbin/debootstrap': 'debootstrap' });
-  sid = mkdtempSync(join(tmpdir(), 'berth-sid-'));
+before(() => {
   execFileSync('debootstrap', ['--variant=minbase', '--include=awscli', 'sid', sid, MIRROR], {
     stdio: ['ignore', 'ignore', 'inherit'],
     timeout: 20 * 60_000,
   });
-  platform = await startPlatform();
-  await importBusybox(platform);
-});
-
-after(async () => {
-  try {
-    await platform?.end();
-  } finally {
-    if (sid !== undefined) rmSync(sid, { recursive: true, force: true });
-  }
 });
 
 const environment = () => ({

@@ -1,25 +1,18 @@
 /** Two hundred tasks started and ended: the machine is as before, and the platform's processes have not grown. */
 import assert from 'node:assert/strict';
-import { after, before, it } from 'node:test';
-import { createSdk, script } from '../e2e/aws-sdk.ts';
-import type { Sdk } from '../e2e/aws-sdk.ts';
-import { importBusybox } from '../e2e/images.ts';
-import { startPlatform } from '../e2e/platform.ts';
-import type { Platform } from '../e2e/platform.ts';
+import { before, it } from 'node:test';
+import { script } from '../e2e/aws-sdk.ts';
+import { platformFixture } from '../e2e/fixture.ts';
 import { assertAsBefore, takeCensus } from './census.ts';
 
 const TASKS = Number(process.env['BERTH_SOAK_TASKS'] ?? 200);
 const WAVE = 50;
 const WARM_UP = 100;
 
-let platform: Platform;
-let sdk: Sdk;
+const { platform, sdk } = await platformFixture({ maxAttempts: 10 });
 let definition: string;
 
 before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform, { maxAttempts: 10 });
-  await importBusybox(platform);
   const volume = { mountPoints: [{ sourceVolume: 'shared', containerPath: '/shared' }] };
   definition = await sdk.register(
     'soak',
@@ -32,11 +25,6 @@ before(async () => {
     ],
     { volumes: [{ name: 'shared' }] },
   );
-});
-
-after(async () => {
-  sdk?.close();
-  await platform?.end();
 });
 
 async function wave(count: number): Promise<void> {

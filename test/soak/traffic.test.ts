@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import {
   CreateServiceCommand,
   DescribeServicesCommand,
@@ -13,21 +13,18 @@ import {
   waitUntilServicesStable,
 } from '@aws-sdk/client-ecs';
 import type { ContainerDefinition, UpdateServiceCommandInput } from '@aws-sdk/client-ecs';
-import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2';
 import {
   CreateListenerCommand,
   CreateRuleCommand,
   DeleteListenerCommand,
   DeleteRuleCommand,
-  ElasticLoadBalancingV2Client,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { createBalanced, setDelay, targetsIn } from '../balanced.ts';
 import type { Balanced } from '../balanced.ts';
-import { createSdk, script, taskId } from '../e2e/aws-sdk.ts';
-import type { Sdk } from '../e2e/aws-sdk.ts';
-import { importBusybox, nginxArchive } from '../e2e/images.ts';
-import { startPlatform, until } from '../e2e/platform.ts';
-import type { Platform } from '../e2e/platform.ts';
+import { script, taskId } from '../e2e/aws-sdk.ts';
+import { platformFixture } from '../e2e/fixture.ts';
+import { nginxArchive } from '../e2e/images.ts';
+import { until } from '../e2e/platform.ts';
 import { containersOf, processesOf } from '../e2e/processes.ts';
 import { startLoad, summed, told } from '../load.ts';
 import type { Counts, LoadOptions } from '../load.ts';
@@ -40,24 +37,13 @@ const CLIENTS = 8;
 /** A request that a client began before it could hear of a death was under way then. */
 const HEARING_MS = 100;
 
-let platform: Platform;
-let sdk: Sdk;
-let elb: ElasticLoadBalancingV2Client;
+const { platform, sdk } = await platformFixture({ maxAttempts: 20 });
+const { elb } = sdk;
 let vpcId: string;
 
 before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform, { maxAttempts: 20 });
-  elb = new ElasticLoadBalancingV2Client({ ...sdk.config, maxAttempts: 20 });
-  vpcId = (await sdk.ec2.send(new DescribeSubnetsCommand({}))).Subnets?.[0]?.VpcId ?? '';
-  await importBusybox(platform);
+  vpcId = await sdk.vpc();
   await platform.ok(['image', 'import', await nginxArchive(), '--name', 'nginx']);
-});
-
-after(async () => {
-  elb?.destroy();
-  sdk?.close();
-  await platform?.end();
 });
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

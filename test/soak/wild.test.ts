@@ -1,24 +1,14 @@
 /** All applications of `test/e2e/wild`, some in other kinds of sandbox, and what of a task comes back after kill -9 of all that looks after it. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { addressOf, createSdk } from '../e2e/aws-sdk.ts';
-import type { Sdk } from '../e2e/aws-sdk.ts';
-import { startPlatform, until } from '../e2e/platform.ts';
-import type { Platform } from '../e2e/platform.ts';
+import { describe, it } from 'node:test';
+import { addressOf } from '../e2e/aws-sdk.ts';
+import { platformFixture } from '../e2e/fixture.ts';
+import { until } from '../e2e/platform.ts';
 import { processesOf } from '../e2e/processes.ts';
 import { applications } from '../e2e/wild/applications.ts';
 import { body, runApplication } from '../e2e/wild/run.ts';
 
-let platform: Platform;
-let sdk: Sdk;
-before(async () => {
-  platform = await startPlatform();
-  sdk = createSdk(platform);
-});
-after(async () => {
-  sdk?.close();
-  await platform?.end();
-});
+const { platform, sdk } = await platformFixture({ busybox: false });
 
 async function stop(task: { taskArn?: string | undefined }): Promise<void> {
   await sdk.stop([task.taskArn ?? '']);

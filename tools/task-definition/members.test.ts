@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { CreateClusterCommand, DescribeTaskDefinitionCommand, RegisterTaskDefinitionCommand, RunTaskCommand } from '@aws-sdk/client-ecs';
 import type { ContainerDefinition, RegisterTaskDefinitionRequest, RunTaskRequest, TaskDefinition } from '@aws-sdk/client-ecs';
-import { account, region, startTestPlatform } from '../../src/front/ecs/service/test-platform.ts';
-import type { TestPlatform } from '../../src/front/ecs/service/test-platform.ts';
+import { account, region, startTestPlatform } from '../../src/front/ecs/test-platform.ts';
+import type { TestPlatform } from '../../src/front/ecs/test-platform.ts';
 import { dropLeaf, entries, hasLeaf, operations, pathsOf } from './members.ts';
 import type { Entry, Operation } from './status.ts';
 

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
   CreateClusterCommand,
@@ -38,81 +35,19 @@ import {
   type RunTaskCommandInput,
   type Task,
 } from '@aws-sdk/client-ecs';
-import { realClock } from '#base/clock.ts';
-import { silentLog } from '#base/log.ts';
-import { realRandom } from '#base/random.ts';
-import type { HostRecord } from '#domain/records.ts';
-import type { TaskObserved, TaskRecord } from '#domain/task.ts';
-import { authorizeRoot, createGateway, openKeys, type Gateway } from '#gateway/index.ts';
-import { ensureRegion } from '#intent/index.ts';
-import { createSqliteStore } from '#store/index.ts';
-import type { Store } from '#store/types.ts';
-import { createEcsApi } from './index.ts';
+import type { TaskRecord } from '#domain/task.ts';
+import { account, arn, observeTask, refused, startTestPlatform, web, type TestPlatform } from './test-platform.ts';
 
-const GIB = 1024 ** 3;
-const region = 'us-west-2';
-const account = '123456789012';
-const arn = (resource: string) => `arn:aws:ecs:${region}:${account}:${resource}`;
-const folder = mkdtempSync(join(tmpdir(), 'berth-ecs-'));
-const deps = { clock: realClock(), random: realRandom(), log: silentLog };
-const keys = openKeys(deps, { path: join(folder, 'keys.json'), account });
-let store: Store;
-let gateway: Gateway;
+let platform: TestPlatform;
 let ecs: ECSClient;
 let subnets: string[];
 
 before(async () => {
-  store = await createSqliteStore({ path: ':memory:' });
-  await store.write((tx) => tx.hosts.put(host, 0));
-  const intent = { ...deps, store };
-  gateway = createGateway({
-    ...deps,
-    apis: [createEcsApi(intent)],
-    keys,
-    authorize: authorizeRoot,
-    beforeCall: (context) => ensureRegion(intent, context),
-    version: 'test',
-  });
-  const port = await gateway.listen({ host: '127.0.0.1', port: 0 });
-  ecs = new ECSClient({ endpoint: `http://127.0.0.1:${port}`, region, maxAttempts: 1, credentials: keys.root });
-  await ecs.send(new DescribeClustersCommand({}));
-  subnets = (await store.read((tx) => tx.subnets.list({ account, region }))).map((subnet) => subnet.key.id);
-  await ecs.send(new RegisterTaskDefinitionCommand(web));
+  platform = await startTestPlatform();
+  ({ ecs, subnets } = platform);
 });
+after(() => platform?.close());
 
-after(async () => {
-  ecs.destroy();
-  await gateway.close();
-  await store.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const host: Omit<HostRecord, 'revision'> = {
-  key: { hostId: 'host-1' },
-  status: 'CONNECTED',
-  seenAt: 0,
-  usage: { freeMemoryBytes: 20 * GIB, freeDiskBytes: GIB, loadPercent: 0, tasks: 0, sandboxes: [] },
-  info: {
-    hostname: 'one',
-    arch: 'amd64',
-    cpuMillis: 2000,
-    memoryBytes: 24 * GIB,
-    reserveBytes: GIB,
-    isolation: [{ kind: 'container', works: true, reason: '', accelerator: null, auto: true }],
-    strictCapacity: false,
-    occupiedCidrs: [],
-    cidrSeed: 3,
-  },
-};
-const web = {
-  family: 'web',
-  requiresCompatibilities: ['FARGATE' as const],
-  networkMode: 'awsvpc' as const,
-  cpu: '256',
-  memory: '512',
-  containerDefinitions: [{ name: 'web', image: 'nginx', portMappings: [{ containerPort: 80 }] }],
-  tags: [{ key: 'team', value: 'a' }],
-};
 const run = (fields: Partial<RunTaskCommandInput> = {}) =>
   ecs.send(
     new RunTaskCommand({
@@ -122,22 +57,7 @@ const run = (fields: Partial<RunTaskCommandInput> = {}) =>
       ...fields,
     }),
   );
-const refused = (name: string, text?: string | RegExp) => (error: unknown) => {
-  assert.ok(error instanceof Error);
-  assert.equal(error.name, name, error.message);
-  if (typeof text === 'string') assert.equal(error.message, text);
-  else if (text !== undefined) assert.match(error.message, text);
-  return true;
-};
 const idOf = (task: Task | undefined) => task?.taskArn?.split('/').at(-1) ?? '';
-
-/** What a host would report. */
-async function observe(id: string, fields: Partial<TaskObserved>): Promise<void> {
-  await store.write(async (tx) => {
-    const task = (await tx.tasks.byId(id)) as TaskRecord;
-    await tx.tasks.setObserved(task.key, { ...task.observed, ...fields }, task.revision);
-  });
-}
 
 describe('clusters', () => {
   it('default is there, with its providers', async () => {
@@ -167,7 +87,7 @@ describe('clusters', () => {
     const { tasks } = await run({ cluster: name, launchType: undefined });
     assert.equal(tasks?.[0]?.capacityProviderName, 'FARGATE_SPOT');
     await assert.rejects(ecs.send(new DeleteClusterCommand({ cluster: 'blue' })), refused('ClusterContainsTasksException'));
-    await observe(idOf(tasks?.[0]), { status: 'STOPPED' });
+    await observeTask(platform.store, idOf(tasks?.[0]), { status: 'STOPPED' });
     assert.equal((await ecs.send(new DeleteClusterCommand({ cluster: 'blue' }))).cluster?.status, 'INACTIVE');
     const { clusters, failures } = await ecs.send(new DescribeClustersCommand({ clusters: ['blue', 'nope', arn('cluster/default')] }));
     assert.deepEqual(
@@ -261,14 +181,14 @@ describe('a task', () => {
   it('is described from what is wished, where it is and what is seen', async () => {
     const { tasks } = await run({ overrides: { containerOverrides: [{ name: 'web', command: ['x'] }] } });
     const id = idOf(tasks?.[0]);
-    await store.write(async (tx) => {
+    await platform.store.write(async (tx) => {
       const task = (await tx.tasks.byId(id)) as TaskRecord;
       const attachmentId = tasks?.[0]?.attachments?.[0]?.id ?? '';
       const placement = { hostId: 'host-1', fence: 1, eniId: 'eni-1', attachmentId, ip: '10.1.0.4', mac: '02:00:00:00:00:01', at: 1 };
       await tx.tasks.setPlacement(task.key, placement, task.revision);
     });
     const container = { name: 'web', status: 'STOPPED' as const, runtimeId: `${id}-1`, imageDigest: 'sha256:1', exitCode: 137 };
-    await observe(id, {
+    await observeTask(platform.store, id, {
       status: 'STOPPED',
       isolation: 'container',
       accelerator: null,
@@ -307,7 +227,7 @@ describe('a task', () => {
     const id = idOf(tasks?.[0]);
     const told = async () => (await ecs.send(new DescribeTasksCommand({ tasks: [id] }))).tasks?.[0]?.attributes?.slice(1);
     assert.deepEqual(await told(), []);
-    await observe(id, { isolation: 'microvm', accelerator: 'tcg' });
+    await observeTask(platform.store, id, { isolation: 'microvm', accelerator: 'tcg' });
     assert.deepEqual(await told(), [
       { name: 'berth.isolation', value: 'microvm' },
       { name: 'berth.accelerator', value: 'tcg' },

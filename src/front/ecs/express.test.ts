@@ -14,7 +14,7 @@ import {
   type CreateExpressGatewayServiceCommandInput,
 } from '@aws-sdk/client-ecs';
 import { removeManaged } from '../../control/services/managed.ts';
-import { account, region, startTestPlatform, type TestPlatform } from './service/test-platform.ts';
+import { account, region, startTestPlatform, type TestPlatform } from './test-platform.ts';
 
 const role = `arn:aws:iam::${account}:role/infrastructure`;
 const scope = { account, region };

@@ -33,12 +33,17 @@ import {
   account,
   addServiceTask,
   addTargetGroups,
+  arn,
+  deploymentOf,
   observeDeployment,
   observeService,
+  refused,
   region,
+  revisionOf,
+  serviceKey,
   startTestPlatform,
   type TestPlatform,
-} from './service/test-platform.ts';
+} from './test-platform.ts';
 
 let platform: TestPlatform;
 before(async () => {
@@ -46,8 +51,7 @@ before(async () => {
 });
 after(() => platform?.close());
 
-const arn = (resource: string) => `arn:aws:ecs:${region}:${account}:${resource}`;
-const key = (name: string) => ({ account, region, cluster: 'default', name });
+const key = serviceKey;
 const network = () => ({ awsvpcConfiguration: { subnets: platform.subnets } });
 async function create(name: string, fields: Partial<CreateServiceCommandInput> = {}): Promise<Service> {
   const input = { taskDefinition: 'web:1', desiredCount: 1, launchType: 'FARGATE' as const, networkConfiguration: network() };
@@ -55,20 +59,11 @@ async function create(name: string, fields: Partial<CreateServiceCommandInput> =
   assert.ok(service);
   return service;
 }
-const revisionOf = (service: Service) => service.deployments?.[0]?.id?.replace('ecs-svc/', '') ?? '';
-const deploymentId = (service: Service) => service.currentServiceDeployment?.split('/').at(-1) ?? '';
 async function deployment(arnOf: string | undefined) {
   const { serviceDeployments } = await platform.ecs.send(new DescribeServiceDeploymentsCommand({ serviceDeploymentArns: [arnOf ?? ''] }));
   assert.ok(serviceDeployments?.[0]);
   return serviceDeployments[0];
 }
-const refused = (name: string, text: string | RegExp) => (error: unknown) => {
-  assert.ok(error instanceof Error);
-  assert.equal(error.name, name, error.message);
-  if (typeof text === 'string') assert.equal(error.message, text);
-  else assert.match(error.message, text);
-  return true;
-};
 
 describe('service deployments', () => {
   it("keep Terraform's contract: the ARN of the target revision has the id of the PRIMARY deployment in it", async () => {
@@ -118,7 +113,7 @@ describe('service deployments', () => {
     assert.equal((await deployment(serviceDeploymentArn)).status, 'STOP_REQUESTED');
     const other = platform.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn }));
     await assert.rejects(other, refused('ConflictException', /already/));
-    await observeDeployment(platform.store, { ...key('stops'), id: deploymentId(service) }, { status: 'STOPPED' });
+    await observeDeployment(platform.store, { ...key('stops'), id: deploymentOf(service) }, { status: 'STOPPED' });
     const ended = platform.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn }));
     await assert.rejects(ended, refused('ConflictException', /STOPPED/));
     const missing = platform.ecs.send(
@@ -135,7 +130,7 @@ describe('service deployments', () => {
     const canary = { strategy: 'CANARY' as const, canaryConfiguration: { canaryPercent: 12.5 }, lifecycleHooks };
     const service = await create('canary', { loadBalancers, deploymentConfiguration: canary });
     assert.deepEqual(service.deploymentConfiguration?.canaryConfiguration, { canaryPercent: 12.5, canaryBakeTimeInMinutes: 10 });
-    const id = deploymentId(service);
+    const id = deploymentOf(service);
     const record = await platform.store.read((tx) => tx.serviceDeployments.get({ ...key('canary'), id }));
     const hook = record?.desired.config.hooks[0]?.id ?? '';
     const go = (hookId: string) =>

@@ -7,7 +7,7 @@ import { realRandom } from '#base/random.ts';
 import type { CallContext } from '#gateway/types.ts';
 import { createEcsApi } from './index.ts';
 import { ecsErrors } from './errors.ts';
-import { account, addTargetGroups, region, startTestPlatform, type TestPlatform } from './service/test-platform.ts';
+import { account, addTargetGroups, region, startTestPlatform, type TestPlatform } from './test-platform.ts';
 import { isDoneOrRefused } from '../../../test/fuzz/calls.ts';
 
 let platform: TestPlatform;

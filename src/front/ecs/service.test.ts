@@ -14,17 +14,20 @@ import {
   type UpdateServiceCommandInput,
 } from '@aws-sdk/client-ecs';
 import {
-  account,
   addServiceTask,
   addTargetGroups,
+  arn,
+  deploymentOf,
   observeDeployment,
   observeService,
   observeTask,
-  region,
+  refused,
+  revisionOf,
+  serviceKey,
   startTestPlatform,
   web,
   type TestPlatform,
-} from './service/test-platform.ts';
+} from './test-platform.ts';
 
 let platform: TestPlatform;
 before(async () => {
@@ -32,8 +35,7 @@ before(async () => {
 });
 after(() => platform?.close());
 
-const arn = (resource: string) => `arn:aws:ecs:${region}:${account}:${resource}`;
-const key = (name: string) => ({ account, region, cluster: 'default', name });
+const key = serviceKey;
 const network = () => ({ awsvpcConfiguration: { subnets: platform.subnets } });
 const base = (name: string): CreateServiceCommandInput => ({
   serviceName: name,
@@ -57,15 +59,6 @@ async function read(name: string): Promise<Service> {
   assert.ok(services?.[0]);
   return services[0];
 }
-const revisionOf = (service: Service, index = 0) => service.deployments?.[index]?.id?.replace('ecs-svc/', '') ?? '';
-const deploymentOf = (service: Service) => service.currentServiceDeployment?.split('/').at(-1) ?? '';
-const refused = (name: string, text: string | RegExp) => (error: unknown) => {
-  assert.ok(error instanceof Error);
-  assert.equal(error.name, name, error.message);
-  if (typeof text === 'string') assert.equal(error.message, text);
-  else assert.match(error.message, text);
-  return true;
-};
 
 /** As if the loop had brought the newest deployment to its end. */
 async function complete(name: string): Promise<void> {

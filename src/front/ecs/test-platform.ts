@@ -1,8 +1,9 @@
 /** For tests: the ECS API over a store in memory, behind a real gateway, with an SDK client, and rows that hosts and loops would write. */
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ECSClient, RegisterTaskDefinitionCommand, type RegisterTaskDefinitionCommandInput } from '@aws-sdk/client-ecs';
+import { ECSClient, RegisterTaskDefinitionCommand, type RegisterTaskDefinitionCommandInput, type Service } from '@aws-sdk/client-ecs';
 import { realClock } from '#base/clock.ts';
 import { hexId } from '#base/ids.ts';
 import { silentLog } from '#base/log.ts';
@@ -17,11 +18,28 @@ import { authorizeRoot, createGateway, openKeys } from '#gateway/index.ts';
 import { ensureRegion } from '#intent/index.ts';
 import { createSqliteStore } from '#store/index.ts';
 import type { Store } from '#store/types.ts';
-import { createEcsApi } from '../index.ts';
+import { createEcsApi } from './index.ts';
 
 const GIB = 1024 ** 3;
 export const region = 'us-west-2';
 export const account = '123456789012';
+
+/** `resource`: all that follows the account. */
+export const arn = (resource: string) => `arn:aws:ecs:${region}:${account}:${resource}`;
+/** The key of a service of the cluster `default`. */
+export const serviceKey = (name: string): ServiceKey => ({ account, region, cluster: 'default', name });
+/** The ids of a service's revisions, by the deployments in its description, and of the deployment under way. */
+export const revisionOf = (service: Service, index = 0) => service.deployments?.[index]?.id?.replace('ecs-svc/', '') ?? '';
+export const deploymentOf = (service: Service) => service.currentServiceDeployment?.split('/').at(-1) ?? '';
+
+/** For `assert.rejects`: an error of that name, whose message is the text or matches it. */
+export const refused = (name: string, text?: string | RegExp) => (error: unknown) => {
+  assert.ok(error instanceof Error);
+  assert.equal(error.name, name, error.message);
+  if (typeof text === 'string') assert.equal(error.message, text);
+  else if (text !== undefined) assert.match(error.message, text);
+  return true;
+};
 
 export const web: RegisterTaskDefinitionCommandInput = {
   family: 'web',

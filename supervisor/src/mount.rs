@@ -10,6 +10,7 @@ pub const RDONLY: u64 = 0x1;
 pub const NOSUID: u64 = 0x2;
 pub const NODEV: u64 = 0x4;
 pub const NOEXEC: u64 = 0x8;
+pub const NOATIME: u64 = 0x10;
 
 const OPEN_TREE_CLONE: libc::c_uint = 1;
 const OPEN_TREE_CLOEXEC: libc::c_uint = libc::O_CLOEXEC as libc::c_uint;

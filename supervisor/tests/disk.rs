@@ -5,6 +5,7 @@ mod harness;
 
 use std::ffi::CString;
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{chown, symlink, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -277,4 +278,40 @@ fn a_scratch_disk_has_its_size_and_next_to_no_blocks() {
     assert_eq!(world.call(scratch(&world.dir.join("x"), 12_345, &model)).unwrap_err().code, ErrorCode::Invalid);
     assert!(!world.dir.join("x").exists());
     assert_eq!(names_in(&world.dir.join("models")), ["20g"]);
+}
+
+/// Loop devices that stand for a file below `dir`, named or not.
+fn devices_of(dir: &Path) -> usize {
+    let backing = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("loop/backing_file")).ok();
+    let all = fs::read_dir("/sys/block").unwrap().filter_map(|entry| backing(entry.unwrap()));
+    all.filter(|file| file.starts_with(&*dir.to_string_lossy())).count()
+}
+
+fn until(what: &str, done: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_mounted_scratch_disk_is_as_large_as_asked_and_nothing_of_it_outlives_its_mount() {
+    let world = World::new();
+    let (dir, model) = (world.dir.join("disks"), world.dir.join("model"));
+    fs::create_dir(&dir).unwrap();
+    let tree = berth_supervisor::disk::mount_scratch(&dir, &model, 32 << 20).unwrap();
+    let point = world.dir.join("point");
+    fs::create_dir(&point).unwrap();
+    let target = berth_supervisor::mount::open_path(&point).unwrap();
+    berth_supervisor::mount::attach(tree.as_fd(), target.as_fd()).unwrap();
+    drop((tree, target));
+    let mounted = Mounted(point.clone());
+    assert_eq!(devices_of(&dir), 1);
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 0, "the file has no name");
+    let written = fs::write(point.join("file"), vec![1; 40 << 20]);
+    assert_eq!(written.unwrap_err().raw_os_error(), Some(libc::ENOSPC));
+    assert!(fs::metadata(point.join("file")).unwrap().len() > 28 << 20, "next to all of it is the task's");
+    drop(mounted);
+    until("the device is still there", || devices_of(&dir) == 0);
 }

@@ -20,11 +20,7 @@ const FICLONE: libc::c_ulong = 0x4004_9409;
 
 /// Makes the file `path`, an ext4 of exactly `bytes` that belongs to `uid`. Nothing is left when it fails.
 pub fn make(request: &ScratchRequest) -> Result<(), WorkerError> {
-    if request.bytes < LEAST_BYTES || request.bytes % 4096 != 0 {
-        let message = format!("a disk has at least {LEAST_BYTES} bytes in blocks of 4096, not {}", request.bytes);
-        return Err(WorkerError::new(ErrorCode::Invalid, message));
-    }
-    let model = model(request)?;
+    let model = model(Path::new(&request.model), request.bytes)?;
     let path = Path::new(&request.path);
     let made = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
     let made = made.map_err(failed(format!("make {}", request.path)))?;
@@ -36,27 +32,30 @@ pub fn make(request: &ScratchRequest) -> Result<(), WorkerError> {
 }
 
 /// The file that all disks of a size are copied from.
-fn model(request: &ScratchRequest) -> Result<File, WorkerError> {
-    let path = Path::new(&request.model);
+pub(super) fn model(path: &Path, bytes: u64) -> Result<File, WorkerError> {
+    if bytes < LEAST_BYTES || bytes % 4096 != 0 {
+        let message = format!("a disk has at least {LEAST_BYTES} bytes in blocks of 4096, not {bytes}");
+        return Err(WorkerError::new(ErrorCode::Invalid, message));
+    }
     match File::open(path) {
-        Ok(file) if file.metadata().is_ok_and(|meta| meta.len() == request.bytes) => return Ok(file),
+        Ok(file) if file.metadata().is_ok_and(|meta| meta.len() == bytes) => return Ok(file),
         Ok(_) => {
-            return Err(WorkerError::new(ErrorCode::Invalid, format!("{} is the model of another size", request.model)));
+            return Err(WorkerError::new(ErrorCode::Invalid, format!("{} is the model of another size", path.display())));
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(e) => return Err(failed(format!("open {}", request.model))(e)),
+        Err(e) => return Err(failed(format!("open {}", path.display()))(e)),
     }
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).map_err(failed(format!("make {}", dir.display())))?;
     }
     // By this process's own name: two may make it at the same time, and either will do.
     let temp = path.with_extension(format!("{}.new", std::process::id()));
-    let made = format_at(&temp, request.bytes).and_then(|()| fs::rename(&temp, path).map_err(failed(format!("name {}", request.model))));
+    let made = format_at(&temp, bytes).and_then(|()| fs::rename(&temp, path).map_err(failed(format!("name {}", path.display()))));
     if made.is_err() {
         let _ = fs::remove_file(&temp);
     }
     made?;
-    File::open(path).map_err(failed(format!("open {}", request.model)))
+    File::open(path).map_err(failed(format!("open {}", path.display())))
 }
 
 fn format_at(path: &Path, bytes: u64) -> Result<(), WorkerError> {
@@ -76,7 +75,7 @@ fn format_at(path: &Path, bytes: u64) -> Result<(), WorkerError> {
 }
 
 /// Data only; holes stay holes.
-fn copy(from: &File, to: &File) -> io::Result<()> {
+pub(super) fn copy(from: &File, to: &File) -> io::Result<()> {
     // SAFETY: no pointers.
     if unsafe { libc::ioctl(to.as_raw_fd(), FICLONE as _, from.as_raw_fd()) } == 0 {
         return Ok(());

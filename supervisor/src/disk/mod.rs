@@ -1,11 +1,14 @@
-//! Disks of virtual machines: an image's layers as one EROFS file system, and an empty ext4 of any size to write on.
+//! Disks: an image's layers as one EROFS file system, an empty ext4 of any size to write on, and files as block devices.
 mod erofs;
 mod ext4;
+pub mod loopback;
 mod sandbox;
+mod scratch;
 mod tool;
 
 pub use erofs::build;
 pub use ext4::make;
+pub use scratch::mount_scratch;
 
 use std::io;
 

@@ -59,6 +59,9 @@ if part setup 600 ./berth setup; then
   why=$(node test/e2e/terraform.ts)
   [ -z "$why" ] || summary=$summary"terraform            $why"'
 '
+  why=$(node test/e2e/session-plugin.ts)
+  [ -z "$why" ] || summary=$summary"execute      $why"'
+'
   why=$(node test/e2e/former-berth.ts)
   [ -z "$why" ] || summary=$summary"upgrade              $why"'
 '

@@ -16,6 +16,7 @@ export type UpOptions = {
   /** Names under berth.internal resolve on this machine. */
   dns?: boolean;
   accel?: string;
+  execIdleSeconds?: number;
   /** The real domain; null takes it back. */
   domain?: string | null;
   acmeEmail?: string;

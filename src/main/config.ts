@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
 import { formatCidr, vpcCandidates } from '#domain/cidr.ts';
 import { DEFAULT_ACCOUNT } from '#domain/scope.ts';
 import type { Accelerator, IsolationWish } from '#domain/task-spec.ts';
@@ -27,6 +28,8 @@ export type InstanceConfig = {
   /** Whether names under berth.internal resolve on this machine itself, and the hosts file that they are written to. */
   dns: boolean;
   hostsFile: string;
+  /** After which silence a session of ExecuteCommand ends, in seconds. */
+  execIdleSeconds: number;
   /** Where the search for a VPC's address range begins (domain/cidr.ts, vpcCandidates). */
   cidrSeed: number;
 };
@@ -49,6 +52,7 @@ export function defaultConfig(state: string): InstanceConfig {
     acmeDirectory: null,
     dns: false,
     hostsFile: '/etc/hosts',
+    execIdleSeconds: limits.execIdleMs / 1000,
     cidrSeed: state === DEFAULT_STATE ? AWS_DEFAULT_VPC : Number.parseInt(instanceId(state), 16),
   };
 }

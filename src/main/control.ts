@@ -82,7 +82,10 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     // Whoever listens on the instance's socket is its only control plane.
     { holder: uuid(random), soleOwner: true },
   );
-  const sessions = createSessions({ clock, random, log, hosts: control.hosts, record: createSessionRecord(clock, logs) });
+  const sessions = createSessions(
+    { clock, random, log, hosts: control.hosts, record: createSessionRecord(clock, logs) },
+    { idleMs: settings.execIdleSeconds * 1000 },
+  );
   const berth = {
     store,
     clock,

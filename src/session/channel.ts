@@ -40,8 +40,11 @@ const TERMINATE = 2;
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 const SIZE_WAIT_MS = 200;
 
+/** `idleMs`: after which silence a session ends. */
+export type ChannelDeps = { clock: Clock; random: Random; idleMs: number };
+
 /** Resolves when the session is over and the socket closed. */
-export async function serveChannel(deps: { clock: Clock; random: Random }, session: ChannelSession, socket: MessageSocket): Promise<void> {
+export async function serveChannel(deps: ChannelDeps, session: ChannelSession, socket: MessageSocket): Promise<void> {
   const channel = createChannel(deps, session, socket);
   try {
     await channel.handshake();
@@ -55,7 +58,7 @@ export async function serveChannel(deps: { clock: Clock; random: Random }, sessi
   }
 }
 
-function createChannel({ clock, random }: { clock: Clock; random: Random }, session: ChannelSession, socket: MessageSocket) {
+function createChannel({ clock, random, idleMs }: ChannelDeps, session: ChannelSession, socket: MessageSocket) {
   const over = Promise.withResolvers<never>();
   over.promise.catch(() => {}); // whoever waits for something waits for this too
   const opened = Promise.withResolvers<void>();
@@ -126,7 +129,7 @@ function createChannel({ clock, random }: { clock: Clock; random: Random }, sess
     }
   };
   const watchIdle = () => {
-    const left = lastActivity + limits.execIdleMs - clock.now();
+    const left = lastActivity + idleMs - clock.now();
     if (left <= 0) return fail(new Fault('TimedOut', 'Your session timed out due to inactivity.'));
     timers.push(clock.after(left, watchIdle));
   };
@@ -173,14 +176,24 @@ function createChannel({ clock, random }: { clock: Clock; random: Random }, sess
 /** Hands on what the command writes. Gives why it was cut off, '' when it ended. */
 async function pump(stream: ByteStream, output: (data: Buffer) => Promise<void>): Promise<string> {
   const reader = new FrameReader();
-  for await (const chunk of stream.read()) {
+  for await (const chunk of untilBroken(stream)) {
+    if (chunk instanceof Fault) return `The command was cut off: ${chunk.message}.`;
     for (const { kind, payload } of reader.push(chunk)) {
       if (kind === execFrames.exit) return '';
-      if (kind === execFrames.failed) return `The command was cut off: ${payload.toString()}`;
+      if (kind === execFrames.failed) return `The command was cut off: ${payload.toString()}.`;
       await output(payload);
     }
   }
   return 'The command was cut off.';
+}
+
+/** With its host's link a stream ends in a fault, which is the last that comes. */
+async function* untilBroken(stream: ByteStream): AsyncGenerator<Buffer | Fault> {
+  try {
+    yield* stream.read();
+  } catch (error) {
+    yield asFault(error);
+  }
 }
 
 function closedPayload(session: ChannelSession, reason: string, now: number): Buffer {

@@ -68,7 +68,7 @@ function bed(options: { acknowledges?: boolean } = {}) {
     start: async (tty: { cols: number; rows: number }) => (starts.push(tty), stream),
     recorder: null,
   };
-  const done = serveChannel({ clock, random: seededRandom(1) }, session, socket);
+  const done = serveChannel({ clock, random: seededRandom(1), idleMs: limits.execIdleMs }, session, socket);
   return {
     clock,
     sent,

@@ -51,7 +51,8 @@ type Session = SessionTarget & { id: string; token: string; state: 'waiting' | '
 
 const PATH = '/v1/data-channel/';
 
-export function createSessions(deps: SessionsDeps): Sessions {
+/** `idleMs`: after which silence a session ends. */
+export function createSessions(deps: SessionsDeps, options: { idleMs: number }): Sessions {
   const { clock, random, log } = deps;
   const sessions = new Map<string, Session>();
   return {
@@ -76,7 +77,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
         if (session === undefined) return refuse(socket);
         const channel = await acceptSocket(clock, request, socket, head);
         try {
-          if (await serve(deps, session, channel)) sessions.delete(session.id);
+          if (await serve(deps, session, channel, options.idleMs)) sessions.delete(session.id);
         } catch (error) {
           log.error('session', { session: session.id }, asFault(error));
         }
@@ -95,7 +96,7 @@ function refuse(socket: Duplex): void {
 }
 
 /** Whether it was the session's own connection, so that it is over. */
-async function serve(deps: SessionsDeps, session: Session, socket: MessageSocket): Promise<boolean> {
+async function serve(deps: SessionsDeps, session: Session, socket: MessageSocket, idleMs: number): Promise<boolean> {
   const { account, cluster, id: taskId } = session.task;
   const { record, hostId, container, command } = session;
   let mine = false;
@@ -121,7 +122,7 @@ async function serve(deps: SessionsDeps, session: Session, socket: MessageSocket
     },
     recorder: record === null ? null : createRecorder(deps.clock, deps.log, write),
   };
-  await serveChannel(deps, channel, socket);
+  await serveChannel({ ...deps, idleMs }, channel, socket);
   if (mine) deps.log.info('session.end', { session: session.id, taskId });
   return mine;
 }

@@ -26,6 +26,7 @@ export const up: Command = {
     { name: 'no-domain', summary: 'back to berth’s own authority alone (the default)' },
     { name: 'acme-email', value: 'ADDRESS', summary: 'where the ACME server writes to; using ACME you accept its terms of service' },
     { name: 'acme-directory', value: 'URL', summary: 'of the ACME server (default: Let’s Encrypt)' },
+    { name: 'exec-idle', value: 'SECONDS', summary: 'after which silence a session of ExecuteCommand ends (default: 1200, as on AWS)' },
     jsonOption,
   ],
   examples: [
@@ -70,6 +71,8 @@ export function upOptions(args: Arguments): UpOptions {
   const domain = args.has('no-domain') ? null : args.text('domain');
   const acmeEmail = args.text('acme-email');
   const acmeDirectory = args.text('acme-directory');
+  const execIdleSeconds = args.integer('exec-idle', { min: 1, max: 604_800 });
+  if (execIdleSeconds !== undefined) options.execIdleSeconds = execIdleSeconds;
   if (domain !== undefined) options.domain = domain;
   if (acmeEmail !== undefined) options.acmeEmail = acmeEmail;
   if (acmeDirectory !== undefined) options.acmeDirectory = acmeDirectory;

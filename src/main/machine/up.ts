@@ -78,6 +78,7 @@ function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig
     strictCapacity: options.strictCapacity ?? config.strictCapacity,
     isolation: (options.isolation as IsolationWish | undefined) ?? config.isolation,
     dns: options.dns ?? config.dns,
+    execIdleSeconds: options.execIdleSeconds ?? config.execIdleSeconds,
     accel: (options.accel as InstanceConfig['accel'] | undefined) ?? config.accel,
   };
 }

@@ -1,0 +1,163 @@
+/** `aws ecs execute-command` as its users have it: the stock AWS CLI, AWS's own session-manager-plugin, a terminal; in each kind of sandbox. */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { CreateLogGroupCommand, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { ExecuteCommandCommand, UpdateClusterCommand } from '@aws-sdk/client-ecs';
+import type { ExecuteCommandLogging, Task } from '@aws-sdk/client-ecs';
+import { createSdk, LOG_GROUP, script, taskId } from './aws-sdk.ts';
+import type { Sdk } from './aws-sdk.ts';
+import { importBusybox } from './images.ts';
+import { installPackages } from './packages.ts';
+import { startPlatform, until } from './platform.ts';
+import type { Platform } from './platform.ts';
+import { processesOf } from './processes.ts';
+import { executeCommand, pluginDirectory, pluginSession, whyNoPlugin } from './session-plugin.ts';
+import type { Terminal } from './session-plugin.ts';
+
+const PATIENCE_S = 120;
+const kinds = ['container', 'gvisor', 'microvm'] as const;
+/** How many sessions are open at the same time in one container. */
+const MANY = Number(process.env['BERTH_EXEC_SESSIONS'] ?? 12);
+const why = whyNoPlugin();
+
+describe('aws ecs execute-command', { skip: why ?? false }, () => {
+  let platform: Platform;
+  let sdk: Sdk;
+  const tasks = {} as Record<(typeof kinds)[number], Task>;
+  const open: Terminal[] = [];
+  const kept = (terminal: Terminal) => (open.push(terminal), terminal);
+
+  before(async () => {
+    installPackages({ '/usr/bin/aws': 'awscli', '/usr/bin/script': 'bsdutils' });
+    pluginDirectory();
+    platform = await startPlatform({ upArgs: ['--accel', 'tcg'] });
+    sdk = createSdk(platform, { maxAttempts: 10 });
+    await importBusybox(platform);
+    const definition = await sdk.register('entered', [script('trap "exit 0" TERM; while :; do sleep 1; done', { stopTimeout: 2 })]);
+    for (const kind of kinds) {
+      const wish = { enableExecuteCommand: true, tags: [{ key: 'berth:isolation', value: kind }] };
+      const [task] = await sdk.running(await sdk.run(definition, wish), PATIENCE_S);
+      assert.ok(task);
+      tasks[kind] = task;
+    }
+  });
+  after(async () => {
+    for (const terminal of open) terminal.kill();
+    sdk?.close();
+    await platform?.end();
+  });
+
+  const call = (task: Task, command: string) =>
+    sdk.ecs.send(new ExecuteCommandCommand({ task: taskId(task), container: 'main', command, interactive: true }));
+  /** A session by the plugin alone: what the AWS CLI does before it costs a second each. */
+  const session = async (task: Task, command: string) => {
+    const answer = await call(task, command);
+    const runtimeId = task.containers?.[0]?.runtimeId ?? '';
+    return kept(pluginSession(platform, answer.session ?? {}, `ecs:default_${taskId(task)}_${runtimeId}`));
+  };
+  const inside = (task: Task) => platform.ok(['exec', taskId(task), '--', 'sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "']);
+
+  for (const kind of kinds) {
+    it(`gives a shell in a ${kind} sandbox: its size, a change of it, Ctrl-C, its end`, async () => {
+      const shell = kept(executeCommand(platform, ['--task', taskId(tasks[kind]), '--command', 'sh'], { rows: 33, cols: 111 }));
+      await shell.shows(/Starting session with SessionId: ecs-execute-command-[0-9a-f]{17}[\s\S]*# $/);
+      shell.type('stty size; id -u\r');
+      await shell.shows(/33 111\n0\n/);
+      shell.resize(50, 100);
+      shell.type('until stty size | grep "^50"; do sleep 0.1; done\r');
+      await shell.shows(/\n50 100\n/);
+      shell.type('echo sl""eeps; sleep 1000\r');
+      await shell.shows(/\nsleeps\n/);
+      // What is typed ahead of it would be lost with it, as in any terminal.
+      shell.type('\x03');
+      await shell.shows(/\^C\n.*# $/);
+      shell.type('echo code $?\r');
+      await shell.shows(/\ncode 130\n/);
+      shell.type('exit 3\r');
+      assert.equal(await shell.end(), 0, shell.seen());
+      assert.match(shell.seen(), /Exiting session with sessionId: ecs-execute-command-/);
+    });
+  }
+
+  it('runs one command, by its words, and says what can’t be run', async () => {
+    const one = kept(executeCommand(platform, ['--task', taskId(tasks.container), '--command', `sh -c 'echo "one  two"; exit 3'`]));
+    assert.equal(await one.end(), 0);
+    assert.match(one.seen(), /\none {2}two\n/);
+    const none = await session(tasks.container, '/no/such/command');
+    await none.end();
+    assert.match(none.seen(), /\/no\/such\/command/);
+  });
+
+  it(`${MANY} at once in a container, each with its own`, async () => {
+    const number = { container: MANY, gvisor: 3, microvm: 3 };
+    const all = await Promise.all(
+      kinds.flatMap((kind) => Array.from({ length: number[kind] }, async (_, n) => [n, await session(tasks[kind], 'sh')] as const)),
+    );
+    // Each is there while all the others are.
+    for (const [, shell] of all) await shell.shows(/# $/);
+    for (const [n, shell] of all) shell.type(`echo $((${n} + 1000)); exit\r`);
+    for (const [n, shell] of all) {
+      await shell.end();
+      assert.match(shell.seen(), new RegExp(`\\n${n + 1000}\\n`));
+    }
+  });
+
+  it('is recorded as the cluster says', async () => {
+    await sdk.logs.send(new CreateLogGroupCommand({ logGroupName: '/sessions' }));
+    const recorded = async (logging: ExecuteCommandLogging, text: string, group: string) => {
+      const logConfiguration = { cloudWatchLogGroupName: '/sessions', cloudWatchEncryptionEnabled: false };
+      const executeCommandConfiguration = { logging, ...(logging === 'OVERRIDE' ? { logConfiguration } : {}) };
+      await sdk.ecs.send(new UpdateClusterCommand({ cluster: 'default', configuration: { executeCommandConfiguration } }));
+      const one = await session(tasks.container, `echo ${text}`);
+      await one.end();
+      const sessionId = /SessionId: (\S+)/.exec(one.seen())?.[1] ?? '';
+      const found = async () => {
+        const { events = [] } = await sdk.logs.send(new FilterLogEventsCommand({ logGroupName: group, filterPattern: text }));
+        return events.find((event) => event.logStreamName === sessionId && event.message?.includes(text));
+      };
+      return { found };
+    };
+    const overridden = await recorded('OVERRIDE', 'overridden', '/sessions');
+    await until('it is in the group that the cluster names', overridden.found);
+    const byDefault = await recorded('DEFAULT', 'bydefault', LOG_GROUP);
+    await until('it is in the group of the container', byDefault.found);
+    const nowhere = [await recorded('NONE', 'nowhere', LOG_GROUP), await recorded('NONE', 'nowhere', '/sessions')];
+    await new Promise((resolve) => setTimeout(resolve, 1500)); // longer than a record waits
+    for (const { found } of nowhere) assert.equal(await found(), undefined);
+  });
+
+  for (const kind of kinds) {
+    it(`comes back after the host agent was killed; what ran in a ${kind} sandbox is not left behind`, async () => {
+      const mark = String(200_000 + process.pid);
+      const one = await session(tasks[kind], `sh -c 'echo up; exec sleep ${mark}'`);
+      await one.shows(/\nup\n/);
+      const agent = processesOf(platform)?.host ?? assert.fail('no host agent');
+      process.kill(agent, 'SIGKILL');
+      await one.end();
+      assert.match(one.seen(), /cut off/);
+      await until('another session is had', async () => {
+        const two = await session(tasks[kind], 'echo here').catch(() => undefined);
+        await two?.end();
+        return two !== undefined && /\nhere\n/.test(two.seen());
+      });
+      await until('the command is gone', async () => !(await inside(tasks[kind])).includes(`sleep ${mark}`));
+    });
+  }
+
+  it('ends with the control plane, comes back with it, and ends after the silence that is set', async () => {
+    const mark = String(300_000 + process.pid);
+    const one = await session(tasks.container, `sh -c 'echo up; exec sleep ${mark}'`);
+    await one.shows(/\nup\n/);
+    const config = join(platform.state, 'config.json');
+    writeFileSync(config, JSON.stringify({ ...(JSON.parse(readFileSync(config, 'utf8')) as object), execIdleSeconds: 2 }));
+    const control = processesOf(platform)?.control ?? assert.fail('no control plane');
+    process.kill(control, 'SIGKILL');
+    await until('the host is connected again', async () => /"CONNECTED"/.test((await platform.berth(['status', '--json'])).stdout));
+    await until('the command is gone', async () => !(await inside(tasks.container)).includes(`sleep ${mark}`));
+    const two = await session(tasks.container, 'sh');
+    await two.end();
+    assert.match(two.seen(), /timed out due to inactivity/);
+  });
+});

@@ -1,4 +1,5 @@
-/** Brings what the tests need of Debian beside what `berth setup` installs, so that on a new machine none of them fails for it. */
+/** Brings what the tests need of Debian beside what `berth setup` installs, so that on a new machine none of them fails for it, and no two make it at once. */
+import { busyboxArchive, nginxArchive } from '../test/e2e/images.ts';
 import { installPackages } from '../test/e2e/packages.ts';
 
 installPackages({
@@ -11,3 +12,6 @@ installPackages({
   '/usr/bin/aws': 'awscli',
   '/usr/lib/python3/dist-packages/boto3/__init__.py': 'python3-boto3',
 });
+
+await busyboxArchive();
+await nginxArchive();

@@ -152,7 +152,7 @@ describe('a machine of its own', () => {
 });
 
 test('a supervisor that does not answer any more is hung: its machine is ended and the task told', async () => {
-  const host = await createMicrovmHost({ guestAnswerMs: 1500, guestLookMs: 500, guestSilenceMs: 3000 });
+  const host = await createMicrovmHost({ guestAnswerMs: 4000, guestLookMs: 500, guestSilenceMs: 2000 });
   try {
     const plan = await host.plan([scripted('echo up; sleep 1000')]);
     const w = witness(MICROVM_PATIENCE_MS);

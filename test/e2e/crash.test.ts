@@ -93,64 +93,6 @@ function assertCounted(lines: string[]): void {
 const counter = (steps: number, change = {}) =>
   script(`i=0; while [ $i -lt ${steps} ]; do i=$((i+1)); echo n $i; sleep 0.05; done; exit 5`, change);
 
-describe('what looks after a task is killed, each and all at once', () => {
-  /** What a task is known by: none of it may change while the task lives. */
-  const identity = async (arn: string) => {
-    const { taskArn, lastStatus, healthStatus, startedAt, attachments, containers } = first(await sdk.describe([arn]));
-    const known = (containers ?? []).map(({ name, runtimeId, imageDigest, healthStatus: health, networkInterfaces }) => ({ name, runtimeId, imageDigest, health, networkInterfaces })); // prettier-ignore
-    return { taskArn, lastStatus, healthStatus, startedAt, attachments, known };
-  };
-
-  it('the task keeps its identity, its log, its volume, its health and its way in; its supervisor’s death ends it with all it wrote', async () => {
-    const mountPoints = [{ sourceVolume: 'data', containerPath: '/data' }];
-    const check = { command: ['CMD-SHELL', 'test -e /data/well'], interval: 5, timeout: 4, retries: 1 };
-    const counts = 'touch /data/well; i=0; while :; do i=$((i+1)); echo n $i; echo $i > /data/n; sleep 0.05; done';
-    const definition = await sdk.register(
-      'whole',
-      [script(counts, { mountPoints, healthCheck: check }), script('exec sleep 100000', { name: 'side', essential: false, mountPoints })],
-      { volumes: [{ name: 'data' }] },
-    );
-    const [task, heir] = await sdk.running(await sdk.run(definition, { count: 2, enableExecuteCommand: true }));
-    assert.ok(task?.taskArn && heir?.taskArn);
-    const [arn, id] = [task.taskArn, taskId(task)];
-    await until('health', async () => first(await sdk.describe([arn])).healthStatus === 'HEALTHY');
-    const [before, containers] = [await identity(arn), containersOf(id)];
-    const counted = async () => Number(await platform.ok(['exec', id, '-c', 'side', '--', 'cat', '/data/n']));
-    let count = await counted();
-    for (const victims of [['control'], ['host'], ['worker'], ['control', 'host', 'worker']] as const) {
-      const running = await processes();
-      for (const victim of victims) process.kill(running[victim], 'SIGKILL');
-      await until('others in their places', async () => {
-        const now = processesOf(platform);
-        return now !== undefined && victims.every((victim) => now[victim] !== running[victim]);
-      });
-      await ready();
-      await until('the same task', async () => JSON.stringify(await identity(arn)) === JSON.stringify(before));
-      assert.deepEqual(containersOf(id), containers);
-      const now = await counted();
-      assert.ok(now > count, `it stood at ${count}, and is at ${now} after the death of ${victims.join(', ')}`);
-      count = now;
-      await until('what it wrote meanwhile', async () => (await sdk.lines(arn, 'main')).length >= count);
-      assertCounted(await sdk.lines(arn, 'main'));
-    }
-    // Its health is still looked at, and told.
-    await platform.ok(['exec', id, '-c', 'side', '--', 'rm', '/data/well']);
-    await until('ill health', async () => first(await sdk.describe([arn])).healthStatus === 'UNHEALTHY');
-
-    const supervisor = supervisorOf(platform, id);
-    assert.ok(supervisor);
-    process.kill(supervisor, 'SIGKILL');
-    const ended = first(await sdk.stopped([arn]));
-    assert.equal(ended.stopCode, 'InfrastructureHealth');
-    const lines = await sdk.lines(arn, 'main');
-    assertCounted(lines);
-    assert.ok(lines.length >= count);
-    gone(id);
-    assert.equal(first(await sdk.describe([heir])).lastStatus, 'RUNNING');
-    await stopAll();
-  });
-});
-
 describe('the control plane is killed', () => {
   it('in the middle of fifty starts: all that were acknowledged run, and what ran goes on', async () => {
     const old = await sdk.running(await sdk.run(idle, { count: 10 }));
@@ -323,6 +265,64 @@ describe('another part is killed', () => {
       for (const socket of sockets) socket.destroy();
       silent.close();
     }
+  });
+});
+
+describe('what looks after a task is killed, each and all at once', () => {
+  /** What a task is known by: none of it may change while the task lives. */
+  const identity = async (arn: string) => {
+    const { taskArn, lastStatus, healthStatus, startedAt, attachments, containers } = first(await sdk.describe([arn]));
+    const known = (containers ?? []).map(({ name, runtimeId, imageDigest, healthStatus: health, networkInterfaces }) => ({ name, runtimeId, imageDigest, health, networkInterfaces })); // prettier-ignore
+    return { taskArn, lastStatus, healthStatus, startedAt, attachments, known };
+  };
+
+  it('the task keeps its identity, its log, its volume, its health and its way in; its supervisor’s death ends it with all it wrote', async () => {
+    const mountPoints = [{ sourceVolume: 'data', containerPath: '/data' }];
+    const check = { command: ['CMD-SHELL', 'test -e /data/well'], interval: 5, timeout: 4, retries: 1 };
+    const counts = 'touch /data/well; i=0; while :; do i=$((i+1)); echo n $i; echo $i > /data/n; sleep 0.05; done';
+    const definition = await sdk.register(
+      'whole',
+      [script(counts, { mountPoints, healthCheck: check }), script('exec sleep 100000', { name: 'side', essential: false, mountPoints })],
+      { volumes: [{ name: 'data' }] },
+    );
+    const [task, heir] = await sdk.running(await sdk.run(definition, { count: 2, enableExecuteCommand: true }));
+    assert.ok(task?.taskArn && heir?.taskArn);
+    const [arn, id] = [task.taskArn, taskId(task)];
+    await until('health', async () => first(await sdk.describe([arn])).healthStatus === 'HEALTHY');
+    const [before, containers] = [await identity(arn), containersOf(id)];
+    const counted = async () => Number(await platform.ok(['exec', id, '-c', 'side', '--', 'cat', '/data/n']));
+    let count = await counted();
+    for (const victims of [['control'], ['host'], ['worker'], ['control', 'host', 'worker']] as const) {
+      const running = await processes();
+      for (const victim of victims) process.kill(running[victim], 'SIGKILL');
+      await until('others in their places', async () => {
+        const now = processesOf(platform);
+        return now !== undefined && victims.every((victim) => now[victim] !== running[victim]);
+      });
+      await ready();
+      await until('the same task', async () => JSON.stringify(await identity(arn)) === JSON.stringify(before));
+      assert.deepEqual(containersOf(id), containers);
+      const now = await counted();
+      assert.ok(now > count, `it stood at ${count}, and is at ${now} after the death of ${victims.join(', ')}`);
+      count = now;
+      await until('what it wrote meanwhile', async () => (await sdk.lines(arn, 'main')).length >= count);
+      assertCounted(await sdk.lines(arn, 'main'));
+    }
+    // Its health is still looked at, and told.
+    await platform.ok(['exec', id, '-c', 'side', '--', 'rm', '/data/well']);
+    await until('ill health', async () => first(await sdk.describe([arn])).healthStatus === 'UNHEALTHY');
+
+    const supervisor = supervisorOf(platform, id);
+    assert.ok(supervisor);
+    process.kill(supervisor, 'SIGKILL');
+    const ended = first(await sdk.stopped([arn]));
+    assert.equal(ended.stopCode, 'InfrastructureHealth');
+    const lines = await sdk.lines(arn, 'main');
+    assertCounted(lines);
+    assert.ok(lines.length >= count);
+    gone(id);
+    assert.equal(first(await sdk.describe([heir])).lastStatus, 'RUNNING');
+    await stopAll();
   });
 });
 

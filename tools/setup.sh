@@ -87,6 +87,7 @@ missing_packages() {
   if [ "$arch" = x64 ] && ! have qemu-system-x86_64; then printf 'qemu-system-x86 '; fi
   have mkfs.erofs || printf 'erofs-utils '
   have mkfs.ext4 || printf 'e2fsprogs '
+  have mkfs.xfs || printf 'xfsprogs '
   if ! check_supervisor; then
     find_cargo
     if ! cargo_is_new_enough; then printf '%s ' "$(rust_packages)"; fi

@@ -53,6 +53,12 @@ export const limits = {
   startsInFlight: 16,
   /** How long a host may try a kind of sandbox when it starts; `up` waits for it. */
   sandboxProbeMs: 40_000,
+  /** EBS's quotas, as far as rows are read whole. */
+  volumesPerRegion: 5000,
+  snapshotsPerRegion: 10_000,
+  /** How long a host may take to make, grow or remove a volume's file, and to take a snapshot, which may mean copying it. */
+  volumeCallMs: 120_000,
+  snapshotCallMs: 3600_000,
   /** How long a host may take to have load balancers' addresses. */
   vpcAddressesMs: 15_000,
   /** Targets whose health is written in one transaction. */

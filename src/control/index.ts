@@ -7,11 +7,12 @@ import { startHousekeepingLoop } from './housekeeping-loop.ts';
 import { startPlacementLoop } from './placement-loop.ts';
 import { startServiceLoop } from './services/loop.ts';
 import { startTargetLoop } from './services/target-loop.ts';
+import { startVolumesLoop } from './volumes-loop.ts';
 import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
 export type { Control, ControlDeps, ControlOptions, HostCalls } from './types.ts';
 
-const leases = ['placement', 'hosts', 'housekeeping', 'certificates', 'services', 'targets', 'balancer'];
+const leases = ['placement', 'hosts', 'housekeeping', 'certificates', 'services', 'targets', 'balancer', 'volumes'];
 
 /** Starts all loops and lets hosts in. Throws the store's Fault when it can't be written. */
 export async function startControl(deps: ControlDeps, options: ControlOptions): Promise<Control> {
@@ -28,6 +29,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const services = startServiceLoop({ ...deps, hosts: sessions.calls }, options.holder, () => paused);
   const targets = startTargetLoop(deps, options.holder, () => paused);
   const housekeeping = startHousekeepingLoop(deps, options.holder);
+  const volumes = startVolumesLoop({ ...deps, hosts: sessions.calls }, options.holder);
   const certificates =
     deps.certificates === undefined ? null : startCertificatesLoop({ ...deps, sources: deps.certificates }, options.holder);
   const unwatch = [
@@ -41,6 +43,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     }),
     store.onChange(['services', 'serviceDeployments', 'taskSets', 'tasks', 'targets'], () => services.look()),
     store.onChange(['tasks', 'targets', 'targetGroups'], () => targets.look()),
+    store.onChange(['volumes', 'snapshots', 'tasks', 'hosts'], () => volumes.look()),
     store.onChange(['serviceRevisions'], () => targets.forget()),
   ];
   return {
@@ -51,7 +54,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     },
     async stop() {
       for (const stop of unwatch) stop();
-      const parts = [placement, balancer, services, targets, housekeeping, certificates, sessions];
+      const parts = [placement, balancer, services, targets, housekeeping, volumes, certificates, sessions];
       await Promise.all(parts.map((part) => part?.stop()));
     },
   };

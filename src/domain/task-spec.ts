@@ -3,6 +3,7 @@
  * its own definition whole in its own rows; nothing below `intent` sees an ECS or a Kubernetes shape.
  */
 
+import type { BlockVolume } from './block-volume.ts';
 import type { SharedVolume } from './shared-volume.ts';
 
 export type IsolationKind = 'container' | 'gvisor' | 'microvm';
@@ -27,7 +28,7 @@ export type TaskSpec = {
   containers: ContainerSpec[];
 };
 
-export type VolumeSpec = ScratchVolume | SharedVolume;
+export type VolumeSpec = ScratchVolume | SharedVolume | BlockVolume;
 
 /** An empty directory that lives and dies with the task, shared by its containers. */
 export type ScratchVolume = { name: string; kind: 'scratch' };

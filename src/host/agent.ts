@@ -28,7 +28,7 @@ import { createMetadata } from './metadata/metadata.ts';
 import { createSampler } from './metadata/sampler.ts';
 import type { MetadataRequest, MetadataResponse } from './metadata/server.ts';
 import { handleOperations } from './operations.ts';
-import { probeAll } from './probes.ts';
+import { isolationOf, probeAll } from './probes.ts';
 import { createReportOutbox } from './report-outbox.ts';
 import type { Hook } from './run.ts';
 import { createRunner } from './runner.ts';
@@ -93,7 +93,12 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
 
   const stages: Hook[][] = [
     [networkHook({ network: deps.network, slots, clock, serveVpc: deps.serveVpc }), environmentHook(), journalHook()],
-    [logStreamsHook({ uplink, clock }), imagesHook({ images: deps.images, clock }), volumesHook(deps.volumes), faults.hook()],
+    [
+      logStreamsHook({ uplink, clock }),
+      imagesHook({ images: deps.images, clock }),
+      volumesHook(deps.volumes, (run) => isolationOf(drivers.choose(run).driver)),
+      faults.hook(),
+    ],
     [sandboxHook({ drivers: { choose: (run) => drivers.choose(run), clean: (...what) => drivers.clean(...what) }, slots, log })],
   ];
 
@@ -172,6 +177,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       dialled: (connection) =>
         handleOperations(connection, {
           images: deps.images,
+          volumes: deps.volumes,
           tails,
           tasks,
           clock,
@@ -207,7 +213,9 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       info = await deps.info(isolation);
       const { entries, broken, strays } = await journal.load();
       await cleanStrays(deps, drivers, `${options.dir}/tasks`, [...strays, ...broken]);
-      await deps.images.recover(entries.filter((entry) => entry.report.status !== 'STOPPED').map((entry) => entry.report.taskId));
+      const living = entries.filter((entry) => entry.report.status !== 'STOPPED').map((entry) => entry.report.taskId);
+      await deps.images.recover(living);
+      await deps.volumes.recover(living);
       if (stopped) return;
       tasks.restore(entries, broken);
       log.info('host.start', { tasks: entries.length, broken: broken.length, strays: strays.length });

@@ -7,6 +7,8 @@ import type { Json } from '#base/fault.ts';
 import { hexId } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Random } from '#base/random.ts';
+import type { VolumeFile } from '#volume/block.ts';
+import type { Volumes } from '#volume/volumes.ts';
 import type { Images, PullProgress, RegistryAuth } from '#image/types.ts';
 import { hostOps } from '#link/operations.ts';
 import type { HostStatus, TaskExec, VpcAddresses } from '#link/operations.ts';
@@ -17,6 +19,7 @@ import type { TaskTable } from './task-table.ts';
 
 export type OperationDeps = {
   images: Images;
+  volumes: Volumes;
   tails: Tails;
   tasks: TaskTable;
   clock: Clock;
@@ -65,8 +68,17 @@ export function handleOperations(connection: HostConnection, deps: OperationDeps
     return null;
   });
   on(hostOps.vpcAddresses, async (body) => (await deps.setAddresses(body['vpcs'] as VpcAddresses[]), null));
+  handleVolumes(on, deps.volumes);
   on(hostOps.taskSuspend, async (body) => (await runnerOf(body).suspend(), null));
   on(hostOps.taskResume, async (body) => (await runnerOf(body).resume(), null));
+}
+
+function handleVolumes(on: (op: string, handler: (body: Body) => Promise<unknown>) => void, volumes: Volumes): void {
+  on(hostOps.volumeKeep, async (body) => (await volumes.keep(body as VolumeFile), null));
+  on(hostOps.volumeRemove, async (body) => (await volumes.remove(textOf(body, 'id')), null));
+  on(hostOps.volumeSnapshot, (body) => volumes.snapshot(textOf(body, 'id'), textOf(body, 'snapshotId')));
+  on(hostOps.snapshotRemove, async (body) => (await volumes.removeSnapshot(textOf(body, 'id')), null));
+  on(hostOps.volumeUsage, async () => ({ volumes: await volumes.usage() }));
 }
 
 function hostStatus(deps: OperationDeps): HostStatus {

@@ -6,6 +6,7 @@ import type { RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.
 import type { InternetGatewayRecord } from '#domain/network.ts';
 import type { SecurityGroupRecord, SubnetRecord, VpcRecord } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
+import type { SnapshotRecord, VolumeRecord } from '#domain/volume.ts';
 import type { ReadTx } from '#store/types.ts';
 
 export function ec2Fault(errorName: string, message: string, code: FaultCode = 'InvalidParameter'): Fault {
@@ -60,4 +61,17 @@ export async function ruleOf(tx: ReadTx, scope: Scope, group: string | undefined
   const rules = await tx.securityGroupRules.list({ ...scope, ...(group === undefined ? {} : { group }), id });
   if (rules[0] === undefined) throw notFound('InvalidSecurityGroupRuleId.NotFound', 'security group rule ID', id);
   return rules[0];
+}
+
+export async function volumeOf(tx: ReadTx, scope: Scope, id: string): Promise<VolumeRecord> {
+  const volume = await tx.volumes.get({ ...scope, id });
+  if (volume === undefined) throw notFound('InvalidVolume.NotFound', 'volume', id);
+  return volume;
+}
+
+/** One that was asked to go is gone for all who ask. */
+export async function snapshotOf(tx: ReadTx, scope: Scope, id: string): Promise<SnapshotRecord> {
+  const snapshot = await tx.snapshots.get({ ...scope, id });
+  if (snapshot === undefined || snapshot.desired.deletedAt !== null) throw notFound('InvalidSnapshot.NotFound', 'snapshot', id);
+  return snapshot;
 }

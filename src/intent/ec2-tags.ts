@@ -6,7 +6,8 @@ import type { Scope } from '#domain/scope.ts';
 import { mergeTags } from '#domain/tags.ts';
 import type { Tag } from '#domain/task.ts';
 import type { WriteTx } from '#store/types.ts';
-import { ec2Fault, groupOf, internetGatewayOf, routeTableOf, ruleOf, subnetOf, vpcOf } from './ec2-faults.ts';
+import { ec2Fault, groupOf, internetGatewayOf, routeTableOf, ruleOf, snapshotOf, subnetOf, volumeOf, vpcOf } from './ec2-faults.ts';
+import { volumeTagsKept } from './ec2-volumes.ts';
 import type { IntentDeps } from './types.ts';
 
 type Change = (present: Tag[]) => Tag[];
@@ -63,7 +64,15 @@ async function changeOne(tx: WriteTx, scope: Scope, id: string, change: Change):
       const record = await internetGatewayOf(tx, scope, id);
       return void (await tx.internetGateways.put(changed(record), record.revision));
     }
+    case 'vol': {
+      const { key, desired, revision } = await volumeOf(tx, scope, id);
+      return void (await tx.volumes.setDesired(key, { ...desired, tags: volumeTagsKept(desired, change(desired.tags)) }, revision));
+    }
+    case 'snap': {
+      const { key, desired, revision } = await snapshotOf(tx, scope, id);
+      return void (await tx.snapshots.setDesired(key, changed(desired), revision));
+    }
     default:
-      throw ec2Fault('InvalidID', `The ID '${clip(id)}' is not valid: VPCs, subnets, security groups and their rules, route tables and internet gateways have tags here.`); // prettier-ignore
+      throw ec2Fault('InvalidID', `The ID '${clip(id)}' is not valid: VPCs, subnets, security groups and their rules, route tables, internet gateways, volumes and snapshots have tags here.`); // prettier-ignore
   }
 }

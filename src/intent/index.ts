@@ -78,8 +78,11 @@ export type { GroupRef, PeerWish, PermissionWish } from './ec2-security-group-ru
 export { associateRouteTable, createRouteTable, deleteRouteTable, disassociateRouteTable, replaceAssociation } from './ec2-route-tables.ts';
 export { createRoute, deleteRoute, replaceRoute } from './ec2-routes.ts';
 export { attachInternetGateway, createInternetGateway, deleteInternetGateway, detachInternetGateway } from './ec2-internet-gateways.ts';
+export { createVolume, deleteVolume, modifyVolume } from './ec2-volumes.ts';
+export type { VolumeWish } from './ec2-volumes.ts';
+export { createSnapshot, deleteSnapshot } from './ec2-snapshots.ts';
 export { createEc2Tags, deleteEc2Tags } from './ec2-tags.ts';
-export { ec2Fault, vpcOf as ec2Vpc } from './ec2-faults.ts';
+export { ec2Fault, invalidValue as ec2InvalidValue, vpcOf as ec2Vpc } from './ec2-faults.ts';
 export { createExpressService } from './express.ts';
 export type { ExpressWish, Ingress } from './express.ts';
 export { within } from './within.ts';

@@ -59,6 +59,16 @@ export const hostOps = {
    * said again at each look; errors: Conflict (a VPC stands with another range), Unavailable.
    */
   vpcAddresses: 'vpc-addresses',
+  /** { id, sizeGib, snapshotId } -> null, once the volume is there, at least so large. Idempotent; errors: ResourceNotFound (the snapshot), LimitExceeded (the disk). */
+  volumeKeep: 'volume-keep',
+  /** { id } -> null, once it is gone. Idempotent; errors: Conflict (a task has it). */
+  volumeRemove: 'volume-remove',
+  /** { id, snapshotId } -> { bytes }: what of the copy is written. Idempotent; errors: ResourceNotFound (the volume), Unsupported (a running microVM has it), LimitExceeded. */
+  volumeSnapshot: 'volume-snapshot',
+  /** { id } -> null, once it is gone. Idempotent. */
+  snapshotRemove: 'snapshot-remove',
+  /** {} -> { volumes: { id, bytes }[] }: what each volume takes of the host's disk. */
+  volumeUsage: 'volume-usage',
 } as const;
 
 /** Addresses out of a VPC that the machine itself answers at, and the TCP ports that the VPC's tasks may reach there. */

@@ -77,7 +77,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       drivers: sandboxes.drivers,
       images,
       network,
-      volumes: createHostVolumes(paths.host),
+      volumes: createHostVolumes(clock, paths.host, sandboxes.vmUser),
       journal: createFileJournal(paths.host),
       clock,
       random,

@@ -29,6 +29,8 @@ export type SandboxParts = {
 
 export type Sandboxes = {
   drivers: SandboxDriver[];
+  /** Whom QEMU runs as. */
+  vmUser: { uid: number; gid: number };
   /** What the probes said: tasks that ask for nothing find a sandbox ready from the first on. */
   found(isolation: HostInfo['isolation']): void;
   /** Ends what stands ready for tasks to come; tasks go on. */
@@ -39,13 +41,14 @@ export type Sandboxes = {
 export async function createSandboxes(parts: SandboxParts): Promise<Sandboxes> {
   const { worker, clock, log, paths } = parts;
   const container = createContainerDriver({ worker, clock, log }, { instance: paths.instance, runDir: paths.run });
+  const vmUser = userOf(VM_USER);
   const microvm = createMicrovmDriver(
     { worker, clock, log, random: parts.random, disk: (image) => parts.images.disk(image) },
     {
       instance: paths.instance,
       dir: paths.host,
       runDir: paths.run,
-      user: userOf(VM_USER),
+      user: vmUser,
       supervisor: parts.supervisor,
       accel: parts.settings.accel,
       kitDir: join(home, '.berth/vm'),
@@ -60,6 +63,7 @@ export async function createSandboxes(parts: SandboxParts): Promise<Sandboxes> {
   await microvm.sweep(paths.tasks);
   return {
     drivers: [container, gvisor, microvm],
+    vmUser,
     found(isolation) {
       for (const { kind, auto } of isolation) {
         if (kind === 'gvisor' && auto) gvisor.warm();

@@ -1,5 +1,6 @@
 /** Pure: where the supervisor of a task finds its volumes. */
 import { posix } from 'node:path';
+import { invariant } from '#base/fault.ts';
 import type { VolumeSource } from '#domain/volume-source.ts';
 import type { SandboxPlan } from './driver.ts';
 
@@ -16,12 +17,13 @@ export type VolumePlaces = {
 /** `below`: the directory that the scratch volumes are made in. */
 export function volumePlaces(volumes: SandboxPlan['volumes'], below: string): VolumePlaces {
   const scratch: string[] = [];
-  const placeOf = (source: VolumeSource, index: number): string => {
+  const placeOf = (name: string, source: VolumeSource, index: number): string => {
     if (source.kind === 'directory') return source.path;
+    invariant(source.kind === 'scratch', `volume "${name}" is a disk, which only a microVM can have`);
     const path = posix.join(below, SCRATCH, String(index));
     scratch.push(path);
     return path;
   };
-  const places = Object.fromEntries(Object.entries(volumes).map(([name, source], index) => [name, placeOf(source, index)]));
+  const places = Object.fromEntries(Object.entries(volumes).map(([name, source], index) => [name, placeOf(name, source, index)]));
   return { places, scratch };
 }

@@ -23,6 +23,7 @@ import type {
   ServiceRevisionRecord,
   TaskSetRecord,
 } from '#domain/service.ts';
+import type { SnapshotRecord, VolumeRecord } from '#domain/volume.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { wholeRows } from './rows.ts';
 import { migrate } from './schema.ts';
@@ -83,6 +84,7 @@ function transaction(session: Session): WriteTx {
     taskDefinitions: definitionRows(session),
     ...networkTables(session),
     ...fileSystemTables(session),
+    ...volumeTables(session),
     settings: wholeRows<SettingRecord>(session, { name: 'settings', table: 'settings', columns: [...scope, 'principal', 'name'] }),
     attributes: wholeRows<AttributeRecord>(session, {
       name: 'attributes',
@@ -127,6 +129,14 @@ function fileSystemTables(session: Session) {
     fileSystems: wholeRows<FileSystemRecord>(session, { name: 'fileSystems', table: 'file_systems', columns }),
     accessPoints: wholeRows<AccessPointRecord>(session, { name: 'accessPoints', table: 'access_points', columns }),
     mountTargets: wholeRows<MountTargetRecord>(session, { name: 'mountTargets', table: 'mount_targets', columns }),
+  };
+}
+
+function volumeTables(session: Session) {
+  const columns = [...scope, 'id'];
+  return {
+    volumes: splitRows<VolumeRecord>(session, { name: 'volumes', table: 'volumes', columns }),
+    snapshots: splitRows<SnapshotRecord>(session, { name: 'snapshots', table: 'snapshots', columns }),
   };
 }
 

@@ -115,6 +115,13 @@ const steps: string[] = [
   CREATE TABLE mount_targets (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
   `,
+  // Block volumes.
+  `
+  CREATE TABLE volumes (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE snapshots (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

@@ -29,6 +29,7 @@ import type {
   ServiceRevisionRecord,
   TaskSetRecord,
 } from '#domain/service.ts';
+import type { SnapshotRecord, VolumeRecord } from '#domain/volume.ts';
 import type { DesiredStatus, TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord, TaskStatus } from '#domain/task.ts';
 
 export type TableName =
@@ -44,6 +45,8 @@ export type TableName =
   | 'fileSystems'
   | 'accessPoints'
   | 'mountTargets'
+  | 'volumes'
+  | 'snapshots'
   | 'settings'
   | 'attributes'
   | 'clientTokens'
@@ -198,6 +201,8 @@ export type ReadTx = {
   fileSystems: Rows<FileSystemRecord>;
   accessPoints: Rows<AccessPointRecord>;
   mountTargets: Rows<MountTargetRecord>;
+  volumes: Rows<VolumeRecord>;
+  snapshots: Rows<SnapshotRecord>;
   settings: Rows<SettingRecord>;
   attributes: Rows<AttributeRecord>;
   clientTokens: Rows<ClientTokenRecord>;
@@ -236,6 +241,8 @@ export type WriteTx = {
   fileSystems: WritableRows<FileSystemRecord>;
   accessPoints: WritableRows<AccessPointRecord>;
   mountTargets: WritableRows<MountTargetRecord>;
+  volumes: WritableSplitRows<VolumeRecord>;
+  snapshots: WritableSplitRows<SnapshotRecord>;
   settings: WritableRows<SettingRecord>;
   attributes: WritableRows<AttributeRecord>;
   clientTokens: WritableRows<ClientTokenRecord>;

@@ -88,7 +88,7 @@ export function createAgentUnderTest(host: RealHost, patienceMs: number): AgentU
           drivers,
           images: { ...createFakeImages(), prepare: async () => host.image },
           network: host.network,
-          volumes: createHostVolumes(host.dir),
+          volumes: createHostVolumes(clock, host.dir, null),
           journal: createFileJournal(host.dir),
           clock,
           random,

@@ -146,7 +146,7 @@ export async function createRealHost(
         environment: Object.fromEntries(containers.map((one) => [one.name, { ...one.environment }])),
         runtimeIds: Object.fromEntries(containers.map((one) => [one.name, `${hexId(random)}-0000000001`])),
         files: projectedFiles(joined.hostname, ip),
-        volumes: await createHostVolumes(dir).prepare(taskId, spec.volumes),
+        volumes: await createHostVolumes(clock, dir, null).prepare(taskId, spec.volumes, kindOf(driver)),
       };
     },
     leftovers: (taskId) => leftovers(taskId, dir, runDir),

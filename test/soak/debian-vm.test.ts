@@ -14,7 +14,7 @@ import { root } from '../e2e/platform.ts';
 const MINUTES = 60_000;
 const packages =
   'systemd-sysv dbus ca-certificates linux-image-cloud-amd64 initramfs-tools iproute2 isc-dhcp-client curl procps zstd ' +
-  'haproxy nftables gcc libc6-dev busybox-static qemu-system-x86 erofs-utils e2fsprogs';
+  'haproxy nftables gcc libc6-dev busybox-static qemu-system-x86 erofs-utils e2fsprogs xfsprogs';
 const service = `[Unit]
 Description=the soak
 After=multi-user.target

@@ -43,8 +43,12 @@ async function allTags(tx: ReadTx, scope: Scope): Promise<Item[]> {
     ['security-group-rule', await tx.securityGroupRules.list(scope)],
     ['route-table', await tx.routeTables.list(scope)],
     ['internet-gateway', await tx.internetGateways.list(scope)],
+    ['volume', (await tx.volumes.list(scope)).map(tagged)],
+    ['snapshot', (await tx.snapshots.list(scope)).filter(({ desired }) => desired.deletedAt === null).map(tagged)],
   ];
   return kept.flatMap(([type, records]) =>
     records.flatMap(({ key: { id }, tags }) => tags.map(({ key, value }) => ({ key, value, resource: id, type }))),
   );
 }
+
+const tagged = ({ key, desired }: { key: { id: string }; desired: { tags: Tag[] } }) => ({ key, tags: desired.tags });

@@ -42,6 +42,8 @@ const everything = () =>
       await tx.securityGroupRules.list({}),
       await tx.routeTables.list({}),
       await tx.internetGateways.list({}),
+      await tx.volumes.list({}),
+      await tx.snapshots.list({}),
     ]),
   );
 
@@ -53,6 +55,30 @@ const permissionOf = (GroupId: string, port: number) => ({
   Ipv6Ranges: [{ CidrIpv6: '2001:db8::/32' }],
   UserIdGroupPairs: [{ GroupId }],
 });
+
+/** The same of volumes. */
+async function volumeCalls(tagged: (type: string) => object[], filter: (name: string, value: string) => object[]) {
+  const VolumeId = (await call('CreateVolume', { AvailabilityZone: 'us-east-1a', Size: 1 })).VolumeId;
+  const SnapshotId = (await call('CreateSnapshot', { VolumeId })).SnapshotId;
+  await store.write(async (tx) => {
+    const volume = (await tx.volumes.get({ ...testScope, id: VolumeId }))!;
+    await tx.volumes.setObserved(volume.key, { hostId: 'h', sizeGib: 1, error: null }, volume.revision);
+    const snapshot = (await tx.snapshots.get({ ...testScope, id: SnapshotId }))!;
+    await tx.snapshots.setObserved(snapshot.key, { ...snapshot.observed, state: 'completed', hostId: 'h' }, snapshot.revision);
+  });
+  return {
+    CreateVolume: { AvailabilityZone: 'us-east-1a', Size: 10, SnapshotId, VolumeType: 'gp3', Iops: 3000, Throughput: 125, TagSpecifications: tagged('volume') }, // prettier-ignore
+    DeleteVolume: { VolumeId },
+    DescribeVolumes: { VolumeIds: [VolumeId], Filters: filter('status', 'avail*'), MaxResults: 5 },
+    DescribeVolumesModifications: { Filters: filter('target-size', '1') },
+    ModifyVolume: { VolumeId, Size: 20, VolumeType: 'io1', Iops: 100 },
+    AttachVolume: { VolumeId, InstanceId: 'i-1', Device: '/dev/sdf' },
+    DetachVolume: { VolumeId },
+    CreateSnapshot: { VolumeId, Description: 'd', TagSpecifications: tagged('snapshot') },
+    DeleteSnapshot: { SnapshotId },
+    DescribeSnapshots: { SnapshotIds: [SnapshotId], OwnerIds: ['self'], Filters: filter('volume-id', VolumeId) },
+  };
+}
 
 before(async () => {
   store = await createSqliteStore({ path: ':memory:' });
@@ -129,6 +155,7 @@ before(async () => {
     DescribeAddresses: { AllocationIds: [] },
     DescribeAccountAttributes: { AttributeNames: ['default-vpc'] },
     DescribeAvailabilityZones: { ZoneNames: ['us-east-1a'], Filters: filter('state', 'available') },
+    ...(await volumeCalls(tagged, filter)),
     DescribeRegions: { RegionNames: ['us-east-1'] },
   };
 });
@@ -149,7 +176,7 @@ it('each operation is in the list of good inputs, and its good input is taken', 
     api.operations.map((one) => one.name).sort(),
   );
   // The default VPC has its gateway already.
-  const refused = ['AttachInternetGateway'];
+  const refused = ['AttachInternetGateway', 'AttachVolume'];
   for (const name of Object.keys(good)) {
     if (takesAway.test(name)) continue;
     const outcome = await call(name, good[name]).then(
@@ -170,7 +197,7 @@ it('whatever stands in place of one value', async () => {
 });
 
 it('what is asked to go and is not there, or is of another region, does not exist', async () => {
-  for (const name of Object.keys(good).filter((one) => takesAway.test(one) && one !== 'DeleteTags')) {
+  for (const name of Object.keys(good).filter((one) => takesAway.test(one) && !['DeleteTags', 'DetachVolume'].includes(one))) {
     for (const [key, value] of Object.entries(good[name] ?? {})) {
       if (typeof value !== 'string' || !key.endsWith('Id')) continue;
       const before = await everything();

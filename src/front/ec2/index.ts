@@ -1,4 +1,4 @@
-/** Amazon EC2's part about networks, as far as it is served. Reference: EC2 API reference, version 2016-11-15. */
+/** Amazon EC2's parts about networks and volumes, as far as it is served. Reference: EC2 API reference, version 2016-11-15. */
 import type { ApiSpec, Operation } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import {
@@ -25,8 +25,10 @@ import * as gateways from './internet-gateway-changes.ts';
 import * as tables from './route-table-changes.ts';
 import * as groups from './security-group-changes.ts';
 import * as rules from './security-group-rule-changes.ts';
+import * as snapshots from './snapshots.ts';
 import * as subnets from './subnet-changes.ts';
 import * as tags from './tag-changes.ts';
+import * as volumes from './volumes.ts';
 import * as vpcs from './vpc-changes.ts';
 
 /** The caller makes sure that the account and region have their defaults first (intent's `ensureRegion`). */
@@ -46,7 +48,7 @@ export function createEc2Api(deps: IntentDeps): ApiSpec {
     target: '2016-11-15',
     schemaPackage: '@aws-sdk/client-ec2',
     errors: ec2Errors,
-    operations: [...read, ...networkOperations().map((operation) => operation(deps))],
+    operations: [...read, ...[...networkOperations(), ...volumeOperations()].map((operation) => operation(deps))],
   };
 }
 
@@ -91,5 +93,20 @@ function networkOperations(): ((deps: IntentDeps) => Operation)[] {
     gateways.deleteInternetGatewayOperation,
     tags.createTagsOperation,
     tags.deleteTagsOperation,
+  ];
+}
+
+function volumeOperations(): ((deps: IntentDeps) => Operation)[] {
+  return [
+    volumes.attachVolumeOperation,
+    volumes.createVolumeOperation,
+    volumes.deleteVolumeOperation,
+    volumes.describeVolumesOperation,
+    volumes.describeVolumesModificationsOperation,
+    volumes.detachVolumeOperation,
+    volumes.modifyVolumeOperation,
+    snapshots.createSnapshotOperation,
+    snapshots.deleteSnapshotOperation,
+    snapshots.describeSnapshotsOperation,
   ];
 }

@@ -1,12 +1,14 @@
-/** The task's volumes. The scratch ones are in its directory, which the sandbox removes; shared ones outlive it. */
+/** The task's volumes. The scratch ones are in its directory, which the sandbox removes; shared ones and block volumes outlive it. */
+import type { IsolationKind } from '#domain/task-spec.ts';
 import type { Volumes } from '#volume/volumes.ts';
-import type { Hook } from '../run.ts';
+import type { Hook, TaskRun } from '../run.ts';
 
-export function volumesHook(volumes: Volumes): Hook {
+/** `kindOf`: the kind of sandbox that the task gets. */
+export function volumesHook(volumes: Volumes, kindOf: (run: TaskRun) => IsolationKind): Hook {
   return {
     name: 'volumes',
     async prepare(run) {
-      run.volumes = await volumes.prepare(run.taskId, run.spec.volumes);
+      if (run.spec.volumes.length > 0) run.volumes = await volumes.prepare(run.taskId, run.spec.volumes, kindOf(run));
     },
     release: (run) => volumes.release(run.taskId, run.spec.volumes),
   };

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type Platform, root, startPlatform } from '../test/e2e/platform.ts';
 import { type DockerPeer, startDocker } from './docker-peer.ts';
 import type { CloudWatchLogsClient, OutputLogEvent } from '@aws-sdk/client-cloudwatch-logs';
-import type { ECSClient, Task } from '@aws-sdk/client-ecs';
+import type { ECSClient, RunTaskCommandInput, Task } from '@aws-sdk/client-ecs';
 
 const load = createRequire(import.meta.url);
 const ecsSdk = load('@aws-sdk/client-ecs') as typeof import('@aws-sdk/client-ecs');
@@ -20,6 +20,8 @@ const GROUP = '/bench/stamp';
 
 /** `port`: what it listens on. `logOptions`: further ones of its awslogs driver. */
 export type DefinitionChange = { program?: string; cpu?: string; memory?: string; port?: number; logOptions?: Record<string, string> };
+
+export type TaskChange = Partial<RunTaskCommandInput>;
 
 export type Bed = {
   berth: Platform;
@@ -37,7 +39,7 @@ export type Bed = {
   /** Registers a definition that runs the stamp program with these arguments, or another of the image's, as a quarter of a core unless told. */
   define(family: string, args: string[], change?: DefinitionChange): Promise<void>;
   /** `isolation`: what they run in; what `up` said unless told. */
-  runTasks(family: string, count: number, isolation?: string): Promise<Task[]>;
+  runTasks(family: string, count: number, isolation?: string, change?: TaskChange): Promise<Task[]>;
   stopTasks(arns: string[]): Promise<void>;
   /** Resolves once DescribeTasks says RUNNING, or STOPPED, of all of them. */
   running(arns: string[], timeoutMs: number): Promise<void>;
@@ -95,7 +97,7 @@ export async function makeBed(): Promise<Bed> {
     program: `${dir}/stamp`,
     rootfs: `${dir}/rootfs.tar`,
     define: (family, args, change) => define(ecs, settings.region, family, args, change),
-    runTasks: (family, count, isolation) => runTasks(ecs, subnets, family, count, isolation),
+    runTasks: (family, count, isolation, change) => runTasks(ecs, subnets, family, count, isolation, change),
     stopTasks: async (arns) => {
       await Promise.all(arns.map((task) => ecs.send(new ecsSdk.StopTaskCommand({ task }))));
     },
@@ -169,7 +171,14 @@ async function define(ecs: ECSClient, region: string, family: string, args: stri
   );
 }
 
-async function runTasks(ecs: ECSClient, subnets: string[], family: string, count: number, isolation?: string): Promise<Task[]> {
+async function runTasks(
+  ecs: ECSClient,
+  subnets: string[],
+  family: string,
+  count: number,
+  isolation?: string,
+  change: TaskChange = {},
+): Promise<Task[]> {
   const { tasks = [], failures = [] } = await ecs.send(
     new ecsSdk.RunTaskCommand({
       taskDefinition: family,
@@ -177,6 +186,7 @@ async function runTasks(ecs: ECSClient, subnets: string[], family: string, count
       launchType: 'FARGATE',
       ...(isolation === undefined ? {} : { tags: [{ key: 'berth:isolation', value: isolation }] }),
       networkConfiguration: { awsvpcConfiguration: { subnets: subnets.slice(0, 1) } },
+      ...change,
     }),
   );
   if (failures.length > 0) throw new Error(`RunTask failed for ${failures.length} of ${count}: ${failures[0]?.reason}`);

@@ -17,6 +17,8 @@ export type DockerPeer = {
   /** Of the daemon; what belongs to it is in its mount namespace. */
   pid: string;
   docker(args: string[]): Promise<string>;
+  /** The same as the words of a command, for a terminal. */
+  words(args: string[]): string[];
   end(): Promise<void>;
 };
 
@@ -37,7 +39,8 @@ export async function startDocker(): Promise<DockerPeer> {
   writeFileSync(`${dir}/log`, '');
   const daemon = spawn('unshare', ['--net', '--mount', 'sh', '-c', `${command} >${dir}/log 2>&1`], { stdio: 'ignore' });
   const ended = new Promise((resolve) => daemon.once('exit', resolve));
-  const docker = async (args: string[]) => (await run(DOCKER, ['-H', `unix://${dir}/sock`, ...args], { timeout: 120_000 })).stdout.trim();
+  const words = (args: string[]) => [DOCKER, '-H', `unix://${dir}/sock`, ...args];
+  const docker = async (args: string[]) => (await run(DOCKER, words(args).slice(1), { timeout: 120_000 })).stdout.trim();
   const end = async () => {
     daemon.kill('SIGTERM');
     await ended;
@@ -46,7 +49,7 @@ export async function startDocker(): Promise<DockerPeer> {
   };
   for (let waited = 0; ; waited++) {
     try {
-      return { version: await docker(['version', '--format', '{{.Server.Version}}']), pid: String(daemon.pid), docker, end };
+      return { version: await docker(['version', '--format', '{{.Server.Version}}']), pid: String(daemon.pid), docker, words, end };
     } catch (error) {
       if (waited < 100) await new Promise((resolve) => setTimeout(resolve, 200));
       else {

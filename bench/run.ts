@@ -2,6 +2,7 @@
 import { cpus, loadavg, release } from 'node:os';
 import { makeBed } from './bed.ts';
 import { burst } from './burst.ts';
+import { exec } from './exec.ts';
 import { fullDefinition } from './full-definition.ts';
 import { gvisorStart } from './gvisor-start.ts';
 import { idle } from './idle.ts';
@@ -20,6 +21,7 @@ import { throughput } from './throughput.ts';
 const benchmarks = {
   'start-latency': startLatency,
   'full-definition': fullDefinition,
+  exec,
   burst,
   teardown,
   idle,

@@ -214,6 +214,7 @@ function contextOf(req: IncomingMessage, call: Call, credential: Credential, key
     sourceIp: (req.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
     userAgent: req.headers['user-agent'] ?? '',
     host: req.headers.host ?? '',
+    isTls: req.headers['x-forwarded-proto'] === 'https',
   };
 }
 

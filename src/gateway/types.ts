@@ -12,6 +12,8 @@ export type CallContext = Scope & {
   userAgent: string;
   /** The address that the caller reached us at, as its Host header has it; '' for one that has none. */
   host?: string;
+  /** The caller came over TLS, which something before us ended: it says so in X-Forwarded-Proto. Good for telling the caller addresses, and nothing else. */
+  isTls?: boolean;
 };
 
 /**

@@ -22,6 +22,7 @@ import { createEcsApi } from '#front/ecs/index.ts';
 import { createEfsApi } from '#front/efs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
+import { createSsmApi } from '#front/ssm/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
 import { authorizeRoot, createGateway, openKeys } from '#gateway/index.ts';
 import type { Gateway } from '#gateway/index.ts';
@@ -98,6 +99,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const gateway = createGateway({
     apis: [
       createEcsApi(intent, { sessions }),
+      createSsmApi({ sessions }),
       createLogsApi({ logs }),
       createStsApi(),
       createEc2Api(intent),

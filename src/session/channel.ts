@@ -29,6 +29,8 @@ export type ChannelSession = {
   target: string;
   /** Whether the caller may have the session: true once. */
   open(token: string): boolean;
+  /** Aborted when it is to end. */
+  ending: AbortSignal;
   /** Starts the command with a terminal; its stream carries frames of base/exec-frames.ts. */
   start(tty: { cols: number; rows: number }): Promise<ByteStream>;
   recorder: Recorder | null;
@@ -73,6 +75,8 @@ function createChannel({ clock, random, idleMs }: ChannelDeps, session: ChannelS
   let waitingBytes = 0;
   const timers: Timer[] = [];
   const fail = (fault: Fault) => over.reject(fault);
+  const terminated = () => fail(new Fault('Cancelled', 'The session was terminated.'));
+  session.ending.addEventListener('abort', terminated, { once: true });
 
   const forward = (kind: number, payload: Buffer) => {
     const to = stream;
@@ -95,7 +99,7 @@ function createChannel({ clock, random, idleMs }: ChannelDeps, session: ChannelS
       sized.resolve();
       forward(execFrames.resize, Buffer.from(JSON.stringify(size)));
     } else if (payloadType === payloadTypes.flag && payload.length >= 4 && payload.readUInt32BE(0) === TERMINATE) {
-      fail(new Fault('Cancelled', 'The session was terminated.'));
+      terminated();
     }
   };
   const lost = () => fail(new Fault('TimedOut', 'The caller acknowledges nothing any more.'));
@@ -167,6 +171,7 @@ function createChannel({ clock, random, idleMs }: ChannelDeps, session: ChannelS
     },
     close() {
       isClosed = true;
+      session.ending.removeEventListener('abort', terminated);
       sequence.close();
       for (const timer of timers) timer.cancel();
     },

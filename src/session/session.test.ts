@@ -61,8 +61,10 @@ function bed(options: { acknowledges?: boolean } = {}) {
   };
   const starts: { cols: number; rows: number }[] = [];
   let isFresh = true;
+  const ending = new AbortController();
   const session = {
     id: 'ecs-execute-command-1',
+    ending: ending.signal,
     target: 'ecs:c_t_r',
     open: (token: string) => token === 'right' && isFresh && !(isFresh = false),
     start: async (tty: { cols: number; rows: number }) => (starts.push(tty), stream),
@@ -87,6 +89,7 @@ function bed(options: { acknowledges?: boolean } = {}) {
       wake();
     },
     hangUp: () => gone(),
+    terminate: () => ending.abort(),
     ofType: (type: string, payloadType?: number) =>
       sent.filter((one) => one.type === type && (payloadType === undefined || one.payloadType === payloadType)),
   };

@@ -31,6 +31,8 @@ export type SessionTarget = {
 export type Sessions = {
   /** Valid for one connection within limits.execTokenMs. Throws LimitExceeded. */
   create(target: SessionTarget): { id: string; token: string; path: string };
+  /** Ends one of the account's, where it is still there; the caller's end is told. */
+  terminate(account: string, id: string): void;
   /** The door that the session-manager-plugin comes by: `/v1/data-channel/ID`. */
   upgrade: UpgradeRoute;
 };
@@ -47,7 +49,7 @@ export type SessionsDeps = {
   record(at: { account: string; region: string; group: string; stream: string }, text: string): Promise<void>;
 };
 
-type Session = SessionTarget & { id: string; token: string; state: 'waiting' | 'open' };
+type Session = SessionTarget & { id: string; token: string; state: 'waiting' | 'open'; end: () => void };
 
 const PATH = '/v1/data-channel/';
 
@@ -65,10 +67,16 @@ export function createSessions(deps: SessionsDeps, options: { idleMs: number }):
         );
       }
       const id = `ecs-execute-command-${hexId(random, 17)}`;
-      const session: Session = { ...target, id, token: Buffer.from(random.bytes(48)).toString('base64'), state: 'waiting' };
+      const session: Session = { ...target, id, token: Buffer.from(random.bytes(48)).toString('base64'), state: 'waiting', end: () => {} };
       sessions.set(id, session);
       clock.after(limits.execTokenMs, () => session.state === 'waiting' && sessions.delete(id));
       return { id, token: session.token, path: `${PATH}${id}?role=publish_subscribe` };
+    },
+    terminate(account, id) {
+      const session = sessions.get(id);
+      if (session?.task.account !== account) return;
+      if (session.state === 'waiting') sessions.delete(id);
+      session.end();
     },
     upgrade: {
       prefix: PATH,
@@ -100,16 +108,19 @@ async function serve(deps: SessionsDeps, session: Session, socket: MessageSocket
   const { account, cluster, id: taskId } = session.task;
   const { record, hostId, container, command } = session;
   let mine = false;
+  const ending = new AbortController();
   const write = (text: string) => {
     if (record === null) return Promise.resolve();
     return deps.record({ account, region: record.region, group: record.group, stream: `${record.prefix}${session.id}` }, text);
   };
   const channel = {
     id: session.id,
+    ending: ending.signal,
     target: `ecs:${cluster}_${taskId}_${session.runtimeId}`,
     open(token: string) {
       if (session.state !== 'waiting' || !isSame(token, session.token)) return false;
       session.state = 'open';
+      session.end = () => ending.abort();
       return (mine = true);
     },
     async start(tty: { cols: number; rows: number }) {

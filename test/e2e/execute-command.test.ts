@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { CreateLogGroupCommand, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { ExecuteCommandCommand, UpdateClusterCommand } from '@aws-sdk/client-ecs';
 import type { ExecuteCommandLogging, Task } from '@aws-sdk/client-ecs';
+import { SSMClient, TerminateSessionCommand } from '@aws-sdk/client-ssm';
 import { createSdk, LOG_GROUP, script, taskId } from './aws-sdk.ts';
 import type { Sdk } from './aws-sdk.ts';
 import { importBusybox } from './images.ts';
@@ -104,6 +105,17 @@ describe('aws ecs execute-command', { skip: why ?? false }, () => {
     }
   });
 
+  it('is ended by TerminateSession', async () => {
+    const { session: made } = await call(tasks.container, 'sh');
+    const one = kept(pluginSession(platform, made ?? {}, 'ecs:default'));
+    await one.shows(/# $/);
+    const ssm = new SSMClient(sdk.config);
+    await ssm.send(new TerminateSessionCommand({ SessionId: made?.sessionId }));
+    ssm.destroy();
+    await one.end();
+    assert.match(one.seen(), /The session was terminated/);
+  });
+
   it('is recorded as the cluster says', async () => {
     await sdk.logs.send(new CreateLogGroupCommand({ logGroupName: '/sessions' }));
     const recorded = async (logging: ExecuteCommandLogging, text: string, group: string) => {
@@ -154,6 +166,9 @@ describe('aws ecs execute-command', { skip: why ?? false }, () => {
     writeFileSync(config, JSON.stringify({ ...(JSON.parse(readFileSync(config, 'utf8')) as object), execIdleSeconds: 2 }));
     const control = processesOf(platform)?.control ?? assert.fail('no control plane');
     process.kill(control, 'SIGKILL');
+    // The plugin asks for the session to be resumed; where the answer is an error it never ends.
+    await one.end();
+    assert.match(one.seen(), /Session: ecs-execute-command-\w+ timed out\./);
     await until('the host is connected again', async () => /"CONNECTED"/.test((await platform.berth(['status', '--json'])).stdout));
     await until('the command is gone', async () => !(await inside(tasks.container)).includes(`sleep ${mark}`));
     const two = await session(tasks.container, 'sh');

@@ -5,13 +5,14 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { root, until } from './platform.ts';
+import { root } from './platform.ts';
 import type { Platform } from './platform.ts';
 
 const source = join(root, 'test/e2e/session-manager-plugin');
 const cache = join(root, '.berth/cache');
 const PACKAGE = 'github.com/aws/session-manager-plugin/src/sessionmanagerplugin-main';
 const BUILD_MS = 600_000;
+const SHOWN_MS = 30_000;
 
 /** Where Go is, if not in PATH: root's often lacks it. */
 const places = () => [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/go/bin', '/usr/lib/go/bin'];
@@ -67,16 +68,26 @@ export function openTerminal(words: readonly string[], env: NodeJS.ProcessEnv, s
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   let text = '';
+  const looks = new Set<() => void>();
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk.replaceAll('\r', '').replaceAll('\u001b[6n', '')));
+  child.stdout.on('data', () => looks.forEach((look) => look()));
   child.stdin.on('error', () => undefined);
   const ended = once(child, 'close') as Promise<[number]>;
   return {
     seen: () => text,
     type: (keys) => void child.stdin.write(keys),
     async shows(pattern) {
-      await until(`the terminal shows ${pattern}`, async () => pattern.test(text)).catch((error: Error) =>
-        assert.fail(`${error.message}; it shows:\n${text.slice(-2000)}`),
-      );
+      const shown = Promise.withResolvers<void>();
+      const look = () => pattern.test(text) && shown.resolve();
+      const late = setTimeout(() => shown.reject(new Error(`the terminal doesn't show ${pattern}, but:\n${text.slice(-2000)}`)), SHOWN_MS);
+      looks.add(look);
+      look();
+      try {
+        await shown.promise;
+      } finally {
+        looks.delete(look);
+        clearTimeout(late);
+      }
     },
     resize(rows, cols) {
       const tty = /\/dev\/pts\/\d+/.exec(text)?.[0] ?? assert.fail('a terminal without a name');

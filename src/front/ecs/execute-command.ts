@@ -31,13 +31,15 @@ export function executeCommandOperation(deps: ExecuteCommandDeps): Operation<Exe
       const container = runningContainer(task, input.container);
       const target = { ...targetOf(task, container), command, record: recordOf(cluster, task, container.name, context) };
       const { id, token, path } = deps.sessions.create(target);
+      // The API itself has no TLS: a caller that something else gave it to must come back the same way.
+      const streamUrl = `${context.isTls === true ? 'wss' : 'ws'}://${context.host ?? ''}${path}`;
       return {
         clusterArn: clusterArn(context, cluster.key.name),
         taskArn: taskArn(task.key),
         containerArn: containerArn(task.key, containerIdOf(task.key.id, container.name)),
         containerName: container.name,
         interactive: true,
-        session: { sessionId: id, streamUrl: `ws://${context.host ?? ''}${path}`, tokenValue: token },
+        session: { sessionId: id, streamUrl, tokenValue: token },
       };
     },
   };

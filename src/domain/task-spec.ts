@@ -139,6 +139,4 @@ export type FirelensSpec = {
   metadata: boolean;
   /** A configuration file of the image's own that is included; null: none. */
   include: string | null;
-  /** `family:revision`. */
-  definition: string;
 };

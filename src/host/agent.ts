@@ -17,6 +17,7 @@ import type { Volumes } from '#volume/volumes.ts';
 import { environmentHook } from './hooks/environment.ts';
 import { imagesHook } from './hooks/images.ts';
 import { journalHook } from './hooks/journal.ts';
+import { logRouterHook } from './hooks/log-router.ts';
 import { logStreamsHook } from './hooks/log-streams.ts';
 import { networkHook } from './hooks/network.ts';
 import { createDrivers, sandboxHook } from './hooks/sandbox.ts';
@@ -98,6 +99,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       imagesHook({ images: deps.images, clock }),
       volumesHook(deps.volumes, (run) => isolationOf(drivers.choose(run).driver)),
       faults.hook(),
+      logRouterHook({ network: deps.network, log }),
     ],
     [sandboxHook({ drivers: { choose: (run) => drivers.choose(run), clean: (...what) => drivers.clean(...what) }, slots, log })],
   ];

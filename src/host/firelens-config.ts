@@ -22,21 +22,24 @@ export function firelensTag(container: string, taskId: string): string {
   return `${container}-firelens-${taskId}`;
 }
 
+/** `definition`: `FAMILY:REVISION`. */
+export type RoutedTask = { key: TaskKey; definition: string };
+
 /** By container: path -> contents. */
-export function routerFiles(spec: TaskSpec, key: TaskKey): Record<string, Record<string, string>> {
+export function routerFiles(spec: TaskSpec, task: RoutedTask): Record<string, Record<string, string>> {
   const routers = spec.containers.flatMap(({ name, firelens }) => (firelens === undefined ? [] : [{ name, firelens }]));
   return Object.fromEntries(
-    routers.map(({ name, firelens }) => [name, { [paths[firelens.type]]: routerConfig(firelens, name, spec.containers, key) }]),
+    routers.map(({ name, firelens }) => [name, { [paths[firelens.type]]: routerConfig(firelens, name, spec.containers, task) }]),
   );
 }
 
-export function routerConfig(firelens: FirelensSpec, router: string, containers: ContainerSpec[], key: TaskKey): string {
+export function routerConfig(firelens: FirelensSpec, router: string, containers: ContainerSpec[], { key, definition }: RoutedTask): string {
   const taskArn = `arn:aws:ecs:${key.region}:${key.account}:task/${key.cluster}/${key.id}`;
   const metadata: [string, string][] = firelens.metadata
     ? [
         ['ecs_cluster', key.cluster],
         ['ecs_task_arn', taskArn],
-        ['ecs_task_definition', firelens.definition],
+        ['ecs_task_definition', definition],
       ]
     : [];
   const logs = containers.flatMap(({ name, log }) =>

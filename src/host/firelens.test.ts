@@ -18,10 +18,10 @@ const logged = (name: string, options: Record<string, string>): ContainerSpec =>
 });
 
 test('a configuration for Fluent Bit as the ECS agent makes it', () => {
-  const firelens: FirelensSpec = { type: 'fluentbit', metadata: true, include: '/extra.conf', definition: 'web:3' };
+  const firelens: FirelensSpec = { type: 'fluentbit', metadata: true, include: '/extra.conf' };
   const app = logged('app', { Name: 'http', Host: 'sink', 'exclude-pattern': '^debug', 'log-driver-buffer-limit': '100' });
   assert.equal(
-    routerConfig(firelens, 'router', [app, logged('quiet', {})], key),
+    routerConfig(firelens, 'router', [app, logged('quiet', {})], { key, definition: 'web:3' }),
     `[INPUT]
     Name forward
     unix_path /var/run/fluent.sock
@@ -64,9 +64,9 @@ test('a configuration for Fluent Bit as the ECS agent makes it', () => {
 });
 
 test('a configuration for Fluentd', () => {
-  const firelens: FirelensSpec = { type: 'fluentd', metadata: false, include: null, definition: 'web:3' };
+  const firelens: FirelensSpec = { type: 'fluentd', metadata: false, include: null };
   assert.equal(
-    routerConfig(firelens, 'router', [logged('app', { '@type': 'stdout', 'include-pattern': 'x' })], key),
+    routerConfig(firelens, 'router', [logged('app', { '@type': 'stdout', 'include-pattern': 'x' })], { key, definition: 'web:3' }),
     `<source>
     @type unix
     path /var/run/fluent.sock

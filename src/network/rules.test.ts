@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { renderHostRules, renderRouterRules } from './rules.ts';
+import { renderHostRules, renderOnlyFrom, renderRouterRules } from './rules.ts';
 import type { RulesSpec } from './rules.ts';
 
 const spec: RulesSpec = {
@@ -22,6 +22,12 @@ test('the router rules are those of the golden file', () => {
   assert.equal(renderRouterRules(spec), golden('router.nft'));
 });
 
+test('the rules of a port that one address alone may reach are those of the golden file', () => {
+  const door = { routerIf: 't0123456789ab', port: 24_224 };
+  assert.equal(renderOnlyFrom({ ...door, from: '169.254.64.1' }), golden('door.nft'));
+  assert.ok(golden('door.nft').startsWith(renderOnlyFrom({ ...door, from: null })));
+});
+
 test('the host rules are those of the golden file', () => {
   assert.equal(renderHostRules(spec), golden('host.nft'));
   assert.equal(renderHostRules(withAddresses), golden('host-addresses.nft'));
@@ -38,6 +44,7 @@ test('nft accepts the rules, twice over', () => {
     renderRouterRules(spec),
     renderHostRules(spec),
     renderHostRules(withAddresses),
+    renderOnlyFrom({ routerIf: 't0123456789ab', port: 24_224, from: '169.254.64.1' }),
     renderHostRules({ ...spec, addresses: [{ ip: '10.64.0.9', ports: [] }] }),
     renderRouterRules({ ...spec, ports: { dns: null, metadata: null, api: null } }),
   ]) {

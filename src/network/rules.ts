@@ -63,6 +63,17 @@ export function renderRouterRules(spec: RulesSpec): string {
 }
 
 /**
+ * In the router's namespace, a table of one task's own: nobody but `from` opens connections to the task's port, not even its VPC's other tasks. Without
+ * `from` the table is removed. `routerIf`: the router's end of the task's interface.
+ */
+export function renderOnlyFrom({ routerIf, port, from }: { routerIf: string; port: number; from: string | null }): string {
+  const table = `berth_door_${routerIf}`;
+  if (from === null) return `add table ip ${table}\ndelete table ip ${table}\n`;
+  const others = `oifname "${routerIf}" ip saddr != ${from} meta l4proto { tcp, udp } th dport ${port} drop`;
+  return replaceTable(table, [chain('forward', 'filter hook forward priority filter; policy accept;', [others])]);
+}
+
+/**
  * In the machine's namespace: tasks go out behind the machine's address, reach only the service ports on the uplink's own address and what load balancers
  * listen on at theirs, and
  * nobody but the machine itself opens a connection to them. Other interfaces are let through untouched, but for the uplink's address.

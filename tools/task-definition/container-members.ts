@@ -250,6 +250,7 @@ export const containerMembers: Entry[] = [
     tests: [
       'src/host/firelens.test.ts: a configuration for Fluent Bit as the ECS agent makes it',
       'src/host/firelens.test.ts: records reach the router once it listens, and a batch that it did not acknowledge comes again',
+      'test/soak/log-router.test.ts: gets what the others print with ECS’s metadata and the user’s own configuration, and is there until it has all',
     ],
     container: { firelensConfiguration: { type: 'fluentbit', options: { 'enable-ecs-log-metadata': 'false' } } },
   },

@@ -14,7 +14,10 @@ export function environmentHook(): Hook {
       const router = log?.driver === 'awsfirelens' ? FLUENT_ENV : {};
       run.environment[name] = { ...platform, ...endpointsOf(run.entry.runtimeIds[name] ?? ''), ...router, ...environment };
     }
-    run.containerFiles = routerFiles(run.spec, assignment.key);
+    run.containerFiles = routerFiles(run.spec, {
+      key: assignment.key,
+      definition: `${assignment.labels.family}:${assignment.labels.revision}`,
+    });
     run.files = projectedFiles(assignment.network.hostname, assignment.network.ip);
   };
   return { name: 'environment', prepare };

@@ -1,11 +1,12 @@
 /** Images of the applications in this folder, as their public ones are named, made from Debian's packages and kept for the next run. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { realClock } from '#base/clock.ts';
 import { buildImage } from '#image/build.ts';
 import type { BuildConfig } from '#image/build.ts';
 import { fetchDebianFiles } from '#image/debian-packages.ts';
+import { fluentBitPackages, fluentBitProgram } from '../fluent-bit.ts';
 import { root } from '../platform.ts';
 import type { Platform } from '../platform.ts';
 
@@ -14,7 +15,14 @@ const RECIPES = 3;
 const cacheDir = join(root, '.berth/cache/wild');
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/15/bin';
 
-type Recipe = { packages: string[]; config: BuildConfig; files?: Record<string, string>; directories?: string[] };
+type Recipe = {
+  packages: string[];
+  config: BuildConfig;
+  files?: Record<string, string>;
+  directories?: string[];
+  /** Where it goes -> what builds it and tells where it is. */
+  programs?: Record<string, () => string>;
+};
 
 const passwd = 'root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/sh\nmysql:x:101:101::/:/bin/sh\npostgres:x:102:102::/var/lib/postgresql:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n'; // prettier-ignore
 const group = 'root:x:0:\nwww-data:x:33:\nmysql:x:101:\npostgres:x:102:\nnogroup:x:65534:\n';
@@ -98,6 +106,17 @@ scrape_configs:
   - { job_name: node, static_configs: [{ targets: ['localhost:9100'] }] }
 `;
 
+/** As a user would put it into an image of his own, for `config-file-value`. */
+const fluentBitExtra = `[SERVICE]
+    Flush 0.2
+    Grace 5
+
+[FILTER]
+    Name modify
+    Match *
+    Add fleet blue
+`;
+
 const recipes: Record<string, Recipe> = {
   'busybox:1': { packages: [], config: { Cmd: ['sh'] } },
   'redis:7': { packages: ['redis-server', 'redis-tools'], config: { Cmd: ['redis-server', '--protected-mode', 'no', '--save', ''] } },
@@ -146,6 +165,12 @@ const recipes: Record<string, Recipe> = {
   },
   'prom/node-exporter:v1': { packages: ['prometheus-node-exporter'], config: { Entrypoint: ['prometheus-node-exporter'] } },
   'alpine/socat:1': { packages: ['socat'], config: { Entrypoint: ['socat'] } },
+  'amazon/aws-for-fluent-bit:2': {
+    packages: fluentBitPackages,
+    config: { Entrypoint: ['/fluent-bit/bin/fluent-bit', '-c', '/fluent-bit/etc/fluent-bit.conf'] },
+    files: { 'fluent-bit/etc/extra.conf': fluentBitExtra, 'fluent-bit/etc/fluent-bit.conf': '[INPUT]\n    Name dummy\n' },
+    programs: { 'fluent-bit/bin/fluent-bit': fluentBitProgram },
+  },
   'amazon/aws-xray-daemon:3': {
     packages: ['socat'],
     config: { Entrypoint: ['socat', '-u', 'UDP-RECVFROM:2000,fork,reuseaddr', 'OPEN:/traces/all,creat,append'] },
@@ -193,6 +218,10 @@ function furnish(tree: string, recipe: Recipe): void {
   for (const [name, content] of Object.entries({ 'etc/passwd': passwd, 'etc/group': group, ...recipe.files })) {
     mkdirSync(dirname(join(tree, name)), { recursive: true });
     writeFileSync(join(tree, name), content, { mode: content.startsWith('#!') ? 0o755 : 0o644 });
+  }
+  for (const [name, built] of Object.entries(recipe.programs ?? {})) {
+    mkdirSync(dirname(join(tree, name)), { recursive: true });
+    copyFileSync(built(), join(tree, name));
   }
   for (const name of ['root', 'run', 'tmp', 'var/run', ...(recipe.directories ?? [])]) {
     mkdirSync(join(tree, name), { recursive: true });

@@ -56,7 +56,7 @@ export function parseSize(text: string | undefined): number | undefined {
 }
 
 /** Of a container that is the log router. */
-export function firelensOf(container: ContainerDefinition, definition: string): { firelens?: FirelensSpec } {
+export function firelensOf(container: ContainerDefinition): { firelens?: FirelensSpec } {
   const config = container.firelensConfiguration;
   if (config === undefined) return {};
   const options = config.options ?? {};
@@ -64,7 +64,6 @@ export function firelensOf(container: ContainerDefinition, definition: string): 
     type: config.type === 'fluentd' ? 'fluentd' : 'fluentbit',
     metadata: options['enable-ecs-log-metadata'] !== 'false',
     include: options['config-file-type'] === 'file' ? (options['config-file-value'] ?? null) : null,
-    definition,
   };
   return { firelens };
 }

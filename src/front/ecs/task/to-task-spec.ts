@@ -122,7 +122,7 @@ function toContainer(
     stopTimeoutMs: (container.stopTimeout ?? STOP_TIMEOUT_S) * 1000,
     stopSignal: null,
     log: logTarget(container, all, input),
-    ...firelensOf(container, `${input.definition.family ?? ''}:${input.definition.revision ?? ''}`),
+    ...firelensOf(container),
     health: healthOf(container.healthCheck),
     restart: restartOf(container.restartPolicy),
   };

@@ -20,6 +20,14 @@ export const limits = {
   logBufferBytes: 1024 * 1024 * 1024,
   /** One log event (CloudWatch Logs: 1 MiB since 2025, 256 KiB before). */
   logEventBytes: 256 * 1024,
+  /** Series of metrics that one control plane keeps. */
+  metricSeries: 200_000,
+  /** What of the metrics only the redo log has, before it is written to its place; and how often that is looked at. */
+  metricRedoBytes: 16 * 1024 * 1024,
+  metricTidyMs: 10 * 60_000,
+  /** How old a sample may be, and how far ahead (CloudWatch: two weeks, two hours). */
+  metricPastMs: 14 * 24 * 3600_000,
+  metricFutureMs: 2 * 3600_000,
   /** How long a stopped task stays describable (AWS: at least 1 hour). */
   stoppedTaskKeepMs: 24 * 3600_000,
   /** A client token's life (AWS: 24 hours). */

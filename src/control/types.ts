@@ -10,6 +10,7 @@ import type { LogTarget } from '#domain/task-spec.ts';
 import type { LogOpen, TaskProtectionAnswer, TaskProtectionCall } from '#link/operations.ts';
 import type { OutputBatch } from '#link/protocol.ts';
 import type { ByteStream, LinkServer } from '#link/types.ts';
+import type { Metrics } from '#metrics/types.ts';
 import type { Store } from '#store/types.ts';
 
 export type ControlDeps = {
@@ -21,6 +22,8 @@ export type ControlDeps = {
   balancer: Balancer;
   /** Absent in a simulation without a disk: no certificate is issued then. */
   certificates?: CertificateSources;
+  /** Absent in a simulation: nothing is measured then. */
+  metrics?: Metrics;
   /** Where the bundle `ID.pem` of each certificate stands. */
   certificatesDir: string;
   /**

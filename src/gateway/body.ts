@@ -1,5 +1,7 @@
 /** Reads a request's body whole, within limits of size and time. */
 import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import type { Clock } from '#base/clock.ts';
 import { limits } from '#base/limits.ts';
 import { refuse } from './refusals.ts';
@@ -28,4 +30,21 @@ export function readBody(req: IncomingMessage, clock: Clock): Promise<Buffer> {
     const timer = clock.after(limits.requestBodyMs, () => finish(late));
     req.on('data', take).once('end', complete).once('close', gone);
   });
+}
+
+const unzip = promisify(gunzip);
+
+/** SDKs compress long bodies of some operations, as PutMetricData's (Smithy 2.0, "requestCompression": gzip alone). What is signed is the compressed body. */
+export async function decompressed(body: Buffer, encoding: string | undefined): Promise<Buffer> {
+  if (encoding === undefined || encoding === 'identity') return body;
+  if (encoding !== 'gzip')
+    throw refuse('serialization', `A body with Content-Encoding '${encoding.slice(0, 50)}' can't be read; gzip can.`);
+  try {
+    return await unzip(body, { maxOutputLength: limits.requestBodyBytes });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw refuse('tooLarge', `The request's body is over the limit of ${limits.requestBodyBytes} bytes once it is decompressed.`);
+    }
+    throw refuse('serialization', `The request's body is not what its Content-Encoding says: ${(error as Error).message}`);
+  }
 }

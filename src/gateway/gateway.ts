@@ -11,7 +11,7 @@ import { uuid } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
-import { readBody } from './body.ts';
+import { decompressed, readBody } from './body.ts';
 import type { AccessKey, KeyLookup } from './keys.ts';
 import { operationShapes, protocols, type Encoded, type Payload, type WireError } from './protocols.ts';
 import { refusalAnswer } from './refusals.ts';
@@ -91,13 +91,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (isStream) return await serveStream(req, res, call, credential, key);
       const body = await readBody(req, deps.clock);
       verify(call.signed, credential, key, payloadHashOf(call.signed, body));
-      const parameters = parametersOf(call, isForm, body);
+      const plain = await decompressed(body, call.signed.headers['content-encoding']?.[0]);
+      const parameters = parametersOf(call, isForm, plain);
       const route = router.resolve(target, parameters, credential.service);
       name(route.api);
       const service = await loadShapes(route.api);
       call.operation = operationOf(route, service, call.signed);
       const context = contextOf(req, call, credential, key);
-      const payload = { body, parameters, path: call.signed.path, headers: call.signed.headers };
+      const payload = { body: plain, parameters, path: call.signed.path, headers: call.signed.headers };
       const encoded = await perform(route.api, service, call.operation, payload, context);
       send(res, encoded.status ?? 200, call, encoded);
     } catch (error) {
@@ -221,7 +222,7 @@ function contextOf(req: IncomingMessage, call: Call, credential: Credential, key
 function wireError(fault: Fault, call: Call): WireError {
   const errorName = fault.details['errorName'];
   const members = fault.details['errorMembers'];
-  const answer: { name: string; status: number; message?: string } =
+  const answer: { name: string; status: number; message?: string; queryCode?: string } =
     refusalAnswer(fault, call.protocol) ??
     call.api?.errors.name(fault.code, typeof errorName === 'string' ? errorName : undefined) ??
     plainAnswer(fault);
@@ -232,6 +233,7 @@ function wireError(fault: Fault, call: Call): WireError {
   return {
     name: answer.name,
     status: answer.status,
+    queryCode: answer.queryCode,
     message,
     members: { ...call.api?.errors.body?.(answer.name, message), ...(isObject ? (members as Record<string, Json>) : {}) },
   };

@@ -17,7 +17,7 @@ export type Payload = { body: Buffer; parameters: URLSearchParams; path: string;
 
 export type Encoded = { contentType: string; body: string | Uint8Array; headers?: Record<string, string>; status?: number };
 
-export type WireError = { name: string; status: number; message: string; members: Record<string, Json> };
+export type WireError = { name: string; status: number; message: string; members: Record<string, Json>; queryCode?: string | undefined };
 
 export type Protocol = {
   /** Reads and checks an input. */
@@ -57,10 +57,13 @@ function jsonProtocol(version: '1.0' | '1.1'): Protocol {
       contentType,
       body: shape.kind === 'unit' ? '' : encodeJsonBody(shape, output),
     }),
-    error: ({ name, message, members }) => ({
+    error: ({ name, status, message, members, queryCode }) => ({
       contentType,
       body: JSON.stringify({ ...members, __type: name, message }),
-      headers: { 'x-amzn-errortype': name },
+      headers: {
+        'x-amzn-errortype': name,
+        ...(queryCode === undefined ? {} : { 'x-amzn-query-error': `${queryCode};${status >= 500 ? 'Receiver' : 'Sender'}` }),
+      },
     }),
   };
 }

@@ -18,15 +18,19 @@ export function createRouter(apis: ApiSpec[]): Router {
   const isQuery = (api: ApiSpec) => api.protocol === 'query' || api.protocol === 'ec2-query';
   const isJson = (api: ApiSpec) => api.protocol === 'json-1.0' || api.protocol === 'json-1.1';
   const byTarget = new Map(apis.filter(isJson).map((api) => [api.target, api]));
-  const byService = new Map(apis.map((api) => [api.service, api]));
-  const served = apis.map((api) => api.service).join(', ');
+  const served = [...new Set(apis.map((api) => api.service))].join(', ');
+  /** A service may speak Query as well as JSON: a form is for the former. */
+  const ofService = (service: string, isForm: boolean) => {
+    const all = apis.filter((api) => api.service === service);
+    return all.find((api) => isQuery(api) === isForm) ?? all[0];
+  };
 
   const targetApi = (target: string) => byTarget.get(target.slice(0, Math.max(0, target.lastIndexOf('.'))));
 
   return {
     guess: (target, isForm, service) => {
       if (target !== undefined) return targetApi(target);
-      const api = service === undefined ? undefined : byService.get(service);
+      const api = service === undefined ? undefined : ofService(service, isForm);
       return api !== undefined && (api.protocol === 'rest-json' || isForm === isQuery(api)) ? api : undefined;
     },
     resolve(target, parameters, service) {
@@ -38,10 +42,10 @@ export function createRouter(apis: ApiSpec[]): Router {
         assertScoped(api, service);
         return { api, operation: target.slice(target.lastIndexOf('.') + 1) };
       }
-      const api = byService.get(service);
+      const action = parameters.get('Action');
+      const api = ofService(service, action !== null);
       if (api === undefined) throw refuse('unknownOperation', `berth does not serve '${service.slice(0, 100)}' yet; it serves ${served}.`);
       if (api.protocol === 'rest-json') return { api, operation: null };
-      const action = parameters.get('Action');
       if (!isQuery(api) || action === null) {
         const where = isQuery(api) ? "parameter 'Action'" : "header 'X-Amz-Target'";
         throw refuse('unknownOperation', `The request names no operation: its ${where} is missing.`);

@@ -53,8 +53,11 @@ export type ApiSpec = {
  * error's shape, as `resourceIds` of ECS's ConflictException).
  */
 export type ApiErrors = {
-  /** Maps a Fault's code (and details.errorName, when the front door set one) to the API's error name. */
-  name(faultCode: string, errorName: string | undefined): { name: string; status: number };
+  /**
+   * Maps a Fault's code (and details.errorName, when the front door set one) to the API's error name. `queryCode` is the code that the error had when its API spoke Query: clients of a JSON protocol that came after it still go by that (Smithy 2.0,
+   * "awsQueryCompatible").
+   */
+  name(faultCode: string, errorName: string | undefined): { name: string; status: number; queryCode?: string };
   /** The body of an error, where it isn't `message` alone. */
   body?(name: string, message: string): Record<string, Json>;
 };

@@ -17,6 +17,7 @@ import { startControl } from '#control/index.ts';
 import { createAcmApi } from '#front/acm/index.ts';
 import { createBerthApi, createBerthStreams } from '#front/berth/index.ts';
 import type { PlatformFacts } from '#front/berth/index.ts';
+import { createCloudWatchApis } from '#front/cloudwatch/index.ts';
 import { createEc2Api } from '#front/ec2/index.ts';
 import { createEcsApi } from '#front/ecs/index.ts';
 import { createEfsApi } from '#front/efs/index.ts';
@@ -30,6 +31,7 @@ import { ensureRegion } from '#intent/index.ts';
 import { listenUnix } from '#link/unix.ts';
 import { createLogs } from '#logs/index.ts';
 import type { Logs } from '#logs/types.ts';
+import { openMetrics } from '#metrics/index.ts';
 import { createSessions } from '#session/sessions.ts';
 import { createSqliteStore } from '#store/index.ts';
 import { createAccessLogSink } from './access-logs.ts';
@@ -63,6 +65,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const linkServer = await listenUnix(paths.linkSocket, clock, { mode: 0o600 });
   const store = await createSqliteStore({ path: paths.database });
   const logs = createLogs({ clock, log, dir: paths.logs });
+  const metrics = openMetrics({ clock }, { path: paths.metrics });
   const keys = openKeys({ clock, random }, { path: paths.keys, account: settings.account });
   const { certificates, challenges } = await openCertificateSources(settings);
   const balancer = await startBalancer(settings, challenges, logs);
@@ -75,6 +78,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       random,
       log,
       balancer,
+      metrics,
       certificates,
       certificatesDir: paths.haproxyCertificates,
       ...createTaskOutput(logs, log),
@@ -101,6 +105,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       createEcsApi(intent, { sessions }),
       createSsmApi({ sessions }),
       createLogsApi({ logs }),
+      ...createCloudWatchApis({ metrics, clock }),
       createStsApi(),
       createEc2Api(intent),
       createElbv2Api(intent),
@@ -121,14 +126,17 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   await gateway.listen({ host: settings.listen, port: settings.apiPort });
   log.info('ready', { listen: settings.listen, port: settings.apiPort });
   void warm(gateway);
-  const stopSweeping = sweepNowAndAgain(logs);
+  const stopSweeping = sweepNowAndAgain('logs.sweep', limits.logSweepMs, () => logs.sweep());
+  const stopTidying = sweepNowAndAgain('metrics.tidy', limits.metricTidyMs, () => metrics.tidy());
   return async () => {
     stopSweeping();
+    stopTidying();
     await gateway.close();
     await control.stop();
     await linkServer.close();
     await balancer.close();
     await logs.close();
+    await metrics.close();
     await store.close();
   };
 }
@@ -141,14 +149,13 @@ async function warm(gateway: Gateway): Promise<void> {
   }
 }
 
-/** Removes log events that are past their retention, hourly. Returns the way to stop. */
-function sweepNowAndAgain(logs: Logs): () => void {
-  const sweep = async (): Promise<void> => {
-    // The next hour tries again.
-    await logs.sweep().catch((error: unknown) => log.warn('logs.sweep', { reason: asFault(error).message }));
-    timer = clock.after(limits.logSweepMs, () => void sweep());
+/** Does this now and again: what fails is said, and tried at the next time. Returns the way to stop. */
+function sweepNowAndAgain(name: string, everyMs: number, sweep: () => Promise<void>): () => void {
+  const run = async (): Promise<void> => {
+    await sweep().catch((error: unknown) => log.warn(name, { reason: asFault(error).message }));
+    timer = clock.after(everyMs, () => void run());
   };
-  let timer = clock.after(limits.logSweepMs, () => void sweep());
+  let timer = clock.after(everyMs, () => void run());
   return () => timer.cancel();
 }
 

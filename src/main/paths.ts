@@ -32,6 +32,7 @@ export function instancePaths(state: string) {
     database: join(state, 'control/berth.db'),
     keys: join(state, 'control/keys.json'),
     logs: join(state, 'control/logs'),
+    metrics: join(state, 'control/metrics.db'),
     /** berth's own certificate authority and private keys. */
     certificates: join(state, 'control/certificates'),
     host: join(state, 'host'),

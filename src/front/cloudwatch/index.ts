@@ -1,0 +1,20 @@
+/**
+ * Amazon CloudWatch, as far as it is served: metrics. Reference: CloudWatch API reference, version 2010-08-01. Newer clients speak JSON, older ones Query; an
+ * operation is the same in both.
+ */
+import type { ApiSpec } from '#gateway/types.ts';
+import { jsonErrors, queryErrors } from './errors.ts';
+import { getMetricData } from './get-metric-data.ts';
+import { getMetricStatistics } from './get-metric-statistics.ts';
+import { listMetrics } from './list-metrics.ts';
+import { putMetricData } from './put-metric-data.ts';
+import type { CloudWatchDeps } from './types.ts';
+
+export function createCloudWatchApis(deps: CloudWatchDeps): ApiSpec[] {
+  const operations = [getMetricData, getMetricStatistics, listMetrics, putMetricData].map((operation) => operation(deps));
+  const common = { service: 'monitoring', schemaPackage: '@aws-sdk/client-cloudwatch', operations };
+  return [
+    { ...common, protocol: 'json-1.0', target: 'GraniteServiceVersion20100801', errors: jsonErrors },
+    { ...common, protocol: 'query', target: '2010-08-01', errors: queryErrors },
+  ];
+}

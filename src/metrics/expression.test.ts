@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { evaluate, idsOf } from './expression.ts';
+import type { Names, TimeSeries, Value } from './expression.ts';
+
+const series = (...values: (number | null)[]): TimeSeries => ({
+  label: '',
+  periodS: 60,
+  values: new Map(values.flatMap((value, index): [number, number][] => (value === null ? [] : [[index * 60_000, value]]))),
+});
+const known: Record<string, TimeSeries> = {
+  m1: { ...series(1, 2, 3, null), label: 'requests' },
+  m2: { ...series(10, null, 30, 40), label: 'errors' },
+  zero: series(0, 0, 0, 0),
+};
+const names: Names = {
+  lookup: (id) => known[id],
+  metrics: (text) => Object.values(known).filter(({ label }) => label !== '' && label.includes(text)),
+  times: [0, 60_000, 120_000, 180_000],
+  periodS: 60,
+};
+/** By minute, null where there is none. */
+const shown = (value: Value) =>
+  typeof value === 'object' && !Array.isArray(value) ? names.times.map((at) => value.values.get(at) ?? null) : value;
+
+describe('metric math', () => {
+  const cases: [text: string, result: unknown][] = [
+    ['1 + 2 * 3 ^ 2', 19],
+    ['-(2 - 5) / 2', 1.5],
+    ['2 ^ 3 ^ 2', 512],
+    ['m1 + m2', [11, null, 33, null]],
+    ['100 * (m1 / m2)', [10, null, 10, null]],
+    ['m1 / zero', [null, null, null, null]],
+    ['m1 > 1 && m1 < 3', [0, 1, 0, null]],
+    ['m1 > 2 OR m1 == 1', [1, 0, 1, null]],
+    ['SUM(m1)', 6],
+    ['AVG(m1)', 2],
+    ['SUM([m1, m2])', [11, 2, 33, 40]],
+    ['MAX(METRICS())', [10, 2, 30, 40]],
+    ['SUM(METRICS("err"))', [10, null, 30, 40]],
+    ['FILL(m1, 0)', [1, 2, 3, 0]],
+    ['FILL(m2, LINEAR)', [10, 20, 30, 40]],
+    ['FILL(m2, REPEAT)', [10, 10, 30, 40]],
+    ['FILL(m1, m2)', [1, 2, 3, 40]],
+    ['IF(m1 > 1, m1, 0)', [0, 2, 3, null]],
+    ['IF(m1 > 1, m1)', [null, 2, 3, null]],
+    ['RATE(m1)', [null, 1 / 60, 1 / 60, null]],
+    ['DIFF(m2)', [null, null, 20, 10]],
+    ['RUNNING_SUM(m1)', [1, 3, 6, null]],
+    ['PERIOD(m1)', 60],
+    ['TIME_SERIES(7)', [7, 7, 7, 7]],
+    ['CEIL(m1 / 2)', [1, 1, 2, null]],
+    ['METRIC_COUNT([m1, m2])', 2],
+  ];
+  for (const [text, result] of cases) it(text, () => assert.deepEqual(shown(evaluate(text, names)), result));
+
+  it('says what is wrong', () => {
+    const wrong: [string, RegExp][] = [
+      ['m1 +', /it ends too early/],
+      ['m1 m2', /'m2' is not expected/],
+      ['m1 ? 2', /'\? 2' is not part of metric math/],
+      ['m9 + 1', /reads 'm9', which is no Id/],
+      ['SEARCH("x")', /berth does not implement metric math's SEARCH yet/],
+      ['FILL(m1)', /FILL needs/],
+      [`${'('.repeat(200)}1${')'.repeat(200)}`, /nested more than/],
+      [`${'-'.repeat(200)}1`, /nested more than/],
+    ];
+    for (const [text, message] of wrong) assert.throws(() => evaluate(text, names), { message });
+  });
+
+  it('names what it reads', () => assert.deepEqual(idsOf('IF(m1 > 0, [e1, m2], FILL(m3, 0))'), ['m1', 'e1', 'm2', 'm3']));
+});

@@ -1,0 +1,2 @@
+export { openMetrics } from './metrics.ts';
+export { isStatistic, statistic, statisticSet, together } from './statistics.ts';

@@ -1,0 +1,94 @@
+/** Metrics and expressions of one GetMetricData call, or of one alarm, which may read each other. */
+import { Fault } from '#base/fault.ts';
+import type { Scope } from '#domain/scope.ts';
+import { evaluate } from './expression.ts';
+import type { TimeSeries, Value } from './expression.ts';
+import { statistic } from './statistics.ts';
+import type { Dimensions, Metrics } from './types.ts';
+
+export type MetricQuery = {
+  id: string;
+  label: string | undefined;
+  /** Whether it is told, or only read by others. */
+  returned: boolean;
+  /** Seconds; an expression without one has the longest of those it stands beside. */
+  periodS: number | undefined;
+  metric?: { namespace: string; name: string; dimensions: Dimensions; statistic: string; unit?: string };
+  expression?: string;
+};
+
+/** `values`: by the start of the period, ms, in order of time. */
+export type QueryResult = { id: string; label: string; values: Map<number, number> };
+
+const MOST_TIMES = 200_000;
+
+/** Throws Fault InvalidParameter, Unsupported: see `evaluate`. [start, end) in ms. */
+export function runQueries(
+  metrics: Metrics,
+  scope: Scope,
+  queries: readonly MetricQuery[],
+  { start, end }: { start: number; end: number },
+): QueryResult[] {
+  const periodS = Math.max(60, ...queries.map((query) => query.periodS ?? 0));
+  const times = Array.from(
+    { length: Math.min(MOST_TIMES, Math.ceil((end - start) / (periodS * 1000))) },
+    (_, index) => start + index * periodS * 1000,
+  );
+  const known = new Map<string, Exclude<Value, string>>();
+  const under: string[] = [];
+
+  const valueOf = (query: MetricQuery): Exclude<Value, string> => {
+    const had = known.get(query.id);
+    if (had !== undefined) return had;
+    if (under.includes(query.id))
+      throw new Fault('InvalidParameter', `The expressions read each other in a circle: ${[...under, query.id].join(', ')}.`);
+    under.push(query.id);
+    const value = query.metric === undefined ? computed(query) : measured(metrics, scope, query, { start, end });
+    under.pop();
+    known.set(query.id, value);
+    return value;
+  };
+  const computed = (query: MetricQuery): Exclude<Value, string> => {
+    const value = evaluate(query.expression ?? '', {
+      lookup: (id) => {
+        const other = queries.find((one) => one.id === id);
+        return other === undefined ? undefined : valueOf(other);
+      },
+      metrics: (text) =>
+        queries
+          .filter((one) => one.metric !== undefined && (text === '' || labelOf(one).includes(text) || one.id.includes(text)))
+          .map((one) => valueOf(one) as TimeSeries),
+      times,
+      periodS,
+    });
+    if (typeof value === 'string') throw new Fault('InvalidParameter', `The expression of ${query.id} is a text, not a number.`);
+    return value;
+  };
+  return queries.filter(({ returned }) => returned).flatMap((query) => told(query, valueOf(query), times));
+}
+
+function measured(metrics: Metrics, scope: Scope, query: MetricQuery, span: { start: number; end: number }): TimeSeries {
+  const { metric, periodS = 60 } = query;
+  if (metric === undefined) return { label: '', periodS, values: new Map() };
+  const found = metrics.find(scope, metric).map(({ id }) => id);
+  const values = metrics.read(found, { ...span, periodS }).flatMap((bucket): [number, number][] => {
+    const value = statistic(bucket.values, metric.statistic);
+    return value === undefined ? [] : [[bucket.at, value]];
+  });
+  return { label: labelOf(query), periodS, values: new Map(values) };
+}
+
+const labelOf = ({ label, metric, id }: MetricQuery) => label ?? metric?.name ?? id;
+
+/** A number is a series that holds at all times; of a list each one is told, by its own name. */
+function told(query: MetricQuery, value: Exclude<Value, string>, times: readonly number[]): QueryResult[] {
+  const { id } = query;
+  const finite = (all: Iterable<[number, number]>) => new Map([...all].filter(([, one]) => Number.isFinite(one)));
+  if (typeof value === 'number') return [{ id, label: labelOf(query), values: finite(times.map((at) => [at, value])) }];
+  if (!Array.isArray(value)) return [{ id, label: labelOf(query), values: finite(value.values) }];
+  return value.map((one) => ({
+    id,
+    label: `${query.label === undefined ? '' : `${query.label} `}${one.label}`,
+    values: finite(one.values),
+  }));
+}

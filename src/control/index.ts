@@ -8,6 +8,7 @@ import { startPlacementLoop } from './placement-loop.ts';
 import { startServiceLoop } from './services/loop.ts';
 import { startTargetLoop } from './services/target-loop.ts';
 import { startVolumesLoop } from './volumes-loop.ts';
+import { startMetricsLoop } from './metrics/loop.ts';
 import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
 export type { Control, ControlDeps, ControlOptions, HostCalls } from './types.ts';
@@ -30,6 +31,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const targets = startTargetLoop(deps, options.holder, () => paused);
   const housekeeping = startHousekeepingLoop(deps, options.holder);
   const volumes = startVolumesLoop({ ...deps, hosts: sessions.calls }, options.holder);
+  const metrics = deps.metrics === undefined ? null : startMetricsLoop({ ...deps, hosts: sessions.calls, metrics: deps.metrics });
   const certificates =
     deps.certificates === undefined ? null : startCertificatesLoop({ ...deps, sources: deps.certificates }, options.holder);
   const unwatch = [
@@ -54,7 +56,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     },
     async stop() {
       for (const stop of unwatch) stop();
-      const parts = [placement, balancer, services, targets, housekeeping, volumes, certificates, sessions];
+      const parts = [placement, balancer, services, targets, housekeeping, volumes, metrics, certificates, sessions];
       await Promise.all(parts.map((part) => part?.stop()));
     },
   };

@@ -2,16 +2,10 @@
 import { parseElbArn, type ElbKind, type ElbRef } from '#domain/elb-arn.ts';
 import { elbFault, type ElbErrorName } from '#domain/elb-fault.ts';
 import { loadBalancerArn } from '#domain/load-balancer.ts';
-import type {
-  ListenerAction,
-  ListenerRecord,
-  LoadBalancerRecord,
-  RuleRecord,
-  TargetGroupRecord,
-  TrafficShift,
-} from '#domain/load-balancer.ts';
+import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord } from '#domain/load-balancer.ts';
 import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
+import { usersOfGroups } from '#domain/target-group-users.ts';
 import type { ReadTx } from '#store/types.ts';
 
 const nouns: Record<ElbKind, { noun: string; plural: string; missing: ElbErrorName }> = {
@@ -71,29 +65,11 @@ export async function ruleOf(tx: ReadTx, scope: Scope, arn: string): Promise<{ l
   return rule === undefined ? elbMissing('rule') : { listener, rule };
 }
 
-/** ARNs of the groups that actions forward to. */
-export function forwardedGroups(actions: readonly ListenerAction[]): string[] {
-  return actions.flatMap((action) => (action.type === 'forward' ? action.groups.map((group) => group.arn) : []));
-}
-
 /** By target group's ARN, the load balancers whose listeners or rules forward to it. */
 export async function groupUsers(tx: ReadTx, scope: Scope): Promise<Map<string, LoadBalancerRecord[]>> {
-  const users = new Map<string, Map<string, LoadBalancerRecord>>();
-  const balancers = new Map((await tx.loadBalancers.list(scope)).map((lb) => [lb.key.name, lb]));
-  const note = (name: string, actions: readonly ListenerAction[], shift: TrafficShift | null): void => {
-    const lb = balancers.get(name);
-    if (lb === undefined) return;
-    // A deployment may lead traffic to a group that no caller named in the rule.
-    for (const arn of new Set([...forwardedGroups(actions), ...Object.keys(shift?.weights ?? {})])) {
-      const known = users.get(arn) ?? new Map<string, LoadBalancerRecord>();
-      users.set(arn, known.set(name, lb));
-    }
-  };
-  for (const listener of await tx.listeners.list(scope)) {
-    note(listener.key.loadBalancer, listener.desired.defaultActions, listener.observed.shift);
-  }
-  for (const rule of await tx.listenerRules.list(scope)) {
-    note(rule.key.loadBalancer, rule.desired.actions, rule.observed.shift);
-  }
-  return new Map([...users].map(([arn, known]) => [arn, [...known.values()]]));
+  return usersOfGroups({
+    loadBalancers: await tx.loadBalancers.list(scope),
+    listeners: await tx.listeners.list(scope),
+    rules: await tx.listenerRules.list(scope),
+  });
 }

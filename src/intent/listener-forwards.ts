@@ -12,7 +12,8 @@ import {
 import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { ReadTx } from '#store/types.ts';
-import { findTargetGroup, forwardedGroups, groupUsers } from './elb-lookup.ts';
+import { forwardedGroups } from '#domain/target-group-users.ts';
+import { findTargetGroup, groupUsers } from './elb-lookup.ts';
 
 type Protocol = ListenerRecord['desired']['protocol'];
 

@@ -188,7 +188,7 @@ export type ServiceDeploymentDesired = {
   config: DeploymentConfig;
   /** StopServiceDeployment. */
   stop: { type: 'ROLLBACK' | 'ABORT'; at: number } | null;
-  /** ContinueServiceDeployment, by hook id and stage: `HOOKID@STAGE`. */
+  /** ContinueServiceDeployment, by hook id and stage: `HOOKID@STAGE`; before a later step of the production shift `HOOKID@STAGE#PERCENT`, which is shifted already. */
   continued: Record<string, { action: 'CONTINUE' | 'ROLLBACK'; at: number }>;
   /** The newest wish for the count, when it was asked for. */
   requestedCount: number;

@@ -23,6 +23,10 @@ export function hooksPassed(
   return passed;
 }
 
+/** Of a stage that a deployment comes back to before each step, each time has an answer of its own. */
+const hookKey = (hook: LifecycleHook, stage: LifecycleStage, weight: number): string =>
+  stage === 'PRE_PRODUCTION_TRAFFIC_SHIFT' && weight > 0 ? `${hook.id}@${stage}#${weight}` : `${hook.id}@${stage}`;
+
 type Outcome = 'go' | 'wait' | { because: string };
 
 function hookOutcome(
@@ -32,7 +36,7 @@ function hookOutcome(
   hook: LifecycleHook,
   stage: LifecycleStage,
 ): Outcome {
-  const key = `${hook.id}@${stage}`;
+  const key = hookKey(hook, stage, observed.productionWeight);
   const seen = (observed.hooks[key] ??= { status: 'AWAITING_ACTION', startedAt: draft.now, finishedAt: null });
   const because = (what: string): Outcome => ({
     because: `Service deployment rolled back because the lifecycle hook ${what} at ${stage}.`,

@@ -85,6 +85,36 @@ describe('deployments that shift traffic', () => {
     ]);
   });
 
+  test('a hook before the production shift pauses each step of a linear and a canary deployment', () => {
+    const hook = { id: 'h', type: 'PAUSE' as const, target: null, timeoutMs: 60 * minute, onTimeout: 'ROLLBACK' as const };
+    const hooks = [{ ...hook, stages: ['PRE_PRODUCTION_TRAFFIC_SHIFT' as const] }];
+    const bakes = { linear: { stepPercent: 40, stepBakeMs: minute }, canary: { percent: 10, bakeMs: minute }, bakeMs: 0 };
+    for (const [strategy, weights] of [
+      ['LINEAR', [0, 40, 80]],
+      ['CANARY', [0, 10]],
+      ['BLUE_GREEN', [0]],
+    ] as const) {
+      // prettier-ignore
+      const world = blueGreen({ strategy, ...bakes });
+      world.deploy('2', { hooks });
+      const deployment = world.deployment('d-2') ?? assert.fail();
+      for (const weight of weights) {
+        history(world, 'd-2', 5 * minute);
+        assert.deepEqual(
+          [deployment.observed.stage, deployment.observed.productionWeight],
+          ['PRE_PRODUCTION_TRAFFIC_SHIFT', weight],
+          strategy,
+        );
+        const [key] = Object.entries(deployment.observed.hooks).find(([, { status }]) => status === 'AWAITING_ACTION') ?? [];
+        assert.ok(key);
+        deployment.desired.continued[key] = { action: 'CONTINUE', at: world.now };
+      }
+      history(world, 'd-2', 10 * minute);
+      assert.equal(deployment.observed.status, 'SUCCESSFUL');
+      assert.equal(Object.keys(deployment.observed.hooks).length, weights.length);
+    }
+  });
+
   test('a hook pauses until it is continued; one that times out goes back', () => {
     const hook = { id: 'h', type: 'PAUSE' as const, target: null, timeoutMs: 10 * minute, onTimeout: 'ROLLBACK' as const };
     const world = blueGreen({});

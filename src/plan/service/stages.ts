@@ -21,11 +21,22 @@ export function advance(draft: Draft, shifting: Shifting): boolean {
     prepareRules(draft, shifting.green);
     enter(draft, observed, strays(draft, shifting) > 0 ? 'RECONCILE_SERVICE' : 'PRE_SCALE_UP');
   }
-  return walk(draft, record, observed, (stage) => {
-    // Blue ends from here on: whatever comes next comes from green, which has all traffic and has baked.
-    if (stage === 'CLEAN_UP') draft.observed.stableRevisionId = shifting.green;
-    return workDone(draft, shifting, stage);
-  });
+  return walk(
+    draft,
+    record,
+    observed,
+    (stage) => {
+      // Blue ends from here on: whatever comes next comes from green, which has all traffic and has baked.
+      if (stage === 'CLEAN_UP') draft.observed.stableRevisionId = shifting.green;
+      return workDone(draft, shifting, stage);
+    },
+    (stage) => {
+      if (stage === 'PRODUCTION_TRAFFIC_SHIFT') shiftProduction(draft, shifting);
+    },
+    // Before each step of a linear or canary deployment come the hooks of the stage before (API reference of DeploymentLifecycleHook).
+    (stage) =>
+      stage === 'PRODUCTION_TRAFFIC_SHIFT' && observed.productionWeight < 100 ? 'PRE_PRODUCTION_TRAFFIC_SHIFT' : following(stage),
+  );
 }
 
 /**
@@ -42,15 +53,20 @@ function walk(
   record: ServiceDeploymentRecord,
   observed: ServiceDeploymentObserved,
   done: (stage: LifecycleStage) => boolean,
+  begin: (stage: LifecycleStage) => void = () => undefined,
+  after: (stage: LifecycleStage) => LifecycleStage | undefined = following,
 ): boolean {
   while (observed.stage !== null && underWay(observed) && observed.rollback === null) {
     if (!done(observed.stage) || !hooksPassed(draft, record, observed, observed.stage)) return false;
-    const next = lifecycleStages[lifecycleStages.indexOf(observed.stage) + 1];
+    const next = after(observed.stage);
     if (next === undefined) return true;
     enter(draft, observed, next);
+    begin(next);
   }
   return false;
 }
+
+const following = (stage: LifecycleStage): LifecycleStage | undefined => lifecycleStages[lifecycleStages.indexOf(stage) + 1];
 
 function enter(draft: Draft, observed: ServiceDeploymentObserved, stage: LifecycleStage): void {
   observed.stage = stage;
@@ -68,7 +84,7 @@ function workDone(draft: Draft, shifting: Shifting, stage: LifecycleStage): bool
       setWeight(draft, observed, green, 'test', 100);
       return true;
     case 'PRODUCTION_TRAFFIC_SHIFT':
-      return shiftProduction(draft, shifting);
+      return stepBaked(draft, shifting);
     case 'BAKE_TIME':
       return isOver(draft, (observed.stageAt ?? draft.now) + record.desired.config.bakeMs);
     case 'CLEAN_UP':
@@ -89,16 +105,17 @@ function isOver(draft: Draft, at: number): boolean {
   return at <= draft.now;
 }
 
-/** All at once, in equal steps, or a little first; true when all traffic went over. */
-function shiftProduction(draft: Draft, { record, observed, green }: Shifting): boolean {
+/** Whether the last step has baked; there is nothing to bake once all traffic went over. */
+function stepBaked(draft: Draft, { record, observed }: Shifting): boolean {
   const { strategy, linear, canary } = record.desired.config;
-  for (;;) {
-    const weight = observed.productionWeight;
-    if (weight >= 100) return true;
-    const between = strategy === 'LINEAR' ? linear.stepBakeMs : canary.bakeMs;
-    if (weight > 0 && !isOver(draft, (observed.shiftedAt ?? draft.now) + between)) return false;
-    setWeight(draft, observed, green, 'production', nextWeight(strategy, weight, linear.stepPercent, canary.percent));
-  }
+  const between = strategy === 'LINEAR' ? linear.stepBakeMs : canary.bakeMs;
+  return observed.productionWeight >= 100 || isOver(draft, (observed.shiftedAt ?? draft.now) + between);
+}
+
+/** All at once, in equal steps, or a little first. */
+function shiftProduction(draft: Draft, { record, observed, green }: Shifting): void {
+  const { strategy, linear, canary } = record.desired.config;
+  setWeight(draft, observed, green, 'production', nextWeight(strategy, observed.productionWeight, linear.stepPercent, canary.percent));
 }
 
 function nextWeight(strategy: string, weight: number, step: number, canary: number): number {

@@ -16,6 +16,7 @@ import type { HeldSocket, Holder } from './holder.ts';
 import { createMetrics } from './metrics.ts';
 import { renderHaproxy, structureOf } from './render.ts';
 import type { HaproxySpec } from './render.ts';
+import { isOpen } from './render-group.ts';
 import { createRuntimeApi, parseShowInfo, parseShowStat } from './runtime.ts';
 import type { Running, RuntimeApi, StatLine } from './runtime.ts';
 import { isUp, planServers, serversOf } from './servers.ts';
@@ -83,7 +84,7 @@ export function createBalancer(deps: BalancerDeps, options: BalancerOptions): Ba
     log.info('balancer.reloaded', { pid });
     const after = await look();
     // Fresh from a file, one failed check would take out what is up.
-    const up = serversOf(after.lines).filter((server) => isUp(server) && server.backend.startsWith('tg_'));
+    const up = serversOf(after.lines).filter((server) => isUp(server) && server.backend.startsWith('tg_') && !isOpen(server.name));
     await run(up.map((server) => `set server ${server.backend}/${server.name} health up`));
     return after;
   };

@@ -13,7 +13,7 @@ import type {
 import { accessLogOf } from './desired-access-log.ts';
 import { groupOf } from './desired-group.ts';
 import { tlsOf } from './desired-tls.ts';
-import type { ListenerDesired, Route, TrafficDesired } from './types.ts';
+import type { ListenerDesired, Route, TargetDesired, TrafficDesired } from './types.ts';
 
 export type TrafficRecords = {
   loadBalancers: readonly LoadBalancerRecord[];
@@ -124,16 +124,14 @@ function routeOf(actions: readonly ListenerAction[], modifiedAt: number, shift: 
   return { kind: 'forward', groups, stickySeconds: sticky };
 }
 
-function wantedTargets(
-  group: TargetGroupRecord,
-  targets: readonly TargetRecord[],
-): { ip: string; port: number; registeredAt: number; drainUntil: number | null }[] {
+function wantedTargets(group: TargetGroupRecord, targets: readonly TargetRecord[]): TargetDesired[] {
   // What isn't an address (an instance) can't be reached.
-  return targets.filter(reachable).map(({ key, desired }) => ({
+  return targets.filter(reachable).map(({ key, desired, observed }) => ({
     ip: key.target,
     port: key.port,
     registeredAt: desired.registeredAt,
     drainUntil: desired.deregisteredAt === null ? null : desired.deregisteredAt + deregistrationDelayMs(group),
+    unhealthy: observed.state === 'unhealthy',
   }));
 }
 

@@ -284,6 +284,33 @@ describe('targets', { concurrency: false }, () => {
     await rig.apply({});
   });
 
+  it('while all are unhealthy each gets traffic, once one is healthy that one alone', async () => {
+    const healthy = new Set<string>();
+    const serve = (name: string) =>
+      rig.serve((req, res) => {
+        res.statusCode = req.url === '/health' && !healthy.has(name) ? 500 : 200;
+        res.end(name);
+      });
+    const ports = await Promise.all(['a', 'b'].map(serve));
+    const wish = (unhealthy: boolean) => wishOf({ targets: ports.map((one) => target(one, null, unhealthy)) });
+    await rig.apply(wish(false));
+    await until(async () => (await rig.apply(wish(false))).targets.every((one) => one.code === 500));
+    assert.equal((await request(port)).status, 503);
+    // Now it was said of them that they are unhealthy.
+    assert.deepEqual(new Set((await rig.apply(wish(true))).targets.map((one) => one.status)), new Set(['down']));
+    const bodies = async () => new Set((await Promise.all(Array.from({ length: 10 }, () => request(port)))).map((one) => one.body));
+    assert.deepEqual(await bodies(), new Set(['a', 'b']));
+    const changed = { ...wish(true), listeners: [listener('l1', port, { otherwise: forward('g'), idleSeconds: 62 })] };
+    await rig.apply(changed);
+    assert.deepEqual(await bodies(), new Set(['a', 'b']), 'after a reload');
+    assert.equal(rig.balancer.metrics().groups.find((one) => one.id === 'g')?.healthy, 0);
+    healthy.add('b');
+    await until(async () => (await rig.apply(changed)).targets[1]?.status === 'up');
+    assert.deepEqual(await bodies(), new Set(['b']));
+    await until(async () => (await rig.apply(wish(false))).leaving === 0);
+    await rig.apply({});
+  });
+
   it('one that is deregistered gets nothing new, finishes what it has, and is gone', async () => {
     const held: (() => void)[] = [];
     const slow = await rig.serve((req, res) => (req.url === '/slow' ? void held.push(() => res.end('done')) : res.end('slow one')));
@@ -358,6 +385,28 @@ describe('targets', { concurrency: false }, () => {
     const cookie = (first.headers['set-cookie'] ?? []).find((one) => one.startsWith('AWSALB='))?.split(';')[0] ?? '';
     assert.notEqual(cookie, '');
     for (let i = 0; i < 20; i++) assert.equal((await request(port, '/', { cookie })).body, first.body);
+    await rig.apply({});
+  });
+
+  it('the application’s own cookie leads back to the target, also after a reload', async () => {
+    const serve = (name: string) =>
+      rig.serve((req, res) => {
+        if (req.url === '/login') res.setHeader('set-cookie', `SID=${name}-session; Path=/`);
+        res.end(name);
+      });
+    const ports = await Promise.all(['a', 'b', 'c'].map(serve));
+    const wish = wishOf({ targets: ports.map((one) => target(one)), stickiness: { kind: 'app_cookie', name: 'SID', seconds: 60 } });
+    await upAll(rig, wish);
+    const { headers, body } = await request(port, '/login');
+    const cookie = (headers['set-cookie'] ?? [])[0]?.split(';')[0] ?? '';
+    const stays = async (when: string) => {
+      for (let i = 0; i < 9; i++) assert.equal((await request(port, '/', { cookie })).body, body, when);
+    };
+    await stays('before');
+    const pid = await rig.haproxyPid();
+    await rig.apply({ ...wish, listeners: [listener('l1', port, { otherwise: forward('g'), idleSeconds: 63 })] });
+    assert.notEqual(await rig.haproxyPid(), pid);
+    await stays('after a reload');
     await rig.apply({});
   });
 

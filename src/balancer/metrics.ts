@@ -3,6 +3,7 @@
  * a process counts after its last look (requests that it finishes while another one has taken over) is lost.
  */
 import type { Clock } from '#base/clock.ts';
+import { isOpen } from './render-group.ts';
 import type { StatLine } from './runtime.ts';
 import type { BalancerMetrics, TrafficCounters } from './types.ts';
 
@@ -71,7 +72,7 @@ function counted(before: Entry | undefined, pid: number, line: StatLine): Entry 
 
 /** A target has one server that counts, but for one that lets another take its place: that is in maintenance. */
 function countServer(entry: Entry | undefined, { svname = '', status = '' }: StatLine): void {
-  if (entry === undefined || !svname.startsWith('t_') || status.startsWith('MAINT')) return;
+  if (entry === undefined || !svname.startsWith('t_') || isOpen(svname) || status.startsWith('MAINT')) return;
   if (status.startsWith('UP')) entry.up += 1;
   else entry.down += 1;
 }

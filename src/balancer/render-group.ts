@@ -8,10 +8,16 @@ const CONNECT_SECONDS = 3;
 /** The configuration's own defaults; HAProxy 2.6 gives a server that is added at run time 0, which is a connection for each request. */
 const KEEPS_CONNECTIONS = 'pool-max-conn -1 pool-purge-delay 5s';
 
+/** The section by which one HAProxy teaches its tables to the next. */
+export const PEERS = 'berth';
+
 export const groupName = (id: string): string => `tg_${id}`;
 
-/** `new` has not passed a check yet, and one is enough; `known` needs as many as the group says. They are servers of their own. */
-export type Generation = 'new' | 'known';
+/**
+ * `new` has not passed a check yet, and one is enough; `known` needs as many as the group says. `open` has no check and gets traffic only while none of
+ * the others is up: it stands there while all targets are unhealthy. They are servers of their own.
+ */
+export type Generation = 'new' | 'known' | 'open';
 /** A target that was registered again is another one: what its former servers still do is let finish. */
 export type ServerTarget = { ip: string; port: number; registeredAt: number };
 export const serverName = ({ ip, port, registeredAt }: ServerTarget, generation: Generation): string =>
@@ -19,20 +25,24 @@ export const serverName = ({ ip, port, registeredAt }: ServerTarget, generation:
 
 /** The target behind a server's name; undefined for any other server. */
 export function parseServerName(name: string): ServerTarget | undefined {
-  const [, ip, port, at] = /^t_([\d-]+)_(\d+)\.[nk]\.([0-9a-z]+)$/.exec(name) ?? [];
+  const [, ip, port, at] = /^t_([\d-]+)_(\d+)\.[nko]\.([0-9a-z]+)$/.exec(name) ?? [];
   if (ip === undefined || port === undefined || at === undefined) return undefined;
   return { ip: ip.replaceAll('-', '.'), port: Number(port), registeredAt: Number.parseInt(at, 36) };
 }
+
+export const isOpen = (name: string): boolean => name.includes('.o.');
 
 /** What follows a server's name, in the configuration and in `add server` alike. */
 export function serverArguments(group: GroupDesired, target: { ip: string; port: number }, generation: Generation): string {
   const { check } = group;
   const intervalMs = check.intervalSeconds * 1000;
-  const parts = [`${target.ip}:${target.port}`, `check inter ${intervalMs}ms`];
-  if (generation === 'new') parts.push(`downinter ${Math.min(intervalMs, FIRST_CHECKS_MS)}ms rise 1`);
-  else parts.push(`rise ${check.healthy}`);
-  parts.push(`fall ${check.unhealthy}`);
-  if (check.port !== null) parts.push(`port ${check.port}`);
+  const parts = [`${target.ip}:${target.port}`];
+  if (generation === 'open') parts.push('backup');
+  else {
+    const rise = generation === 'new' ? `downinter ${Math.min(intervalMs, FIRST_CHECKS_MS)}ms rise 1` : `rise ${check.healthy}`;
+    parts.push(`check inter ${intervalMs}ms ${rise} fall ${check.unhealthy}`);
+    if (check.port !== null) parts.push(`port ${check.port}`);
+  }
   if (group.tls) parts.push('ssl verify none');
   if (group.http2) parts.push(group.tls ? 'alpn h2' : 'proto h2');
   parts.push(KEEPS_CONNECTIONS);
@@ -50,6 +60,7 @@ export function renderGroup(group: GroupDesired, up: readonly ServerTarget[]): s
     `timeout server ${group.idleSeconds}s`,
     `timeout tunnel ${group.idleSeconds}s`,
     `timeout check ${group.check.timeoutSeconds}s`,
+    'option allbackups',
     ...(group.mode === 'http' ? [nothingAnswers] : []),
     ...stickiness(group),
     ...checks(group.check),
@@ -72,7 +83,8 @@ function stickiness({ id, stickiness: sticky }: GroupDesired): string[] {
   }
   const name = word(sticky.name);
   return [
-    `stick-table type string len 128 size 100k expire ${sticky.seconds}s`,
+    // By its address a target is the same one whichever of its servers it has after a reload.
+    `stick-table type string len 128 size 100k expire ${sticky.seconds}s srvkey addr peers ${PEERS}`,
     `stick on req.cook(${name})`,
     `stick store-response res.cook(${name})`,
   ];

@@ -5,8 +5,9 @@
  * check. Listening sockets are held by another process (supervisor/src/balance.rs), which reads from the comments at the top what they are.
  */
 import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
 import { accessLogGlobal, renderAccessLog } from './render-access-log.ts';
-import { renderGroup } from './render-group.ts';
+import { PEERS, renderGroup } from './render-group.ts';
 import type { ServerTarget } from './render-group.ts';
 import { handOver, renderListener, renderSuccessor } from './render-listener.ts';
 import type { ListenerSpec } from './render-listener.ts';
@@ -67,11 +68,20 @@ function render(spec: HaproxySpec, structure: string): string {
     ...spec.listeners.map((listener) => renderListener(listener, spec.acmeDomain, spec.accessSocket)),
     ...spec.groups.map(({ group, up }) => renderGroup(group, up)),
     ...(logs(spec) ? [renderAccessLog(spec.accessSocket)] : []),
+    ...(remembers(spec) ? [peers(spec)] : []),
   ];
   return `# Written by berth; changes are lost.\n${holds}${head(spec, structure)}${frontDoor(spec)}${parts.join('')}`;
 }
 
 const logs = (spec: HaproxySpec): boolean => spec.listeners.some((listener) => listener.accessLog !== null);
+
+/** Which target an application's cookie leads to is known to HAProxy alone: the former one teaches it to the one that takes over. */
+const remembers = (spec: HaproxySpec): boolean => spec.groups.some(({ group }) => group.stickiness?.kind === 'app_cookie');
+const peers = (spec: HaproxySpec): string => `
+peers ${PEERS}
+    bind unix@${join(dirname(spec.statsSocket), 'peers.sock')} mode 600
+    server ${PEERS}
+`;
 
 function head(spec: HaproxySpec, structure: string): string {
   return `global
@@ -82,7 +92,7 @@ function head(spec: HaproxySpec, structure: string): string {
     hard-stop-after 30m
     close-spread-time infinite
     log stderr format raw local0 notice
-${logs(spec) ? accessLogGlobal : ''}
+${remembers(spec) ? `    localpeer ${PEERS}\n` : ''}${logs(spec) ? accessLogGlobal : ''}
 defaults
     mode http
     option redispatch 1

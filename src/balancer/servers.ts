@@ -1,7 +1,7 @@
 /** What HAProxy has to be told so that its servers are the wished ones. Pure: the wish and what is seen go in, commands come out. */
 import { limits } from '#base/limits.ts';
 import { backendName, CHECK, endpointServer } from './render.ts';
-import { groupName, parseServerName, serverArguments, serverName } from './render-group.ts';
+import { groupName, isOpen, parseServerName, serverArguments, serverName } from './render-group.ts';
 import type { Generation, ServerTarget } from './render-group.ts';
 import type { StatLine } from './runtime.ts';
 import type { EndpointDesired, GroupDesired, TargetDesired, TargetSeen, TrafficDesired } from './types.ts';
@@ -75,6 +75,7 @@ export function planServers(traffic: TrafficDesired, seen: readonly ServerSeen[]
   for (const group of traffic.groups) {
     const before = commands.length;
     for (const target of group.targets) targets.push(planTarget(group, target, byPath, wanted, commands, now));
+    if (failsOpen(group)) for (const target of group.targets) planOpen(group, target, byPath, wanted, commands);
     const sticky = group.stickiness?.kind === 'lb_cookie' && commands.slice(before).some((command) => command.startsWith('add '));
     if (sticky) commands.push(`enable dynamic-cookie backend ${groupName(group.id)}`);
   }
@@ -138,13 +139,35 @@ function planTarget(
   return { ...at, status, wasUp: generation === 'known' || status === 'up', check: told.check, code: told.code };
 }
 
+/** Whether all that could get traffic are unhealthy, and there is one. */
+function failsOpen(group: GroupDesired): boolean {
+  const open = group.targets.filter((target) => target.drainUntil === null);
+  return open.length > 0 && open.every((target) => target.unhealthy);
+}
+
+/** Stands beside its checked one, which takes all traffic back with the first passed check. */
+function planOpen(
+  group: GroupDesired,
+  target: TargetDesired,
+  byPath: ReadonlyMap<string, ServerSeen>,
+  wanted: Set<string>,
+  commands: string[],
+): void {
+  if (target.drainUntil !== null) return;
+  const path = `${groupName(group.id)}/${serverName(target, 'open')}`;
+  wanted.add(path);
+  const server = byPath.get(path);
+  if (server === undefined) commands.push(`add server ${path} ${serverArguments(group, target, 'open')}`);
+  if (server === undefined || isOut(server)) commands.push(`set server ${path} state ready`);
+}
+
 /** Targets that are up, by group: a configuration that names them takes none out of traffic. */
 export function upTargets(group: GroupDesired, seen: readonly ServerSeen[]): ServerTarget[] {
   const backend = groupName(group.id);
   const text = ({ ip, port, registeredAt }: ServerTarget) => `${ip} ${port} ${registeredAt}`;
   const up = new Set(
     seen.flatMap((server) => {
-      const at = server.backend === backend && isUp(server) ? parseServerName(server.name) : undefined;
+      const at = server.backend === backend && isUp(server) && !isOpen(server.name) ? parseServerName(server.name) : undefined;
       return at === undefined ? [] : [text(at)];
     }),
   );

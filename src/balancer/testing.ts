@@ -140,7 +140,7 @@ export function group(id: string, change: Partial<GroupDesired> = {}): GroupDesi
   return { id, ...base, check, targets: [], ...change };
 }
 
-export const target = (port: number, drainUntil: number | null = null) => ({ ip: '127.0.0.1', port, registeredAt: 0, drainUntil });
+export const target = (port: number, drainUntil: number | null = null, unhealthy = false) => ({ ip: '127.0.0.1', port, registeredAt: 0, drainUntil, unhealthy }); // prettier-ignore
 
 export const forward = (...ids: string[]) => ({
   kind: 'forward' as const,

@@ -109,6 +109,8 @@ export type TargetDesired = {
   registeredAt: number;
   /** Gets nothing new; what it has may go on until then. */
   drainUntil: number | null;
+  /** Its state as it was told last. While all targets of a group are, each gets traffic all the same, as in AWS. */
+  unhealthy: boolean;
 };
 
 export type TrafficDesired = {

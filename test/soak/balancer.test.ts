@@ -24,13 +24,13 @@ describe(`${TARGETS} targets, ${RULES} rules, ${ROUNDS} rounds`, { concurrency: 
     rig = await startRig();
     [port = 0] = rig.ports;
     const shared = await rig.serve((_req, res) => res.end('0'));
-    targets.push({ ip: '127.0.0.1', port: shared, registeredAt: 0, drainUntil: null });
+    targets.push({ ip: '127.0.0.1', port: shared, registeredAt: 0, drainUntil: null, unhealthy: false });
     for (let at = 1; at < TARGETS; at++) {
       const ip = `127.77.${at >> 8}.${at & 255}`;
       const server = createServer((_req, res) => res.end(String(at))).listen(shared, ip);
       await once(server, 'listening');
       servers.push(server);
-      targets.push({ ip, port: shared, registeredAt: 0, drainUntil: null });
+      targets.push({ ip, port: shared, registeredAt: 0, drainUntil: null, unhealthy: false });
     }
   });
   after(async () => {

@@ -219,6 +219,11 @@ export const limits = {
   /** How often a host says that it is there, and the silence after which it counts as gone. */
   heartbeatMs: 5000,
   hostSilenceMs: 20_000,
+  /**
+   * The silence after which a host's tasks count as ended, where another host is connected that could run them: longer than a machine takes to boot
+   * (one that was restarted says itself what it lost), and as long as Kubernetes leaves pods on a node that it can't reach.
+   */
+  hostLostMs: 300_000,
   /** How often a host is told the whole of what it should run, without any change. */
   syncMs: 15_000,
   /** How long an accepted task may wait for room on a host before it ends with AWS's capacity reason. */

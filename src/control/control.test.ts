@@ -284,6 +284,26 @@ describe('control', () => {
     );
   });
 
+  test('a host that stays silent loses its tasks once another one is there; should it come back it is told to end them', async () => {
+    const host = await joinHost(world);
+    await insert(world, 'a');
+    await say(host, report('a', 1, { startedAt: 1 }));
+    await settle(world, limits.hostLostMs + 2 * limits.hostSilenceMs);
+    assert.deepEqual(
+      [(await read(world, 'a')).observed.status, (await read(world, 'a')).observed.connectivity],
+      ['RUNNING', 'DISCONNECTED'],
+    );
+    await joinHost(world, 'h2');
+    await settle(world, limits.heartbeatMs + 1);
+    const { observed } = await read(world, 'a');
+    assert.deepEqual([observed.status, observed.stop?.code, observed.connectivity], ['STOPPED', 'InfrastructureHealth', 'DISCONNECTED']);
+    assert.match(observed.stop?.reason ?? '', /not heard of for 5 minutes/);
+    const back = await joinHost(world, 'h1', ['a']);
+    assert.deepEqual(back.of('sync')[0]?.assignments, []);
+    await say(back, report('a', 2));
+    assert.equal((await read(world, 'a')).observed.status, 'STOPPED');
+  });
+
   test('a host of another version is refused with a reason', async () => {
     const host = await joinHost(world, 'h9', [], { min: 7, max: 8 });
     assert.match(host.of('refused')[0]?.fault.message ?? '', /update the control plane$/);

@@ -5,7 +5,7 @@ import type { HostRecord } from '#domain/records.ts';
 import { linkVersions } from '#link/protocol.ts';
 import type { ControlConnection, FromHost } from '#link/types.ts';
 import { negotiateVersion } from '#link/versions.ts';
-import { afterHello, afterSilence } from '#plan/host-loss.ts';
+import { afterHello, afterLoss, afterSilence } from '#plan/host-loss.ts';
 import type { WriteTx } from '#store/types.ts';
 import { startHostSession } from './host-session.ts';
 import type { HostSession, SessionDeps } from './host-session.ts';
@@ -45,6 +45,19 @@ export function startHostSessions(deps: SessionDeps & Pick<ControlDeps, 'linkSer
     for (const { key } of gone) log.warn('host-silent', { hostId: key.hostId });
   };
 
+  /** While no other host is there nobody could take its tasks over, and they may well run on. */
+  const findLost = async () => {
+    if (sessions.size === 0) return;
+    const now = clock.now();
+    const lost = (await store.read((tx) => tx.hosts.list({}))).filter(
+      ({ key, seenAt }) => !sessions.has(key.hostId) && now - Math.max(seenAt, startedAt) > limits.hostLostMs,
+    );
+    for (const { key } of lost) {
+      const count = await lease.write((tx) => giveUp(tx, key.hostId, clock.now()));
+      if (count > 0) log.warn('host-lost', { hostId: key.hostId, tasks: count });
+    }
+  };
+
   const assigning = startLoop(deps, {
     name: 'assign',
     tickMs: limits.syncMs,
@@ -54,7 +67,7 @@ export function startHostSessions(deps: SessionDeps & Pick<ControlDeps, 'linkSer
       for (const session of sessions.values()) session.tasks(byHost.get(session.hostId) ?? []);
     },
   });
-  const watching = startLoop(deps, { name: 'silence', tickMs: limits.heartbeatMs, run: () => findSilent() });
+  const watching = startLoop(deps, { name: 'silence', tickMs: limits.heartbeatMs, run: () => findSilent().then(findLost) });
 
   const greet = (connection: ControlConnection) => {
     if (stopped) return connection.close('the control plane ends');
@@ -147,4 +160,16 @@ async function disconnect(tx: WriteTx, hostId: string, now: number): Promise<voi
     const observed = afterSilence(task, now);
     if (observed !== undefined) await tx.tasks.setObserved(task.key, observed, task.revision);
   }
+}
+
+/** Answers how many tasks were lost with the host. */
+async function giveUp(tx: WriteTx, hostId: string, now: number): Promise<number> {
+  const host = await tx.hosts.get({ hostId });
+  if (host === undefined || host.status === 'CONNECTED') return 0;
+  const live = await tx.tasks.list({ hostId, live: true });
+  for (const task of live) {
+    const observed = afterLoss(task, now);
+    if (observed !== undefined) await tx.tasks.setObserved(task.key, observed, task.revision);
+  }
+  return live.length;
 }

@@ -1,7 +1,7 @@
 /** The deployment circuit breaker: so many failed tasks of the new revision, and the deployment has failed (ECS DeploymentCircuitBreaker). */
 import { limits } from '#base/limits.ts';
 import type { DeploymentConfig, ServiceDeploymentObserved } from '#domain/service.ts';
-import { LOST_START_REASON } from '../host-loss.ts';
+import { LOST_START_REASON, SILENT_START_REASON } from '../host-loss.ts';
 import { CAPACITY_REASON } from '../placement.ts';
 import { endedAlone } from './back-off.ts';
 import { causeEvent, unplacedEvent } from './events.ts';
@@ -41,7 +41,7 @@ export function forgiveFailures(draft: Draft, observed: ServiceDeploymentObserve
 function isFailure(task: PlanTask): boolean {
   if (failedChecks(task.stop)) return true;
   if (!endedAlone(task) || task.stop?.code === 'InfrastructureHealth' || task.stop?.code === 'TerminationNotice') return false;
-  if (task.stop?.reason === LOST_START_REASON || task.stop?.reason === CAPACITY_REASON) return false;
+  if ([LOST_START_REASON, SILENT_START_REASON, CAPACITY_REASON].includes(task.stop?.reason ?? '')) return false;
   return task.startedAt === null || (task.stoppedAt ?? task.startedAt) - task.startedAt < limits.serviceProvenMs;
 }
 

@@ -25,6 +25,9 @@ export const limits = {
   /** What of the metrics only the redo log has, before it is written to its place; and how often that is looked at. */
   metricRedoBytes: 16 * 1024 * 1024,
   metricTidyMs: 10 * 60_000,
+  /** Alarms in a region, and what of an alarm's history is kept. */
+  alarmsPerRegion: 5000,
+  alarmHistoryItems: 50,
   /** How old a sample may be, and how far ahead (CloudWatch: two weeks, two hours). */
   metricPastMs: 14 * 24 * 3600_000,
   metricFutureMs: 2 * 3600_000,

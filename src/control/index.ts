@@ -1,5 +1,6 @@
 /** The control loops. All level-triggered: whatever state they find, they go on from there; losing every hint only costs time. */
 import { startCertificatesLoop } from './certificates-loop.ts';
+import { startAlarmsLoop } from './alarms-loop.ts';
 import { createLease } from './lease.ts';
 import { startBalancerLoop } from './balancer-loop.ts';
 import { startHostSessions } from './host-sessions.ts';
@@ -13,7 +14,7 @@ import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
 export type { Control, ControlDeps, ControlOptions, HostCalls } from './types.ts';
 
-const leases = ['placement', 'hosts', 'housekeeping', 'certificates', 'services', 'targets', 'balancer', 'volumes'];
+const leases = ['placement', 'hosts', 'housekeeping', 'certificates', 'services', 'targets', 'balancer', 'volumes', 'alarms'];
 
 /** Starts all loops and lets hosts in. Throws the store's Fault when it can't be written. */
 export async function startControl(deps: ControlDeps, options: ControlOptions): Promise<Control> {
@@ -32,6 +33,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const housekeeping = startHousekeepingLoop(deps, options.holder);
   const volumes = startVolumesLoop({ ...deps, hosts: sessions.calls }, options.holder);
   const metrics = deps.metrics === undefined ? null : startMetricsLoop({ ...deps, hosts: sessions.calls, metrics: deps.metrics });
+  const alarms = deps.metrics === undefined ? null : startAlarmsLoop({ ...deps, metrics: deps.metrics }, options.holder);
   const certificates =
     deps.certificates === undefined ? null : startCertificatesLoop({ ...deps, sources: deps.certificates }, options.holder);
   const unwatch = [
@@ -46,6 +48,10 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     store.onChange(['services', 'serviceDeployments', 'taskSets', 'tasks', 'targets'], () => services.look()),
     store.onChange(['tasks', 'targets', 'targetGroups'], () => targets.look()),
     store.onChange(['volumes', 'snapshots', 'tasks', 'hosts'], () => volumes.look()),
+    store.onChange(['alarms'], () => {
+      alarms?.look();
+      services.lookAnew();
+    }),
     store.onChange(['serviceRevisions'], () => targets.forget()),
   ];
   return {
@@ -56,7 +62,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     },
     async stop() {
       for (const stop of unwatch) stop();
-      const parts = [placement, balancer, services, targets, housekeeping, volumes, metrics, certificates, sessions];
+      const parts = [placement, balancer, services, targets, housekeeping, volumes, metrics, alarms, certificates, sessions];
       await Promise.all(parts.map((part) => part?.stop()));
     },
   };

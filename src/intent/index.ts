@@ -78,6 +78,8 @@ export type { GroupRef, PeerWish, PermissionWish } from './ec2-security-group-ru
 export { associateRouteTable, createRouteTable, deleteRouteTable, disassociateRouteTable, replaceAssociation } from './ec2-route-tables.ts';
 export { createRoute, deleteRoute, replaceRoute } from './ec2-routes.ts';
 export { attachInternetGateway, createInternetGateway, deleteInternetGateway, detachInternetGateway } from './ec2-internet-gateways.ts';
+export { alarmsOf, changeAlarmTags, deleteAlarms, putAlarm, setAlarmActions, setAlarmState } from './alarms.ts';
+export type { AlarmWish } from './alarms.ts';
 export { createVolume, deleteVolume, modifyVolume } from './ec2-volumes.ts';
 export type { VolumeWish } from './ec2-volumes.ts';
 export { createSnapshot, deleteSnapshot } from './ec2-snapshots.ts';

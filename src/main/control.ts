@@ -105,7 +105,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       createEcsApi(intent, { sessions }),
       createSsmApi({ sessions }),
       createLogsApi({ logs }),
-      ...createCloudWatchApis({ metrics, clock }),
+      ...createCloudWatchApis({ metrics, clock, intent }),
       createStsApi(),
       createEc2Api(intent),
       createElbv2Api(intent),

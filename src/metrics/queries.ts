@@ -1,21 +1,11 @@
 /** Metrics and expressions of one GetMetricData call, or of one alarm, which may read each other. */
 import { Fault } from '#base/fault.ts';
+import type { MetricQuery } from '#domain/metric-query.ts';
 import type { Scope } from '#domain/scope.ts';
 import { evaluate } from './expression.ts';
 import type { TimeSeries, Value } from './expression.ts';
 import { statistic } from './statistics.ts';
-import type { Dimensions, Metrics } from './types.ts';
-
-export type MetricQuery = {
-  id: string;
-  label: string | undefined;
-  /** Whether it is told, or only read by others. */
-  returned: boolean;
-  /** Seconds; an expression without one has the longest of those it stands beside. */
-  periodS: number | undefined;
-  metric?: { namespace: string; name: string; dimensions: Dimensions; statistic: string; unit?: string };
-  expression?: string;
-};
+import type { Metrics } from './types.ts';
 
 /** `values`: by the start of the period, ms, in order of time. */
 export type QueryResult = { id: string; label: string; values: Map<number, number> };

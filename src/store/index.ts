@@ -1,4 +1,5 @@
 /** The store on SQLite (`node:sqlite`), embedded in the control plane. */
+import type { AlarmRecord } from '#domain/alarm.ts';
 import type {
   AttributeRecord,
   ClientTokenRecord,
@@ -85,6 +86,7 @@ function transaction(session: Session): WriteTx {
     ...networkTables(session),
     ...fileSystemTables(session),
     ...volumeTables(session),
+    alarms: splitRows<AlarmRecord>(session, { name: 'alarms', table: 'alarms', columns: [...scope, 'name'] }),
     settings: wholeRows<SettingRecord>(session, { name: 'settings', table: 'settings', columns: [...scope, 'principal', 'name'] }),
     attributes: wholeRows<AttributeRecord>(session, {
       name: 'attributes',

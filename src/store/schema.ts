@@ -122,6 +122,11 @@ const steps: string[] = [
   CREATE TABLE snapshots (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
     PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
   `,
+  // Alarms.
+  `
+  CREATE TABLE alarms (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

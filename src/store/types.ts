@@ -5,6 +5,7 @@
  * of its own; a write that names the revision it read fails with Fault('RevisionConflict') when somebody was faster. Transactions are
  * serialisable. `fn` may run only once, and may not await anything but the transaction's own calls.
  */
+import type { AlarmRecord } from '#domain/alarm.ts';
 import type {
   AttributeRecord,
   ClientTokenRecord,
@@ -47,6 +48,7 @@ export type TableName =
   | 'mountTargets'
   | 'volumes'
   | 'snapshots'
+  | 'alarms'
   | 'settings'
   | 'attributes'
   | 'clientTokens'
@@ -203,6 +205,7 @@ export type ReadTx = {
   mountTargets: Rows<MountTargetRecord>;
   volumes: Rows<VolumeRecord>;
   snapshots: Rows<SnapshotRecord>;
+  alarms: Rows<AlarmRecord>;
   settings: Rows<SettingRecord>;
   attributes: Rows<AttributeRecord>;
   clientTokens: Rows<ClientTokenRecord>;
@@ -243,6 +246,7 @@ export type WriteTx = {
   mountTargets: WritableRows<MountTargetRecord>;
   volumes: WritableSplitRows<VolumeRecord>;
   snapshots: WritableSplitRows<SnapshotRecord>;
+  alarms: WritableSplitRows<AlarmRecord>;
   settings: WritableRows<SettingRecord>;
   attributes: WritableRows<AttributeRecord>;
   clientTokens: WritableRows<ClientTokenRecord>;

@@ -43,8 +43,11 @@ type Known = {
   memo: TaskMemo;
 };
 
+/** `lookAnew`: what a service's stamp doesn't tell has changed, as the state of an alarm. */
+export type ServiceLoop = Loop & { lookAnew(): void };
+
 /** While `paused` nothing is planned: the platform goes down, and what is stopped for that is not replaced. */
-export function startServiceLoop(deps: ServiceLoopDeps, holder: string, paused: () => boolean): Loop {
+export function startServiceLoop(deps: ServiceLoopDeps, holder: string, paused: () => boolean): ServiceLoop {
   const { store, clock, log } = deps;
   const lease = createLease(store, clock, 'services', holder);
   const known = new Map<string, Known>();
@@ -124,7 +127,13 @@ export function startServiceLoop(deps: ServiceLoopDeps, holder: string, paused: 
       if (due.some(({ service }) => service.stamp === null && service.restsUntil <= clock.now())) loop.look();
     },
   });
-  return loop;
+  return {
+    ...loop,
+    lookAnew() {
+      for (const service of known.values()) service.stamp = null;
+      loop.look();
+    },
+  };
 }
 
 function rest(service: Known, stamp: string, wakeAt: number | null, now: number): void {

@@ -31,9 +31,17 @@ export async function readSnapshot(tx: ReadTx, key: ServiceKey, memo: TaskMemo, 
     tasks: tasks.filter((task) => task.status !== 'STOPPED'),
     ended: tasks.filter((task) => task.status === 'STOPPED'),
     zones: zonesForNew(service, revisions, zones),
-    alarms: new Set(),
+    alarms: await ringing(tx, key, deployments),
     events: events.toReversed().map(({ message, at }) => ({ message: plainMessage(message), at })),
   };
+}
+
+/** Of the alarms that the deployments name, those in ALARM. One that isn't there doesn't ring. */
+async function ringing(tx: ReadTx, { account, region }: ServiceKey, deployments: readonly ServiceDeploymentRecord[]): Promise<Set<string>> {
+  const names = new Set(deployments.flatMap(({ desired }) => (desired.config.alarms.enable ? desired.config.alarms.names : [])));
+  const found = new Set<string>();
+  for (const name of names) if ((await tx.alarms.get({ account, region, name }))?.observed.state === 'ALARM') found.add(name);
+  return found;
 }
 
 const byAge = (a: PlanTask, b: PlanTask) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);

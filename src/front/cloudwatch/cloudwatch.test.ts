@@ -4,15 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { CloudWatch } from '@aws-sdk/client-cloudwatch';
-import type { MetricDataQuery } from '@aws-sdk/client-cloudwatch';
+import type { MetricAlarm, MetricDataQuery, PutMetricAlarmInput } from '@aws-sdk/client-cloudwatch';
 import { AwsQueryProtocol } from '@aws-sdk/core/protocols';
 import { realClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
+import { startAlarmsLoop } from '#control/alarms-loop.ts';
+import type { Loop } from '#control/loop.ts';
 import { authorizeRoot, createGateway, openKeys } from '#gateway/index.ts';
 import type { Gateway } from '#gateway/index.ts';
 import { openMetrics } from '#metrics/index.ts';
 import type { Metrics } from '#metrics/types.ts';
+import { createSqliteStore } from '#store/index.ts';
+import type { Store } from '#store/types.ts';
 import { createCloudWatchApis } from './index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-cloudwatch-'));
@@ -21,12 +25,23 @@ const keys = openKeys(deps, { path: join(folder, 'keys.json'), account: '1234567
 const Namespace = 'My/App';
 let gateway: Gateway;
 let metrics: Metrics;
+let store: Store;
+let alarms: Loop;
 let cloudwatch: CloudWatch;
 let port: number;
 
 before(async () => {
   metrics = openMetrics(deps, { path: join(folder, 'metrics.db') });
-  gateway = createGateway({ ...deps, apis: createCloudWatchApis({ metrics, ...deps }), keys, authorize: authorizeRoot, version: 'test' });
+  store = await createSqliteStore({ path: ':memory:' });
+  alarms = startAlarmsLoop({ store, metrics, ...deps }, 'test');
+  store.onChange(['alarms'], () => alarms.look());
+  gateway = createGateway({
+    ...deps,
+    apis: createCloudWatchApis({ metrics, ...deps, intent: { store, ...deps } }),
+    keys,
+    authorize: authorizeRoot,
+    version: 'test',
+  });
   port = await gateway.listen({ host: '127.0.0.1', port: 0 });
   cloudwatch = new CloudWatch(options());
 });
@@ -34,6 +49,8 @@ before(async () => {
 after(async () => {
   cloudwatch.destroy();
   await gateway.close();
+  await alarms.stop();
+  await store.close();
   await metrics.close();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -188,6 +205,113 @@ it('speaks Query to older clients', async () => {
     message: /AWS\//,
   });
   older.destroy();
+});
+
+describe('alarms', () => {
+  const plain: PutMetricAlarmInput = {
+    AlarmName: 'busy',
+    Namespace,
+    MetricName: 'Busy',
+    Dimensions: dimensions('web'),
+    Statistic: 'Maximum',
+    Period: 60,
+    EvaluationPeriods: 3,
+    DatapointsToAlarm: 2,
+    Threshold: 80,
+    ComparisonOperator: 'GreaterThanThreshold',
+    AlarmActions: ['arn:aws:sns:us-east-1:123456789012:pager'],
+    Tags: [{ Key: 'team', Value: 'web' }],
+  };
+  const describeOne = async (name: string): Promise<MetricAlarm | undefined> =>
+    (await cloudwatch.describeAlarms({ AlarmNames: [name] })).MetricAlarms?.[0];
+  const inState = async (name: string, state: string): Promise<MetricAlarm> => {
+    for (let tries = 0; tries < 100; tries++) {
+      const alarm = await describeOne(name);
+      if (alarm?.StateValue === state) return alarm;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`${name} never was ${state}: ${JSON.stringify(await describeOne(name))}`);
+  };
+  /** Of the last minutes, the newest last. */
+  const measure = async (MetricName: string, values: number[]) => {
+    const now = Date.now() - 5000;
+    const MetricData = values.map((Value, index) => ({
+      MetricName,
+      Value,
+      Dimensions: dimensions('web'),
+      Timestamp: new Date(now - (values.length - index) * MINUTE),
+    }));
+    await cloudwatch.putMetricData({ Namespace, MetricData });
+  };
+
+  it('ring by what was measured, and are read back as they were put', async () => {
+    await measure('Busy', [10, 95, 96]);
+    await cloudwatch.putMetricAlarm(plain);
+    const alarm = await inState('busy', 'ALARM');
+    assert.match(
+      alarm.StateReason ?? '',
+      /^Threshold Crossed: 2 out of the last 3 datapoints \[96\.0 .*, 95\.0 .*\] were greater than the threshold \(80\.0\)/,
+    );
+    const { Tags: Tags_, ...put } = plain;
+    const { AlarmArn = '' } = alarm;
+    assert.equal(AlarmArn, 'arn:aws:cloudwatch:us-east-1:123456789012:alarm:busy');
+    assert.deepEqual({ ...alarm, ...put }, alarm);
+    assert.deepEqual((await cloudwatch.listTagsForResource({ ResourceARN: AlarmArn })).Tags, Tags_);
+    const { MetricAlarms } = await cloudwatch.describeAlarmsForMetric({ Namespace, MetricName: 'Busy', Dimensions: dimensions('web') });
+    assert.deepEqual(
+      MetricAlarms?.map(({ AlarmName }) => AlarmName),
+      ['busy'],
+    );
+    const { AlarmHistoryItems = [] } = await cloudwatch.describeAlarmHistory({ AlarmName: 'busy' });
+    assert.deepEqual(AlarmHistoryItems.map(({ HistoryItemType }) => HistoryItemType).sort(), [
+      'Action',
+      'ConfigurationUpdate',
+      'StateUpdate',
+    ]);
+  });
+
+  it('watch metric math, change, and are set by hand', async () => {
+    await measure('Lag', [1, 1, 1]);
+    const { Namespace: _n, MetricName: _m, Dimensions: _d, Statistic: _s, Period: _p, ...rest } = plain;
+    const Metrics = [stat('m1', 'Lag', 'Sum', { ReturnData: false }), { Id: 'e1', Expression: 'm1 * 100', Label: 'lag' }];
+    await cloudwatch.putMetricAlarm({ ...rest, AlarmName: 'math', Metrics });
+    await inState('math', 'ALARM');
+    await cloudwatch.putMetricAlarm({ ...rest, AlarmName: 'math', Metrics, Threshold: 1000 });
+    await inState('math', 'OK');
+    await cloudwatch.setAlarmState({ AlarmName: 'math', StateValue: 'INSUFFICIENT_DATA', StateReason: 'a test' });
+    assert.equal((await inState('math', 'INSUFFICIENT_DATA')).StateReason, 'a test');
+    await cloudwatch.disableAlarmActions({ AlarmNames: ['math', 'absent'] });
+    assert.equal((await describeOne('math'))?.ActionsEnabled, false);
+    assert.deepEqual(
+      (await describeOne('math'))?.Metrics?.map(({ Id }) => Id),
+      ['m1', 'e1'],
+    );
+  });
+
+  it('are insufficient without data, and go whole or not at all', async () => {
+    await cloudwatch.putMetricAlarm({ ...plain, AlarmName: 'quiet', MetricName: 'NeverPut' });
+    await inState('quiet', 'INSUFFICIENT_DATA');
+    await assert.rejects(cloudwatch.deleteAlarms({ AlarmNames: ['quiet', 'absent'] }), { name: 'ResourceNotFound', message: /absent/ });
+    assert.ok(await describeOne('quiet'));
+    await cloudwatch.deleteAlarms({ AlarmNames: ['quiet'] });
+    assert.equal(await describeOne('quiet'), undefined);
+  });
+
+  const wrong: [change: Partial<PutMetricAlarmInput>, name: string, message: RegExp][] = [
+    [{ ComparisonOperator: 'LessThanLowerThreshold' }, 'InvalidParameterValueException', /LessThanLowerThreshold/],
+    [{ DatapointsToAlarm: 4 }, 'InvalidParameterValueException', /from 1 to EvaluationPeriods, 3; it is 4/],
+    [{ TreatMissingData: 'perhaps' }, 'InvalidParameterValueException', /perhaps/],
+    [{ ExtendedStatistic: 'p90' }, 'InvalidParameterCombinationException', /Exactly one of the parameters Statistic/],
+    [{ AlarmActions: ['pager'] }, 'InvalidParameterValueException', /Invalid arn syntax: pager/],
+    [{ EvaluationPeriods: 20_000, DatapointsToAlarm: 1 }, 'InvalidParameterCombinationException', /seven days/],
+    [{ Metrics: [stat('m1', 'X', 'Sum')] }, 'InvalidParameterCombinationException', /beside Metrics/],
+  ];
+  for (const [change, name, message] of wrong) {
+    it(`are refused with ${JSON.stringify(change).slice(0, 60)}`, async () => {
+      await assert.rejects(cloudwatch.putMetricAlarm({ ...plain, AlarmName: 'wrong', ...change }), { name, message });
+      assert.equal(await describeOne('wrong'), undefined);
+    });
+  }
 });
 
 describe('bad input', () => {

@@ -1,15 +1,14 @@
 /** GetMetricData: metrics and metric math in one call, in pages of points. Times without data have no point. */
-import type { GetMetricDataInput, GetMetricDataOutput, MetricDataQuery, MetricDataResult } from '@aws-sdk/client-cloudwatch';
+import type { GetMetricDataInput, GetMetricDataOutput, MetricDataResult } from '@aws-sdk/client-cloudwatch';
 import type { Scope } from '#domain/scope.ts';
 import type { Operation } from '#gateway/types.ts';
-import type { MetricQuery } from '#metrics/queries.ts';
 import { runQueries } from '#metrics/queries.ts';
-import { invalidCombination, invalidToken, invalidValue, missing } from './errors.ts';
-import { checkDimensions, checkName, checkNamespace, checkPeriod, checkStatistic, checkTimes } from './input.ts';
+import { invalidValue } from './errors.ts';
+import { checkTimes } from './input.ts';
+import { queriesOf } from './queries.ts';
+import { decodeToken, encodeToken } from './tokens.ts';
 import type { CloudWatchDeps } from './types.ts';
-import { units } from './units.ts';
 
-const MOST_QUERIES = 500;
 const MOST_POINTS = 100_800;
 const MOST_PERIODS = 180_000;
 
@@ -39,7 +38,7 @@ export function getMetricData({ metrics }: CloudWatchDeps): Operation<GetMetricD
           StatusCode: 'Complete',
         };
       });
-      return paged(results, most, skippedOf(input.NextToken));
+      return paged(results, most, decodeToken('points', input.NextToken));
     },
   };
 }
@@ -64,54 +63,5 @@ function paged(results: MetricDataResult[], most: number, skipped: number): GetM
       StatusCode: to < size ? 'PartialData' : 'Complete',
     };
   });
-  return { MetricDataResults: page, Messages: [], ...(cut ? { NextToken: Buffer.from(`d1:${told}`).toString('base64url') } : {}) };
-}
-
-function skippedOf(token: string | undefined): number {
-  if (token === undefined) return 0;
-  const [, told] = /^d1:(\d{1,9})$/.exec(Buffer.from(token, 'base64url').toString()) ?? [];
-  if (told === undefined) throw invalidToken();
-  return Number(told);
-}
-
-/** Also of an alarm's Metrics. `member`: how the caller named the list. */
-export function queriesOf(given: readonly MetricDataQuery[] | undefined, member = 'MetricDataQueries'): MetricQuery[] {
-  if (given === undefined || given.length === 0) throw missing(`The parameter ${member} is required.`);
-  if (given.length > MOST_QUERIES) throw invalidValue(`The collection ${member} must not have a size greater than ${MOST_QUERIES}.`);
-  const ids = new Set<string>();
-  return given.map((query, index) => {
-    const at = `${member}.member.${index + 1}`;
-    const id = query.Id ?? '';
-    if (!/^[a-z][a-zA-Z0-9_]{0,254}$/.test(id)) {
-      throw invalidValue(`The value ${id.slice(0, 50)} for parameter ${at}.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.`);
-    }
-    if (ids.has(id)) throw invalidValue(`The values for parameter id in ${member} are not unique: ${id}.`);
-    ids.add(id);
-    return { id, label: query.Label, returned: query.ReturnData ?? true, ...sourceOf(query, at) };
-  });
-}
-
-function sourceOf(
-  { MetricStat, Expression, Period, AccountId }: MetricDataQuery,
-  at: string,
-): Omit<MetricQuery, 'id' | 'label' | 'returned'> {
-  if (AccountId !== undefined && AccountId !== '') throw invalidValue(`berth has no metrics of other accounts (${at}.AccountId).`);
-  if ((MetricStat === undefined) === (Expression === undefined)) {
-    throw invalidCombination(`Exactly one of the parameters ${at}.MetricStat and ${at}.Expression must be specified.`);
-  }
-  if (MetricStat === undefined)
-    return { expression: Expression ?? '', periodS: Period === undefined ? undefined : checkPeriod(Period, `${at}.Period`) };
-  const { Metric, Stat, Unit } = MetricStat;
-  if (Unit !== undefined && !units.has(Unit))
-    throw invalidValue(`The value ${String(Unit).slice(0, 50)} for parameter ${at}.MetricStat.Unit is invalid.`);
-  return {
-    periodS: checkPeriod(MetricStat.Period, `${at}.MetricStat.Period`),
-    metric: {
-      namespace: checkNamespace(Metric?.Namespace),
-      name: checkName(Metric?.MetricName, `${at}.MetricStat.Metric.MetricName`),
-      dimensions: checkDimensions(Metric?.Dimensions, `${at}.MetricStat.Metric.Dimensions`),
-      statistic: checkStatistic(Stat, `${at}.MetricStat.Stat`),
-      ...(Unit === undefined ? {} : { unit: Unit }),
-    },
-  };
+  return { MetricDataResults: page, Messages: [], ...(cut ? { NextToken: encodeToken('points', told) } : {}) };
 }

@@ -1,8 +1,10 @@
 /**
- * Amazon CloudWatch, as far as it is served: metrics. Reference: CloudWatch API reference, version 2010-08-01. Newer clients speak JSON, older ones Query; an
+ * Amazon CloudWatch, as far as it is served: metrics and their alarms. Reference: CloudWatch API reference, version 2010-08-01. Newer clients speak JSON, older ones Query; an
  * operation is the same in both.
  */
 import type { ApiSpec } from '#gateway/types.ts';
+import { alarmOperations } from './alarms.ts';
+import { describeAlarmHistory, describeAlarms, describeAlarmsForMetric } from './describe-alarms.ts';
 import { jsonErrors, queryErrors } from './errors.ts';
 import { getMetricData } from './get-metric-data.ts';
 import { getMetricStatistics } from './get-metric-statistics.ts';
@@ -11,7 +13,17 @@ import { putMetricData } from './put-metric-data.ts';
 import type { CloudWatchDeps } from './types.ts';
 
 export function createCloudWatchApis(deps: CloudWatchDeps): ApiSpec[] {
-  const operations = [getMetricData, getMetricStatistics, listMetrics, putMetricData].map((operation) => operation(deps));
+  const make = [
+    getMetricData,
+    getMetricStatistics,
+    listMetrics,
+    putMetricData,
+    describeAlarms,
+    describeAlarmsForMetric,
+    describeAlarmHistory,
+    ...alarmOperations,
+  ];
+  const operations = make.map((operation) => operation(deps));
   const common = { service: 'monitoring', schemaPackage: '@aws-sdk/client-cloudwatch', operations };
   return [
     { ...common, protocol: 'json-1.0', target: 'GraniteServiceVersion20100801', errors: jsonErrors },

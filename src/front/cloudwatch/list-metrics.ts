@@ -1,8 +1,9 @@
 /** ListMetrics: those with data in the last two weeks, each once whatever its units; 500 a page. */
 import type { ListMetricsInput, ListMetricsOutput } from '@aws-sdk/client-cloudwatch';
 import type { Operation } from '#gateway/types.ts';
-import { invalidToken, invalidValue } from './errors.ts';
+import { invalidValue } from './errors.ts';
 import { checkName, checkNamespace, dimensionsView } from './input.ts';
+import { decodeToken, encodeToken } from './tokens.ts';
 import type { CloudWatchDeps } from './types.ts';
 
 const PAGE = 500;
@@ -29,7 +30,7 @@ export function listMetrics({ metrics, clock }: CloudWatchDeps): Operation<ListM
         ...(input.Namespace === undefined ? {} : { namespace: checkNamespace(input.Namespace) }),
         ...(input.MetricName === undefined ? {} : { name: checkName(input.MetricName, 'MetricName') }),
       });
-      const after = afterOf(token);
+      const after = decodeToken('metrics', token);
       const seen = new Set<string>();
       const page: (typeof found)[number][] = [];
       for (const series of found) {
@@ -47,15 +48,8 @@ export function listMetrics({ metrics, clock }: CloudWatchDeps): Operation<ListM
           MetricName: name,
           Dimensions: dimensionsView(of),
         })),
-        ...(more ? { NextToken: Buffer.from(`m1:${shown.at(-1)?.id}`).toString('base64url') } : {}),
+        ...(more ? { NextToken: encodeToken('metrics', shown.at(-1)?.id ?? 0) } : {}),
       };
     },
   };
-}
-
-function afterOf(token: string | undefined): number {
-  if (token === undefined) return 0;
-  const [, id] = /^m1:(\d+)$/.exec(Buffer.from(token, 'base64url').toString()) ?? [];
-  if (id === undefined) throw invalidToken();
-  return Number(id);
 }

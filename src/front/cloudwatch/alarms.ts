@@ -1,0 +1,157 @@
+/** The operations that make, change and remove alarms. */
+import type {
+  DeleteAlarmsInput,
+  DisableAlarmActionsInput,
+  EnableAlarmActionsInput,
+  ListTagsForResourceInput,
+  ListTagsForResourceOutput,
+  PutMetricAlarmInput,
+  SetAlarmStateInput,
+  TagResourceInput,
+  UntagResourceInput,
+} from '@aws-sdk/client-cloudwatch';
+import { Fault } from '#base/fault.ts';
+import { alarmArn, alarmName } from '#domain/alarm.ts';
+import type { AlarmState } from '#domain/alarm.ts';
+import type { Scope } from '#domain/scope.ts';
+import type { Operation } from '#gateway/types.ts';
+import { alarmsOf, changeAlarmTags, deleteAlarms, putAlarm, setAlarmActions, setAlarmState } from '#intent/index.ts';
+import { alarmWish } from './alarm-input.ts';
+import { invalidValue, missing } from './errors.ts';
+import { checkName } from './input.ts';
+import type { CloudWatchDeps } from './types.ts';
+
+const STATES = ['OK', 'ALARM', 'INSUFFICIENT_DATA'];
+const MOST_NAMES = 100;
+const REASON_LENGTH = 1023;
+const DATA_LENGTH = 4000;
+
+const arnsOf = (scope: Scope, names: readonly (string | undefined)[] | undefined) =>
+  (names ?? ['*']).map((name) => alarmArn({ ...scope, name: name ?? '' }));
+
+function checkNames(names: readonly string[] | undefined): readonly string[] {
+  if (names === undefined) throw missing('The parameter AlarmNames is required.');
+  if (names.length > MOST_NAMES) throw invalidValue(`The collection AlarmNames must not have a size greater than ${MOST_NAMES}.`);
+  return names;
+}
+
+function putMetricAlarm({ intent }: CloudWatchDeps): Operation<PutMetricAlarmInput> {
+  return {
+    name: 'PutMetricAlarm',
+    action: 'cloudwatch:PutMetricAlarm',
+    resources: (input, scope) => arnsOf(scope, [input.AlarmName]),
+    async handle(input, scope) {
+      const name = checkName(input.AlarmName, 'AlarmName');
+      await putAlarm(intent, scope, name, alarmWish(input));
+      return {};
+    },
+  };
+}
+
+function deleteAlarmsOperation({ intent }: CloudWatchDeps): Operation<DeleteAlarmsInput> {
+  return {
+    name: 'DeleteAlarms',
+    action: 'cloudwatch:DeleteAlarms',
+    resources: (input, scope) => arnsOf(scope, input.AlarmNames),
+    async handle(input, scope) {
+      await deleteAlarms(intent, scope, checkNames(input.AlarmNames));
+      return {};
+    },
+  };
+}
+
+function alarmActions(name: 'EnableAlarmActions' | 'DisableAlarmActions') {
+  return ({ intent }: CloudWatchDeps): Operation<EnableAlarmActionsInput | DisableAlarmActionsInput> => ({
+    name,
+    action: `cloudwatch:${name}`,
+    resources: (input, scope) => arnsOf(scope, input.AlarmNames),
+    async handle(input, scope) {
+      await setAlarmActions(intent, scope, checkNames(input.AlarmNames), name === 'EnableAlarmActions');
+      return {};
+    },
+  });
+}
+
+function setAlarmStateOperation({ intent }: CloudWatchDeps): Operation<SetAlarmStateInput> {
+  return {
+    name: 'SetAlarmState',
+    action: 'cloudwatch:SetAlarmState',
+    resources: (input, scope) => arnsOf(scope, [input.AlarmName]),
+    async handle(input, scope) {
+      const { StateValue: state = '', StateReason: reason, StateReasonData: data = null } = input;
+      if (!STATES.includes(state))
+        throw invalidValue(`The value ${state.slice(0, 50)} for parameter StateValue is invalid; it takes ${STATES.join(', ')}.`);
+      if (reason === undefined) throw missing('The parameter StateReason is required.');
+      if (reason.length > REASON_LENGTH) throw invalidValue(`The parameter StateReason is longer than ${REASON_LENGTH} characters.`);
+      if ((data?.length ?? 0) > DATA_LENGTH) throw invalidValue(`The parameter StateReasonData is longer than ${DATA_LENGTH} characters.`);
+      if (data !== null && !isJson(data)) {
+        throw new Fault('InvalidParameter', 'The parameter StateReasonData is no JSON.', { details: { errorName: 'InvalidFormat' } });
+      }
+      await setAlarmState(intent, scope, checkName(input.AlarmName, 'AlarmName'), { state: state as AlarmState, reason, data });
+      return {};
+    },
+  };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function nameOf(arn: string | undefined, scope: Scope): string {
+  const name = alarmName(arn ?? '', scope);
+  if (name === undefined) throw new Fault('ResourceNotFound', `Unknown resource ${(arn ?? '').slice(0, 200)}: alarms of this account and region have tags here.`, { details: { errorName: 'ResourceNotFoundException' } }); // prettier-ignore
+  return name;
+}
+
+function listTagsForResource({ intent }: CloudWatchDeps): Operation<ListTagsForResourceInput, ListTagsForResourceOutput> {
+  return {
+    name: 'ListTagsForResource',
+    action: 'cloudwatch:ListTagsForResource',
+    resources: (input) => [input.ResourceARN ?? ''],
+    async handle(input, scope) {
+      const [alarm] = await intent.store.read((tx) => alarmsOf(tx, scope, [nameOf(input.ResourceARN, scope)]));
+      return { Tags: (alarm?.desired.tags ?? []).map(({ key, value }) => ({ Key: key, Value: value })) };
+    },
+  };
+}
+
+function tagResource({ intent }: CloudWatchDeps): Operation<TagResourceInput> {
+  return {
+    name: 'TagResource',
+    action: 'cloudwatch:TagResource',
+    resources: (input) => [input.ResourceARN ?? ''],
+    async handle(input, scope) {
+      const set = (input.Tags ?? []).map(({ Key, Value }) => ({ key: Key ?? '', value: Value ?? '' }));
+      await changeAlarmTags(intent, scope, nameOf(input.ResourceARN, scope), { set });
+      return {};
+    },
+  };
+}
+
+function untagResource({ intent }: CloudWatchDeps): Operation<UntagResourceInput> {
+  return {
+    name: 'UntagResource',
+    action: 'cloudwatch:UntagResource',
+    resources: (input) => [input.ResourceARN ?? ''],
+    async handle(input, scope) {
+      await changeAlarmTags(intent, scope, nameOf(input.ResourceARN, scope), { remove: input.TagKeys ?? [] });
+      return {};
+    },
+  };
+}
+
+export const alarmOperations = [
+  putMetricAlarm,
+  deleteAlarmsOperation,
+  alarmActions('EnableAlarmActions'),
+  alarmActions('DisableAlarmActions'),
+  setAlarmStateOperation,
+  listTagsForResource,
+  tagResource,
+  untagResource,
+];

@@ -1,0 +1,135 @@
+/** DescribeAlarms, DescribeAlarmsForMetric, DescribeAlarmHistory. */
+import type {
+  AlarmHistoryItem,
+  DescribeAlarmHistoryInput,
+  DescribeAlarmHistoryOutput,
+  DescribeAlarmsForMetricInput,
+  DescribeAlarmsForMetricOutput,
+  DescribeAlarmsInput,
+  DescribeAlarmsOutput,
+} from '@aws-sdk/client-cloudwatch';
+import { Fault } from '#base/fault.ts';
+import { alarmArn } from '#domain/alarm.ts';
+import type { AlarmRecord } from '#domain/alarm.ts';
+import type { Scope } from '#domain/scope.ts';
+import type { Operation } from '#gateway/types.ts';
+import type { IntentDeps } from '#intent/index.ts';
+import { alarmView } from './alarm-view.ts';
+import { invalidCombination, invalidValue } from './errors.ts';
+import { checkDimensions, checkName, checkNamespace } from './input.ts';
+import { decodeToken, encodeToken } from './tokens.ts';
+import type { CloudWatchDeps } from './types.ts';
+
+const PAGE = 50;
+const MOST = 100;
+
+async function allOf(intent: IntentDeps, { account, region }: Scope): Promise<AlarmRecord[]> {
+  const alarms = await intent.store.read((tx) => tx.alarms.list({ account, region }));
+  return alarms.sort((a, b) => (a.key.name < b.key.name ? -1 : 1));
+}
+
+function page<T>(all: readonly T[], most: number | undefined, token: string | undefined): { items: T[]; NextToken?: string } {
+  const limit = most ?? PAGE;
+  if (!(limit >= 1 && limit <= MOST)) throw invalidValue(`The parameter MaxRecords must be from 1 to ${MOST}; it is ${limit}.`);
+  const from = decodeToken('alarms', token);
+  const end = from + limit;
+  const items = all.slice(from, end);
+  return end < all.length ? { items, NextToken: encodeToken('alarms', end) } : { items };
+}
+
+export function describeAlarms({ intent }: CloudWatchDeps): Operation<DescribeAlarmsInput, DescribeAlarmsOutput> {
+  return {
+    name: 'DescribeAlarms',
+    action: 'cloudwatch:DescribeAlarms',
+    resources: (input, scope) => (input.AlarmNames ?? ['*']).map((name) => alarmArn({ ...scope, name })),
+    async handle(input, scope) {
+      const { AlarmNames: names, AlarmNamePrefix: prefix, StateValue: state, ActionPrefix: action, AlarmTypes: types } = input;
+      if (names !== undefined && names.length > 0 && prefix !== undefined) {
+        throw invalidCombination('The parameters AlarmNames and AlarmNamePrefix are mutually exclusive.');
+      }
+      if (input.ChildrenOfAlarmName !== undefined || input.ParentsOfAlarmName !== undefined) {
+        throw new Fault('Unsupported', 'berth has no composite alarms yet, so none has children or parents.');
+      }
+      const wantsMetric = types === undefined || types.length === 0 || types.includes('MetricAlarm');
+      const found = (wantsMetric ? await allOf(intent, scope) : []).filter(
+        ({ key, desired, observed }) =>
+          (names === undefined || names.length === 0 || names.includes(key.name)) &&
+          (prefix === undefined || key.name.startsWith(prefix)) &&
+          (state === undefined || observed.state === state) &&
+          (action === undefined ||
+            Object.values(desired.actions)
+              .flat()
+              .some((arn) => arn.startsWith(action))),
+      );
+      const { items, ...token } = page(found, input.MaxRecords, input.NextToken);
+      return { MetricAlarms: items.map(alarmView), CompositeAlarms: [], ...token };
+    },
+  };
+}
+
+export function describeAlarmsForMetric({
+  intent,
+}: CloudWatchDeps): Operation<DescribeAlarmsForMetricInput, DescribeAlarmsForMetricOutput> {
+  return {
+    name: 'DescribeAlarmsForMetric',
+    action: 'cloudwatch:DescribeAlarmsForMetric',
+    resources: () => ['*'],
+    async handle(input, scope) {
+      const wanted = {
+        namespace: checkNamespace(input.Namespace),
+        name: checkName(input.MetricName, 'MetricName'),
+        dimensions: checkDimensions(input.Dimensions),
+      };
+      const same = (a: Readonly<Record<string, string>>) =>
+        Object.keys(a).length === Object.keys(wanted.dimensions).length &&
+        Object.entries(a).every(([name, value]) => wanted.dimensions[name] === value);
+      const statistic = input.Statistic ?? input.ExtendedStatistic;
+      const found = (await allOf(intent, scope)).filter(({ desired }) =>
+        desired.queries.some(
+          ({ metric, periodS }) =>
+            metric !== undefined &&
+            metric.namespace === wanted.namespace &&
+            metric.name === wanted.name &&
+            same(metric.dimensions) &&
+            (statistic === undefined || metric.statistic === statistic) &&
+            (input.Period === undefined || periodS === input.Period) &&
+            (input.Unit === undefined || metric.unit === input.Unit),
+        ),
+      );
+      return { MetricAlarms: found.map(alarmView) };
+    },
+  };
+}
+
+export function describeAlarmHistory({ intent }: CloudWatchDeps): Operation<DescribeAlarmHistoryInput, DescribeAlarmHistoryOutput> {
+  return {
+    name: 'DescribeAlarmHistory',
+    action: 'cloudwatch:DescribeAlarmHistory',
+    resources: (input, scope) => [alarmArn({ ...scope, name: input.AlarmName ?? '*' })],
+    async handle(input, scope) {
+      const { AlarmName: name, HistoryItemType: kind, StartDate: from, EndDate: to, ScanBy: order } = input;
+      const alarms = (await allOf(intent, scope)).filter(({ key }) => name === undefined || key.name === name);
+      const items = alarms.flatMap(({ key, observed }) =>
+        observed.history
+          .filter(
+            (item) =>
+              (kind === undefined || item.kind === kind) &&
+              (from === undefined || item.at >= from.getTime()) &&
+              (to === undefined || item.at <= to.getTime()),
+          )
+          .map((item): AlarmHistoryItem => ({
+            AlarmName: key.name,
+            AlarmType: 'MetricAlarm',
+            Timestamp: new Date(item.at),
+            HistoryItemType: item.kind,
+            HistorySummary: item.summary,
+            HistoryData: item.data,
+          })),
+      );
+      const direction = order === 'TimestampAscending' ? 1 : -1;
+      const sorted = items.sort((a, b) => direction * (Number(a.Timestamp) - Number(b.Timestamp)));
+      const { items: AlarmHistoryItems, ...token } = page(sorted, input.MaxRecords, input.NextToken);
+      return { AlarmHistoryItems, ...token };
+    },
+  };
+}

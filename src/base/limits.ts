@@ -51,6 +51,8 @@ export const limits = {
   /** Layers of one image that are fetched at the same time. */
   layersInFlight: 4,
   layersPerImage: 127,
+  /** Directories of one task's volumes, those that its images declare among them. */
+  volumeDirectories: 512,
   manifestBytes: 4 * 1024 * 1024,
   /** What one layer may unpack to: bombs are refused. */
   layerUnpackedBytes: 64 * 1024 ** 3,

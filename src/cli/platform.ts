@@ -12,6 +12,7 @@ export type UpOptions = {
   /** HAProxy: http://NAME.localhost:PORT. */
   endpointPort?: number;
   strictCapacity?: boolean;
+  diskLimit?: boolean;
   isolation?: string;
   /** Names under berth.internal resolve on this machine. */
   dns?: boolean;

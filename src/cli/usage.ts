@@ -7,6 +7,7 @@ type Usage = {
   readAtMs: number;
   containers: { name: string; cpuNs: number; memoryBytes: number; memoryLimitBytes: number; pids: number }[];
   network: { rxBytes: number; txBytes: number } | null;
+  disk?: { usedBytes: number; sizeBytes: number } | undefined;
 };
 /** By task id. */
 export type Look = Map<string, Usage>;
@@ -22,6 +23,9 @@ export type UsageRow = {
   /** Bytes a second of the task's interface, said once a task; null before a second look, and in its further containers. */
   rx: number | null;
   tx: number | null;
+  /** Of the task's own disk, said once a task; null where it has none, and in its further containers. */
+  diskBytes: number | null;
+  diskLimitBytes: number | null;
 };
 
 /** TaskUsage takes so many at once. */
@@ -58,6 +62,8 @@ export function usageRows(tasks: TaskRow[], now: Look, before: Look): UsageRow[]
         pids: one.pids,
         rx: rate(network?.rxBytes, former?.network?.rxBytes),
         tx: rate(network?.txBytes, former?.network?.txBytes),
+        diskBytes: index === 0 ? (usage.disk?.usedBytes ?? null) : null,
+        diskLimitBytes: index === 0 ? (usage.disk?.sizeBytes ?? null) : null,
       };
     });
   });

@@ -1,6 +1,7 @@
 /**
  * Admission: does one more task fit, and where. A host normally admits by what is really used: its free memory less its reserve, less
  * what tasks placed a moment ago will still take; CPU is shared. A host with `strictCapacity` counts what was asked for instead.
+ * Disks of tasks are sparse: they may be larger together than the host's, which takes no more tasks once little of it is free.
  */
 import { isolationOn } from './isolation.ts';
 import type { HostRecord } from './records.ts';
@@ -16,7 +17,7 @@ export type TaskSize = { cpuMillis: number; memoryBytes: number; platform?: { ar
 
 export type Pick = { hostId: string; isolation: IsolationKind };
 /** `no-host`: none is connected; `isolation`: none runs this kind (on this architecture); else what the best host lacks. */
-export type Unavailable = { unavailable: 'memory' | 'cpu' | 'isolation' | 'no-host' };
+export type Unavailable = { unavailable: 'memory' | 'cpu' | 'disk' | 'isolation' | 'no-host' };
 
 /** The rooms of all hosts, for placing several tasks in a row: `take` counts what was picked. */
 export type Capacity = {
@@ -61,7 +62,8 @@ export function createCapacity(hosts: HostRecord[], tasks: LiveTask[], now: numb
       const best = fitting.reduce<Room | undefined>((a, b) => (a === undefined || b.memoryBytes > a.memoryBytes ? b : a), undefined);
       const kind = best === undefined ? undefined : isolationOn(best.host, isolation);
       if (best !== undefined && kind !== undefined) return { hostId: best.host.key.hostId, isolation: kind };
-      return { unavailable: able.some((room) => lack(room, size) === 'cpu') ? 'cpu' : 'memory' };
+      const lacking = able.map((room) => lack(room, size));
+      return { unavailable: (['cpu', 'memory'] as const).find((what) => lacking.includes(what)) ?? 'disk' };
     },
     take(hostId, size) {
       const room = rooms.get(hostId);
@@ -93,7 +95,9 @@ function subtract(room: Room, size: TaskSize, part: number): void {
   if (strict) room.cpuMillis -= part * size.cpuMillis;
 }
 
-function lack(room: Room, size: TaskSize): 'memory' | 'cpu' | null {
+function lack(room: Room, size: TaskSize): 'memory' | 'cpu' | 'disk' | null {
+  const { info, usage } = room.host;
+  if (usage.freeDiskBytes < (info.diskFloorBytes ?? 0)) return 'disk';
   if (size.memoryBytes > room.memoryBytes) return 'memory';
   return room.host.info.strictCapacity && size.cpuMillis > room.cpuMillis ? 'cpu' : null;
 }

@@ -14,7 +14,7 @@ import type { Tag } from './task.ts';
 /**
  * `privileged`: privileged containers, any capability, devices of the guest. Only in a microVM, whose border they don't touch.
  * `capabilities`: any capability that the task's kind of sandbox can give without letting it out (`capabilityFits`).
- * `sizes`: any CPU and memory, not only Fargate's pairs. `timeouts`: start and stop time-outs over Fargate's two minutes.
+ * `sizes`: any CPU and memory, not only Fargate's pairs, and more than 200 GiB of ephemeral storage. `timeouts`: start and stop time-outs over Fargate's two minutes.
  */
 export type Extension = 'privileged' | 'capabilities' | 'sizes' | 'timeouts';
 const extensions: readonly Extension[] = ['privileged', 'capabilities', 'sizes', 'timeouts'];
@@ -56,15 +56,22 @@ function capabilityFits(capability: string, kind: IsolationKind): boolean {
   return kind !== 'container' || isDefault(capability) || namespacedCapabilities.includes(bareName(capability));
 }
 
+/** The most of ephemeral storage that a task may ask for: Fargate's 200 GiB, or with `sizes` what every file system of a host can hold as a file. */
+export function ephemeralMaxGib(extensions: readonly Extension[]): number {
+  return extensions.includes('sizes') ? 8192 : 200;
+}
+
 /** One thing that Fargate doesn't have: in words, and the extensions each of which allows it. */
 export type BeyondFargate = { what: string; allowedBy: readonly Extension[] };
 
 /** All that goes beyond Fargate in a task: `the capability NET_ADMIN (container 'app')`. */
-export function beyondFargate(spec: Pick<TaskSpec, 'containers' | 'cpuMillis' | 'memoryBytes'>): BeyondFargate[] {
+export function beyondFargate(spec: Pick<TaskSpec, 'containers' | 'cpuMillis' | 'memoryBytes' | 'ephemeralBytes'>): BeyondFargate[] {
   const size = { cpu: cpuMillisToUnits(spec.cpuMillis), memoryMib: spec.memoryBytes / MEBIBYTE };
   const odd: BeyondFargate[] = isFargateSize(size.cpu, size.memoryMib)
     ? []
     : [{ what: `${size.cpu} CPU and ${size.memoryMib} MiB of memory`, allowedBy: ['sizes'] }];
+  const diskGib = spec.ephemeralBytes / 1024 ** 3;
+  if (diskGib > ephemeralMaxGib([])) odd.push({ what: `${diskGib} GiB of ephemeral storage`, allowedBy: ['sizes'] });
   return [...odd, ...spec.containers.flatMap(containerBeyondFargate)];
 }
 

@@ -99,6 +99,10 @@ export type HostInfo = {
   /** Never given out. */
   reserveBytes: number;
   isolation: IsolationInfo[];
+  /** With less of its disk free it takes no more tasks. Not said by a former version. */
+  diskFloorBytes?: number | undefined;
+  /** Whether what a task writes (in a container or gVisor) is limited to what it asked for; else why not. Not said by a former version. */
+  taskDisks?: { limited: boolean; reason: string } | undefined;
   strictCapacity: boolean;
   /** IPv4 ranges (CIDR) that the machine itself uses or routes: no VPC may take them. */
   occupiedCidrs: string[];

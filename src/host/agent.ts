@@ -28,6 +28,7 @@ import { createFaults } from './metadata/faults.ts';
 import { createMetadata } from './metadata/metadata.ts';
 import { createSampler } from './metadata/sampler.ts';
 import type { MetadataRequest, MetadataResponse } from './metadata/server.ts';
+import { createDiskPressure } from './disk-pressure.ts';
 import { handleOperations } from './operations.ts';
 import { isolationOf, probeAll } from './probes.ts';
 import { createReportOutbox } from './report-outbox.ts';
@@ -52,6 +53,8 @@ export type HostAgentDeps = {
   info(isolation: HostInfo['isolation']): Promise<HostInfo>;
   /** What of it is free now; asked for every heartbeat. */
   usage(): Promise<Omit<HostUsage, 'tasks' | 'sandboxes'>>;
+  /** Of the file system that the tasks use; asked for every second. Without it nothing ends for want of room there. */
+  freeDiskBytes?(): Promise<number>;
   /** Listeners for tasks on a VPC's uplink stand when it resolves; called for every task, so idempotent. */
   serveVpc(vpc: VpcHandle): Promise<void>;
   /** Names that the resolver answers in every task. */
@@ -138,6 +141,16 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
     send: (reports) => uplink.send({ t: 'status', reports }),
   });
 
+  const pressure = createDiskPressure({ tasks: tasks.all, log });
+
+  const watchDisk = async () => {
+    try {
+      if (deps.freeDiskBytes !== undefined) await pressure.look(await deps.freeDiskBytes(), info.diskFloorBytes ?? 0);
+    } catch (error) {
+      log.warn('disk.pressure', { reason: asFault(error).message });
+    }
+  };
+
   const readUsage = async () => {
     const running = [...tasks.all()].filter((runner) => runner.entry.report.status !== 'STOPPED').length;
     try {
@@ -161,6 +174,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   const resendDue = () => {
     resend = clock.after(RESEND_TICK_MS, () => {
       outbox.tick();
+      void watchDisk();
       resendDue();
     });
   };

@@ -7,7 +7,7 @@ import { isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { silentLog } from '#base/log.ts';
 import { createApiForward } from './api-forward.ts';
-import { memoryOf, readHostInfo, readHostUsage, reserveOf } from './info.ts';
+import { diskFloorOf, memoryOf, readHostInfo, readHostUsage, reserveOf } from './info.ts';
 import { outcomeOf } from './outcome.ts';
 import { createSlots } from './slots.ts';
 import { containerSpec, taskSpec } from '#domain/samples.ts';
@@ -99,12 +99,15 @@ test('one task that holds its connections to the API leaves room for the others'
 });
 
 test('the machine is read as it is', async () => {
-  const info = await readHostInfo({ isolation: [], strictCapacity: true, occupiedCidrs: [], instance: '00000a' });
+  const info = await readHostInfo({ isolation: [], strictCapacity: true, occupiedCidrs: [], dir: '/tmp', instance: '00000a' });
   assert.ok(info.memoryBytes > info.reserveBytes && info.cpuMillis >= 1000);
   assert.equal(info.cidrSeed, 10);
   const usage = await readHostUsage('/tmp');
   assert.ok(usage.freeMemoryBytes > 0 && usage.freeMemoryBytes <= info.memoryBytes);
   assert.equal(memoryOf('MemTotal:        8 kB\nMemAvailable:    4 kB\n', 'MemAvailable'), 4096);
+  assert.ok(info.diskFloorBytes !== undefined && info.diskFloorBytes > 0);
+  assert.equal(diskFloorOf(1000), 50);
+  assert.equal(diskFloorOf(1024 ** 4), 2 * 1024 ** 3);
   assert.equal(reserveOf(1024 ** 3), 256 * 1024 ** 2);
   assert.equal(reserveOf(100 * 1024 ** 3), 5 * 1024 ** 3);
 });

@@ -6,18 +6,24 @@ import type { HostInfo, HostUsage } from '#domain/records.ts';
 
 const MIN_RESERVE_BYTES = 256 * 1024 * 1024;
 const RESERVE_SHARE = 0.05;
+const MAX_DISK_FLOOR_BYTES = 2 * 1024 ** 3;
+const DISK_FLOOR_SHARE = 0.05;
 
 export type HostInfoInput = {
   isolation: HostInfo['isolation'];
+  taskDisks?: HostInfo['taskDisks'];
   strictCapacity: boolean;
   /** IPv4 ranges that the machine uses now (network/machine.ts). */
   occupiedCidrs: string[];
+  /** On the file system that the tasks use. */
+  dir: string;
   /** Six hex digits: the instance's own order of ranges follows from it. */
   instance: string;
 };
 
 export async function readHostInfo(input: HostInfoInput): Promise<HostInfo> {
-  const memoryBytes = memoryOf(await readFile('/proc/meminfo', 'utf8'), 'MemTotal');
+  const [meminfo, disk] = await Promise.all([readFile('/proc/meminfo', 'utf8'), statfs(input.dir)]);
+  const memoryBytes = memoryOf(meminfo, 'MemTotal');
   return {
     hostname: hostname(),
     arch: archOf(machine()),
@@ -25,6 +31,8 @@ export async function readHostInfo(input: HostInfoInput): Promise<HostInfo> {
     memoryBytes,
     reserveBytes: reserveOf(memoryBytes),
     isolation: input.isolation,
+    diskFloorBytes: diskFloorOf(disk.blocks * disk.bsize),
+    taskDisks: input.taskDisks,
     strictCapacity: input.strictCapacity,
     occupiedCidrs: input.occupiedCidrs,
     cidrSeed: parseInt(input.instance, 16),
@@ -33,17 +41,27 @@ export async function readHostInfo(input: HostInfoInput): Promise<HostInfo> {
 
 /** `dir`: a directory on the file system that the tasks use. */
 export async function readHostUsage(dir: string): Promise<Omit<HostUsage, 'tasks' | 'sandboxes'>> {
-  const [meminfo, disk] = await Promise.all([readFile('/proc/meminfo', 'utf8'), statfs(dir)]);
+  const [meminfo, freeDiskBytes] = await Promise.all([readFile('/proc/meminfo', 'utf8'), readFreeDisk(dir)]);
   return {
     freeMemoryBytes: memoryOf(meminfo, 'MemAvailable'),
-    freeDiskBytes: disk.bavail * disk.bsize,
+    freeDiskBytes,
     loadPercent: Math.round(((loadavg()[0] ?? 0) / availableParallelism()) * 100),
   };
+}
+
+export async function readFreeDisk(dir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dir);
+  return bavail * bsize;
 }
 
 /** What tasks never get: 256 MiB, or a twentieth of a large machine. */
 export function reserveOf(memoryBytes: number): number {
   return Math.max(MIN_RESERVE_BYTES, Math.floor(memoryBytes * RESERVE_SHARE));
+}
+
+/** What of a disk is to stay free: a twentieth, but no more than 2 GiB. */
+export function diskFloorOf(totalBytes: number): number {
+  return Math.min(MAX_DISK_FLOOR_BYTES, Math.floor(totalBytes * DISK_FLOOR_SHARE));
 }
 
 /** One line of /proc/meminfo, in bytes. */

@@ -41,6 +41,8 @@ export type Runner = {
   assign(assignment: Assignment): void;
   /** The control plane no longer knows the task. */
   abandon(): void;
+  /** Ends it at once, without its grace; `reason`: for its owner. */
+  evict(reason: string): void;
   outputAcknowledged(to: number, lane?: number): void;
   linkUp(): void;
   /** Throws Fault Unavailable unless it runs. */
@@ -102,6 +104,10 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
       supervision.wantStop(assignment.stop ?? { code: 'UserInitiated', reason: 'Task stopped by user' });
     },
     abandon: () => supervision.wantStop({ code: 'InfrastructureHealth', reason: 'The control plane no longer knows this task.' }),
+    evict(reason) {
+      supervision.wantStop({ code: 'InfrastructureHealth', reason });
+      run.sandbox?.kill();
+    },
     outputAcknowledged: output.acknowledged,
     linkUp: output.linkUp,
     stats: async () => (await running()).stats(),

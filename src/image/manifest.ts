@@ -178,6 +178,7 @@ export function parseConfig(bytes: Uint8Array, what: string): ImageConfig {
       stopSignal: text(config['StopSignal']) || null,
       labels: Object.fromEntries(Object.entries(labels).filter((e): e is [string, string] => typeof e[1] === 'string')),
       exposedPorts: isRaw(config['ExposedPorts']) ? Object.keys(config['ExposedPorts']) : [],
+      ...(isRaw(config['Volumes']) ? { volumes: Object.keys(config['Volumes']) } : {}),
     },
   };
 }

@@ -22,6 +22,8 @@ export type ImageRunConfig = {
   stopSignal: string | null;
   labels: Record<string, string>;
   exposedPorts: string[];
+  /** Paths of its VOLUME instructions, when it has some. */
+  volumes?: string[] | undefined;
 };
 
 export type ImageSummary = {

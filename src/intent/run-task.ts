@@ -162,6 +162,8 @@ function detailOf(picked: Unavailable, spec: TaskSpec, hosts: HostRecord[]): str
     }
     case 'cpu':
       return `No host has CPU left for a task of ${asked}.`;
+    case 'disk':
+      return 'No host has enough of its disk free for one more task.';
     case 'memory':
       return `No host has memory left, beyond its reserve, for a task of ${asked}.`;
   }

@@ -15,6 +15,8 @@ export type InstanceConfig = {
   apiPort: number;
   endpointPort: number;
   strictCapacity: boolean;
+  /** Whether what a task writes is limited to the size that it asked for, where the machine can. */
+  diskLimit: boolean;
   /** What a task gets that asks for `auto`. */
   isolation: IsolationWish;
   /** What microVMs run on; auto: KVM where it boots a guest, else software emulation. */
@@ -44,6 +46,7 @@ export function defaultConfig(state: string): InstanceConfig {
     apiPort: 4566,
     endpointPort: 8080,
     strictCapacity: false,
+    diskLimit: true,
     isolation: 'auto',
     accel: 'auto',
     account: DEFAULT_ACCOUNT,

@@ -8,7 +8,8 @@ import { createHostAgent } from '#host/agent.ts';
 import { createApiForward } from '#host/api-forward.ts';
 import { createFileJournal } from '#host/file-journal.ts';
 import { createMetadataServer } from '#host/metadata/server.ts';
-import { readHostInfo, readHostUsage } from '#host/info.ts';
+import { readFreeDisk, readHostInfo, readHostUsage } from '#host/info.ts';
+import { probeTaskDisks } from '#host/task-disks.ts';
 import { createImages } from '#image/images.ts';
 import { unixDialer } from '#link/unix.ts';
 import { readMtu, readOccupiedRanges } from '#network/machine.ts';
@@ -70,7 +71,10 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const hostsFile = settings.dns ? keepHosts({ clock, log }, settings.hostsFile, paths.instance) : undefined;
   const resolver = createResolver({ clock, random, log }, { port: SERVICE_PORTS.dns });
   const metadata = createMetadataServer({ clock, log, handle: (request) => agent.answer(request) }, { port: SERVICE_PORTS.metadata });
-  const sandboxes = await createSandboxes({ worker, images, clock, random, log, paths, settings, supervisor });
+  const disks = await probeTaskDisks(worker, paths.host, paths.diskModels, settings.diskLimit);
+  if (!disks.info.limited) log.warn('tasks.disk-unlimited', { reason: disks.info.reason });
+  writeFileSync(paths.taskDisks, `${JSON.stringify(disks.info)}\n`, { mode: 0o644 });
+  const sandboxes = await createSandboxes({ worker, images, clock, random, log, paths, settings, supervisor, models: disks.models });
   const agent = createHostAgent(
     {
       dialer: unixDialer(paths.linkSocket, clock),
@@ -87,6 +91,8 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
         writeFileSync(paths.isolation, `${JSON.stringify(isolation, null, 2)}\n`, { mode: 0o644 });
         const info = await readHostInfo({
           isolation,
+          taskDisks: disks.info,
+          dir: paths.host,
           strictCapacity: settings.strictCapacity,
           occupiedCidrs: readOccupiedRanges(paths.instance),
           instance: paths.instance,
@@ -94,6 +100,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
         return { ...info, cidrSeed: settings.cidrSeed };
       },
       usage: () => readHostUsage(paths.host),
+      freeDiskBytes: () => readFreeDisk(paths.host),
       async serveVpc(vpc) {
         await Promise.all([resolver.listen(vpc.hostIp), forward.listen(vpc.hostIp), metadata.listen(vpc.vpcId, vpc.hostIp)]);
       },

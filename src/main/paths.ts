@@ -38,6 +38,8 @@ export function instancePaths(state: string) {
     host: join(state, 'host'),
     tasks: join(state, 'host/tasks'),
     images: join(state, 'host/images'),
+    /** What tasks' disks are copied from. */
+    diskModels: join(state, 'host/disk-models'),
     haproxy: join(state, 'haproxy'),
     haproxyConfig: join(state, 'haproxy/haproxy.cfg'),
     /** Certificates with their keys, as HAProxy reads them. */
@@ -54,6 +56,8 @@ export function instancePaths(state: string) {
     keeperPid: join(run, 'keeper.pid'),
     /** What the host agent found when it tried each kind of sandbox: a list of IsolationInfo, for `berth doctor`. */
     isolation: join(run, 'isolation.json'),
+    /** What it found when it tried to make a task's disk, for `berth doctor`. */
+    taskDisks: join(run, 'task-disks.json'),
     /** Parent of every task's cgroups, below the root of each hierarchy. */
     cgroup: `berth-${instance}`,
   };

@@ -25,6 +25,8 @@ export type SandboxParts = {
   settings: InstanceConfig;
   /** The supervisor's binary. */
   supervisor: string;
+  /** Of host/task-disks.ts. */
+  models: string | null;
 };
 
 export type Sandboxes = {
@@ -40,7 +42,7 @@ export type Sandboxes = {
 /** Also removes what a former host agent had standing ready. */
 export async function createSandboxes(parts: SandboxParts): Promise<Sandboxes> {
   const { worker, clock, log, paths } = parts;
-  const container = createContainerDriver({ worker, clock, log }, { instance: paths.instance, runDir: paths.run });
+  const container = createContainerDriver({ worker, clock, log }, { instance: paths.instance, runDir: paths.run, models: parts.models });
   const vmUser = userOf(VM_USER);
   const microvm = createMicrovmDriver(
     { worker, clock, log, random: parts.random, disk: (image) => parts.images.disk(image) },
@@ -58,7 +60,14 @@ export async function createSandboxes(parts: SandboxParts): Promise<Sandboxes> {
   );
   const gvisor = createGvisorDriver(
     { worker, clock, random: parts.random, log },
-    { instance: paths.instance, runDir: paths.run, dir: join(paths.host, 'gvisor'), runsc: runscBinary, supervisor: parts.supervisor },
+    {
+      instance: paths.instance,
+      runDir: paths.run,
+      dir: join(paths.host, 'gvisor'),
+      runsc: runscBinary,
+      supervisor: parts.supervisor,
+      models: parts.models,
+    },
   );
   await microvm.sweep(paths.tasks);
   return {

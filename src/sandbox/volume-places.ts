@@ -1,29 +1,70 @@
-/** Pure: where the supervisor of a task finds its volumes. */
+/**
+ * Pure: where the supervisor of a task finds its volumes. What an image declares by VOLUME is one, too, as Docker has it: a volume that the
+ * definition mounts at the same path gets what the image has there, and where it mounts none the container has one without a name.
+ */
 import { posix } from 'node:path';
 import { invariant } from '#base/fault.ts';
+import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { VolumeSource } from '#domain/volume-source.ts';
+import type { FillBundle } from '#supervisor/protocol.ts';
 import type { SandboxPlan } from './driver.ts';
 
 /** In place of a volume's name, which may hold anything: its index. */
 const SCRATCH = 'volumes';
+/** What is the platform's own in every container. */
+const PLATFORM = /^\/(?:(?:proc|sys|dev)(?:\/|$)|$)/;
 
 export type VolumePlaces = {
   /** Directories by volume name. */
   places: Record<string, string>;
   /** Those of them that are to be made, empty. */
   scratch: string[];
+  /** By container name. */
+  containers: Record<string, ContainerVolumes>;
+};
+
+export type ContainerVolumes = {
+  /** The definition's, and those without a name. */
+  mounts: ContainerSpec['mounts'];
+  /** What of the image goes into which directory before it is first used. */
+  fill: FillBundle[];
 };
 
 /** `below`: the directory that the scratch volumes are made in. */
-export function volumePlaces(volumes: SandboxPlan['volumes'], below: string): VolumePlaces {
+export function volumePlaces(plan: Pick<SandboxPlan, 'volumes' | 'spec' | 'images'>, below: string): VolumePlaces {
   const scratch: string[] = [];
-  const placeOf = (name: string, source: VolumeSource, index: number): string => {
-    if (source.kind === 'directory') return source.path;
-    invariant(source.kind === 'scratch', `volume "${name}" is a disk, which only a microVM can have`);
-    const path = posix.join(below, SCRATCH, String(index));
+  const make = (name: string): string => {
+    const path = posix.join(below, SCRATCH, name);
     scratch.push(path);
     return path;
   };
-  const places = Object.fromEntries(Object.entries(volumes).map(([name, source], index) => [name, placeOf(name, source, index)]));
-  return { places, scratch };
+  const placeOf = (name: string, source: VolumeSource, index: number): string => {
+    if (source.kind === 'directory') return source.path;
+    invariant(source.kind === 'scratch', `volume "${name}" is a disk, which only a microVM can have`);
+    return make(String(index));
+  };
+  const places = Object.fromEntries(Object.entries(plan.volumes).map(([name, source], index) => [name, placeOf(name, source, index)]));
+  const containers = plan.spec.containers.map((container, index): [string, ContainerVolumes] => {
+    const declared = declaredPaths(plan.images[container.name]?.config.volumes ?? []);
+    const taken = new Set([...container.mounts, ...container.tmpfs].map(({ path }) => posix.resolve('/', path)));
+    const nameless = declared
+      .filter((path) => !taken.has(path))
+      .map((path, number) => {
+        // No volume of a definition has a blank in its name.
+        const volume = `${container.name} ${path}`;
+        places[volume] = make(`${index}-${number}`);
+        return { volume, path, readOnly: false };
+      });
+    const mounts = [...container.mounts, ...nameless];
+    const fill = mounts
+      .map(({ volume, path }) => ({ path: posix.resolve('/', path), volume: places[volume] ?? '' }))
+      .filter(({ path, volume }) => declared.includes(path) && scratch.includes(volume));
+    return [container.name, { mounts, fill }];
+  });
+  return { places, scratch, containers: Object.fromEntries(containers) };
+}
+
+function declaredPaths(volumes: string[]): string[] {
+  const paths = volumes.filter((path) => path.startsWith('/') && !path.includes('\0')).map((path) => posix.resolve('/', path));
+  return [...new Set(paths)].filter((path) => !PLATFORM.test(path)).sort();
 }

@@ -67,6 +67,7 @@ test('every kind of message has a golden file', () => {
     'cgroup-limit',
     'erofs-build',
     'scratch-make',
+    'disk-probe',
   ];
   for (const kind of kinds) assert.match(text, new RegExp(`"t":\\s*"${kind}"`));
   for (const op of ops) assert.match(text, new RegExp(`"op":\\s*"${op}"`));

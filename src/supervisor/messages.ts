@@ -67,6 +67,7 @@ export const checkTaskStats: Check<TaskStats> = record({
   ),
   task: record({ cpuNs: whole(), memoryBytes: whole(), pids: whole() }),
   network: orNull(record({ rxBytes: whole(), txBytes: whole(), rxPackets: whole(), txPackets: whole() })),
+  disk: optional(record({ usedBytes: whole(), sizeBytes: whole() })),
 });
 
 const cgroupLimits = { cpuMillis: orNull(whole()), cpuShares: orNull(whole()), memoryBytes: orNull(whole()), pids: orNull(whole()) };
@@ -102,6 +103,8 @@ export const checkTaskBundle: Check<TaskBundle> = record({
   pidMode: oneOf('container', 'task'),
   spoolBytes: whole(),
   runtime: optional(runscBundle),
+  disk: optional(record({ bytes: whole(), place: path, model: optional(path) })),
+  volumes: optional(list(path, limits.volumeDirectories)),
   containers: list(
     record({
       name,
@@ -118,6 +121,7 @@ export const checkTaskBundle: Check<TaskBundle> = record({
       health: orElse(orNull(healthBundle), null),
       restart: orElse(orNull(restartBundle), null),
       lane: optional(record({ spoolBytes: whole(), blocking: flag, router: optional(name) })),
+      fill: optional(list(record({ path, volume: path }), limits.volumeDirectories)),
     }),
     containers,
   ),
@@ -247,6 +251,7 @@ export const checkWorkerRequest: Check<WorkerRequest> = tagged('op', {
     into: path,
     limits: record({ bytes: whole(), entries: whole(), seconds: whole() }),
   }),
+  'disk-probe': record({ id, dir: path, model: path, bytes: whole() }),
   'scratch-make': record({ id, path, bytes: whole(), model: path, uid: whole(), gid: whole() }),
   'cgroup-clean': record({ id, path }),
 });

@@ -23,9 +23,25 @@ export type TaskBundle = {
   spoolBytes: number;
   /** What a container is made of; without it by the supervisor itself. */
   runtime?: RunscBundle | undefined;
+  /** What the containers write to, if it is limited. */
+  disk?: DiskBundle | undefined;
+  /** Directories to make before anything starts: the task's volumes. */
+  volumes?: string[] | undefined;
   /** Started in the order of their `dependsOn`, stopped in reverse. */
   containers: ContainerBundle[];
 };
+
+/** A task's own disk, an ext4 of `bytes` on a sparse file. */
+export type DiskBundle = {
+  bytes: number;
+  /** The directory that it is mounted on, where only the task sees it. */
+  place: string;
+  /** The file that disks of this size are copied from. Without it the disk is mounted there already, as in a microVM. */
+  model?: string | undefined;
+};
+
+/** The directory `volume` gets what the image has at `path`, with its owner and mode, before it is first used; unless something is in it. */
+export type FillBundle = { path: string; volume: string };
 
 /** The task's containers share one gVisor sandbox, which `runsc` makes. */
 export type RunscBundle = {
@@ -98,6 +114,7 @@ export type ContainerBundle = {
   restart?: RestartBundle | null | undefined;
   /** A lane of its own for its output; without it lane 0, which such containers share. */
   lane?: LaneBundle | undefined;
+  fill?: FillBundle[] | undefined;
 };
 
 /** As `RestartSpec`. */
@@ -215,6 +232,8 @@ export type TaskStats = {
   containers: { name: string; cpuNs: number; memoryBytes: number; memoryLimitBytes: number; pids: number; oomKills: number }[];
   task: { cpuNs: number; memoryBytes: number; pids: number };
   network: { rxBytes: number; txBytes: number; rxPackets: number; txPackets: number } | null;
+  /** Of the task's own disk, where it has one; `sizeBytes` is what it asked for, some of which is the file system's own. */
+  disk?: { usedBytes: number; sizeBytes: number } | undefined;
 };
 
 /**
@@ -277,6 +296,8 @@ export type WorkerRequest =
   | { id: number; op: 'erofs-build'; layers: string[]; into: string; limits: { bytes: number; entries: number; seconds: number } }
   /** Makes a sparse ext4 of exactly `bytes` in the new file `path`. `model`: what disks of this size are copied from; made when missing. */
   | { id: number; op: 'scratch-make'; path: string; bytes: number; model: string; uid: number; gid: number }
+  /** Makes and mounts a task's disk in the directory `dir`, and lets it go: whether this machine can. */
+  | { id: number; op: 'disk-probe'; dir: string; model: string; bytes: number }
   /** Removes the instance's own cgroup parents (when empty). */
   | { id: number; op: 'cgroup-clean'; path: string };
 

@@ -51,6 +51,8 @@ export type WorkerClient = {
   /** `layers`: topmost first. Takes as long as reading them does. */
   erofsBuild(request: { layers: string[]; into: string }): Promise<{ bytes: number }>;
   /** An empty ext4 of exactly `bytes`, sparse, owned by QEMU's user. `model`: a file for each size, which disks are copied from. */
+  /** Throws when this machine can't make and mount a task's disk. */
+  diskProbe(request: { dir: string; model: string; bytes: number }): Promise<void>;
   scratchMake(request: { path: string; bytes: number; model: string; uid: number; gid: number }): Promise<void>;
   /** null leaves a limit as it is. */
   cgroupLimit(path: string, limits: CgroupLimits): Promise<void>;
@@ -109,6 +111,7 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
         // The worker's own limit comes first, and takes away what was begun.
         limits.imageDiskMs + callTimeoutMs,
       ),
+    diskProbe: (request) => done({ op: 'disk-probe', ...request }),
     scratchMake: (request) => done({ op: 'scratch-make', ...request }),
     cgroupLimit: (path, wanted) => done({ op: 'cgroup-limit', path, limits: wanted }),
     close: call.close,

@@ -1,5 +1,6 @@
 //! What a host (TypeScript) and this program say to each other: the Rust half of `src/supervisor/protocol.ts`.
 //! `test/golden/supervisor/*.json` is read by the tests of both halves.
+mod disk;
 mod gvisor;
 mod health;
 mod lanes;
@@ -10,11 +11,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use disk::{DiskBundle, DiskLimits, ErofsRequest, FillBundle, ScratchRequest};
 pub use gvisor::{FromPool, PoolBundle, RunscBundle, ToPool};
 pub use health::{HealthBundle, HealthStatus};
 pub use lanes::{LaneBundle, LaneState};
 pub use messages::*;
-pub use stats::{CgroupStats, ContainerStats, NetworkStats, TaskStats};
+pub use stats::{CgroupStats, ContainerStats, DiskStats, NetworkStats, TaskStats};
 
 /// What a supervisor is given to start a task (`task.json` in the task's directory). Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,12 @@ pub struct TaskBundle {
     /// What a container is made of; without it by this program itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<RunscBundle>,
+    /// What the containers write to, if it is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskBundle>,
+    /// Directories to make before anything starts: the task's volumes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
     /// Started in the order of their `depends_on`, stopped in reverse.
     pub containers: Vec<ContainerBundle>,
 }
@@ -91,6 +99,8 @@ pub struct ContainerBundle {
     /// A lane of its own for its output; without it the one that such containers share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<LaneBundle>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fill: Vec<FillBundle>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -262,6 +272,12 @@ pub enum WorkerOp {
     ErofsBuild(ErofsRequest),
     /// Makes an empty disk to write on.
     ScratchMake(ScratchRequest),
+    /// Makes and mounts a task's disk of `bytes` in the directory `dir`, and lets it go: whether this machine can.
+    DiskProbe {
+        dir: String,
+        model: String,
+        bytes: u64,
+    },
     /// Removes the instance's own cgroup parents (when empty).
     CgroupClean {
         path: String,
@@ -401,34 +417,6 @@ pub struct VmSocket {
 pub struct VmTap {
     pub fd: i32,
     pub name: String,
-}
-
-/// Layers, topmost first, as one EROFS file system in the file `into`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ErofsRequest {
-    pub layers: Vec<String>,
-    pub into: String,
-    pub limits: DiskLimits,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiskLimits {
-    pub bytes: u64,
-    pub entries: u64,
-    pub seconds: u64,
-}
-
-/// A sparse ext4 of exactly `bytes` in the new file `path`, owned by `uid`. `model`: the file that disks of this size are copied from;
-/// made when missing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ScratchRequest {
-    pub path: String,
-    pub bytes: u64,
-    pub model: String,
-    pub uid: u32,
-    pub gid: u32,
 }
 
 /// `exit.json` in a machine's directory: how QEMU ended, and the last of its console and errors.

@@ -360,6 +360,9 @@ fn carry_out(op: &WorkerOp) -> Result<serde_json::Value, WorkerError> {
         }
         WorkerOp::ErofsBuild(request) => disk::build(request),
         WorkerOp::ScratchMake(request) => disk::make(request).map(nothing),
+        WorkerOp::DiskProbe { dir, model, bytes } => {
+            disk::mount_scratch(Path::new(dir), Path::new(model), *bytes).map(|_| serde_json::Value::Null)
+        }
         WorkerOp::VmNetwork { dir, tap, network } => vm::network(Path::new(dir), tap, network).map(nothing),
     }
 }

@@ -444,6 +444,16 @@ pub fn poll_entry(fd: BorrowedFd, events: i16) -> libc::pollfd {
 }
 
 /// Nanoseconds since the epoch.
+/// Of the file system that `path` is on.
+pub fn used_bytes(path: &Path) -> io::Result<u64> {
+    let text = c_path(path)?;
+    // SAFETY: statfs is plain data, for which all zeroes is a value.
+    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: `text` ends with NUL and `found` is writable.
+    check_int(unsafe { libc::statfs(text.as_ptr(), &mut found) })?;
+    Ok((found.f_blocks - found.f_bfree) * found.f_bsize as u64)
+}
+
 pub fn realtime_ns() -> u64 {
     clock_ns(libc::CLOCK_REALTIME)
 }

@@ -213,7 +213,12 @@ describe('the guest', () => {
       const { line } = await boot({ image9 });
       const plan = { ...warmPlan(), dir: '/run/berth' };
       for (const image of Object.values(plan.images)) image.layers = ['/images/0'];
-      const { files: sent } = bundleFiles(plan, { cgroup: 'task', socket: '', nofile: 1024 });
+      const { files: sent } = bundleFiles(plan, {
+        cgroup: 'task',
+        socket: '',
+        nofile: 1024,
+        storage: { place: '/scratch', disk: undefined },
+      });
       for (const scratch of [true, false]) {
         sent.filter(({ path }) => path !== 'task.json').forEach(({ path, contents }) => sendFile(line, path, contents));
         const rehearsed = JSON.parse(sent.find(({ path }) => path === 'task.json')?.contents ?? '') as object;

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -15,6 +16,7 @@ import {
 import { readFile, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { realClock } from '#base/clock.ts';
 import type { Clock } from '#base/clock.ts';
@@ -36,6 +38,8 @@ import type { WorkerClient } from '#supervisor/worker-client.ts';
 import { createHostVolumes } from '#volume/kinds.ts';
 import type { Inside, KindLimits, Life, SandboxUnderTest } from './sandbox.ts';
 
+/** How long the kernel may take to let go of a disk that nobody has mounted any more. */
+const DISK_GONE_MS = 20_000;
 const home = fileURLToPath(new URL('../..', import.meta.url));
 const binaries = ['.berth/bin/berth-supervisor', 'supervisor/target/x86_64-unknown-linux-gnu/release/berth-supervisor'];
 /** A range that no VPC of the product takes (RFC 6598), another one for each test process, so that several may run side by side. */
@@ -83,8 +87,8 @@ export function supervisorBinary(): string {
 /** What a driver may be made of. */
 export type DriverParts = { worker: WorkerClient; clock: Clock; log: Log; instance: string; dir: string; runDir: string };
 
-const containerDriver = ({ worker, clock, log, instance, runDir }: DriverParts) =>
-  createContainerDriver({ worker, clock, log }, { instance, runDir });
+const containerDriver = ({ worker, clock, log, instance, dir, runDir }: DriverParts) =>
+  createContainerDriver({ worker, clock, log }, { instance, runDir, models: join(dir, 'models') });
 
 /** `makeDriver`: the kind that tasks of this machine run in; `container` unless another is given. */
 export async function createRealHost(
@@ -189,7 +193,20 @@ async function leftovers(taskId: string, dir: string, runDir: string): Promise<s
     }
   }
   for (const path of [join(dir, 'tasks', taskId), join(runDir, 'sup', `${taskId}.sock`)]) if (existsSync(path)) found.push(`file ${path}`);
-  return found;
+  return [...found, ...(await disksOf(taskId))];
+}
+
+/** Loop devices that a task's disk still stands behind; the kernel clears them a moment after the supervisor's end. */
+async function disksOf(taskId: string): Promise<string[]> {
+  const backing = async (device: string) => {
+    const file = await readFile(`/sys/block/${device}/loop/backing_file`, 'utf8').catch(() => '');
+    return file.includes(taskId) ? [`loop device ${device}`] : [];
+  };
+  for (let left = DISK_GONE_MS; ; left -= 50) {
+    const found = (await Promise.all((await readdir('/sys/block')).filter((name) => name.startsWith('loop')).map(backing))).flat();
+    if (found.length === 0 || left <= 0) return found;
+    await sleep(50);
+  }
 }
 
 /** One layer: a static busybox with its names, and the files that a user is looked up in. */
@@ -201,6 +218,13 @@ function busybox(layer: string): PreparedImage {
   const names =
     'sh cat echo sleep id ls grep head tail touch mount umount nc ping dd wc stat env pwd hostname mknod chroot unshare kill ps true false ip tr seq yes stty tty date df sort';
   for (const name of names.split(' ')) symlinkSync('busybox', join(layer, 'bin', name));
+  // What the image declares by VOLUME, with an owner and a mode of its own.
+  mkdirSync(join(layer, 'declared/below'), { recursive: true });
+  writeFileSync(join(layer, 'declared/below/file'), 'of the image\n', { mode: 0o640 });
+  symlinkSync('below/file', join(layer, 'declared/link'));
+  chownSync(join(layer, 'declared'), 1001, 1002);
+  chmodSync(join(layer, 'declared'), 0o750);
+  chownSync(join(layer, 'declared/below/file'), 1001, 1002);
   writeFileSync(join(layer, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nweb:x:1001:1002::/home/web:/bin/sh\n');
   writeFileSync(join(layer, 'etc/group'), 'root:x:0:\nweb:x:1002:\nstaff:x:1003:web\n');
   return {
@@ -216,6 +240,7 @@ function busybox(layer: string): PreparedImage {
       stopSignal: null,
       labels: {},
       exposedPorts: [],
+      volumes: ['/declared'],
     },
   };
 }

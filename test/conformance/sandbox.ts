@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { isFault } from '#base/fault.ts';
 import type { ContainerSpec, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import type { Sandbox, SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
+import { disksHold } from './sandbox-disk.ts';
 import { execs } from './sandbox-exec.ts';
 import { hangingChecks, healthOf } from './sandbox-health.ts';
 import { limitsHold } from './sandbox-limits.ts';
@@ -122,6 +123,7 @@ export function sandboxConformance(kind: IsolationKind | 'fake', make: () => Pro
     hangingChecks(rig);
     placesOf(rig);
     limitsHold(rig);
+    disksHold(rig);
     restartsInPlace(rig);
     rightsHold(rig);
   });

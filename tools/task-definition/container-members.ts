@@ -83,7 +83,11 @@ export const containerMembers: Entry[] = [
     at: `${C}.mountPoints[]`,
     leaves: ['sourceVolume', 'containerPath', 'readOnly'],
     is: 'works',
-    tests: [`${PLACES}: the containers of a task share its volumes and localhost`],
+    note: 'What the image declares by VOLUME at the same path is copied into the volume',
+    tests: [
+      `${PLACES}: the containers of a task share its volumes and localhost`,
+      'test/conformance/sandbox-disk.ts: an image’s VOLUME: a volume that is mounted there gets what the image has, once; without one it is a volume without a name',
+    ],
     container: { mountPoints: [{ sourceVolume: 'v', containerPath: '/v', readOnly: true }] },
   },
   {

@@ -57,6 +57,8 @@ function show(context: Context, processes: ProcessStatus[], seen: Answer): void 
       'host',
       `${info.hostname} ${host.status === 'CONNECTED' ? terminal.style('green', 'connected') : terminal.style('red', 'disconnected')}  ${load}`,
     );
+    if (info.taskDisks?.limited === false)
+      row('', `${terminal.style('red', '!')} tasks can fill the disk: ephemeral storage is not enforced (${info.taskDisks.reason})`);
     for (const kind of info.isolation)
       row(
         '',

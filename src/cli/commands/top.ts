@@ -16,7 +16,7 @@ const ROUNDS_PER_LIST = 3;
 export const top: Command = {
   name: 'top',
   section: 'Run things',
-  summary: 'what runs and what it uses: CPU, memory, network',
+  summary: 'what runs and what it uses: CPU, memory, network, disk',
   about: 'Redraws every second until Ctrl-C. With --once, or into a pipe, it looks twice, prints once and ends.',
   positionals: [{ name: 'NAME', required: false, summary: 'only a service, a name of berth ps, or the beginning of a task id' }],
   options: [{ name: 'once', summary: 'print once and end' }, clusterOption, jsonOption],
@@ -86,6 +86,7 @@ const columns: Column<UsageRow>[] = [
   { title: 'LIMIT', value: (row) => formatBytes(row.memoryLimitBytes), align: 'right', drop: 2 },
   { title: 'RECEIVED', value: (row) => rateCell(row.rx), align: 'right' },
   { title: 'SENT', value: (row) => rateCell(row.tx), align: 'right' },
+  { title: 'DISK', value: (row) => (row.diskBytes === null ? '' : formatBytes(row.diskBytes)), align: 'right', drop: 2 },
   { title: 'PIDS', value: (row) => String(row.pids), align: 'right', drop: 1 },
   { title: 'ISOLATION', value: (row) => row.task.isolation, optional: true, drop: 3 },
 ];

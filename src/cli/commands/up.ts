@@ -18,6 +18,8 @@ export const up: Command = {
     { name: 'endpoint-port', value: 'N', summary: 'of http://NAME.localhost:N (default: 8080)' },
     { name: 'strict-capacity', summary: 'admit tasks by what they ask for, not by what is really used' },
     { name: 'no-strict-capacity', summary: 'back to what is really used (the default)' },
+    { name: 'disk-limit', summary: 'what a task writes is limited to the size that it asked for (the default)' },
+    { name: 'no-disk-limit', summary: 'tasks may fill the disk, as where loop devices are missing' },
     { name: 'isolation', value: 'KIND', summary: 'what “auto” means here: auto, container, gvisor, microvm (default: auto)' },
     { name: 'accel', value: 'HOW', summary: 'what microVMs run on: auto, kvm, or tcg, which is slow and no border (default: auto)' },
     { name: 'dns', summary: 'names under berth.internal resolve on this machine too: a marked block in /etc/hosts' },
@@ -77,6 +79,7 @@ export function upOptions(args: Arguments): UpOptions {
   if (acmeEmail !== undefined) options.acmeEmail = acmeEmail;
   if (acmeDirectory !== undefined) options.acmeDirectory = acmeDirectory;
   if (args.has('strict-capacity') || args.has('no-strict-capacity')) options.strictCapacity = args.has('strict-capacity');
+  if (args.has('disk-limit') || args.has('no-disk-limit')) options.diskLimit = args.has('disk-limit');
   if (args.has('dns') || args.has('no-dns')) options.dns = args.has('dns');
   return options;
 }

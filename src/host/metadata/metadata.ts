@@ -4,6 +4,7 @@
  */
 import { isFault } from '#base/fault.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
+import type { TaskStats } from '#supervisor/protocol.ts';
 import type { Runner } from '../runner.ts';
 import type { Uplink } from '../uplink.ts';
 import { faultTypes } from './fault-requests.ts';
@@ -69,11 +70,12 @@ async function metadata(
       if (caller === undefined) return unknown(version, 'container metadata', id);
       return found(containerResponse(caller.runner.entry, caller.container, version));
     case 'task':
-      return caller === undefined ? unknown(version, 'task metadata', id) : found(taskResponse(caller.runner.entry, version));
     case 'taskWithTags': {
       if (caller === undefined) return unknown(version, 'task metadata', id);
       const { entry } = caller.runner;
-      return found(taskResponse(entry, version, entry.assignment.facts?.tags ?? []));
+      const tags = tail === 'task' ? undefined : (entry.assignment.facts?.tags ?? []);
+      const disk = version === 4 ? await diskOf(deps, caller.runner) : undefined;
+      return found(taskResponse(entry, version, { tags, disk }));
     }
     case 'stats':
       if (caller === undefined) return unknown(version, 'container stats', id);
@@ -95,6 +97,16 @@ async function statsOf({ sampler }: MetadataDeps, runner: Runner, version: Metad
   } catch (error) {
     if (!isFault(error, 'Unavailable') && !isFault(error, 'TimedOut')) throw error;
     return Object.fromEntries(ids.map(([, id]) => [id, null]));
+  }
+}
+
+/** Nothing while it can't be told, as right after the start. */
+async function diskOf({ sampler }: MetadataDeps, runner: Runner): Promise<TaskStats['disk']> {
+  try {
+    return (await sampler.look(runner)).last.stats.disk;
+  } catch (error) {
+    if (!isFault(error, 'Unavailable') && !isFault(error, 'TimedOut')) throw error;
+    return undefined;
   }
 }
 

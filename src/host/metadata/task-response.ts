@@ -1,6 +1,7 @@
 /** A task and its containers as the ECS agent's metadata endpoints show them on Fargate (versions 3 and 4). Pure. */
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { ContainerObserved, Tag } from '#domain/task.ts';
+import type { TaskStats } from '#supervisor/protocol.ts';
 import { serviceAddresses } from '#network/rules.ts';
 import type { TaskEntry } from '../journal.ts';
 
@@ -8,8 +9,12 @@ export type MetadataVersion = 3 | 4;
 
 const MEBIBYTE = 1024 * 1024;
 
-/** The answer at `/task`; with `tags` that of `/taskWithTags`. */
-export function taskResponse(entry: TaskEntry, version: MetadataVersion, tags?: readonly Tag[]): Record<string, unknown> {
+/** The answer at `/task`; with `tags` that of `/taskWithTags`. `disk`: of the task's own, where it is known. */
+export function taskResponse(
+  entry: TaskEntry,
+  version: MetadataVersion,
+  { tags, disk }: { tags?: readonly Tag[] | undefined; disk?: TaskStats['disk'] },
+): Record<string, unknown> {
   const { assignment, report } = entry;
   const { spec, facts, labels, network } = assignment;
   const status = report.status === 'RUNNING' || report.status === 'STOPPED' ? report.status : 'PENDING';
@@ -17,6 +22,9 @@ export function taskResponse(entry: TaskEntry, version: MetadataVersion, tags?: 
     ServiceName: facts?.service ?? undefined,
     VPCID: network.vpcId,
     FaultInjectionEnabled: spec.faultInjection === true,
+    // As Fargate's, in MiB.
+    EphemeralStorageMetrics:
+      disk === undefined ? undefined : { Utilized: Math.ceil(disk.usedBytes / MEBIBYTE), Reserved: Math.floor(disk.sizeBytes / MEBIBYTE) },
   };
   return present({
     Cluster: labels.clusterArn,

@@ -37,6 +37,7 @@ export async function runChecks(deps: Deps): Promise<Check[]> {
     checkSupervisor(deps),
     checkUser(deps),
     checkDisk(deps.paths),
+    checkTaskDisks(deps),
     checkMemory(),
     checkIsolation(deps),
     checkForwardPolicy(deps),
@@ -121,6 +122,17 @@ function checkDisk(paths: InstancePaths): Check {
   const free = bavail * bsize;
   const text = `${formatBytes(free)} free at ${place}`;
   return free >= LOW_DISK_BYTES ? ok('disk', text) : warn('disk', text, 'images need room: free some, or use --state on another disk');
+}
+
+/** What the host agent of the running instance found; without one, whether loop devices can be had. */
+function checkTaskDisks({ paths, self }: Deps): Check {
+  const found = keeperPid(paths) === null ? '' : readOr(paths.taskDisks);
+  const info = found === '' ? undefined : (JSON.parse(found) as { limited: boolean; reason: string });
+  if (info?.limited ?? existsSync('/dev/loop-control'))
+    return ok('task disks', `what a task writes is limited to its ephemeral storage: ${info?.reason ?? 'loop devices are there'}`);
+  const why = info?.reason ?? '/dev/loop-control is missing';
+  const fix = `modprobe loop (in a container: --device /dev/loop-control and the rights of --privileged), then ${self} down --keep-tasks and up --disk-limit`;
+  return warn('task disks', `tasks in containers and gVisor can fill the disk, ephemeralStorage is not enforced: ${why}`, fix);
 }
 
 function checkMemory(): Check {

@@ -76,6 +76,7 @@ function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig
     listen: options.listen ?? config.listen,
     endpointPort: options.endpointPort ?? config.endpointPort,
     strictCapacity: options.strictCapacity ?? config.strictCapacity,
+    diskLimit: options.diskLimit ?? config.diskLimit,
     isolation: (options.isolation as IsolationWish | undefined) ?? config.isolation,
     dns: options.dns ?? config.dns,
     execIdleSeconds: options.execIdleSeconds ?? config.execIdleSeconds,

@@ -1,10 +1,12 @@
 /** Pure: a plan as the files that a supervisor reads, and their places in the task's directory. */
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { limits } from '#base/limits.ts';
 import type { ContainerSpec, LogTarget } from '#domain/task-spec.ts';
 import type { ContainerBundle, LaneBundle, TaskBundle } from '#supervisor/protocol.ts';
 import type { SandboxPlan } from '../driver.ts';
+import type { Storage } from '../storage.ts';
 import { volumePlaces } from '../volume-places.ts';
+import type { VolumePlaces } from '../volume-places.ts';
 import { cpuSharesOf, imageOf, render } from './render.ts';
 import type { RenderContext } from './render.ts';
 
@@ -14,6 +16,7 @@ export type BundleContext = {
   socket: string;
   /** Open files of a container that doesn't set its own limit. */
   nofile: number;
+  storage: Storage;
 };
 
 /** For a runtime that takes containers in another form than the supervisor itself. */
@@ -31,8 +34,9 @@ export type BundleFile = { path: string; contents: string };
 const containerDir = (index: number) => join('containers', String(index));
 const fileAt = (index: number) => join('files', String(index));
 
-function containerBundle(plan: SandboxPlan, container: ContainerSpec, index: number): ContainerBundle {
+function containerBundle(plan: SandboxPlan, container: ContainerSpec, index: number, volumes: VolumePlaces): ContainerBundle {
   const image = imageOf(plan, container);
+  const fill = volumes.containers[container.name]?.fill ?? [];
   return {
     name: container.name,
     runtimeId: plan.runtimeIds[container.name] ?? '',
@@ -48,6 +52,7 @@ function containerBundle(plan: SandboxPlan, container: ContainerSpec, index: num
     health: container.health ?? null,
     restart: container.restart ?? null,
     lane: laneOf(container.log),
+    fill: fill.length === 0 ? undefined : fill,
   };
 }
 
@@ -57,7 +62,7 @@ function laneOf(log: LogTarget | null): LaneBundle | undefined {
   return { spoolBytes: bufferBytes, blocking: mode === 'blocking', router: log.driver === 'awsfirelens' ? log.router : undefined };
 }
 
-export function taskBundle(plan: SandboxPlan, context: BundleContext): TaskBundle {
+function taskBundle(plan: SandboxPlan, context: BundleContext, volumes: VolumePlaces): TaskBundle {
   const { ip, mac, gatewayIp, gatewayMac, mtu, routerNetns, routerIf } = plan.network;
   return {
     taskId: plan.taskId,
@@ -75,7 +80,9 @@ export function taskBundle(plan: SandboxPlan, context: BundleContext): TaskBundl
     sysctls: plan.spec.sysctls,
     pidMode: plan.spec.pidMode,
     spoolBytes: limits.spoolBytes,
-    containers: plan.spec.containers.map((container, index) => containerBundle(plan, container, index)),
+    disk: context.storage.disk,
+    volumes: volumes.scratch.length === 0 ? undefined : volumes.scratch,
+    containers: plan.spec.containers.map((container, index) => containerBundle(plan, container, index, volumes)),
   };
 }
 
@@ -86,7 +93,7 @@ export function bundleFiles(
   form: BundleForm = ownForm,
 ): { directories: string[]; files: BundleFile[] } {
   const places = Object.fromEntries(Object.keys(plan.files).map((path, index) => [path, join(plan.dir, fileAt(index))]));
-  const volumes = volumePlaces(plan.volumes, plan.dir);
+  const volumes = volumePlaces(plan, context.storage.place);
   const own: BundleFile[] = [];
   /** A container's own files lie behind those of all. */
   const ownPlaces = (files: Record<string, string>) =>
@@ -98,18 +105,20 @@ export function bundleFiles(
   const configs = plan.spec.containers.map((container, index): BundleFile => {
     const files = { ...places, ...Object.fromEntries(ownPlaces(plan.containerFiles?.[container.name] ?? {})) };
     const root = join(plan.dir, containerDir(index), 'rootfs');
+    const mounting = { ...container, mounts: volumes.containers[container.name]?.mounts ?? container.mounts };
     return {
       path: join(containerDir(index), 'config.json'),
-      contents: JSON.stringify(form.render(plan, container, { root, files, volumes: volumes.places, nofile: context.nofile })),
+      contents: JSON.stringify(form.render(plan, mounting, { root, files, volumes: volumes.places, nofile: context.nofile })),
     };
   });
   const projected = Object.values(plan.files).map((contents, index): BundleFile => ({ path: fileAt(index), contents }));
   return {
-    directories: [
-      'files',
-      ...volumes.scratch.map((path) => relative(plan.dir, path)),
-      ...plan.spec.containers.map((_, index) => join(containerDir(index), 'rootfs')),
+    directories: ['files', ...plan.spec.containers.map((_, index) => join(containerDir(index), 'rootfs'))],
+    files: [
+      ...projected,
+      ...own,
+      ...configs,
+      { path: 'task.json', contents: JSON.stringify(form.task(taskBundle(plan, context, volumes))) },
     ],
-    files: [...projected, ...own, ...configs, { path: 'task.json', contents: JSON.stringify(form.task(taskBundle(plan, context))) }],
   };
 }

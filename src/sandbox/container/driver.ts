@@ -7,6 +7,7 @@ import { newLanes } from '../driver.ts';
 import type { LaneOffsets, SandboxDriver } from '../driver.ts';
 import { attach, createError, exists, mayHaveRun, reattach, writeBundle } from '../supervised.ts';
 import type { Attachment, SupervisedDeps } from '../supervised.ts';
+import { hostStorage } from '../storage.ts';
 import { bundleFiles } from './bundle.ts';
 import type { BundleContext } from './bundle.ts';
 import { nofileOf } from './nofile.ts';
@@ -16,13 +17,15 @@ export type ContainerDriverOptions = {
   instance: string;
   /** The instance's directory in /run: `sup/TASKID.sock` are the supervisors' sockets. */
   runDir: string;
+  /** As `hostStorage` takes it. */
+  models: string | null;
 };
 
 export function createContainerDriver(deps: SupervisedDeps, options: ContainerDriverOptions): SandboxDriver {
   const { worker } = deps;
   const socketDir = join(options.runDir, 'sup');
   const nofile = nofileOf(readFileSync('/proc/self/limits', 'utf8'), readFileSync('/proc/self/status', 'utf8'));
-  const pathsOf = (taskId: string): BundleContext => ({
+  const pathsOf = (taskId: string): Omit<BundleContext, 'storage'> => ({
     cgroup: `berth-${options.instance}/${taskId}`,
     socket: join(socketDir, `${taskId}.sock`),
     nofile,
@@ -50,7 +53,7 @@ export function createContainerDriver(deps: SupervisedDeps, options: ContainerDr
     },
     async start(plan, events) {
       const paths = pathsOf(plan.taskId);
-      writeBundle(plan.dir, socketDir, bundleFiles(plan, paths));
+      writeBundle(plan.dir, socketDir, bundleFiles(plan, { ...paths, storage: hostStorage(plan, options.models) }));
       try {
         await worker.taskStart(join(plan.dir, 'task.json'));
       } catch (error) {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isFault } from '#base/fault.ts';
-import { bundleFiles, taskBundle } from './bundle.ts';
+import { hostStorage } from '../storage.ts';
+import { bundleFiles } from './bundle.ts';
 import { argsOf, capabilitiesOf, envOf } from './process.ts';
 import { nofileOf } from './nofile.ts';
 import {
@@ -82,15 +83,16 @@ test('a task renders as its golden file', () => {
   const paths = {
     cgroup: 'berth-abcdef/0123456789abcdef0123456789abcdef',
     socket: '/run/berth/abcdef/sup/0123.sock',
-    volumes: sampleVolumes,
     nofile: 65_535,
   };
-  assert.deepEqual(asJson(taskBundle(plan([plain, full]), paths)), golden('task'));
+  const task = plan([plain, full]);
+  const { files } = bundleFiles(task, { ...paths, storage: hostStorage(task, '/state/disk-models') });
+  assert.deepEqual(JSON.parse(files.find((file) => file.path === 'task.json')?.contents ?? ''), golden('task'));
 });
 
 test('a bundle never takes a path from a name', () => {
   const odd = container({ name: '../../etc' });
-  const files = bundleFiles(plan([odd]), { cgroup: 'c', socket: 's', nofile: 1024 });
+  const files = bundleFiles(plan([odd]), { cgroup: 'c', socket: 's', nofile: 1024, storage: { place: '/task', disk: undefined } });
   for (const path of [...files.directories, ...files.files.map((file) => file.path)]) assert.ok(!path.includes('..'), path);
 });
 

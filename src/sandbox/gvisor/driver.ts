@@ -8,6 +8,7 @@ import type { LaneOffsets, SandboxDriver, SandboxPlan } from '../driver.ts';
 import { attach, createError, exists, mayHaveRun, reattach, writeBundle } from '../supervised.ts';
 import type { Attachment } from '../supervised.ts';
 import { nofileOf } from '../container/nofile.ts';
+import { hostStorage } from '../storage.ts';
 import { gvisorBundle } from './bundle.ts';
 import type { GvisorPaths } from './bundle.ts';
 import { pauseProgram } from './pause.ts';
@@ -26,6 +27,8 @@ export type GvisorDriverOptions = {
   dir: string;
   runsc: string;
   supervisor: string;
+  /** As `hostStorage` takes it. */
+  models: string | null;
 };
 
 export type GvisorDriver = SandboxDriver & {
@@ -56,7 +59,11 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
     lanes,
   });
   const write = (plan: SandboxPlan, place: Place) =>
-    writeBundle(plan.dir, socketDir, gvisorBundle(plan, { ...place, socket: socketOf(plan.taskId), nofile, paths }));
+    writeBundle(
+      plan.dir,
+      socketDir,
+      gvisorBundle(plan, { ...place, socket: socketOf(plan.taskId), nofile, paths, storage: hostStorage(plan, options.models) }),
+    );
 
   const startCold = async (plan: SandboxPlan) => {
     if (!existsSync(paths.pause)) writePause(paths.pause);

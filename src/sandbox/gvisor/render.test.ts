@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { limits } from '#base/limits.ts';
 import { fullContainer, plainContainer, sampleContainer, samplePlan, sampleVolumes } from '../samples.ts';
+import { hostStorage } from '../storage.ts';
 import { gvisorBundle } from './bundle.ts';
 import { pauseProgram } from './pause.ts';
 import { render, renderPause } from './render.ts';
@@ -38,7 +39,8 @@ test('containers and the sandbox’s own render as their golden files', () => {
 });
 
 function taskOf(...args: Parameters<typeof gvisorPlan>) {
-  const { files } = gvisorBundle(gvisorPlan(...args), { ...places, nofile: 65_535, paths });
+  const plan = gvisorPlan(...args);
+  const { files } = gvisorBundle(plan, { ...places, nofile: 65_535, paths, storage: hostStorage(plan, '/state/disk-models') });
   return JSON.parse(files.find((file) => file.path === 'task.json')?.contents ?? '');
 }
 

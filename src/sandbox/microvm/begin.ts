@@ -60,14 +60,13 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
   const disks = [...new Map(Object.values(plan.images).map((image) => [image.digest, image])).values()];
   const slotOf = new Map(disks.map((image, index) => [image.digest, index]));
   const inGuest = (image: PreparedImage): PreparedImage => ({ ...image, layers: [`${IMAGES}/${slotOf.get(image.digest)}`] });
-  const volumes = volumePlaces(plan.volumes, SCRATCH);
+  const storage = { place: SCRATCH, disk: { bytes: plan.spec.ephemeralBytes, place: SCRATCH } };
   const guestPlan: SandboxPlan = {
     ...plan,
     dir: FILES,
     images: Object.fromEntries(Object.entries(plan.images).map(([name, image]) => [name, inGuest(image)])),
-    volumes: Object.fromEntries(Object.entries(volumes.places).map(([name, path]) => [name, { kind: 'directory', path }])),
   };
-  const { files } = bundleFiles(guestPlan, { cgroup: CGROUP, socket: '', nofile });
+  const { files } = bundleFiles(guestPlan, { cgroup: CGROUP, socket: '', nofile, storage });
   const task = files.find((file) => file.path === 'task.json');
   const bundle = JSON.parse(task?.contents ?? '{}') as TaskBundle;
   const { ip, mac, gatewayIp, gatewayMac, mtu, hostname } = plan.network;
@@ -82,12 +81,12 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
       network: { ip, mac, gatewayIp, gatewayMac, mtu },
       images: disks.length,
       scratch: true,
-      directories: volumes.scratch,
+      directories: volumePlaces(guestPlan, SCRATCH).scratch,
     },
     begin: {
       t: 'begin',
       // The guest is the task's: its supervisor's own files lie on the scratch disk, where the containers' writable layers are.
-      bundle: { ...bundle, dir: posix.join(SCRATCH, 'task'), network: null, spoolBytes: limits.spoolBytes },
+      bundle: { ...bundle, volumes: undefined, dir: posix.join(SCRATCH, 'task'), network: null, spoolBytes: limits.spoolBytes },
     },
   };
 }

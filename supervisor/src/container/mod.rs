@@ -8,6 +8,7 @@ mod command;
 pub(crate) mod config;
 pub(crate) mod devices;
 pub mod enter;
+mod fill;
 mod init;
 pub(crate) mod mounts;
 pub(crate) mod privileges;
@@ -28,6 +29,7 @@ use crate::{seccomp, sys};
 use anew::Program;
 use config::Config;
 pub use config::USER_ANNOTATION;
+pub use fill::fill_all;
 pub use init::main as init_main;
 pub use init::tend_main;
 pub use rootfs::{directory_in, mount_overlay, Writable};
@@ -197,9 +199,10 @@ fn become_container(
 
     crate::mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(failed("detach the mount namespace"))?;
     // Over the bundle itself, which was read: no directory has to be made only to be covered, and nobody else sees this mount.
-    let writable = rootfs::Writable { dir: Path::new(&setting.task.dir), index, again };
+    let writable = rootfs::Writable { dir: setting.task.writable_dir(), index, again };
     let root = rootfs::mount_overlay(&bundle.layers, &writable, bundle_dir)?;
     let identity = identity(&config, root.as_fd())?;
+    fill::fill_all(root.as_fd(), &bundle.fill)?;
     mounts::make_all(root.as_fd(), &config.mounts, setting.cgroups, group)?;
     mounts::make_devices(root.as_fd(), stdio.is_terminal)?;
     if let Some(wish) = config.annotations.get(devices::DEVICES_ANNOTATION) {

@@ -8,7 +8,7 @@ mod tool;
 
 pub use erofs::build;
 pub use ext4::make;
-pub use scratch::mount_scratch;
+pub use scratch::{forget, mount_scratch};
 
 use std::io;
 

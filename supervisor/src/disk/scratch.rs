@@ -2,13 +2,14 @@
 //! file and space, when the last mount namespace that it is in ends, whoever is killed.
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::{ext4, failed, loopback};
 use crate::mount;
 use crate::protocol::WorkerError;
+use crate::sys;
 
 const BLOCK: u32 = 4096;
 /// Its content goes with the task: nothing has to reach the disk in any order, and no thread shall zero tables that nobody reads. What is
@@ -38,4 +39,14 @@ fn unnamed(dir: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
     fs::remove_file(&path)?;
     Ok(file)
+}
+
+/// Nothing of what was written to the task's disk at `place` is of use any more: what isn't in its file yet never goes there.
+pub fn forget(place: &Path) -> io::Result<()> {
+    // linux/fs.h, EXT4_IOC_SHUTDOWN; NOLOGFLUSH: without writing anything.
+    const SHUTDOWN: libc::c_ulong = 0x8004_587D;
+    const NOLOGFLUSH: u32 = 2;
+    let root = File::open(place)?;
+    // SAFETY: the argument is a live u32, which is what this call reads.
+    sys::check(unsafe { libc::ioctl(root.as_raw_fd(), SHUTDOWN as _, &NOLOGFLUSH) }.into()).map(drop)
 }

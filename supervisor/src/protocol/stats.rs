@@ -8,6 +8,17 @@ pub struct TaskStats {
     pub containers: Vec<ContainerStats>,
     pub task: CgroupStats,
     pub network: Option<NetworkStats>,
+    /// Of the task's own disk, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskStats>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiskStats {
+    pub used_bytes: u64,
+    /// As asked for; some of it is the file system's own.
+    pub size_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

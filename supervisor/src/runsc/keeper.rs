@@ -140,9 +140,10 @@ impl Keeper<'_> {
         let mut spec = Spec::load(dir)?;
         sys::unshare(libc::CLONE_NEWNS).map_err(failed("make a mount namespace"))?;
         crate::mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(failed("detach the mount namespace"))?;
-        let writable = container::Writable { dir: Path::new(&task.dir), index: self.index, again: self.again };
+        let writable = container::Writable { dir: task.writable_dir(), index: self.index, again: self.again };
         let root = container::mount_overlay(&bundle.layers, &writable, dir)?;
         spec.settle(root.as_fd(), &bundle.bundle)?;
+        container::fill_all(root.as_fd(), &bundle.fill)?;
         drop(root);
         gofer::enter(self.room)?;
         let group = container::group(task, self.index);

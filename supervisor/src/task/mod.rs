@@ -31,10 +31,11 @@ pub use setup::{rehearse, start, start_in_guest};
 use crate::cgroup::{self, Cgroups};
 use crate::container::{self, Setting};
 use crate::protocol::{
-    CgroupLimits, ContainerFailure, ContainerStage, FromSupervisor, SupervisorState, TaskBundle, TaskFailure, TaskStage, ToSupervisor,
+    CgroupLimits, ContainerFailure, ContainerStage, DiskBundle, FromSupervisor, SupervisorState, TaskBundle, TaskFailure, TaskStage,
+    ToSupervisor,
 };
 use crate::runsc::Room;
-use crate::{guest, net, signals, sys};
+use crate::{disk, guest, net, signals, sys};
 use containers::{kill_groups, monotonic_ms, Container, Ready};
 use lanes::Lanes;
 use order::Decision;
@@ -459,6 +460,10 @@ impl Task {
             if let Err(e) = net::task_leave(network) {
                 return self.complain("release", e.message);
             }
+        }
+        if let Some(DiskBundle { place, model: Some(_), .. }) = &self.bundle.disk {
+            // Where it can't be done, all of it is written out before it goes.
+            let _ = disk::forget(std::path::Path::new(place));
         }
         if let Some(runtime) = &self.bundle.runtime {
             let _ = std::fs::remove_dir_all(&runtime.room);

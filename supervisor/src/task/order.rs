@@ -123,6 +123,7 @@ mod tests {
             health: None,
             restart: None,
             lane: None,
+            fill: Vec::new(),
         }
     }
 

@@ -13,8 +13,8 @@ use super::lanes::Lanes;
 use super::{order, pause, Host, Poll, Task, RELEASE_PATIENCE};
 use crate::cgroup::{self, Cgroups};
 use crate::container::set_sysctl;
-use crate::protocol::{ErrorCode, FromSupervisor, PidMode, TaskBundle, TaskFailure, TaskStage, WorkerError, OUTPUT_FRAME};
-use crate::{frames, net, runsc, sys, unpack};
+use crate::protocol::{DiskBundle, ErrorCode, FromSupervisor, PidMode, TaskBundle, TaskFailure, TaskStage, WorkerError, OUTPUT_FRAME};
+use crate::{disk, frames, mount, net, runsc, sys, unpack};
 
 /// Containers of one task: ECS allows 10; what poll and the spool's marks are sized for.
 const CONTAINERS: usize = 32;
@@ -211,10 +211,12 @@ pub(crate) fn become_supervisor(name: &CStr) -> io::Result<()> {
 /// Namespaces, cgroup, network and the first containers. The containers build their file systems while the network is being made.
 pub(crate) fn bring_up(task: &mut Task) -> Result<(), TaskFailure> {
     if task.room.is_some() {
+        storage(task)?;
         return bring_up_sandbox(task);
     }
     sys::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWUTS).map_err(setup("make the task's namespaces"))?;
     sys::set_hostname(&task.bundle.hostname).map_err(setup("set the task's host name"))?;
+    storage(task)?;
     if task.bundle.runtime.is_some() {
         return bring_up_sandbox(task);
     }
@@ -226,6 +228,23 @@ pub(crate) fn bring_up(task: &mut Task) -> Result<(), TaskFailure> {
         net::task_up(network, net::Addressed::Here).map_err(|e| TaskFailure { stage: TaskStage::Network, message: e.message })?;
     }
     set_sysctls(task)
+}
+
+/// The task's disk, which only this process and the containers see and which ends with them, and the volumes.
+fn storage(task: &Task) -> Result<(), TaskFailure> {
+    let failure = |message: String| TaskFailure { stage: TaskStage::Setup, message };
+    if let Some(DiskBundle { bytes, place, model: Some(model) }) = &task.bundle.disk {
+        sys::unshare(libc::CLONE_NEWNS).map_err(setup("make a mount namespace"))?;
+        mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(setup("detach the mount namespace"))?;
+        let tree = disk::mount_scratch(Path::new(&task.bundle.dir), Path::new(model), *bytes).map_err(|e| failure(e.message))?;
+        std::fs::create_dir_all(place).map_err(setup("make the place of the task's disk"))?;
+        let target = mount::open_path(Path::new(place)).map_err(setup("open the place of the task's disk"))?;
+        mount::attach(tree.as_fd(), target.as_fd()).map_err(setup("mount the task's disk"))?;
+    }
+    for volume in &task.bundle.volumes {
+        std::fs::create_dir_all(volume).map_err(|e| failure(format!("cannot make the volume {volume}: {}", sys::reason(&e))))?;
+    }
+    Ok(())
 }
 
 fn setup(what: &'static str) -> impl FnOnce(io::Error) -> TaskFailure {

@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use crate::cgroup::Cgroups;
-use crate::protocol::{ContainerStats, NetworkStats, TaskBundle, TaskStats};
+use crate::protocol::{ContainerStats, DiskBundle, DiskStats, NetworkStats, TaskBundle, TaskStats};
 use crate::runsc::{self, Room};
 use crate::{container, sys};
 
@@ -28,7 +28,13 @@ pub fn read(task: &TaskBundle, cgroups: &Cgroups, room: Option<&Room>) -> TaskSt
         task: cgroups.stats(&task.cgroup.path),
         // This process is in the task's network namespace; a task without a network has none of this name.
         network: interface(&read_text("/proc/self/net/dev"), "eth0"),
+        disk: task.disk.as_ref().and_then(disk_of),
     }
+}
+
+fn disk_of(disk: &DiskBundle) -> Option<DiskStats> {
+    let used_bytes = sys::used_bytes(Path::new(&disk.place)).ok()?;
+    Some(DiskStats { used_bytes, size_bytes: disk.bytes })
 }
 
 fn read_text(path: &str) -> String {

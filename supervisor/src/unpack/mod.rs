@@ -3,7 +3,7 @@ mod extract;
 mod path;
 mod remove;
 mod stream;
-mod sys;
+pub(crate) mod sys;
 mod tar;
 #[cfg(test)]
 mod tests;

@@ -64,6 +64,8 @@ impl World {
             pid_mode: PidMode::Container,
             spool_bytes: 4 << 20,
             runtime: None,
+            disk: None,
+            volumes: Vec::new(),
             containers,
         };
         change(&mut bundle);
@@ -245,6 +247,7 @@ impl Spec {
             health: self.health,
             restart: self.restart,
             lane: self.lane,
+            fill: Vec::new(),
         }
     }
 }

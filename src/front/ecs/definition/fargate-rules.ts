@@ -46,7 +46,7 @@ export function assertFargate(definition: RegisterTaskDefinitionRequest, cpu: nu
 }
 
 /** The request's own, which are checked as tags later on. */
-function tagsOf(definition: RegisterTaskDefinitionRequest): Tag[] {
+export function tagsOf(definition: RegisterTaskDefinitionRequest): Tag[] {
   return (definition.tags ?? []).map(({ key = '', value = '' }) => ({ key, value }));
 }
 

@@ -2,11 +2,12 @@
 import type { RegisterTaskDefinitionRequest } from '@aws-sdk/client-ecs';
 import { isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
+import { ephemeralMaxGib, extensionsOf } from '#domain/extensions.ts';
 import { parseCpu, parseMemory } from '#domain/fargate-sizes.ts';
 import { isName } from '#domain/names.ts';
 import { assertContainers } from './container-rules.ts';
 import { assertDependencies } from './dependency-rules.ts';
-import { assertFargate } from './fargate-rules.ts';
+import { assertFargate, tagsOf } from './fargate-rules.ts';
 import { assertLogs } from './log-rules.ts';
 import { assertAwsvpcContainers, assertPorts } from './network-rules.ts';
 import { refuse, refuseIf } from './refuse.ts';
@@ -17,7 +18,6 @@ const compatibilities = ['EC2', 'FARGATE', 'EXTERNAL', 'MANAGED_INSTANCES'];
 const MIN_TASK_CPU = 128;
 const MAX_TASK_CPU = 196_608;
 const EPHEMERAL_MIN_GIB = 21;
-const EPHEMERAL_MAX_GIB = 200;
 
 export type Checked = { cpu: number | undefined; memoryMib: number | undefined; compatibilities: ('EC2' | 'FARGATE' | 'EXTERNAL')[] };
 
@@ -47,7 +47,7 @@ export function validateDefinition(definition: RegisterTaskDefinitionRequest): C
   if (networkMode === 'awsvpc') assertAwsvpcContainers(containers);
   assertDependencies(containers);
   assertLogs(containers, { fargate, executionRoleArn });
-  assertEphemeral(definition.ephemeralStorage?.sizeInGiB);
+  assertEphemeral(definition);
   refuseIf(!isOneOf(definition.pidMode, ['host', 'task']), `Invalid pidMode '${definition.pidMode}': use host or task.`);
   refuseIf(!isOneOf(definition.ipcMode, ['host', 'task', 'none']), `Invalid ipcMode '${definition.ipcMode}': use host, task or none.`);
   assertLength(definition);
@@ -61,10 +61,12 @@ function parseSize(what: 'cpu' | 'memory', text: string | undefined, parse: (tex
   return size;
 }
 
-function assertEphemeral(sizeInGiB: number | undefined): void {
+function assertEphemeral(definition: RegisterTaskDefinitionRequest): void {
+  const sizeInGiB = definition.ephemeralStorage?.sizeInGiB;
   if (sizeInGiB === undefined) return;
+  const max = ephemeralMaxGib(extensionsOf(tagsOf(definition)));
   refuseIf(sizeInGiB < EPHEMERAL_MIN_GIB, `EphemeralStorage size should be at least ${EPHEMERAL_MIN_GIB}`);
-  refuseIf(sizeInGiB > EPHEMERAL_MAX_GIB, `EphemeralStorage size should be at most ${EPHEMERAL_MAX_GIB}`);
+  refuseIf(sizeInGiB > max, `EphemeralStorage size should be at most ${max}`);
 }
 
 function assertLength(definition: RegisterTaskDefinitionRequest): void {

@@ -1,11 +1,11 @@
 /** How large a task is once a call's overrides are applied. */
 import type { TaskDefinition, TaskOverride } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
+import { ephemeralMaxGib } from '#domain/extensions.ts';
 import type { Extension } from '#domain/extensions.ts';
 import { assertFargateSize, assertFreeSize, parseCpu, parseMemory } from '#domain/fargate-sizes.ts';
 
 const EPHEMERAL_MIN_GIB = 20;
-const EPHEMERAL_MAX_GIB = 200;
 
 /** CPU units and MiB, with the definition's extensions; throws InvalidParameter or ClientError for sizes Fargate doesn't have, or a container larger than its task. */
 export function taskSize(
@@ -35,10 +35,9 @@ export function taskSize(
   }
   if (cpuSum > cpu) throw refuse("The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.");
   const storage = overrides.ephemeralStorage?.sizeInGiB;
-  if (storage !== undefined && (storage < EPHEMERAL_MIN_GIB || storage > EPHEMERAL_MAX_GIB)) {
-    throw refuse(
-      `EphemeralStorage size should be at ${storage < EPHEMERAL_MIN_GIB ? `least ${EPHEMERAL_MIN_GIB}` : `most ${EPHEMERAL_MAX_GIB}`}`,
-    );
+  const max = ephemeralMaxGib(extensions);
+  if (storage !== undefined && (storage < EPHEMERAL_MIN_GIB || storage > max)) {
+    throw refuse(`EphemeralStorage size should be at ${storage < EPHEMERAL_MIN_GIB ? `least ${EPHEMERAL_MIN_GIB}` : `most ${max}`}`);
   }
   return { cpu, memoryMib };
 }

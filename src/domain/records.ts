@@ -140,5 +140,21 @@ export type SandboxPoolStatus = {
   templates: number;
 };
 
-/** Access keys: `secret` is kept in a file of the control plane's, never in a row. */
-export type Principal = { account: string; arn: string; userId: string; accessKeyId: string };
+/** Who calls. Access keys themselves are no part of it. */
+export type Principal = {
+  account: string;
+  arn: string;
+  userId: string;
+  accessKeyId: string;
+  /** Whose policies hold; the account's root has none. */
+  actor?: { kind: 'user'; name: string; id: string } | { kind: 'role'; name: string; id: string; arn: string };
+  /** Of temporary credentials; times in milliseconds since the epoch. */
+  session?: {
+    issuedAt: number;
+    expiresAt: number;
+    /** What was given at AssumeRole, on top of the role's own. */
+    policies: string[] | null;
+    tags: Record<string, string>;
+    sourceIdentity: string | null;
+  };
+};

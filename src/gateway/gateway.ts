@@ -18,10 +18,10 @@ import { refusalAnswer } from './refusals.ts';
 import { createRouter, restOperation, type Route } from './route.ts';
 import { createShapeLoader } from './shape-loader.ts';
 import type { ServiceShapes } from './shapes.ts';
-import { createSignatureVerifier, findKey, payloadHashOf, readCredential, type Credential, type SignedRequest } from './sigv4.ts';
+import { assertKey, createSignatureVerifier, payloadHashOf, readCredential, type Credential, type SignedRequest } from './sigv4.ts';
 import { createStreamRoutes } from './stream-routes.ts';
 import { takeUpgrades, type Upgrades } from './upgrades.ts';
-import type { ApiSpec, Authorize, CallContext, StreamRoute, UpgradeRoute } from './types.ts';
+import type { ApiSpec, Authorize, CallContext, Operation, StreamRoute, UpgradeRoute } from './types.ts';
 
 export type GatewayDeps = {
   apis: ApiSpec[];
@@ -87,7 +87,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     try {
       name(router.guess(target, isForm, signingServiceHint(call.signed)));
       const credential = readCredential(call.signed);
-      const key = findKey(credential, deps.keys, deps.clock.now());
+      const known = await deps.keys.lookup(credential.accessKeyId, credential.token);
+      const key = assertKey(credential, known, deps.clock.now());
       if (isStream) return await serveStream(req, res, call, credential, key);
       const body = await readBody(req, deps.clock);
       verify(call.signed, credential, key, payloadHashOf(call.signed, body));
@@ -110,10 +111,33 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const shapes = operationShapes(api, service, name);
     const operation = operations.get(api.service)?.get(name);
     const input = protocols[api.protocol].decode(payload, shapes);
-    deps.authorize(context.principal, operation!.action, operation!.resources(input, context), context);
+    if (operation!.open !== true) await assertMay(operation!, input, context);
     await deps.beforeCall?.(context);
     const output = await operation!.handle(input, context);
     return protocols[api.protocol].encode(name, shapes, service, output, context.requestId);
+  }
+
+  async function assertMay(operation: Operation, input: unknown, context: CallContext): Promise<void> {
+    const facts = (await operation.facts?.(input, context)) ?? {};
+    await context.assertAllowed(operation.action, await operation.resources(input, context), facts);
+  }
+
+  function contextOf(req: IncomingMessage, call: Call, credential: Credential, key: AccessKey): CallContext {
+    const { principal } = key;
+    const context = {
+      account: principal.account,
+      region: credential.region,
+      requestId: call.requestId,
+      principal,
+      sourceIp: (req.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
+      userAgent: req.headers['user-agent'] ?? '',
+      host: req.headers.host ?? '',
+      isTls: req.headers['x-forwarded-proto'] === 'https',
+    };
+    return {
+      ...context,
+      assertAllowed: async (action, resources, facts = {}) => await deps.authorize(principal, action, resources, context, facts),
+    };
   }
 
   async function serveStream(req: IncomingMessage, res: ServerResponse, call: Call, credential: Credential, key: AccessKey) {
@@ -123,7 +147,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const route = streams.find(call.signed, credential.service);
     const context = contextOf(req, call, credential, key);
     const query = new URLSearchParams(call.signed.query);
-    deps.authorize(context.principal, route.action, route.resources(query, context), context);
+    await context.assertAllowed(route.action, route.resources(query, context));
     await deps.beforeCall?.(context);
     await streams.run(route, req, res, { query, body, context });
   }
@@ -204,19 +228,6 @@ function parametersOf({ protocol, signed }: Call, isForm: boolean, body: Buffer)
 /** Of the query string and of the body: a presigned POST has all of them in its query. */
 function formParameters(signed: SignedRequest, body: Buffer): URLSearchParams {
   return new URLSearchParams([signed.query, body.toString('utf8')].filter((part) => part !== '').join('&'));
-}
-
-function contextOf(req: IncomingMessage, call: Call, credential: Credential, key: AccessKey): CallContext {
-  return {
-    account: key.principal.account,
-    region: credential.region,
-    requestId: call.requestId,
-    principal: key.principal,
-    sourceIp: (req.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
-    userAgent: req.headers['user-agent'] ?? '',
-    host: req.headers.host ?? '',
-    isTls: req.headers['x-forwarded-proto'] === 'https',
-  };
 }
 
 function wireError(fault: Fault, call: Call): WireError {

@@ -10,12 +10,16 @@ export type AccessKey = {
   secret: string;
   /** Temporary keys only; a request with them must carry it. */
   sessionToken?: string;
+  /** Temporary keys only; milliseconds since the epoch. */
+  expiresAt?: number;
   principal: Principal;
 };
 
-export type KeyLookup = { lookup(accessKeyId: string): AccessKey | undefined };
+/** `token`: the session token that came with the call, which may be all that is known of a temporary key. */
+export type KeyLookup = { lookup(accessKeyId: string, token?: string): AccessKey | undefined | Promise<AccessKey | undefined> };
 
-export type Keys = KeyLookup & {
+export type Keys = {
+  lookup(accessKeyId: string): AccessKey | undefined;
   /** The root key of the account: what `berth env` prints. */
   root: { accessKeyId: string; secretAccessKey: string; account: string };
 };

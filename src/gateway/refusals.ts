@@ -35,6 +35,12 @@ const refusals = {
     query: answer('SignatureDoesNotMatch', 403),
     ec2: answer('RequestExpired', 400),
   },
+  expiredToken: {
+    code: 'AccessDenied',
+    json: answer('ExpiredTokenException', 400),
+    query: answer('ExpiredToken', 403),
+    ec2: answer('RequestExpired', 400),
+  },
   incompleteSignature: {
     code: 'AccessDenied',
     json: answer('IncompleteSignatureException', 400),

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { SignatureV4 } from '@smithy/signature-v4';
 import * as fc from 'fast-check';
 import { isFault } from '#base/fault.ts';
-import { createSignatureVerifier, findKey, payloadHashOf, readCredential, type SignedRequest } from './sigv4.ts';
+import { assertKey, createSignatureVerifier, payloadHashOf, readCredential, type SignedRequest } from './sigv4.ts';
 import { rootPrincipal, type AccessKey, type KeyLookup } from './keys.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 10, 15, 0);
@@ -72,7 +72,8 @@ function keysOf(token?: string): KeyLookup {
 
 function check(request: SignedRequest & { body: string }, options: { now?: number; keys?: KeyLookup } = {}) {
   const credential = readCredential(request);
-  const key = findKey(credential, options.keys ?? keysOf(), options.now ?? NOW);
+  const known = (options.keys ?? keysOf()).lookup(credential.accessKeyId) as AccessKey | undefined;
+  const key = assertKey(credential, known, options.now ?? NOW);
   createSignatureVerifier()(request, credential, key, payloadHashOf(request, Buffer.from(request.body)));
   return credential;
 }
@@ -144,6 +145,11 @@ describe('SigV4 in the Authorization header', () => {
     assert.throws(() => check(withToken), refused('unknownKey'));
     const without = await sign(plain);
     assert.throws(() => check(without, { keys: keysOf('tok') }), refused('unknownKey'));
+    const over: KeyLookup = { lookup: (id) => ({ ...(keysOf('tok').lookup(id) as AccessKey), expiresAt: NOW }) };
+    assert.throws(
+      () => check(withToken, { keys: over }),
+      refused('expiredToken', /^The security token included in the request is expired$/),
+    );
   });
 
   it('checks a claimed hash of the body', async () => {

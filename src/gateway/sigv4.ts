@@ -1,10 +1,10 @@
 /**
  * Verifies Signature Version 4 in both of its places, the Authorization header and the query of a presigned URL. First the parts that need
- * no body (`readCredential`, `findKey`), so that a stranger's body is never read; then the signature (`assertSignature`).
+ * no body (`readCredential`, `assertKey`), so that a stranger's body is never read; then the signature (`assertSignature`).
  */
 import { timingSafeEqual } from 'node:crypto';
 import { limits } from '#base/limits.ts';
-import type { AccessKey, KeyLookup } from './keys.ts';
+import type { AccessKey } from './keys.ts';
 import { refuse } from './refusals.ts';
 import { canonicalRequest, hmac, sha256Hex, signingKey, stringToSign } from './sigv4-canonical.ts';
 
@@ -111,11 +111,16 @@ function finish({ credential, signedHeaders, ...rest }: Fields): Credential {
   return { accessKeyId, date, region, service, signedHeaders: signedHeaders.toLowerCase().split(';'), ...rest };
 }
 
-/** The key of the credential; throws for a stranger, a wrong session token, and a request that is too old or not yet of this time. */
-export function findKey(credential: Credential, keys: KeyLookup, nowMs: number): AccessKey {
-  const key = keys.lookup(credential.accessKeyId);
+/**
+ * The key that was found for the credential; throws for a stranger, a wrong or expired session token, and a request that is too old or
+ * not yet of this time.
+ */
+export function assertKey(credential: Credential, key: AccessKey | undefined, nowMs: number): AccessKey {
   if (key === undefined || !sameText(key.sessionToken ?? '', credential.token ?? '')) {
     throw refuse('unknownKey', 'The security token included in the request is invalid.');
+  }
+  if (key.expiresAt !== undefined && key.expiresAt <= nowMs) {
+    throw refuse('expiredToken', 'The security token included in the request is expired');
   }
   const signedAt = parseAmzDate(credential.amzDate);
   const age = nowMs - signedAt;

@@ -14,7 +14,12 @@ export type CallContext = Scope & {
   host?: string;
   /** The caller came over TLS, which something before us ended: it says so in X-Forwarded-Proto. Good for telling the caller addresses, and nothing else. */
   isTls?: boolean;
+  /** For what else a call needs beyond its own action (`iam:PassRole`). Throws Fault('AccessDenied'). */
+  assertAllowed(action: string, resources: string[], facts?: OwnFacts): Promise<void>;
 };
+
+/** Condition keys of an operation's own and their values: `ecs:cluster`, `aws:RequestTag/team`, `aws:TagKeys`. */
+export type OwnFacts = Record<string, string | string[]>;
 
 /**
  * One operation of an API, one file each in front/<api>/. `In` and `Out` are the SDK's types (`RunTaskCommandInput`, ...): the gateway
@@ -25,7 +30,11 @@ export type Operation<In = any, Out = any> = {
   /** IAM action, `ecs:RunTask`. */
   action: string;
   /** ARNs that the call touches, from its input; ['*'] where AWS has no resource-level permission. */
-  resources(input: In, context: Scope): string[];
+  resources(input: In, context: CallContext): string[] | Promise<string[]>;
+  /** Its condition keys, from the input; tags of what the call touches are read where they are. */
+  facts?(input: In, context: CallContext): OwnFacts | Promise<OwnFacts>;
+  /** Nobody needs permission for it, or `handle` itself asks for the one it needs. */
+  open?: true;
   handle(input: In, context: CallContext): Promise<Out>;
 };
 
@@ -62,8 +71,14 @@ export type ApiErrors = {
   body?(name: string, message: string): Record<string, Json>;
 };
 
-/** Whether this principal may; throws Fault('AccessDenied'). Root keys may do all until issue 6's policies. */
-export type Authorize = (principal: Principal, action: string, resources: string[], context: CallContext) => void;
+/** Whether this principal may; throws Fault('AccessDenied'). */
+export type Authorize = (
+  principal: Principal,
+  action: string,
+  resources: string[],
+  context: Omit<CallContext, 'assertAllowed'>,
+  facts: OwnFacts,
+) => void | Promise<void>;
 
 /**
  * A path that is served as it is, outside of AWS's protocols: signed like every call (signing name `berth`; the payload may be

@@ -88,3 +88,35 @@ export { ec2Fault, invalidValue as ec2InvalidValue, vpcOf as ec2Vpc } from './ec
 export { createExpressService } from './express.ts';
 export type { ExpressWish, Ingress } from './express.ts';
 export { within } from './within.ts';
+export {
+  activeOf,
+  addRoleToProfile,
+  changeInstanceProfile,
+  createAccessKey,
+  createInstanceProfile,
+  createRole,
+  createUser,
+} from './iam-users.ts';
+export { deleteAccessKey, deleteInstanceProfile, deleteRole, deleteUser, removeRoleFromProfile } from './iam-users.ts';
+export { setAccessKeyActive, updateRole, updateUser } from './iam-users.ts';
+export {
+  attachPolicy,
+  deleteInlinePolicy,
+  detachPolicy,
+  inlinePolicyOf,
+  policyCounts,
+  policyUsers,
+  putInlinePolicy,
+} from './iam-entities.ts';
+export { setBoundary, tagEntity, untagEntity } from './iam-entities.ts';
+export {
+  createPolicy,
+  createPolicyVersion,
+  deletePolicy,
+  deletePolicyVersion,
+  setDefaultPolicyVersion,
+  tagPolicy,
+  untagPolicy,
+} from './iam-policies.ts';
+export { entityOf, iamFault, noSuchEntity, policyOf, roleOf } from './iam-faults.ts';
+export { iamTags } from './iam-checks.ts';

@@ -24,8 +24,9 @@ import { createEfsApi } from '#front/efs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
+import { createIamApi } from '#front/iam/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
-import { authorizeRoot, createGateway, openKeys } from '#gateway/index.ts';
+import { createGateway, openKeys } from '#gateway/index.ts';
 import type { Gateway } from '#gateway/index.ts';
 import { ensureRegion } from '#intent/index.ts';
 import { listenUnix } from '#link/unix.ts';
@@ -37,6 +38,7 @@ import { createSqliteStore } from '#store/index.ts';
 import { createAccessLogSink } from './access-logs.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
+import { gatewayIdentity, openIdentity } from './gateway-identity.ts';
 import { haproxyAddresses } from './haproxy-addresses.ts';
 import { reachable } from './machine/reachable.ts';
 import { home, instancePaths } from './paths.ts';
@@ -67,9 +69,10 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const logs = createLogs({ clock, log, dir: paths.logs });
   const metrics = openMetrics({ clock }, { path: paths.metrics });
   const keys = openKeys({ clock, random }, { path: paths.keys, account: settings.account });
+  const intent = { store, clock, random };
+  const identity = openIdentity(intent, paths.vaultKeys);
   const { certificates, challenges } = await openCertificateSources(settings);
   const balancer = await startBalancer(settings, challenges, logs);
-  const intent = { store, clock, random };
   const control = await startControl(
     {
       store,
@@ -106,7 +109,8 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       createSsmApi({ sessions }),
       createLogsApi({ logs }),
       ...createCloudWatchApis({ metrics, clock, intent }),
-      createStsApi(),
+      createIamApi({ ...intent, identity }),
+      createStsApi({ ...intent, identity }),
       createEc2Api(intent),
       createElbv2Api(intent),
       createEfsApi(intent),
@@ -115,8 +119,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     ],
     streamRoutes: createBerthStreams(berth),
     upgrades: [sessions.upgrade],
-    keys,
-    authorize: authorizeRoot,
+    ...gatewayIdentity(keys, identity, clock),
     clock,
     random,
     log,

@@ -33,6 +33,9 @@ export function instancePaths(state: string) {
     keys: join(state, 'control/keys.json'),
     logs: join(state, 'control/logs'),
     metrics: join(state, 'control/metrics.db'),
+    /** The master keys of what is encrypted in the database: not beside it, so that a copy of `control` tells no secret. */
+    vault: join(state, 'vault'),
+    vaultKeys: join(state, 'vault/master.json'),
     /** berth's own certificate authority and private keys. */
     certificates: join(state, 'control/certificates'),
     host: join(state, 'host'),

@@ -4,3 +4,4 @@ export { deniedText } from './denied.ts';
 export { parsePolicy, type PolicyDocument, type PolicyUse } from './document.ts';
 export { decide, decideOnResource } from './evaluate.ts';
 export type { Asker, CompiledPolicy, Decision, Facts, PolicyKind, PolicyRequest, PolicySet } from './types.ts';
+export { awsManagedPolicies, awsManagedPolicy, type AwsManagedPolicy } from './aws-managed.ts';

@@ -13,6 +13,7 @@ import type {
 } from '#domain/records.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
+import type { AccessKeyRecord, IamStampRecord, InstanceProfileRecord, PolicyRecord, RoleRecord, UserRecord } from '#domain/iam.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
 import type { Scope } from '#domain/scope.ts';
@@ -87,6 +88,7 @@ function transaction(session: Session): WriteTx {
     ...fileSystemTables(session),
     ...volumeTables(session),
     alarms: splitRows<AlarmRecord>(session, { name: 'alarms', table: 'alarms', columns: [...scope, 'name'] }),
+    ...iamTables(session),
     settings: wholeRows<SettingRecord>(session, { name: 'settings', table: 'settings', columns: [...scope, 'principal', 'name'] }),
     attributes: wholeRows<AttributeRecord>(session, {
       name: 'attributes',
@@ -139,6 +141,24 @@ function volumeTables(session: Session) {
   return {
     volumes: splitRows<VolumeRecord>(session, { name: 'volumes', table: 'volumes', columns }),
     snapshots: splitRows<SnapshotRecord>(session, { name: 'snapshots', table: 'snapshots', columns }),
+  };
+}
+
+function iamTables(session: Session) {
+  const columns = [...scope, 'name'];
+  const iamAccessKeys = wholeRows<AccessKeyRecord>(session, { name: 'iamAccessKeys', table: 'iam_access_keys', columns: [...scope, 'id'] });
+  return {
+    iamUsers: wholeRows<UserRecord>(session, { name: 'iamUsers', table: 'iam_users', columns }),
+    iamRoles: wholeRows<RoleRecord>(session, { name: 'iamRoles', table: 'iam_roles', columns }),
+    iamPolicies: wholeRows<PolicyRecord>(session, { name: 'iamPolicies', table: 'iam_policies', columns }),
+    iamInstanceProfiles: wholeRows<InstanceProfileRecord>(session, {
+      name: 'iamInstanceProfiles',
+      table: 'iam_instance_profiles',
+      columns,
+    }),
+    iamAccessKeys,
+    iamStamps: wholeRows<IamStampRecord>(session, { name: 'iamStamps', table: 'iam_stamps', columns: scope }),
+    accessKeyById: async (id: string) => (await iamAccessKeys.list({ id }))[0],
   };
 }
 

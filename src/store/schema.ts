@@ -127,6 +127,22 @@ const steps: string[] = [
   CREATE TABLE alarms (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
     PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
   `,
+  // Users, roles, their keys and policies.
+  `
+  CREATE TABLE iam_users (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE iam_roles (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE iam_policies (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE iam_instance_profiles (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE iam_access_keys (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX iam_access_keys_by_id ON iam_access_keys (id);
+  CREATE TABLE iam_stamps (account TEXT, region TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

@@ -19,6 +19,7 @@ import type {
 } from '#domain/records.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
+import type { AccessKeyRecord, IamStampRecord, InstanceProfileRecord, PolicyRecord, RoleRecord, UserRecord } from '#domain/iam.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
 import type { Scope } from '#domain/scope.ts';
@@ -64,7 +65,13 @@ export type TableName =
   | 'listenerRules'
   | 'targetGroups'
   | 'targets'
-  | 'certificates';
+  | 'certificates'
+  | 'iamUsers'
+  | 'iamRoles'
+  | 'iamPolicies'
+  | 'iamInstanceProfiles'
+  | 'iamAccessKeys'
+  | 'iamStamps';
 
 export type Store = {
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T>;
@@ -227,6 +234,14 @@ export type ReadTx = {
   /** The targets that stand for a task. */
   targetsOfTask(taskId: string): Promise<TargetRecord[]>;
   certificates: Rows<CertificateRecord>;
+  iamUsers: Rows<UserRecord>;
+  iamRoles: Rows<RoleRecord>;
+  iamPolicies: Rows<PolicyRecord>;
+  iamInstanceProfiles: Rows<InstanceProfileRecord>;
+  iamAccessKeys: Rows<AccessKeyRecord>;
+  iamStamps: Rows<IamStampRecord>;
+  /** Whoever's it is: ids are unique beyond accounts. */
+  accessKeyById(id: string): Promise<AccessKeyRecord | undefined>;
   tasks: TaskRows;
   /** Highest taskRevision ever registered in a family (revision numbers are never reused); 0 when none. */
   lastTaskRevision(scope: Scope, family: string): Promise<number>;
@@ -266,6 +281,14 @@ export type WriteTx = {
   /** The targets that stand for a task. */
   targetsOfTask(taskId: string): Promise<TargetRecord[]>;
   certificates: WritableSplitRows<CertificateRecord>;
+  iamUsers: WritableRows<UserRecord>;
+  iamRoles: WritableRows<RoleRecord>;
+  iamPolicies: WritableRows<PolicyRecord>;
+  iamInstanceProfiles: WritableRows<InstanceProfileRecord>;
+  iamAccessKeys: WritableRows<AccessKeyRecord>;
+  iamStamps: WritableRows<IamStampRecord>;
+  /** Whoever's it is: ids are unique beyond accounts. */
+  accessKeyById(id: string): Promise<AccessKeyRecord | undefined>;
   tasks: WritableTaskRows;
   lastTaskRevision(scope: Scope, family: string): Promise<number>;
   /** Takes or renews a lease; the fence grows each time the holder changes. undefined while somebody else holds it. */

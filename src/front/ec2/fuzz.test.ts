@@ -23,6 +23,7 @@ const context: CallContext = {
   ...testScope,
   requestId: 'r',
   principal: { account: testScope.account, arn: 'arn', userId: 'u', accessKeyId: 'k' },
+  assertAllowed: async () => {},
   sourceIp: '127.0.0.1',
   userAgent: 'test',
 };

@@ -28,7 +28,14 @@ after(() => platform?.close());
 
 const scope = { account, region };
 const principal = { account, arn: `arn:aws:iam::${account}:root`, userId: account, accessKeyId: 'A' };
-const context: CallContext = { ...scope, requestId: 'r', principal, sourceIp: '127.0.0.1', userAgent: 'fuzz' };
+const context: CallContext = {
+  ...scope,
+  requestId: 'r',
+  principal,
+  sourceIp: '127.0.0.1',
+  userAgent: 'fuzz',
+  assertAllowed: async () => {},
+};
 const handle = (name: string, input: unknown): Promise<unknown> => {
   const api = createEcsApi({ store: platform.store, clock: realClock(), random: realRandom() });
   const operation = api.operations.find((one) => one.name === name);

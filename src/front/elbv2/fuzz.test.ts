@@ -19,6 +19,7 @@ const context: CallContext = {
   ...scope,
   requestId: 'r',
   principal: { account: scope.account, arn: 'arn', userId: 'u', accessKeyId: 'k' },
+  assertAllowed: async () => {},
   sourceIp: '127.0.0.1',
   userAgent: 'test',
 };

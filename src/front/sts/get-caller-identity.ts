@@ -8,6 +8,7 @@ export const getCallerIdentity: Operation<GetCallerIdentityCommandInput, Output>
   name: 'GetCallerIdentity',
   action: 'sts:GetCallerIdentity',
   resources: () => ['*'],
+  open: true,
   async handle(_input, { principal }) {
     return { UserId: principal.userId, Account: principal.account, Arn: principal.arn };
   },

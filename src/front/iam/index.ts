@@ -1,0 +1,30 @@
+/**
+ * AWS Identity and Access Management: users and their keys, roles, policies. Groups, login profiles, MFA devices and identity providers are refused by
+ * name. Reference: IAM API reference, version 2010-05-08.
+ */
+import type { ApiSpec } from '#gateway/types.ts';
+import { entityOperations } from './entities.ts';
+import { iamErrors } from './errors.ts';
+import type { IamDeps } from './operation.ts';
+import { policyOperations } from './policies.ts';
+import { roleOperations } from './roles.ts';
+import { simulateOperations } from './simulate.ts';
+import { userOperations } from './users.ts';
+
+export function createIamApi(deps: IamDeps): ApiSpec {
+  return {
+    service: 'iam',
+    protocol: 'query',
+    target: '2010-05-08',
+    schemaPackage: '@aws-sdk/client-iam',
+    errors: iamErrors,
+    operations: [
+      ...userOperations(deps),
+      ...roleOperations(deps),
+      ...entityOperations(deps, 'user'),
+      ...entityOperations(deps, 'role'),
+      ...policyOperations(deps),
+      ...simulateOperations(deps),
+    ],
+  };
+}

@@ -1,0 +1,126 @@
+/** Whose key it is, and whether they may: what the gateway asks before each call, and control about a task's roles. */
+import type { Clock } from '#base/clock.ts';
+import { Fault } from '#base/fault.ts';
+import type { Random } from '#base/random.ts';
+import { accessKeyContext, iamScope, parseRoleArn, type RoleRecord } from '#domain/iam.ts';
+import type { Principal } from '#domain/records.ts';
+import { compilePolicy, decide, decideOnResource, deniedText, parsePolicy, type Decision } from '#policy/index.ts';
+import type { ReadTx, Store } from '#store/types.ts';
+import type { Vault } from '#vault/index.ts';
+import { factsOf } from './facts.ts';
+import { createPolicyCache } from './policies.ts';
+import { askerOf, rolePrincipal, userPrincipal } from './principals.ts';
+import { createSessions, type SessionWish, type TemporaryCredentials } from './sessions.ts';
+import type { CallFacts, OwnFacts, Question, Verdict } from './types.ts';
+
+export type FoundKey = { secret: string; sessionToken?: string; expiresAt?: number; principal: Principal };
+
+export type Identity = {
+  /** The key of a user, or of a session that the token describes. Root keys aren't known here. */
+  lookup(accessKeyId: string, token: string | undefined): Promise<FoundKey | undefined>;
+  judge(question: Question): Promise<Verdict>;
+  /** Throws Fault AccessDenied unless all of these may be touched. Root may do all. */
+  assertAllowed(principal: Principal, action: string, resources: string[], call: CallFacts, facts: OwnFacts): Promise<void>;
+  /** Whether a role's trust policy and the caller's own let it be assumed. */
+  judgeAssume(role: RoleRecord, question: Question): Promise<Verdict>;
+  /** What a service gets of a role that trusts it; null where it doesn't. */
+  assumeForService(role: RoleRecord, wish: ServiceWish): TemporaryCredentials | null;
+  mint(wish: SessionWish): TemporaryCredentials;
+  /** The secret of an access key, ready for its row. */
+  sealSecret(secret: string, accessKeyId: string): string;
+};
+
+export type ServiceWish = { service: string; sessionName: string; seconds: number; facts: OwnFacts };
+
+export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault; clock: Clock; random: Random }): Identity {
+  const { store, vault, clock } = deps;
+  const sessions = createSessions(deps);
+  const cache = createPolicyCache(store);
+  const secrets = new Map<string, string>();
+
+  const secretOf = (id: string, sealed: string): string => {
+    const secret = secrets.get(sealed) ?? vault.decrypt(sealed, accessKeyContext(id)).toString();
+    if (secrets.size >= SECRETS) secrets.clear();
+    secrets.set(sealed, secret);
+    return secret;
+  };
+
+  const userKey = async (id: string): Promise<FoundKey | undefined> => {
+    const found = await store.read(async (tx) => {
+      const key = await tx.accessKeyById(id);
+      if (key === undefined || !key.active) return undefined;
+      const user = await tx.iamUsers.get({ ...iamScope(key.key), name: key.user });
+      return user === undefined ? undefined : { key, user };
+    });
+    if (found === undefined) return undefined;
+    return { secret: secretOf(id, found.key.secret), principal: { ...userPrincipal(found.user), accessKeyId: id } };
+  };
+
+  const judge = async (question: Question): Promise<Verdict> => {
+    const { principal, action, resource, call, facts } = question;
+    const { tags, identity, boundary } = await cache.of(principal);
+    const session = cache.session(principal);
+    const own = principal.actor === undefined ? ROOT : identity;
+    const told = factsOf(principal, call, facts, { ...tags, ...principal.session?.tags });
+    return verdict(question, decide({ identity: own, boundary, session }, { action, resource, facts: told }));
+  };
+
+  return {
+    async lookup(accessKeyId, token) {
+      if (!accessKeyId.startsWith('ASIA')) return await userKey(accessKeyId);
+      const sealed = token === undefined ? undefined : sessions.read(accessKeyId, token);
+      if (sealed === undefined || token === undefined) return undefined;
+      const { secret, principal } = sealed;
+      return { secret, principal, sessionToken: token, ...(principal.session && { expiresAt: principal.session.expiresAt }) };
+    },
+    judge,
+    async assertAllowed(principal, action, resources, call, facts) {
+      if (principal.actor === undefined && (principal.session?.policies ?? null) === null) return;
+      for (const resource of resources.length === 0 ? ['*'] : resources) {
+        const { decision, text } = await judge({ principal, action, resource, call, facts });
+        if (!decision.allowed) throw new Fault('AccessDenied', text);
+      }
+    },
+    async judgeAssume(role, question) {
+      const { principal, action, resource, call, facts } = question;
+      const { tags, identity, boundary } = await cache.of(principal);
+      const policies = { identity: principal.actor === undefined ? ROOT : identity, boundary, session: cache.session(principal) };
+      const told = factsOf(principal, call, facts, { ...tags, ...principal.session?.tags });
+      const trust = compilePolicy(parsePolicy(role.trust, 'trust'));
+      const same = principal.account === role.key.account;
+      const decision = decideOnResource(trust, policies, askerOf(principal), same, { action, resource, facts: told });
+      return verdict(question, decision);
+    },
+    assumeForService(role, { service, sessionName, seconds, facts }) {
+      const trust = compilePolicy(parsePolicy(role.trust, 'trust'));
+      const told = new Map(Object.entries({ ...facts, 'aws:PrincipalIsAWSService': 'true', 'aws:CurrentTime': new Date(clock.now()).toISOString() }).map(([key, value]) => [key.toLowerCase(), value])); // prettier-ignore
+      const request = { action: 'sts:AssumeRole', resource: '*', facts: told };
+      if (!decideOnResource(trust, null, { kind: 'service', service }, true, request).allowed) return null;
+      return sessions.mint({ ...rolePrincipal(role, sessionName), seconds });
+    },
+    mint: (wish) => sessions.mint(wish),
+    sealSecret: (secret, accessKeyId) => vault.encrypt(secret, accessKeyContext(accessKeyId)),
+  };
+}
+
+const SECRETS = 1000;
+const ROOT = [compilePolicy({ version: '2012-10-17', statements: [{ sid: undefined, effect: 'Allow', actions: ['*'], notActions: null, resources: ['*'], notResources: null, principal: null, conditions: [] }] })]; // prettier-ignore
+
+/** The role that an ARN names, of whatever account; undefined when there is none. */
+export async function findRole(tx: ReadTx, arn: string): Promise<RoleRecord | undefined> {
+  const named = parseRoleArn(arn);
+  if (named === undefined) return undefined;
+  const role = await tx.iamRoles.get({ ...iamScope(named), name: named.name });
+  return role?.path === named.path ? role : undefined;
+}
+
+/** Services whose text names no resource where there is none. */
+const namesNoStar = new Set(['ec2', 'elasticloadbalancing']);
+
+function verdict({ principal, action, resource }: Question, decision: Decision): Verdict {
+  if (decision.allowed) return { decision, text: '' };
+  const vendor = action.slice(0, action.indexOf(':'));
+  const named = resource === '*' && namesNoStar.has(vendor) ? undefined : resource;
+  const text = deniedText(principal.arn, action, named, decision);
+  return { decision, text: vendor === 'ec2' ? `You are not authorized to perform this operation. ${text}` : text };
+}

@@ -1,0 +1,6 @@
+/** Who calls, and whether they may. */
+export { createIdentity, findRole, type FoundKey, type Identity, type ServiceWish } from './identity.ts';
+export { compileText, managedDocument, policiesOf } from './policies.ts';
+export { rolePrincipal, userPrincipal } from './principals.ts';
+export type { TemporaryCredentials } from './sessions.ts';
+export type { CallFacts, OwnFacts, Question, Verdict } from './types.ts';

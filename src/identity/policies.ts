@@ -1,0 +1,86 @@
+/** The policies of a principal, compiled once for as long as nothing of the account's IAM changes. */
+import { iamScope, type IamEntity } from '#domain/iam.ts';
+import { parsePolicyArn } from '#domain/iam.ts';
+import type { Principal } from '#domain/records.ts';
+import { awsManagedPolicy, compilePolicy, parsePolicy, type CompiledPolicy, type PolicySet } from '#policy/index.ts';
+import type { ReadTx, Store } from '#store/types.ts';
+
+export type PrincipalPolicies = Omit<PolicySet, 'session'> & { tags: Record<string, string> };
+
+export type PolicyCache = {
+  /** Those that hold now: the account's stamp is read with each question. A principal that is gone has none, and so may nothing. */
+  of(principal: Principal): Promise<PrincipalPolicies>;
+  /** The policies of a session, by its access key. */
+  session(principal: Principal): readonly CompiledPolicy[] | null;
+};
+
+const NOTHING: PrincipalPolicies = { identity: [], boundary: null, tags: {} };
+const PRINCIPALS = 2000;
+const SESSIONS = 500;
+
+export function createPolicyCache(store: Pick<Store, 'read'>): PolicyCache {
+  const known = new Map<string, { stamp: number; policies: PrincipalPolicies }>();
+  const sessions = new Map<string, readonly CompiledPolicy[]>();
+  return {
+    async of(principal) {
+      const { actor, account } = principal;
+      if (actor === undefined) return NOTHING;
+      const name = `${account}/${actor.kind}/${actor.name}/${actor.id}`;
+      return await store.read(async (tx) => {
+        const stamp = (await tx.iamStamps.get(iamScope(principal)))?.revision ?? 0;
+        const before = known.get(name);
+        if (before?.stamp === stamp) return before.policies;
+        const policies = await load(tx, principal);
+        remember(known, name, { stamp, policies }, PRINCIPALS);
+        return policies;
+      });
+    },
+    session({ accessKeyId, session }) {
+      if (session === undefined || session.policies === null) return null;
+      const before = sessions.get(accessKeyId);
+      if (before !== undefined) return before;
+      const compiled = session.policies.map(compileText);
+      remember(sessions, accessKeyId, compiled, SESSIONS);
+      return compiled;
+    },
+  };
+}
+
+function remember<T>(map: Map<string, T>, name: string, value: T, max: number): void {
+  const [oldest] = map.keys();
+  if (map.size >= max && oldest !== undefined) map.delete(oldest);
+  map.set(name, value);
+}
+
+async function load(tx: ReadTx, principal: Principal): Promise<PrincipalPolicies> {
+  const { actor } = principal;
+  if (actor === undefined) return NOTHING;
+  const key = { ...iamScope(principal), name: actor.name };
+  const entity = actor.kind === 'user' ? await tx.iamUsers.get(key) : await tx.iamRoles.get(key);
+  // The same name again is another principal.
+  return entity === undefined || entity.id !== actor.id ? NOTHING : await policiesOf(tx, entity);
+}
+
+/** What a user or role has itself. */
+export async function policiesOf(tx: ReadTx, entity: IamEntity): Promise<PrincipalPolicies> {
+  const documents = Object.values(entity.inline);
+  for (const arn of entity.attached) documents.push(await managedDocument(tx, arn));
+  const boundary = entity.boundary === null ? null : await managedDocument(tx, entity.boundary);
+  return {
+    identity: documents.map(compileText),
+    boundary: boundary === null ? null : compileText(boundary),
+    tags: Object.fromEntries(entity.tags.map(({ key, value }) => [key, value])),
+  };
+}
+
+export const compileText = (document: string): CompiledPolicy => compilePolicy(parsePolicy(document, 'identity'));
+
+/** Nothing is allowed by a policy that isn't there. */
+const EMPTY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":"*","Resource":"*"}]}';
+
+export async function managedDocument(tx: ReadTx, arn: string): Promise<string> {
+  const own = parsePolicyArn(arn);
+  if (own === undefined) return awsManagedPolicy(arn)?.document ?? EMPTY;
+  const record = await tx.iamPolicies.get({ ...iamScope({ account: own.account }), name: own.name });
+  return record?.versions.find(({ id }) => id === record.defaultVersion)?.document ?? EMPTY;
+}

@@ -1,0 +1,14 @@
+/** Who calls, and whether they may. */
+import type { Principal } from '#domain/records.ts';
+import type { Decision } from '#policy/index.ts';
+
+/** What is known of the call itself. */
+export type CallFacts = { now: number; region: string; sourceIp: string; userAgent: string; secure: boolean };
+
+/** The operation's own condition keys. */
+export type OwnFacts = Record<string, string | string[]>;
+
+export type Question = { principal: Principal; action: string; resource: string; call: CallFacts; facts: OwnFacts };
+
+/** `text`: in AWS's words, for what is denied. */
+export type Verdict = { decision: Decision; text: string };

@@ -1,0 +1,2 @@
+/** Secrets at rest. */
+export { openVault, type EncryptionContext, type Vault } from './vault.ts';

@@ -1,0 +1,59 @@
+/** The file of master keys: readable by the control plane alone, there whole or not at all. */
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Fault } from '#base/fault.ts';
+
+/** `current` wraps what is new; the others unwrap what is there. */
+export type KeyRing = { version: 1; current: string; keys: { id: string; material: string; createdAt: string }[] };
+
+/** undefined when there is none. */
+export function readKeyRing(path: string): KeyRing | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new Fault('Internal', `the key file ${path} can't be read: ${(error as Error).message}`, { cause: error });
+  }
+  const ring = parse(text);
+  // Never the text itself: it holds keys.
+  if (ring === undefined)
+    throw new Fault('Internal', `the key file ${path} is damaged: restore it, what it encrypted can't be read without it`);
+  return ring;
+}
+
+function parse(text: string): KeyRing | undefined {
+  let ring: Partial<KeyRing>;
+  try {
+    ring = JSON.parse(text) as Partial<KeyRing>;
+  } catch {
+    return undefined;
+  }
+  const whole =
+    ring?.version === 1 &&
+    typeof ring.current === 'string' &&
+    Array.isArray(ring.keys) &&
+    ring.keys.every((key) => /^[0-9a-f]{16}$/.test(key?.id ?? '') && Buffer.from(String(key.material), 'base64').length === 32);
+  return whole ? (ring as KeyRing) : undefined;
+}
+
+/** Never over one that is there. */
+export function writeKeyRing(path: string, ring: KeyRing): void {
+  const temporary = `${path}.new`;
+  rmSync(temporary, { force: true });
+  const file = openSync(temporary, 'wx', 0o600);
+  try {
+    writeSync(file, `${JSON.stringify(ring, null, 2)}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  linkSync(temporary, path);
+  rmSync(temporary);
+  const folder = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

@@ -1,0 +1,62 @@
+/** A front door with IAM behind it, in one process, for tests. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { realClock, type Clock } from '#base/clock.ts';
+import { silentLog } from '#base/log.ts';
+import { realRandom } from '#base/random.ts';
+import { createEcsApi } from '#front/ecs/index.ts';
+import { createElbv2Api } from '#front/elbv2/index.ts';
+import { createEc2Api } from '#front/ec2/index.ts';
+import { createLogsApi } from '#front/logs/index.ts';
+import { createStsApi } from '#front/sts/index.ts';
+import { createGateway, openKeys } from '#gateway/index.ts';
+import { createIdentity } from '#identity/index.ts';
+import { ensureRegion } from '#intent/index.ts';
+import { createLogs } from '#logs/index.ts';
+import { createSqliteStore } from '#store/index.ts';
+import { openVault } from '#vault/index.ts';
+import { createIamApi } from '#front/iam/index.ts';
+
+export const account = '123456789012';
+
+/** `clock`: of everything but the clients. */
+export async function openIamPlatform(options: { clock?: Clock } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-iam-'));
+  const deps = { clock: options.clock ?? realClock(), random: realRandom(), log: silentLog };
+  const store = await createSqliteStore({ path: join(folder, 'berth.db') });
+  const logs = createLogs({ ...deps, dir: join(folder, 'logs') });
+  const keys = openKeys(deps, { path: join(folder, 'keys.json'), account });
+  const intent = { ...deps, store };
+  /** As after a restart: nothing but what is on disk. */
+  const open = async () => {
+    const identity = createIdentity({ ...intent, vault: openVault(deps, { path: join(folder, 'master.json') }) });
+    const all = { ...intent, identity };
+    const gateway = createGateway({
+      ...deps,
+      apis: [createIamApi(all), createStsApi(all), createEcsApi(intent), createEc2Api(intent), createElbv2Api(intent), createLogsApi({ logs })], // prettier-ignore
+      keys: { lookup: (id, token) => keys.lookup(id) ?? identity.lookup(id, token) },
+      authorize: (principal, action, resources, { region, sourceIp, userAgent }, facts) =>
+        identity.assertAllowed(principal, action, resources, { now: deps.clock.now(), region, sourceIp, userAgent, secure: false }, facts),
+      version: 'test',
+      beforeCall: (context) => ensureRegion(intent, { account: context.account, region: context.region }),
+    });
+    const endpoint = `http://127.0.0.1:${await gateway.listen({ host: '127.0.0.1', port: 0 })}`;
+    return { identity, gateway, endpoint };
+  };
+  const first = await open();
+  return {
+    ...deps,
+    store,
+    folder,
+    root: keys.root,
+    ...first,
+    open,
+    async close() {
+      await first.gateway.close();
+      await logs.close();
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -292,7 +292,7 @@ export function instantiate(template: TaskSpec, taskId: string, imageDigests: Re
   return {
     ...template,
     containers: template.containers.map((container) => {
-      const digest = imageDigests[container.name];
+      const digest = container.followsTag ? undefined : imageDigests[container.name];
       return {
         ...container,
         image: digest === undefined ? container.image : pinned(container.image, digest),

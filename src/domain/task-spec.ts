@@ -39,6 +39,8 @@ export type ContainerSpec = {
   name: string;
   /** An image reference as the user wrote it. */
   image: string;
+  /** Each task of a service takes what the image's tag then says; absent: all of a revision take what its first one did. */
+  followsTag?: true | undefined;
   /** null: the image's own. */
   entryPoint: string[] | null;
   command: string[] | null;

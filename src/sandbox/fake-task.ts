@@ -12,7 +12,7 @@ import type { FakeBehaviour } from './fake-script.ts';
 /** As in the real spool: header and trailer of a record. */
 const RECORD_BYTES = 23;
 
-type Life = { spec: ContainerSpec; behaviour: FakeBehaviour; state: ContainerState; timers: Timer[]; begun: boolean };
+type Life = { spec: ContainerSpec; behaviour: FakeBehaviour; state: ContainerState; timers: Timer[]; begun: boolean; stopping: boolean };
 type Spooled = { lane: number; offset: number; end: number; record: OutputRecord };
 
 export type FakeTask = {
@@ -36,6 +36,7 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
     state: waiting(spec.name),
     timers: [],
     begun: false,
+    stopping: false,
   }));
   const lanes = outputLanes(plan.spec);
   let spool: Spooled[] = [];
@@ -96,11 +97,18 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
     const printed = Math.max(0, behaviour.output.length - 1) * behaviour.outputEveryMs;
     if (behaviour.runsMs !== null) {
       const after = Math.max(behaviour.runsMs, printed);
-      life.timers.push(clock.after(after, () => exit(life, behaviour.exitCode, { oomKilled: behaviour.oom })));
+      life.timers.push(clock.after(after, () => (mayRestart(life, clock.now()) ? again(life) : exit(life, behaviour.exitCode, { oomKilled: behaviour.oom })))); // prettier-ignore
     }
     checkHealth(life);
     tell();
     step();
+  };
+
+  const again = (life: Life) => {
+    for (const timer of life.timers) timer.cancel();
+    execs.killAll(life.spec.name);
+    Object.assign(life.state, { health: 'UNKNOWN', healthReason: null, restartCount: life.state.restartCount + 1 });
+    run(life);
   };
 
   const checkHealth = ({ spec, behaviour, state, timers }: Life) => {
@@ -136,6 +144,7 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
   };
 
   const end = (life: Life) => {
+    life.stopping = true;
     if (life.state.status === 'waiting') return exit(life, null);
     const { stopsMs } = life.behaviour;
     const heeds = stopsMs <= life.spec.stopTimeoutMs;
@@ -207,6 +216,11 @@ function waiting(name: string): ContainerState {
     healthReason: null,
     restartCount: 0,
   };
+}
+
+function mayRestart({ spec, behaviour, state, stopping }: Life, now: number): boolean {
+  if (!spec.restart || stopping || spec.restart.ignoredExitCodes.includes(behaviour.exitCode)) return false;
+  return now - (state.startedAtMs ?? now) >= spec.restart.attemptPeriodMs;
 }
 
 function verdictOf(need: ContainerSpec['dependsOn'][number], state: ContainerState | undefined): 'met' | 'wait' | 'never' {

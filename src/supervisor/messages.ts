@@ -70,7 +70,13 @@ export const checkTaskStats: Check<TaskStats> = record({
   disk: optional(record({ usedBytes: whole(), sizeBytes: whole() })),
 });
 
-const cgroupLimits = { cpuMillis: orNull(whole()), cpuShares: orNull(whole()), memoryBytes: orNull(whole()), pids: orNull(whole()) };
+const cgroupLimits = {
+  cpuMillis: orNull(whole()),
+  cpuShares: orNull(whole()),
+  memoryBytes: orNull(whole()),
+  memoryReservationBytes: optional(whole()),
+  pids: orNull(whole()),
+};
 const checkCgroupLimits: Check<CgroupLimits> = record(cgroupLimits);
 
 export const checkNetworkBundle: Check<NetworkBundle> = record({

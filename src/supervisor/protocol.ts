@@ -78,7 +78,14 @@ export type FromPool =
   /** It is of no use, and ends. */
   | { t: 'failed'; message: string };
 
-export type CgroupLimits = { cpuMillis: number | null; cpuShares: number | null; memoryBytes: number | null; pids: number | null };
+export type CgroupLimits = {
+  cpuMillis: number | null;
+  cpuShares: number | null;
+  memoryBytes: number | null;
+  /** What it keeps when memory is short around it, as far as the kernel can. */
+  memoryReservationBytes?: number | undefined;
+  pids: number | null;
+};
 
 /** The task's own network namespace: one routed veth. Addresses are dotted quads. */
 export type NetworkBundle = {

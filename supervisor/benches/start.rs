@@ -57,7 +57,13 @@ fn start_to_first_instruction(world: &mut World, network: &dyn Fn(usize) -> Netw
         let spec = command(&["/bin/stamp", "--stamp"]).with(|s| s.config = config(&["/bin/stamp", "--stamp"]));
         let bundle = world.bundle(&format!("s{n}"), vec![spec], |b| {
             b.network = Some(network(n));
-            b.cgroup.limits = CgroupLimits { cpu_millis: Some(1000), cpu_shares: Some(1024), memory_bytes: Some(64 << 20), pids: Some(64) };
+            b.cgroup.limits = CgroupLimits {
+                cpu_millis: Some(1000),
+                cpu_shares: Some(1024),
+                memory_bytes: Some(64 << 20),
+                pids: Some(64),
+                ..CgroupLimits::default()
+            };
         });
         let sent = sys::monotonic_ns();
         world.start(&bundle);

@@ -63,6 +63,9 @@ pub struct CgroupLimits {
     /// Relative weight: 1024 is one core's.
     pub cpu_shares: Option<u64>,
     pub memory_bytes: Option<u64>,
+    /// What it keeps when memory is short around it, as far as the kernel can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_reservation_bytes: Option<u64>,
     pub pids: Option<u64>,
 }
 

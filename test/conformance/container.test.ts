@@ -1,6 +1,7 @@
 /** The container sandbox for real: the conformance suite, and what only something that really runs can show. Needs root. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
 import { nofileOf } from '#sandbox/container/nofile.ts';
@@ -72,6 +73,25 @@ describe('a container', () => {
     assert.deepEqual(unprivileged, ['CapEff:\t0000000000000000']);
     const debugger_ = await lines('grep CapEff /proc/self/status', { capabilities: { add: ['SYS_PTRACE'], drop: ['ALL'] } });
     assert.deepEqual(debugger_, ['CapEff:\t0000000000080000']);
+  });
+
+  test('has its memory reserved as the kernel does it', async () => {
+    const spec = scripted('echo up; exec sleep 100', { memoryReservationBytes: 48 * 1024 ** 2 });
+    const plan = await host.plan([spec]);
+    const w = witness();
+    const sandbox = await host.driver.start(plan, w.events);
+    try {
+      await w.until('it runs', () => w.text('app') === 'up\n');
+      const groups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' }).filter((path) => path.includes(plan.taskId));
+      const files = groups.filter((path) => /\/(memory\.low|memory\.soft_limit_in_bytes)$/.test(path));
+      const values = files.map((path) => readFileSync(join('/sys/fs/cgroup', path), 'utf8').trim());
+      assert.ok(values.includes(String(48 * 1024 ** 2)), `${files} ${values}`);
+    } finally {
+      sandbox.kill();
+      await w.ended();
+      await sandbox.release();
+      await host.driver.clean(plan.taskId, plan.dir, plan.network);
+    }
   });
 
   test('sees only its own processes, names and mounts', async () => {

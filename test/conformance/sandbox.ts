@@ -12,7 +12,7 @@ import { execs } from './sandbox-exec.ts';
 import { hangingChecks, healthOf } from './sandbox-health.ts';
 import { limitsHold } from './sandbox-limits.ts';
 import { placesOf } from './sandbox-places.ts';
-import { restartsInPlace } from './sandbox-restart.ts';
+import { restartsByPolicy, restartsInPlace } from './sandbox-restart.ts';
 import { rightsHold } from './sandbox-rights.ts';
 import { runs, stateOf, witness } from './witness.ts';
 import type { Witness } from './witness.ts';
@@ -117,6 +117,7 @@ export function sandboxConformance(kind: IsolationKind | 'fake', make: () => Pro
     lives(rig);
     stops(rig);
     restarts(rig);
+    restartsByPolicy(rig);
     execs(rig);
     healthOf(rig);
     if (kind === 'fake') return;

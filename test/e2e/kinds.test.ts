@@ -128,10 +128,11 @@ describe('a task of each kind', () => {
     const nested = `mkdir -p /inner/bin /inner/proc && cp /bin/busybox /inner/bin/
       unshare -m -p -f -u -i -n sh -c 'mount --bind /inner /inner && mount -t proc none /inner/proc && hostname nested &&
         exec chroot /inner /bin/busybox sh -c "echo \\$(/bin/busybox hostname) is \\$\\$; /bin/busybox ls /; exit 7"'
-      echo "ended $?; $(hostname | cut -c1-3)"`;
+      echo "ended $?; $(hostname | cut -c1-3)"
+      mkdir /groups && mount -t cgroup2 none /groups && echo "reserved $(cat /groups/memory.low)"`;
     await sdk.ecs.send(new CreateClusterCommand({ clusterName: 'builds', tags: [tag('berth:extensions', 'privileged')] }));
     const change = { tags: [tag('berth:extensions', 'privileged')] };
-    const definition = await sdk.register('nests', [script(nested, { privileged: true })], change);
+    const definition = await sdk.register('nests', [script(nested, { privileged: true, memoryReservation: 64 })], change);
     const networkConfiguration = { awsvpcConfiguration: { subnets: await sdk.subnets() } };
     const call = { taskDefinition: definition, launchType: 'FARGATE' as const, networkConfiguration, ...inKind('microvm') };
     await assert.rejects(sdk.ecs.send(new RunTaskCommand(call)), { name: 'InvalidParameterException' });
@@ -139,7 +140,7 @@ describe('a task of each kind', () => {
     assert.deepEqual(failures, []);
     const ids = { cluster: 'builds', tasks: tasks.map((task) => task.taskArn ?? '') };
     await waitUntilTasksStopped({ client: sdk.ecs, maxWaitTime: PATIENCE_S, minDelay: 0.2, maxDelay: 1 }, ids);
-    assert.deepEqual(await sdk.lines(tasks[0] ?? '', 'main'), ['nested is 1', 'bin', 'proc', 'ended 7; ip-']);
+    assert.deepEqual(await sdk.lines(tasks[0] ?? '', 'main'), ['nested is 1', 'bin', 'proc', 'ended 7; ip-', `reserved ${64 * 1024 ** 2}`]);
   });
 });
 

@@ -1,15 +1,16 @@
 /** The task's own endpoints at 169.254.170.2, asked from inside a task of each kind of sandbox. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import type { Task } from '@aws-sdk/client-ecs';
 import { addressOf, script, taskId } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
 import { until } from './platform.ts';
+import { assertObeyed, importWhole, systemControls, wholeDefinition, wholeOverrides } from './whole-definition.ts';
 
 const PATIENCE_S = 90;
 const kinds = ['container', 'gvisor', 'microvm'] as const;
 
-const { sdk } = await platformFixture({ upArgs: ['--accel', 'tcg'], maxAttempts: 10 });
+const { platform, sdk, dir } = await platformFixture({ upArgs: ['--accel', 'tcg'], maxAttempts: 10 });
 /** A request by hand, since busybox's wget shows no refusal's body: prints `NAME STATUS BODY`. */
 const shell = `
 ask() { # NAME METHOD PATH [BODY]
@@ -198,4 +199,19 @@ describe('the endpoints of a task', () => {
     assert.equal(status('big'), 413);
     await sdk.stop([victim]);
   });
+});
+
+describe('a definition that says all that a container can see', () => {
+  before(() => importWhole(platform, dir));
+
+  for (const kind of kinds) {
+    it(`is obeyed member by member in a ${kind} sandbox`, async () => {
+      const sysctls = kind !== 'gvisor';
+      const { containers, change } = wholeDefinition(sysctls ? systemControls : []);
+      const definition = await sdk.register(`whole-${kind}`, containers, change);
+      const [task] = await sdk.running(await sdk.run(definition, { ...inKind(kind), ...wholeOverrides }), PATIENCE_S);
+      assert.ok(task);
+      await assertObeyed(sdk, task, { sysctls, patienceS: PATIENCE_S });
+    });
+  }
 });

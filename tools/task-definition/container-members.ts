@@ -10,6 +10,8 @@ const RESTART = 'test/conformance/sandbox-restart.ts';
 const PLACES = 'test/conformance/sandbox-places.ts';
 const LIMITS = 'test/conformance/sandbox-limits.ts';
 const SANDBOX = 'test/conformance/sandbox.ts';
+/** One definition that sets all that can be seen from inside, run in each kind of sandbox. */
+const WHOLE = `test/e2e/metadata.test.ts: is obeyed member by member in a \${kind} sandbox`;
 const inside = 'is root inside, with a root file system to write to, unless told otherwise';
 const notSupported = (field: string) => `Fargate compatible task definitions do not support ${field}`;
 const awsvpc = (at: string, leaf: string, container: Entry['container'], says: string): Entry => ({
@@ -29,6 +31,7 @@ export const containerMembers: Entry[] = [
     leaves: ['name', 'image', 'essential', 'entryPoint[]', 'command[]', 'user', 'workingDirectory'],
     is: 'works',
     tests: [
+      WHOLE,
       `${PLACES}: the command of the image when the definition has none, in the environment of both`,
       `${PLACES}: the user, the groups of the image and the working directory`,
       `${RENDER}: an entry point in the definition clears the command of the image`,
@@ -44,13 +47,25 @@ export const containerMembers: Entry[] = [
   },
   {
     at: C,
-    leaves: ['cpu', 'memory', 'memoryReservation'],
+    leaves: ['cpu', 'memory'],
+    note: 'of several containers in one gVisor sandbox only the task’s are enforced',
     is: 'works',
     tests: [
       `${LIMITS}: a container’s own memory limit, and what is said of it`,
       `${E2E}: ends a container that takes more memory than it may, and says so`,
     ],
-    container: { cpu: 128, memory: 256, memoryReservation: 128 },
+    container: { cpu: 128, memory: 256 },
+  },
+  {
+    at: C,
+    leaves: ['memoryReservation'],
+    is: 'works',
+    note: "the kernel's soft limit of the container's group; gVisor has one group for all. As on Fargate it takes no part in where a task is placed",
+    tests: [
+      'test/conformance/container.test.ts: has its memory reserved as the kernel does it',
+      'test/e2e/kinds.test.ts: that is privileged, in a microVM of a cluster that allows it, runs a container of its own',
+    ],
+    container: { memoryReservation: 128 },
   },
   {
     at: `${C}.portMappings[]`,
@@ -58,6 +73,7 @@ export const containerMembers: Entry[] = [
     is: 'works',
     note: 'as on Fargate, hostPort is containerPort or is refused',
     tests: [
+      WHOLE,
       `${SPEC}: ports, ranges and kernel parameters`,
       `${VALIDATE}: When networkMode=awsvpc, the host ports and container ports in port mappings must match.`,
     ],
@@ -76,7 +92,7 @@ export const containerMembers: Entry[] = [
     at: `${C}.environment[]`,
     leaves: ['name', 'value'],
     is: 'works',
-    tests: [`${RENDER}: the environment is the image, then the platform, then the definition`],
+    tests: [WHOLE, `${RENDER}: the environment is the image, then the platform, then the definition`],
     container: { environment: [{ name: 'A', value: 'b' }] },
   },
   {
@@ -102,6 +118,7 @@ export const containerMembers: Entry[] = [
     leaves: ['containerName', 'condition'],
     is: 'works',
     tests: [
+      WHOLE,
       `${SANDBOX}: containers start in the order of what they depend on`,
       'test/e2e/wild.test.ts: a job waits for its init container to succeed',
       'test/e2e/wild.test.ts: nginx and PHP share a volume, and serve what is in MariaDB and Redis',
@@ -115,6 +132,7 @@ export const containerMembers: Entry[] = [
     leaves: ['startTimeout', 'stopTimeout'],
     is: 'works',
     tests: [
+      WHOLE,
       `${E2E}: comes by SIGTERM, and by SIGKILL after stopTimeout`,
       `${E2E}: keep each other waiting only as long as a dependency can be met`,
     ],
@@ -125,6 +143,7 @@ export const containerMembers: Entry[] = [
     leaves: ['command[]', 'interval', 'timeout', 'retries', 'startPeriod'],
     is: 'works',
     tests: [
+      WHOLE,
       `${SPEC}: a health check has the defaults of AWS; NONE is none`,
       `${HEALTH}: a container is HEALTHY once its check passes, and UNHEALTHY with a reason when it fails again and again`,
       `${HEALTH}: what fails within the start period does not count`,
@@ -138,7 +157,7 @@ export const containerMembers: Entry[] = [
     tests: [
       `${SPEC}: a restart policy has the defaults of AWS, and is none when it is not enabled`,
       `${RESTART}: a restart policy starts an essential container again: what it wrote stays, its output goes on, until a code that it ignores`,
-      `${RESTART}: one that did not run long enough is not started again`,
+      `${RESTART}: a restart policy starts a container again until its task is stopped; one that did not run long enough, never`,
     ],
     container: { restartPolicy: { enabled: true, ignoredExitCodes: [3], restartAttemptPeriod: 61 } },
   },
@@ -146,7 +165,7 @@ export const containerMembers: Entry[] = [
     at: `${C}.linuxParameters`,
     leaves: ['capabilities.drop[]', 'initProcessEnabled', 'tmpfs[].containerPath', 'tmpfs[].size', 'tmpfs[].mountOptions[]'],
     is: 'works',
-    tests: [`${RENDER}: a container that sets everything renders as its golden file`],
+    tests: [WHOLE, `${RENDER}: a container that sets everything renders as its golden file`],
     container: {
       linuxParameters: {
         capabilities: { drop: ['NET_RAW'] },
@@ -160,7 +179,7 @@ export const containerMembers: Entry[] = [
     leaves: ['capabilities.add[]'],
     is: 'works',
     note: "SYS_PTRACE, as on Fargate; others are refused in AWS's words, or had by the tag `berth:extensions`",
-    tests: [`${VALIDATE}: lets in what Fargate refuses, and stays compatible with Fargate`],
+    tests: [WHOLE, `${VALIDATE}: lets in what Fargate refuses, and stays compatible with Fargate`],
     container: { linuxParameters: { capabilities: { add: ['SYS_PTRACE'] } } },
   },
   {
@@ -188,14 +207,17 @@ export const containerMembers: Entry[] = [
     at: C,
     leaves: ['readonlyRootFilesystem', 'interactive', 'pseudoTerminal'],
     is: 'works',
-    tests: [`${E2E}: ${inside}`, `${RENDER}: a container that sets everything renders as its golden file`],
+    tests: [WHOLE, `${E2E}: ${inside}`, `${RENDER}: a container that sets everything renders as its golden file`],
     container: { readonlyRootFilesystem: true, interactive: true, pseudoTerminal: true },
   },
   {
     at: C,
     leaves: ['dockerLabels{}'],
     is: 'works',
-    tests: [`${RENDER}: a label never passes for an annotation that the supervisor acts on`],
+    tests: [
+      `test/e2e/metadata.test.ts: tell a task in a \${kind} sandbox who it is and what it uses, and break its network at its wish`,
+      `${RENDER}: a label never passes for an annotation that the supervisor acts on`,
+    ],
     container: { dockerLabels: { a: 'b' } },
   },
   {
@@ -203,7 +225,7 @@ export const containerMembers: Entry[] = [
     leaves: ['name', 'softLimit', 'hardLimit'],
     is: 'works',
     note: 'nofile, as on Fargate',
-    tests: [`${E2E}: has Fargate’s nofile`],
+    tests: [WHOLE, `${E2E}: has Fargate’s nofile`],
     container: { ulimits: [{ name: 'nofile', softLimit: 100, hardLimit: 200 }] },
   },
   {
@@ -212,6 +234,7 @@ export const containerMembers: Entry[] = [
     is: 'works',
     note: 'task-wide, as on Fargate; gVisor has none of them and says so',
     tests: [
+      WHOLE,
       `${SPEC}: ports, ranges and kernel parameters`,
       'src/sandbox/gvisor/render.test.ts: kernel parameters, which gVisor doesn’t let a task set, are refused by name',
     ],
@@ -286,9 +309,12 @@ export const containerMembers: Entry[] = [
   {
     at: C,
     leaves: ['versionConsistency'],
-    is: 'not yet',
-    kept: 'each task resolves its image by itself, as with `disabled`',
-    tests: [`${VALIDATE}: nothing that was given is lost`],
+    is: 'works',
+    note: "a service's tasks run the digest that the first one pulled, unless `disabled`; a task that RunTask starts resolves its image by itself, as on AWS",
+    tests: [
+      'src/control/services/services.test.ts: a new service gets its tasks, as its revision says, and reaches a steady state; then nothing is written',
+      'src/plan/service/rolling.test.ts: a container whose image follows its tag holds no other task up, and is never pinned',
+    ],
     container: { versionConsistency: 'disabled' },
   },
   {

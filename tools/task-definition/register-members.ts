@@ -48,7 +48,10 @@ export const taskMembers: Entry[] = [
     leaves: ['pidMode'],
     is: 'works',
     note: "`task`; `host` is refused in AWS's words",
-    tests: [`${E2E}: share a PID namespace when the definition says so`],
+    tests: [
+      `${E2E}: share a PID namespace when the definition says so`,
+      `test/e2e/metadata.test.ts: is obeyed member by member in a \${kind} sandbox`,
+    ],
     definition: { pidMode: 'task' },
   },
   {

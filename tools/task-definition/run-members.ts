@@ -163,10 +163,11 @@ export const runMembers: Entry[] = [
   {
     at: '',
     leaves: ['referenceId'],
-    is: 'not yet',
-    kept: "AWS's own; its reference gives it no meaning",
-    tests: [`${ECS}: is answered at once as AWS answers`],
+    is: 'works',
+    note: "AWS's reference gives it a greatest length, and no effect",
+    tests: [`${ECS}: is refused in AWS’s words`],
     call: { referenceId: 'r' },
+    elsewhere: ['referenceId'],
   },
   {
     at: 'volumeConfigurations[]',

@@ -8,7 +8,10 @@ export function learnDigests(draft: Draft): void {
   for (const task of tasks.toSorted((a, b) => a.createdAt - b.createdAt)) {
     const observed = draft.revisions.get(task.revisionId);
     if (observed === undefined) continue;
-    for (const [container, digest] of Object.entries(task.imageDigests)) observed.imageDigests[container] ??= digest;
+    for (const { name, followsTag } of draft.snapshot.revisions.get(task.revisionId)?.desired.template.containers ?? []) {
+      const digest = task.imageDigests[name];
+      if (digest !== undefined && !followsTag) observed.imageDigests[name] ??= digest;
+    }
   }
 }
 
@@ -19,7 +22,8 @@ export function learnDigests(draft: Draft): void {
 export function allowedByDigests(draft: Draft, revisionId: string, failedTasks: number): number {
   const template = draft.snapshot.revisions.get(revisionId)?.desired.template;
   const known = draft.revisions.get(revisionId)?.imageDigests ?? {};
-  const unknown = template?.containers.some(({ image, name }) => !image.includes('@') && known[name] === undefined) ?? false;
+  const unknown =
+    template?.containers.some(({ image, name, followsTag }) => !followsTag && !image.includes('@') && known[name] === undefined) ?? false;
   if (!unknown || failedTasks >= limits.serviceDigestTries) return Infinity;
   const ran = [...draft.snapshot.tasks, ...draft.snapshot.ended].some((task) => task.revisionId === revisionId && task.startedAt !== null);
   return ran ? Infinity : 1;

@@ -29,6 +29,19 @@ describe('rolling deployments', () => {
     assert.equal(world.plan().wakeAt, null);
   });
 
+  test('a container whose image follows its tag holds no other task up, and is never pinned', () => {
+    const world = createWorld({ count: 3 });
+    world.deploy('1');
+    const [app] = world.revisions.get('1')?.desired.template.containers ?? [];
+    assert.ok(app);
+    app.followsTag = true;
+    world.run(0);
+    assert.equal(world.live.length, 3);
+    world.run(minute);
+    assert.equal(world.deployment('d-1')?.observed.status, 'SUCCESSFUL');
+    assert.deepEqual(world.revisions.get('1')?.observed.imageDigests, {});
+  });
+
   test('an update keeps the minimum and the maximum, and ends with the new revision alone', () => {
     const world = createWorld({ count: 4, config: { minimumHealthyPercent: 50, maximumPercent: 125 }, checked: true });
     world.deploy('1');

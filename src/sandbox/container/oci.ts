@@ -31,7 +31,7 @@ export type OciConfig = {
     namespaces: { type: string }[];
     resources: {
       devices: OciDeviceRule[];
-      memory?: { limit: number; reservation?: number };
+      memory?: { limit?: number; reservation?: number };
       cpu?: { shares: number };
       pids?: { limit: number };
     };

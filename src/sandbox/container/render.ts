@@ -72,6 +72,13 @@ export function imageOf(plan: SandboxPlan, container: ContainerSpec): PreparedIm
   return image;
 }
 
+function memoryOf({ memoryBytes, memoryReservationBytes }: ContainerSpec): { limit?: number; reservation?: number } {
+  return {
+    ...(memoryBytes === null ? {} : { limit: memoryBytes }),
+    ...(memoryReservationBytes === null ? {} : { reservation: memoryReservationBytes }),
+  };
+}
+
 /** Throws on an invariant when something stands in the plan that this kind may never give. */
 export function render(plan: SandboxPlan, container: ContainerSpec, context: RenderContext): OciConfig {
   const beyond = beyondKind([container], plan.kind);
@@ -91,14 +98,7 @@ export function render(plan: SandboxPlan, container: ContainerSpec, context: Ren
         devices: container.privileged ? anyDevice : devices,
         cpu: { shares: cpuSharesOf(container.cpuMillis) },
         pids: { limit: limits.taskPids },
-        ...(container.memoryBytes === null
-          ? {}
-          : {
-              memory: {
-                limit: container.memoryBytes,
-                ...(container.memoryReservationBytes === null ? {} : { reservation: container.memoryReservationBytes }),
-              },
-            }),
+        ...(container.memoryBytes === null && container.memoryReservationBytes === null ? {} : { memory: memoryOf(container) }),
       },
       ...(container.privileged ? {} : { seccomp: dockerSeccomp(plan.spec.platform.arch, capabilitiesOf(container)) }),
       maskedPaths: container.privileged ? [] : maskedPaths,

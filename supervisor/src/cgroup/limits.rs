@@ -23,6 +23,7 @@ impl CgroupLimits {
             cpu_millis: least(self.cpu_millis, inner.cpu_millis),
             cpu_shares: self.cpu_shares,
             memory_bytes: least(self.memory_bytes, inner.memory_bytes),
+            memory_reservation_bytes: inner.memory_reservation_bytes,
             pids: least(self.pids, inner.pids),
         }
     }
@@ -47,6 +48,9 @@ pub fn writes(layout: &Layout, limits: &CgroupLimits) -> Vec<Write> {
                 // Absent without swap accounting; then there is no swap limit to keep.
                 put(Controller::Memory, "memory.memsw.limit_in_bytes", bytes.to_string(), false);
             }
+            if let Some(bytes) = limits.memory_reservation_bytes {
+                put(Controller::Memory, "memory.soft_limit_in_bytes", bytes.to_string(), true);
+            }
             if let Some(pids) = limits.pids {
                 put(Controller::Pids, "pids.max", pids.to_string(), true);
             }
@@ -61,6 +65,9 @@ pub fn writes(layout: &Layout, limits: &CgroupLimits) -> Vec<Write> {
             if let Some(bytes) = limits.memory_bytes {
                 put(Controller::Memory, "memory.max", bytes.to_string(), true);
                 put(Controller::Memory, "memory.swap.max", "0".to_string(), false);
+            }
+            if let Some(bytes) = limits.memory_reservation_bytes {
+                put(Controller::Memory, "memory.low", bytes.to_string(), true);
             }
             if let Some(pids) = limits.pids {
                 put(Controller::Pids, "pids.max", pids.to_string(), true);
@@ -81,8 +88,13 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: CgroupLimits =
-        CgroupLimits { cpu_millis: Some(250), cpu_shares: Some(1024), memory_bytes: Some(536_870_912), pids: Some(4096) };
+    const LIMITS: CgroupLimits = CgroupLimits {
+        cpu_millis: Some(250),
+        cpu_shares: Some(1024),
+        memory_bytes: Some(536_870_912),
+        memory_reservation_bytes: Some(1 << 20),
+        pids: Some(4096),
+    };
 
     fn rendered(layout: &Layout, limits: &CgroupLimits) -> Vec<String> {
         writes(layout, limits).iter().map(|w| format!("{}={}", w.file, w.value)).collect()
@@ -90,8 +102,14 @@ mod tests {
 
     #[test]
     fn the_narrower_limit_holds() {
-        let inner = CgroupLimits { cpu_millis: None, cpu_shares: Some(2), memory_bytes: Some(1 << 20), pids: Some(8192) };
-        let expected = CgroupLimits { memory_bytes: Some(1 << 20), ..LIMITS };
+        let inner = CgroupLimits {
+            cpu_millis: None,
+            cpu_shares: Some(2),
+            memory_bytes: Some(1 << 20),
+            memory_reservation_bytes: Some(1 << 19),
+            pids: Some(8192),
+        };
+        let expected = CgroupLimits { memory_bytes: Some(1 << 20), memory_reservation_bytes: Some(1 << 19), ..LIMITS };
         assert_eq!(LIMITS.with(&inner), expected);
         assert_eq!(CgroupLimits::default().with(&CgroupLimits::default()), CgroupLimits::default());
     }
@@ -105,6 +123,7 @@ mod tests {
             "cpu.shares=1024",
             "memory.limit_in_bytes=536870912",
             "memory.memsw.limit_in_bytes=536870912",
+            "memory.soft_limit_in_bytes=1048576",
             "pids.max=4096",
         ];
         assert_eq!(rendered(&layout, &LIMITS), expected);
@@ -114,7 +133,8 @@ mod tests {
     #[test]
     fn renders_v2() {
         let layout = Layout::V2 { root: PathBuf::from("/sys/fs/cgroup") };
-        let expected = ["cpu.max=25000 100000", "cpu.weight=39", "memory.max=536870912", "memory.swap.max=0", "pids.max=4096"];
+        let expected =
+            ["cpu.max=25000 100000", "cpu.weight=39", "memory.max=536870912", "memory.swap.max=0", "memory.low=1048576", "pids.max=4096"];
         assert_eq!(rendered(&layout, &LIMITS), expected);
         assert_eq!((weight(2), weight(262_144), weight(0)), (1, 10_000, 1));
     }

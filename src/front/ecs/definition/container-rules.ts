@@ -57,6 +57,11 @@ function assertIdentity(container: ContainerDefinition): void {
   refuseIf(!isName(name), 'Container.name contains invalid characters.');
   refuseIf(image === '', 'Container.image should not be null or empty.');
   refuseIf(!imageRule.test(image), 'Container.image contains invalid characters.');
+  const { versionConsistency } = container;
+  refuseIf(
+    versionConsistency !== undefined && !['', 'enabled', 'disabled'].includes(versionConsistency),
+    `Invalid 'versionConsistency' setting '${versionConsistency}' for container '${name}': use enabled or disabled.`,
+  );
   refuseIf((container.cpu ?? 0) < 0, `Invalid setting for container '${name}'. 'cpu' must not be negative.`);
 }
 

@@ -174,6 +174,10 @@ const refused: [string, RegisterTaskDefinitionRequest][] = [
   ["Invalid setting for container 'web'. At least one of 'memory' or 'memoryReservation' must be specified.", ec2({}, {})],
   ["Unknown volume 'v'.", container({ mountPoints: [{ sourceVolume: 'v', containerPath: '/v' }] })],
   [
+    "Invalid 'versionConsistency' setting 'sometimes' for container 'web': use enabled or disabled.",
+    container({ versionConsistency: 'sometimes' as 'enabled' }),
+  ],
+  [
     "The 'restartAttemptPeriod' setting for container 'web' must be between 60 and 1800.",
     container({ restartPolicy: { enabled: true, restartAttemptPeriod: 59 } }),
   ],

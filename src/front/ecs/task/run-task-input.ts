@@ -14,6 +14,7 @@ export function assertRunTaskInput(input: RunTaskRequest): void {
   assertText(input.startedBy, { what: 'startedBy', max: 128 });
   assertText(input.group, { what: 'group', max: 255 });
   if (input.group?.startsWith('service:') === true) throw refuse(`Invalid namespace for group: '${clip(input.group)}' is a service's.`);
+  assertText(input.referenceId, { what: 'referenceId', max: 1024 });
   assertText(input.clientToken, { what: 'clientToken', min: 1, max: 64, pattern: /^[\x21-\x7e]*$/ });
   if (input.propagateTags !== undefined && input.propagateTags !== 'TASK_DEFINITION' && input.propagateTags !== 'NONE') {
     throw refuse(`propagateTags '${clip(input.propagateTags)}' is not valid for a standalone task: use TASK_DEFINITION.`);

@@ -89,6 +89,7 @@ function toContainer(
   return {
     name: container.name ?? '',
     image: container.image ?? '',
+    ...(container.versionConsistency === 'disabled' ? { followsTag: true as const } : {}),
     entryPoint: listOrNull(container.entryPoint),
     command: listOrNull(override?.command) ?? listOrNull(container.command),
     workingDirectory: container.workingDirectory || null,

@@ -195,3 +195,52 @@ describe('the extension privileged', () => {
     await comesTo('microvm', { cluster: 'builds', taskDefinition: 'root', tags: isolation('microvm') });
   });
 });
+
+describe('the extensions sizes, timeouts and capabilities', () => {
+  const extensions = 'sizes timeouts capabilities';
+  const definition = {
+    family: 'beyond',
+    requiresCompatibilities: ['FARGATE'],
+    networkMode: 'awsvpc',
+    cpu: '300',
+    memory: '200',
+    executionRoleArn: 'arn:aws:iam::123456789012:role/e',
+    containerDefinitions: [
+      script('sed -n "s/^CapEff:[[:space:]]*//p" /proc/self/status', {
+        stopTimeout: 300,
+        startTimeout: 200,
+        linuxParameters: { capabilities: { add: ['NET_ADMIN'] } },
+      }),
+    ],
+  };
+  const register = (change: object) => {
+    const path = join(dir, 'beyond.json');
+    writeFileSync(path, JSON.stringify({ ...definition, ...change }));
+    return cli('ecs', 'register-task-definition', '--cli-input-json', `file://${path}`);
+  };
+
+  it('are had by the stock CLI: asked for by the definition, allowed by the cluster, refused in AWS’s words without', async () => {
+    for (const [named, words] of [
+      ['timeouts capabilities', /No Fargate configuration exists for given values: 300 CPU, 200 memory/],
+      ['sizes capabilities', /(?:stop|start)Timeout|timeout/i],
+      ['sizes timeouts', /NET_ADMIN/],
+    ] as const) {
+      const ran = await register({ tags: tags('berth:extensions', named) });
+      assert.match(ran.stderr, /ClientException/);
+      assert.match(ran.stderr, words);
+    }
+    const registered = await register({ tags: tags('berth:extensions', extensions) });
+    assert.equal(registered.code, 0, registered.stderr);
+    await aws('ecs', 'create-cluster', '--cluster-name', 'beyond', '--tags', `key=berth:extensions,value=${extensions}`);
+    const [subnet] = await sdk.subnets();
+    const call = ['ecs', 'run-task', '--task-definition', 'beyond', '--launch-type', 'FARGATE', '--network-configuration'];
+    const run = (cluster: string) => cli(...call, `awsvpcConfiguration={subnets=[${subnet}]}`, '--cluster', cluster);
+    assert.match((await run('default')).stderr, /InvalidParameterException.*the cluster 'default' doesn't allow/);
+    const { tasks } = JSON.parse((await run('beyond')).stdout) as { tasks: { taskArn: string; cpu: string; memory: string }[] };
+    assert.deepEqual([tasks[0]?.cpu, tasks[0]?.memory], ['300', '200']);
+    const arn = tasks[0]?.taskArn ?? '';
+    await aws('ecs', 'wait', 'tasks-stopped', '--cluster', 'beyond', '--tasks', arn);
+    const [seen = '0'] = await sdk.lines(arn, 'main');
+    assert.equal((BigInt(`0x${seen}`) >> 12n) & 1n, 1n, `no NET_ADMIN in ${seen}`);
+  });
+});

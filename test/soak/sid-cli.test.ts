@@ -108,6 +108,46 @@ it('runs, waits, tails and stops with only the variables of berth env', async ()
   assert.equal(aws<{ Account: string }>('sts', 'get-caller-identity').Account, '123456789012');
 });
 
+it('registers a restart policy, which starts a container again in its task', async () => {
+  const log = {
+    logDriver: 'awslogs',
+    options: { 'awslogs-group': '/again', 'awslogs-region': 'us-east-1', 'awslogs-stream-prefix': 's', 'awslogs-create-group': 'true' },
+  };
+  // AWS's least period is a minute.
+  const text = 'echo x >> /runs; n=$(wc -l < /runs); echo run $n; [ $n -lt 2 ] || exit 7; sleep 61; exit 1';
+  const again = {
+    name: 'main',
+    image: 'busybox',
+    command: ['sh', '-c', text],
+    restartPolicy: { enabled: true, ignoredExitCodes: [7], restartAttemptPeriod: 60 },
+    logConfiguration: log,
+  };
+  const definition = {
+    family: 'again',
+    requiresCompatibilities: ['FARGATE'],
+    networkMode: 'awsvpc',
+    cpu: '256',
+    memory: '512',
+    executionRoleArn: 'arn:aws:iam::123456789012:role/x',
+    containerDefinitions: [again],
+  };
+  aws('ecs', 'register-task-definition', '--cli-input-json', JSON.stringify(definition));
+  const { Subnets } = aws<{ Subnets: { SubnetId: string }[] }>('ec2', 'describe-subnets');
+  const network = ['--network-configuration', `awsvpcConfiguration={subnets=[${Subnets[0]?.SubnetId}]}`];
+  const { tasks } = aws<{ tasks: { taskArn: string }[] }>('ecs', 'run-task', '--task-definition', 'again', '--launch-type', 'FARGATE', ...network); // prettier-ignore
+  const arn = tasks[0]?.taskArn ?? '';
+  aws('ecs', 'wait', 'tasks-stopped', '--tasks', arn);
+  type Described = { tasks: { stopCode: string; containers: { exitCode: number }[] }[] };
+  const [ended] = aws<Described>('ecs', 'describe-tasks', '--tasks', arn).tasks;
+  assert.deepEqual([ended?.stopCode, ended?.containers[0]?.exitCode], ['EssentialContainerExited', 7]);
+  const stream = `s/main/${arn.split('/').at(-1)}`;
+  const { events } = aws<{ events: { message: string }[] }>('logs', 'get-log-events', '--log-group-name', '/again', '--log-stream-name', stream); // prettier-ignore
+  assert.deepEqual(
+    events.map((event) => event.message),
+    ['run 1', 'run 2'],
+  );
+});
+
 it('makes an Express gateway service in one call, monitors it, and removes it', async () => {
   const container = {
     image: 'busybox',

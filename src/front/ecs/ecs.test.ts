@@ -280,6 +280,11 @@ describe('a task', () => {
       [{ tags: [{ key: 'aws:x', value: '' }] }, 'InvalidParameterException', /reserved/],
       [{ tags: [{ key: 'berth:isolation', value: 'vm' }] }, 'InvalidParameterException', /auto, container, gvisor, microvm/],
       [{ startedBy: 'x'.repeat(129) }, 'InvalidParameterException', /128/],
+      [
+        { overrides: { containerOverrides: [{ environmentFiles: [{ type: 's3', value: 'x' }] }] } },
+        'InvalidParameterException',
+        /override name should not be null/,
+      ],
       [{ referenceId: 'x'.repeat(1025) }, 'InvalidParameterException', /referenceId/],
       [{ overrides: { containerOverrides: [{ name: 'web', command: ['x'.repeat(9000)] }] } }, 'InvalidParameterException', /8192/],
       [{ launchType: 'EC2' }, 'InvalidParameterException', 'No Container Instances were found in your cluster.'],

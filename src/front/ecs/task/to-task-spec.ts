@@ -51,10 +51,10 @@ const EPHEMERAL_GIB = 20;
  */
 export function toTaskSpec(input: SpecInput): TaskSpec {
   const { definition, overrides } = input;
-  assertRunnable(definition, overrides);
-  const size = taskSize(definition, overrides, input.extensions ?? []);
   const containers = definition.containerDefinitions ?? [];
   const overrideOf = overridesByName(containers, overrides.containerOverrides ?? []);
+  assertRunnable(definition, overrides);
+  const size = taskSize(definition, overrides, input.extensions ?? []);
   return {
     cpuMillis: cpuUnitsToMillis(size.cpu),
     memoryBytes: size.memoryMib * MEBIBYTE,

@@ -303,7 +303,7 @@ export type WorkerRequest =
   | { id: number; op: 'erofs-build'; layers: string[]; into: string; limits: { bytes: number; entries: number; seconds: number } }
   /** Makes a sparse ext4 of exactly `bytes` in the new file `path`. `model`: what disks of this size are copied from; made when missing. */
   | { id: number; op: 'scratch-make'; path: string; bytes: number; model: string; uid: number; gid: number }
-  /** Makes and mounts a task's disk in the directory `dir`, and lets it go: whether this machine can. */
+  /** Makes and mounts a task's disk in the directory `dir`, and lets it go: whether this machine can. From then on some like it are made ahead. */
   | { id: number; op: 'disk-probe'; dir: string; model: string; bytes: number }
   /** Removes the instance's own cgroup parents (when empty). */
   | { id: number; op: 'cgroup-clean'; path: string };

@@ -275,7 +275,8 @@ pub enum WorkerOp {
     ErofsBuild(ErofsRequest),
     /// Makes an empty disk to write on.
     ScratchMake(ScratchRequest),
-    /// Makes and mounts a task's disk of `bytes` in the directory `dir`, and lets it go: whether this machine can.
+    /// Makes and mounts a task's disk of `bytes` in the directory `dir`, and lets it go: whether this machine can. From then on some like it
+    /// are made ahead.
     DiskProbe {
         dir: String,
         model: String,

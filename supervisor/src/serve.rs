@@ -20,6 +20,8 @@ const JOBS: usize = 64;
 /// Requests that may wait, as `limits.workerCallsInFlight` of the host.
 const WAITING: usize = 4096;
 const CONNECTIONS: usize = 16;
+/// After so long without a request a disk is made ahead.
+const REST_MS: i32 = 20;
 /// Answers that one peer may leave unread.
 const UNREAD_BYTES: usize = 4 * 1024 * 1024;
 
@@ -101,6 +103,8 @@ struct Worker {
     last_connection: u64,
     /// Found out once for all supervisors, which get it by the fork.
     cgroups: Option<Cgroups>,
+    /// Likewise got by the fork, each by one.
+    disks: disk::Pool,
 }
 
 #[derive(Clone, Copy)]
@@ -134,6 +138,7 @@ impl Worker {
             waiting: VecDeque::new(),
             last_connection: 0,
             cgroups: Cgroups::detect().ok(),
+            disks: disk::Pool::default(),
         })
     }
 
@@ -143,7 +148,12 @@ impl Worker {
         loop {
             self.start_waiting();
             self.collect(&mut fds, &mut events);
-            sys::poll(&mut fds, -1)?;
+            // While nobody wants anything.
+            let rests = self.jobs.is_empty() && self.disks.has_room();
+            sys::poll(&mut fds, if rests { REST_MS } else { -1 })?;
+            if rests && fds.iter().all(|fd| fd.revents == 0) {
+                self.disks.fill();
+            }
             // Backwards, so that a job that is taken out of the list moves none that is still to come.
             for (fd, event) in fds.iter().zip(&events).rev() {
                 if fd.revents == 0 {
@@ -242,14 +252,24 @@ impl Worker {
 
     fn start(&mut self, connection: u64, request: &WorkerRequest) -> io::Result<()> {
         let (answer, write) = sys::pipe()?;
+        if let WorkerOp::DiskProbe { dir, model, bytes } = &request.op {
+            self.disks.want(dir, model, *bytes);
+        }
+        let disk = match request.op {
+            WorkerOp::TaskStart { .. } | WorkerOp::PoolStart { .. } => self.disks.take(),
+            _ => None,
+        };
         if sys::fork()?.is_none() {
             // Nothing of the worker's may be kept open here, least of all its peers' connections. The values that own those
             // descriptors are never dropped in this process: it ends without returning.
             let write_fd = write.into_raw_fd();
-            sys::close_all_but(write_fd);
+            match &disk {
+                Some(disk) => sys::close_all_but_two(write_fd, disk.as_raw_fd()),
+                None => sys::close_all_but(write_fd),
+            }
             // SAFETY: the one descriptor that is left open, owned by nobody else since into_raw_fd.
             let write = unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(write_fd) };
-            in_child(request, self.cgroups.take(), write);
+            in_child(request, self.cgroups.take(), disk, write);
         }
         sys::set_nonblocking(answer.as_fd())?;
         self.jobs.push(Job { connection, request: request.id, answer, text: Vec::new() });
@@ -320,7 +340,7 @@ fn parse(payload: &[u8]) -> Result<WorkerRequest, WorkerResponse> {
     })
 }
 
-fn in_child(request: &WorkerRequest, cgroups: Option<Cgroups>, answer: OwnedFd) -> ! {
+fn in_child(request: &WorkerRequest, cgroups: Option<Cgroups>, disk: Option<disk::Ready>, answer: OwnedFd) -> ! {
     let id = request.id;
     let reply = move |outcome: Result<serde_json::Value, WorkerError>| {
         let text = serde_json::to_vec(&WorkerResponse::new(id, outcome)).unwrap_or_default();
@@ -328,13 +348,13 @@ fn in_child(request: &WorkerRequest, cgroups: Option<Cgroups>, answer: OwnedFd) 
         let _ = sys::write_all(answer.as_fd(), &text);
     };
     if let WorkerOp::TaskStart { bundle } = &request.op {
-        task::start(bundle, cgroups, reply)
+        task::start(bundle, cgroups, disk, reply)
     }
     if let WorkerOp::VmStart { vm } = &request.op {
         vm::start(vm, cgroups, reply)
     }
     if let WorkerOp::PoolStart { pool } = &request.op {
-        task::start_pool(pool.clone(), cgroups, reply)
+        task::start_pool(pool.clone(), cgroups, disk, reply)
     }
     let _ = sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0);
     reply(carry_out(&request.op));

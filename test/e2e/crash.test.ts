@@ -21,14 +21,15 @@ import type { Processes } from './processes.ts';
 const { platform, sdk } = await platformFixture();
 let idle: string;
 
+/** Before the hooks, which begin at once. */
+const idleContainer = () => script('exec sleep 100000', { linuxParameters: { initProcessEnabled: true } });
+
 before(async () => {
   idle = await sdk.register('idle', [idleContainer()]);
 });
 
 // A test that failed half-way must not take the others with it.
 beforeEach(ready);
-
-const idleContainer = () => script('exec sleep 100000', { linuxParameters: { initProcessEnabled: true } });
 
 async function processes(): Promise<Processes> {
   return until('every process of the platform', async () => processesOf(platform));

@@ -24,6 +24,7 @@ export function machineState(tag: string, state = tag): MachineState {
     routes: set(lines(run('ip', ['route', 'show', 'table', 'all'])), (r) => r.includes(tag)),
     tables: set(lines(run('nft', ['list', 'tables'])), (t) => t.includes(tag)),
     processes: set(processes(), ours),
+    disks: set(loopDevices(), (d) => d.includes(state)),
     run: set(existsSync('/run/berth') ? readdirSync('/run/berth') : [], (d) => d === tag),
   };
 }
@@ -48,6 +49,17 @@ function directoriesIn(dir: string): string[] {
   } catch {
     return []; // somebody else's, and gone while we looked
   }
+}
+
+/** Each with the file behind it. */
+function loopDevices(): string[] {
+  return readdirSync('/sys/block').flatMap((name) => {
+    try {
+      return [`${name} ${readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').trim()}`];
+    } catch {
+      return []; // no loop device, or one that is free
+    }
+  });
 }
 
 const pids = () => readdirSync('/proc').filter((p) => /^\d+$/.test(p));

@@ -127,6 +127,10 @@ describe('the endpoints of a task', () => {
       assert.equal(whole['FaultInjectionEnabled'], true);
       assert.equal('FaultInjectionEnabled' in get('task3').json(), false);
       assert.equal('TaskTags' in whole, false);
+      const storage = whole['EphemeralStorageMetrics'] as { Utilized: number; Reserved: number };
+      assert.equal(storage.Reserved, 20 * 1024);
+      assert.ok(storage.Utilized >= 1 && storage.Utilized < 100, JSON.stringify(storage));
+      assert.equal('EphemeralStorageMetrics' in get('task3').json(), false);
       assert.deepEqual(get('tags').json()['TaskTags'], { 'berth:isolation': kind, team: 'red' });
 
       type Stats = {

@@ -66,6 +66,7 @@ function census(platform: Platform): Record<string, string> {
     machineRules: ours(run('nft', '-s', 'list', 'tables')),
     mounts: ours(readFileSync('/proc/self/mountinfo', 'utf8')),
     cgroups: [...(machineState(platform.instance, platform.state).cgroups ?? [])].join('\n'),
+    disks: String(machineState(platform.instance, platform.state)['disks']?.size),
     tasks: names(join(platform.state, 'host/tasks')).join('\n'),
     sockets: names(join(runDir, 'sup')).join('\n'),
     rooms: names(join(runDir, 'gv')).join('\n'),

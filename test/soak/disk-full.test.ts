@@ -1,4 +1,4 @@
-/** A host's disk that is full under microVMs: each step that needs it says so on the task, leaves nothing half made, and works again later. */
+/** A host's disk that fills up: each step that needs it says so on the task, leaves nothing half made, and works again later. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
@@ -35,23 +35,28 @@ function leave(mib: number): void {
 }
 const names = (dir: string) => (existsSync(join(platform.state, dir)) ? readdirSync(join(platform.state, dir)) : []);
 
-async function run(definition: string): Promise<Task> {
-  const [task] = await sdk.stopped(await sdk.run(definition, { tags: [{ key: 'berth:isolation', value: 'microvm' }] }), PATIENCE_S);
+async function run(definition: string, kind = 'microvm'): Promise<Task> {
+  const [task] = await sdk.stopped(await sdk.run(definition, { tags: [{ key: 'berth:isolation', value: kind }] }), PATIENCE_S);
   assert.ok(task);
   return task;
 }
 
-it('an image’s disk, a template, a machine: the task says what had no room, and nothing of it is left', async () => {
+it('a host that is nearly full takes no more tasks, and says so', async () => {
+  leave(2);
+  const refused = () => sdk.run('echo').then(() => '', String);
+  await until('it is refused', async () => /enough of its disk free/.test(await refused()));
+  rmSync(ballast());
+  await until('it runs again', async () => (await refused()) === '');
+});
+
+it('a template, a machine: the task says what had no room, and nothing of it is left', async () => {
   const failed = async (reason: RegExp) => {
     const task = await run('echo');
     assert.equal(task.stopCode, 'TaskFailedToStart');
     assert.match(task.stoppedReason ?? '', reason);
     assert.deepEqual(names('host/vms'), []);
   };
-  leave(2);
-  await failed(/^ResourceInitializationError: the disk of \S*busybox:latest could not be built: no space left/);
-  assert.deepEqual(names('host/images/erofs'), []);
-  leave(20);
+  leave(100);
   await failed(/^ResourceInitializationError: the host's disk is full: a template of a virtual machine takes up to 256 MiB/);
   assert.deepEqual(names('host/vm-templates'), []);
   rmSync(ballast());
@@ -63,7 +68,25 @@ it('a task that writes more than the host has: it ends with the reason, and othe
   leave(300);
   const task = await run('fills');
   assert.equal(task.stopCode, 'InfrastructureHealth');
-  assert.match(task.stoppedReason ?? '', /^The host's disk is full, and the task's virtual machine could not go on/);
+  assert.match(task.stoppedReason ?? '', /^The host's disk is (nearly full|full, and the task's virtual machine could not go on)/);
   rmSync(ballast());
   await until('another runs', async () => (await run('echo')).containers?.[0]?.exitCode === 2, PATIENCE_S * 1000);
+});
+
+it('the disks of containers are sparse: before the host is full the one that has written most ends, and the others go on', async () => {
+  const slowly = (mib: number) =>
+    `for n in $(seq 1 ${mib}); do dd if=/dev/zero of=/x$n bs=1M count=1 2>/dev/null; sync; sleep 0.05; done; sleep 1000`;
+  await sdk.register('little', [script(slowly(10))]);
+  await sdk.register('much', [script(slowly(1000))]);
+  leave(200);
+  const inContainer = { tags: [{ key: 'berth:isolation', value: 'container' }] };
+  const little = await sdk.run('little', inContainer);
+  const much = await run('much', 'container');
+  assert.equal(much.stopCode, 'InfrastructureHealth');
+  assert.match(much.stoppedReason ?? '', /^The host's disk is nearly full \(\d+ MiB left\), and this task uses most of it: \d+ MiB\.$/);
+  const [other] = await sdk.describe(little);
+  assert.equal(other?.lastStatus, 'RUNNING');
+  await until('its room is given back', async () => statfsSync(disk).bavail * statfsSync(disk).bsize > 150 * MIB);
+  await sdk.stop(little);
+  rmSync(ballast());
 });

@@ -2,12 +2,14 @@
 mod erofs;
 mod ext4;
 pub mod loopback;
+mod pool;
 mod sandbox;
 mod scratch;
 mod tool;
 
 pub use erofs::build;
 pub use ext4::make;
+pub use pool::{Pool, Ready};
 pub use scratch::{forget, mount_scratch};
 
 use std::io;

@@ -65,6 +65,8 @@ pub struct Task {
     stopping: bool,
     /// The gVisor sandbox that the containers run in.
     room: Option<Room>,
+    /// A disk that was made ahead.
+    ready_disk: Option<disk::Ready>,
     /// The lock on the directory of a sandbox that was in the pool.
     pool_lock: Option<std::fs::File>,
     /// Its processor time is limited.

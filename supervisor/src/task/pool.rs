@@ -11,7 +11,7 @@ use super::RELEASE_PATIENCE;
 use crate::cgroup::{self, Cgroups};
 use crate::protocol::{ErrorCode, FromPool, PoolBundle, ToPool, WorkerError};
 use crate::runsc::Room;
-use crate::{frames, sys};
+use crate::{disk, frames, sys};
 
 /// How long whoever asked for a sandbox may take to connect.
 const CONNECT_MS: i32 = 20_000;
@@ -24,11 +24,17 @@ struct Member {
     cgroups: Cgroups,
     listener: UnixListener,
     lock: std::fs::File,
+    disk: Option<disk::Ready>,
 }
 
 /// Runs in the calling, freshly forked process. `answer` is called once, when its socket listens or when that failed.
-pub fn start(pool: PoolBundle, cgroups: Option<Cgroups>, answer: impl FnOnce(Result<serde_json::Value, WorkerError>)) -> ! {
-    match prepare(pool, cgroups) {
+pub fn start(
+    pool: PoolBundle,
+    cgroups: Option<Cgroups>,
+    disk: Option<disk::Ready>,
+    answer: impl FnOnce(Result<serde_json::Value, WorkerError>),
+) -> ! {
+    match prepare(pool, cgroups, disk) {
         Err(e) => {
             answer(Err(e));
             sys::exit_now(1)
@@ -40,7 +46,7 @@ pub fn start(pool: PoolBundle, cgroups: Option<Cgroups>, answer: impl FnOnce(Res
     }
 }
 
-fn prepare(pool: PoolBundle, cgroups: Option<Cgroups>) -> Result<Member, WorkerError> {
+fn prepare(pool: PoolBundle, cgroups: Option<Cgroups>, disk: Option<disk::Ready>) -> Result<Member, WorkerError> {
     let failed =
         |what: &'static str| move |e: io::Error| WorkerError::new(ErrorCode::Failed, format!("cannot {what}: {}", sys::reason(&e)));
     cgroup::check_path(&pool.cgroup.path).map_err(|e| WorkerError::new(ErrorCode::Invalid, e.to_string()))?;
@@ -50,7 +56,7 @@ fn prepare(pool: PoolBundle, cgroups: Option<Cgroups>) -> Result<Member, WorkerE
     setup::become_supervisor(c"berth-pool").map_err(failed("set up the sandbox's supervisor"))?;
     let cgroups = cgroups.map_or_else(Cgroups::detect, Ok).map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
     let listener = UnixListener::bind(&pool.socket).map_err(failed("listen on the sandbox's socket"))?;
-    Ok(Member { pool, cgroups, listener, lock })
+    Ok(Member { pool, cgroups, listener, lock, disk })
 }
 
 impl Member {
@@ -137,6 +143,7 @@ impl Member {
                 let _ = std::fs::remove_file(&self.pool.socket);
                 task.room = Some(room);
                 task.pool_lock = Some(self.lock);
+                task.ready_disk = self.disk;
                 drop(self.listener);
                 say(&mut peer, &FromPool::Taken);
                 drop(peer);

@@ -27,13 +27,19 @@ fn failed(what: &str, e: impl std::fmt::Display) -> WorkerError {
 }
 
 /// Runs the supervisor in the calling, freshly forked process. `cgroups`: this machine's, if known already. `answer` is called once, when its socket listens or when that failed.
-pub fn start(bundle: &str, cgroups: Option<Cgroups>, answer: impl FnOnce(Result<serde_json::Value, WorkerError>)) -> ! {
+pub fn start(
+    bundle: &str,
+    cgroups: Option<Cgroups>,
+    disk: Option<disk::Ready>,
+    answer: impl FnOnce(Result<serde_json::Value, WorkerError>),
+) -> ! {
     match prepare(Path::new(bundle), cgroups) {
         Err(e) => {
             answer(Err(e));
             sys::exit_now(1)
         }
-        Ok(task) => {
+        Ok(mut task) => {
+            task.ready_disk = disk;
             answer(Ok(serde_json::json!({ "pid": std::process::id() })));
             task.go()
         }
@@ -173,6 +179,7 @@ impl Task {
             stopping: false,
             room: None,
             pool_lock: None,
+            ready_disk: None,
             has_quota: false,
             quota_due: None,
             shared_pids: None,
@@ -231,12 +238,14 @@ pub(crate) fn bring_up(task: &mut Task) -> Result<(), TaskFailure> {
 }
 
 /// The task's disk, which only this process and the containers see and which ends with them, and the volumes.
-fn storage(task: &Task) -> Result<(), TaskFailure> {
+fn storage(task: &mut Task) -> Result<(), TaskFailure> {
     let failure = |message: String| TaskFailure { stage: TaskStage::Setup, message };
-    if let Some(DiskBundle { bytes, place, model: Some(model) }) = &task.bundle.disk {
+    let ready = task.ready_disk.take();
+    if let Some(disk @ DiskBundle { bytes, place, model: Some(model) }) = &task.bundle.disk {
         sys::unshare(libc::CLONE_NEWNS).map_err(setup("make a mount namespace"))?;
         mount::mount("", "/", "", libc::MS_REC | libc::MS_SLAVE, "").map_err(setup("detach the mount namespace"))?;
-        let tree = disk::mount_scratch(Path::new(&task.bundle.dir), Path::new(model), *bytes).map_err(|e| failure(e.message))?;
+        let make = || disk::mount_scratch(Path::new(&task.bundle.dir), Path::new(model), *bytes).map_err(|e| failure(e.message));
+        let tree = ready.and_then(|one| one.fits(disk)).map_or_else(make, Ok)?;
         std::fs::create_dir_all(place).map_err(setup("make the place of the task's disk"))?;
         let target = mount::open_path(Path::new(place)).map_err(setup("open the place of the task's disk"))?;
         mount::attach(tree.as_fd(), target.as_fd()).map_err(setup("mount the task's disk"))?;

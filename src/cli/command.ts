@@ -24,7 +24,7 @@ export type Command = {
   /** One or two words: `run`, `image ls`. */
   name: string;
   /** Heading in the overview. */
-  section: 'Start here' | 'Run things' | 'Images' | 'The platform';
+  section: 'Start here' | 'Run things' | 'Images' | 'Volumes' | 'The platform';
   summary: string;
   /** A paragraph or two for `--help`. */
   about?: string;

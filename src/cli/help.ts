@@ -3,7 +3,7 @@ import { commonOptions, exitCodes } from './command.ts';
 import type { Command, Option } from './command.ts';
 import type { Terminal } from './terminal.ts';
 
-const sections = ['Start here', 'Run things', 'Images', 'The platform'] as const;
+const sections = ['Start here', 'Run things', 'Images', 'Volumes', 'The platform'] as const;
 
 export function usageLine(command: Command): string {
   const positionals = (command.positionals ?? []).map(({ name, required, repeat }) => {

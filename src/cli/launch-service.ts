@@ -8,6 +8,7 @@ import type { Context } from './command.ts';
 import { checkUrl, endpointUrl } from './endpoint.ts';
 import { definitionInput, stopAll, TaskFailure } from './launch.ts';
 import type { Launch, Launched } from './launch.ts';
+import { allowVolumes } from './run-volumes.ts';
 import { findService, followDeployment, newestDeployment, waitGone } from './services.ts';
 import type { ServiceRow } from './services.ts';
 import { listTasks } from './tasks.ts';
@@ -54,6 +55,7 @@ async function launchSteps(
   const existing = await findService(client, plan.cluster, plan.name);
   assertOurs(existing, plan.name);
   const lone = (await listTasks(client, plan.cluster, { stopped: false, family: plan.name })).filter((task) => task.service === null);
+  await allowVolumes(client, context, plan.cluster, plan.volumes);
   begun.definitionArn = await steps.run(
     'Task definition',
     async () =>

@@ -9,6 +9,8 @@ import type { Context } from './command.ts';
 import { formatBytes } from './format.ts';
 import { completed, describeTasks, listTasks, taskRow } from './tasks.ts';
 import type { TaskRow } from './tasks.ts';
+import { allowVolumes, volumeMembers } from './run-volumes.ts';
+import type { RunVolume } from './run-volumes.ts';
 import type { TaskSize } from './sizes.ts';
 
 export type Launch = {
@@ -20,6 +22,8 @@ export type Launch = {
   /** null: the image's own exposed port, if it has one. */
   port: number | null;
   environment: { name: string; value: string }[];
+  /** Named volumes, which outlive the tasks. */
+  volumes: RunVolume[];
   command: string[] | null;
   entryPoint: string[] | null;
   count: number;
@@ -98,6 +102,7 @@ type Begun = { definitionArn: string | null; tasks: TaskRow[]; replaced: boolean
 
 async function launchSteps(client: Client, context: Context, plan: Launch, platform: Answer, begun: Begun): Promise<Launched> {
   const before = await listTasks(client, plan.cluster, { stopped: false, family: plan.name });
+  await allowVolumes(client, context, plan.cluster, plan.volumes);
   begun.definitionArn = await context.steps.run(
     'Task definition',
     async () =>
@@ -123,7 +128,9 @@ async function launchSteps(client: Client, context: Context, plan: Launch, platf
 
 /** The recipe of one task; `containerName` is its only container. */
 export function definitionInput(plan: Launch, platform: Answer, containerName: string): Record<string, unknown> {
+  const volumes = volumeMembers(plan.volumes);
   const container = {
+    ...volumes.container,
     name: containerName,
     image: plan.image,
     essential: true,
@@ -142,6 +149,7 @@ export function definitionInput(plan: Launch, platform: Answer, containerName: s
     },
   };
   return {
+    ...volumes.definition,
     family: plan.name,
     requiresCompatibilities: ['FARGATE'],
     networkMode: 'awsvpc',

@@ -4,7 +4,9 @@ import { hexId } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import { blockVolumes } from '#domain/block-volume.ts';
 import type { SubnetRecord } from '#domain/records.ts';
+import type { TaskRecord } from '#domain/task.ts';
 import { balancerAddresses } from '#domain/taken-addresses.ts';
 import { planBalancerAddresses } from '#plan/load-balancer-address.ts';
 import type { AddressSnapshot } from '#plan/load-balancer-address.ts';
@@ -54,8 +56,11 @@ export function startPlacementLoop(
         const snapshot = await readSnapshot(tx, { now: clock.now(), watchingSince, fence });
         const moves = planPlacements(paused() ? stoppingOnly(snapshot) : snapshot, naming);
         for (const { task, ...move } of moves) {
-          if (move.kind === 'place') await tx.tasks.setPlacement(task.key, move.placement, task.revision);
-          else await tx.tasks.setObserved(task.key, move.observed, task.revision);
+          if (move.kind === 'place') {
+            await tx.tasks.setPlacement(task.key, move.placement, task.revision);
+            await placeVolumes(tx, task, move.placement.hostId);
+          }
+          if (move.kind === 'stop') await tx.tasks.setObserved(task.key, move.observed, task.revision);
         }
         return moves.map((move) => ({ taskId: move.task.key.id, kind: move.kind }));
       });
@@ -79,7 +84,40 @@ async function readSnapshot(tx: WriteTx, at: { now: number; watchingSince: numbe
     return hostId === null || ip === null || placedAt === null ? [] : [{ hostId, ip, placedAt, subnetId, cpuMillis, memoryBytes }];
   });
   const balancers = [...balancerAddresses(await tx.loadBalancers.list({})), ...(await tx.mountTargets.list({}))];
-  return { ...at, patienceMs: limits.placementPatienceMs, unplaced, placed, balancers, hosts: await tx.hosts.list({}), subnets };
+  return {
+    ...at,
+    patienceMs: limits.placementPatienceMs,
+    unplaced,
+    placed,
+    balancers,
+    hosts: await tx.hosts.list({}),
+    volumeHosts: await readVolumeHosts(tx, unplaced),
+    subnets,
+  };
+}
+
+/** Where the volumes of tasks lie that wait for a place, and the snapshots that new ones begin as. */
+async function readVolumeHosts(tx: WriteTx, tasks: readonly TaskRecord[]): Promise<Map<string, string>> {
+  const hosts = new Map<string, string>();
+  for (const { key, desired } of tasks) {
+    const { account, region } = key;
+    for (const { volumeId: id, snapshotId } of blockVolumes(desired.spec)) {
+      const own = (await tx.volumes.get({ account, region, id }))?.observed.hostId ?? null;
+      const snapshot = own !== null || snapshotId === null ? undefined : await tx.snapshots.get({ account, region, id: snapshotId });
+      const hostId = own ?? snapshot?.observed.hostId ?? null;
+      if (hostId !== null) hosts.set(id, hostId);
+    }
+  }
+  return hosts;
+}
+
+/** A volume lies where its first task is. */
+async function placeVolumes(tx: WriteTx, { key, desired }: TaskRecord, hostId: string): Promise<void> {
+  for (const { volumeId: id } of blockVolumes(desired.spec)) {
+    const volume = await tx.volumes.get({ account: key.account, region: key.region, id });
+    if (volume === undefined || volume.observed.hostId !== null) continue;
+    await tx.volumes.setObserved(volume.key, { ...volume.observed, hostId }, volume.revision);
+  }
 }
 
 async function readAddresses(tx: WriteTx): Promise<AddressSnapshot> {

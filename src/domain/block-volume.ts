@@ -3,13 +3,13 @@ import type { TaskRecord } from './task.ts';
 import type { Tag } from './task.ts';
 import type { TaskSpec } from './task-spec.ts';
 import type { VolumeFileSystem } from './volume.ts';
-import type { VolumeSettings } from './volume-types.ts';
 
 export type BlockVolume = {
   name: string;
   kind: 'block';
   /** `vol-` and 17 hex digits; empty until the task is made (bound-volumes.ts). */
   volumeId: string;
+  /** 0, until the task is made: its snapshot's. */
   sizeGib: number;
   /** What it is formatted with when it is new; null: as it is, else ext4. */
   fileSystem: VolumeFileSystem | null;
@@ -21,7 +21,8 @@ export type BlockVolume = {
 /** Made for this task alone (ECS API reference, TaskManagedEBSVolumeConfiguration); gone with it unless it says otherwise. */
 export type ManagedVolume = {
   by: 'launch';
-  settings: VolumeSettings;
+  /** As asked for; checked against the size when the task is made. */
+  settings: { type?: string; iops?: number; throughput?: number };
   encrypted: boolean;
   kmsKeyId: string | null;
   initializationRate: number | null;

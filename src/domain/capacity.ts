@@ -16,12 +16,13 @@ export type LiveTask = { hostId: string | null; cpuMillis: number; memoryBytes: 
 export type TaskSize = { cpuMillis: number; memoryBytes: number; platform?: { arch: 'amd64' | 'arm64' } };
 
 export type Pick = { hostId: string; isolation: IsolationKind };
-/** `no-host`: none is connected; `isolation`: none runs this kind (on this architecture); else what the best host lacks. */
-export type Unavailable = { unavailable: 'memory' | 'cpu' | 'disk' | 'isolation' | 'no-host' };
+/** `no-host`: none is connected; `isolation`: none runs this kind (on this architecture); `volume`: the one that has its volumes isn't connected; else what the best host lacks. */
+export type Unavailable = { unavailable: 'memory' | 'cpu' | 'disk' | 'isolation' | 'no-host' | 'volume' };
 
 /** The rooms of all hosts, for placing several tasks in a row: `take` counts what was picked. */
 export type Capacity = {
-  pick(size: TaskSize, isolation: IsolationWish): Pick | Unavailable;
+  /** `only`: the one host that will do; null: any. */
+  pick(size: TaskSize, isolation: IsolationWish, only?: string | null): Pick | Unavailable;
   take(hostId: string, size: TaskSize): void;
 };
 
@@ -52,11 +53,12 @@ export function createCapacity(hosts: HostRecord[], tasks: LiveTask[], now: numb
     }
   }
   return {
-    pick(size, isolation) {
+    pick(size, isolation, only = null) {
       const arch = size.platform?.arch;
-      const able = [...rooms.values()].filter(
-        ({ host }) => isolationOn(host, isolation) !== undefined && (arch === undefined || arch === host.info.arch),
-      );
+      if (only !== null && rooms.size > 0 && !rooms.has(only)) return { unavailable: 'volume' };
+      const able = [...rooms.values()]
+        .filter(({ host }) => only === null || host.key.hostId === only)
+        .filter(({ host }) => isolationOn(host, isolation) !== undefined && (arch === undefined || arch === host.info.arch));
       if (able.length === 0) return { unavailable: rooms.size === 0 ? 'no-host' : 'isolation' };
       const fitting = able.filter((room) => lack(room, size) === null);
       const best = fitting.reduce<Room | undefined>((a, b) => (a === undefined || b.memoryBytes > a.memoryBytes ? b : a), undefined);

@@ -3,6 +3,7 @@
  * task definition's tag asks for it.
  */
 import { Fault } from '#base/fault.ts';
+import { blockVolumes } from './block-volume.ts';
 import { cpuMillisToUnits, isFargateSize, MEBIBYTE } from './fargate-sizes.ts';
 import { ISOLATION_TAG, isolationOn } from './isolation.ts';
 import { clip } from './names.ts';
@@ -15,9 +16,10 @@ import type { Tag } from './task.ts';
  * `privileged`: privileged containers, any capability, devices of the guest. Only in a microVM, whose border they don't touch.
  * `capabilities`: any capability that the task's kind of sandbox can give without letting it out (`capabilityFits`).
  * `sizes`: any CPU and memory, not only Fargate's pairs, and more than 200 GiB of ephemeral storage. `timeouts`: start and stop time-outs over Fargate's two minutes.
+ * `volumes`: volumes that are known by their names, and outlive their tasks (dockerVolumeConfiguration).
  */
-export type Extension = 'privileged' | 'capabilities' | 'sizes' | 'timeouts';
-const extensions: readonly Extension[] = ['privileged', 'capabilities', 'sizes', 'timeouts'];
+export type Extension = 'privileged' | 'capabilities' | 'sizes' | 'timeouts' | 'volumes';
+const extensions: readonly Extension[] = ['privileged', 'capabilities', 'sizes', 'timeouts', 'volumes'];
 
 export const EXTENSIONS_TAG = 'berth:extensions';
 /** What Fargate lets a container add (ECS API reference, "KernelCapabilities"). */
@@ -65,14 +67,18 @@ export function ephemeralMaxGib(extensions: readonly Extension[]): number {
 export type BeyondFargate = { what: string; allowedBy: readonly Extension[] };
 
 /** All that goes beyond Fargate in a task: `the capability NET_ADMIN (container 'app')`. */
-export function beyondFargate(spec: Pick<TaskSpec, 'containers' | 'cpuMillis' | 'memoryBytes' | 'ephemeralBytes'>): BeyondFargate[] {
+export function beyondFargate(
+  spec: Pick<TaskSpec, 'containers' | 'cpuMillis' | 'memoryBytes' | 'ephemeralBytes' | 'volumes'>,
+): BeyondFargate[] {
   const size = { cpu: cpuMillisToUnits(spec.cpuMillis), memoryMib: spec.memoryBytes / MEBIBYTE };
   const odd: BeyondFargate[] = isFargateSize(size.cpu, size.memoryMib)
     ? []
     : [{ what: `${size.cpu} CPU and ${size.memoryMib} MiB of memory`, allowedBy: ['sizes'] }];
   const diskGib = spec.ephemeralBytes / 1024 ** 3;
   if (diskGib > ephemeralMaxGib([])) odd.push({ what: `${diskGib} GiB of ephemeral storage`, allowedBy: ['sizes'] });
-  return [...odd, ...spec.containers.flatMap(containerBeyondFargate)];
+  const named = blockVolumes(spec).filter(({ from }) => from.by === 'name');
+  const lasting = named.map(({ name }): BeyondFargate => ({ what: `the named volume '${name}'`, allowedBy: ['volumes'] }));
+  return [...odd, ...lasting, ...spec.containers.flatMap(containerBeyondFargate)];
 }
 
 function containerBeyondFargate(container: ContainerSpec): BeyondFargate[] {

@@ -187,6 +187,11 @@ export function attachmentIdOf(taskId: string): string {
   return uuidOf(`attachment ${taskId}`);
 }
 
+/** The same of a volume that was made for it. */
+export function volumeAttachmentIdOf(taskId: string, volume: string): string {
+  return uuidOf(`attachment ${taskId} ${volume}`);
+}
+
 /** A container's id follows from its task and name, so that it is the same in every answer. */
 export function containerIdOf(taskId: string, name: string): string {
   return uuidOf(`container ${taskId} ${name}`);

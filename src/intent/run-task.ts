@@ -1,5 +1,6 @@
 /** The wish to run tasks: everything is checked and committed in one transaction; starting them is the control loops' work. */
 import { hexId } from '#base/ids.ts';
+import { bindVolumes } from '#domain/bound-volumes.ts';
 import { CAPACITY_UNAVAILABLE, createCapacity } from '#domain/capacity.ts';
 import type { Unavailable } from '#domain/capacity.ts';
 import { divide } from '#domain/capacity-strategy.ts';
@@ -95,19 +96,24 @@ async function placeAll(tx: WriteTx, deps: IntentDeps, scope: Scope, wish: RunTa
   const result: RunTaskResult = { tasks: [], failures: [] };
   for (let index = 0; index < wish.count; index++) {
     const id = hexId(deps.random);
-    const spec = withExtensions(wish.spec(id), setting.cluster, hosts);
-    const picked = capacity.pick(spec, spec.isolation);
+    const subnet = subnetWithRoom(setting.subnets, slots);
+    const zone = subnet ?? setting.subnets[0] ?? { zone: '', zoneId: '' };
+    const task = { scope, cluster: wish.cluster, id, zone: zone.zone, zoneId: zone.zoneId, tags: wish.tags };
+    const newId = () => `vol-${hexId(deps.random, 17)}`;
+    const volumes = await bindVolumes(tx, task, withExtensions(wish.spec(id), setting.cluster, hosts), { now: setting.now, newId });
+    const { spec } = volumes;
+    const picked = capacity.pick(spec, spec.isolation, volumes.hostId);
     if ('unavailable' in picked) {
       const reason = picked.unavailable === 'isolation' ? NO_SUCH_HOST : CAPACITY_UNAVAILABLE;
       result.failures.push({ reason, detail: detailOf(picked, spec, hosts) });
       continue;
     }
-    const subnet = subnetWithRoom(setting.subnets, slots);
     if (subnet === undefined) {
       result.failures.push({ reason: NO_ADDRESS, detail: `No address is free in ${setting.subnets.map((s) => s.key.id).join(', ')}.` });
       continue;
     }
     capacity.take(picked.hostId, spec);
+    await volumes.commit();
     const desired = desiredOf(wish, setting, spec, subnet, setting.providers[index] ?? null);
     result.tasks.push(await tx.tasks.insert({ ...scope, cluster: wish.cluster, id }, desired, newTaskObserved(spec)));
     const { cpuMillis, memoryBytes } = spec;
@@ -155,6 +161,8 @@ function detailOf(picked: Unavailable, spec: TaskSpec, hosts: HostRecord[]): str
   switch (picked.unavailable) {
     case 'no-host':
       return 'No host is connected.';
+    case 'volume':
+      return 'The host that has its volumes is not connected.';
     case 'isolation': {
       const reasons = reasonsAgainst(hosts, spec.isolation);
       const why = reasons === '' ? '' : ` (${reasons})`;

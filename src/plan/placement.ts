@@ -1,4 +1,5 @@
 /** Placement: which host runs a task that waits, with which address. Pure: a snapshot goes in, moves come out. */
+import { blockVolumes } from '#domain/block-volume.ts';
 import { createCapacity } from '#domain/capacity.ts';
 import type { Unavailable } from '#domain/capacity.ts';
 import { formatIp, nextFreeIp, parseCidr, parseIp } from '#domain/cidr.ts';
@@ -22,6 +23,8 @@ export type PlacementSnapshot = {
   /** Addresses that load balancers have. */
   balancers: { subnetId: string; ip: string }[];
   hosts: HostRecord[];
+  /** Hosts of the volumes that unplaced tasks have, by the volumes' ids, as far as they have one. */
+  volumeHosts?: ReadonlyMap<string, string>;
   /** Subnets of the unplaced tasks, by id, with the address that was given out last. */
   subnets: Map<string, { subnet: SubnetRecord; lastIp: string | undefined }>;
 };
@@ -39,6 +42,7 @@ export const CAPACITY_REASON = 'Capacity is unavailable at this time. Please try
 export function planPlacements(snapshot: PlacementSnapshot, naming: Naming): PlacementMove[] {
   const capacity = createCapacity(snapshot.hosts, snapshot.placed, snapshot.now);
   const addresses = createAddresses(snapshot);
+  const volumeHosts = new Map(snapshot.volumeHosts);
   const moves: PlacementMove[] = [];
   const inOrder = snapshot.unplaced.toSorted((a, b) => a.desired.createdAt - b.desired.createdAt || (a.key.id < b.key.id ? -1 : 1));
   for (const task of inOrder) {
@@ -50,7 +54,9 @@ export function planPlacements(snapshot: PlacementSnapshot, naming: Naming): Pla
     const { spec, network } = task.desired;
     const waited = snapshot.now - Math.max(task.desired.createdAt, snapshot.watchingSince);
     const patient = waited < snapshot.patienceMs;
-    const picked = capacity.pick(spec, spec.isolation);
+    const volumes = blockVolumes(spec).map(({ volumeId }) => volumeId);
+    const only = volumes.flatMap((id) => volumeHosts.get(id) ?? [])[0] ?? null;
+    const picked = capacity.pick(spec, spec.isolation, only);
     if ('unavailable' in picked) {
       if (picked.unavailable === 'isolation' || !patient) stop(noHost(picked.unavailable, task, snapshot.hosts));
       continue;
@@ -61,6 +67,8 @@ export function planPlacements(snapshot: PlacementSnapshot, naming: Naming): Pla
       continue;
     }
     capacity.take(picked.hostId, spec);
+    // Who else has one of them goes there too.
+    for (const id of volumes) volumeHosts.set(id, picked.hostId);
     const placement: TaskPlacement = {
       hostId: picked.hostId,
       fence: snapshot.fence,
@@ -113,6 +121,9 @@ export function stoppedUnplaced(task: TaskRecord, now: number, stop: Stop | null
 }
 
 function noHost(unavailable: Unavailable['unavailable'], task: TaskRecord, hosts: HostRecord[]): Stop {
+  if (unavailable === 'volume') {
+    return { code: 'TaskFailedToStart', reason: 'ResourceInitializationError: the host that has its volumes is not connected' };
+  }
   if (unavailable !== 'isolation') return { code: 'TaskFailedToStart', reason: CAPACITY_REASON };
   const wish = task.desired.spec.isolation;
   const reasons = reasonsAgainst(hosts, wish);

@@ -88,8 +88,7 @@ test('a named volume has several tasks, one made at launch has one, and what a g
     /vol-n is in use by task b, and a microVM has its volumes for itself/,
   );
   await volumes.release('b');
-  const settings = { type: 'gp3' as const, sizeGib: 1, iops: null, throughput: null };
-  const launch = { by: 'launch' as const, settings, encrypted: false, kmsKeyId: null, initializationRate: null, roleArn: 'r', deleteOnTermination: true, tags: [] }; // prettier-ignore
+  const launch = { by: 'launch' as const, settings: {}, encrypted: false, kmsKeyId: null, initializationRate: null, roleArn: 'r', deleteOnTermination: true, tags: [] }; // prettier-ignore
   await volumes.prepare('a', wish('vol-l', { from: launch }), 'container');
   await assert.rejects(volumes.prepare('b', wish('vol-l', { from: launch }), 'container'), /vol-l is in use by task a/);
   await volumes.release('a');

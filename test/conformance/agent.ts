@@ -34,7 +34,12 @@ export type AgentUnderTest = {
   call(op: string, body: { [name: string]: string }): Promise<unknown>;
 };
 
-export function createAgentUnderTest(host: RealHost, patienceMs: number): AgentUnderTest {
+/** `vmUser`: whom QEMU runs as, where microVMs do. */
+export function createAgentUnderTest(
+  host: RealHost,
+  patienceMs: number,
+  vmUser: { uid: number; gid: number } | null = null,
+): AgentUnderTest {
   const clock = realClock();
   const random = realRandom();
   const link = memoryNetwork(clock);
@@ -88,7 +93,7 @@ export function createAgentUnderTest(host: RealHost, patienceMs: number): AgentU
           drivers,
           images: { ...createFakeImages(), prepare: async () => host.image },
           network: host.network,
-          volumes: createHostVolumes(clock, host.dir, null),
+          volumes: createHostVolumes(clock, host.dir, vmUser),
           journal: createFileJournal(host.dir),
           clock,
           random,

@@ -6,13 +6,14 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { realClock } from '#base/clock.ts';
 import { hostOps } from '#link/operations.ts';
+import type { ContainerSpec, VolumeSpec } from '#domain/task-spec.ts';
 import type { Assignment } from '#link/protocol.ts';
 import { connectQmp } from '#sandbox/microvm/qmp.ts';
 import { readVmFile, writeVmFile } from '#sandbox/microvm/vm-file.ts';
 import type { VmFile } from '#sandbox/microvm/vm-file.ts';
 import { createAgentUnderTest } from './agent.ts';
 import type { AgentUnderTest } from './agent.ts';
-import { createMicrovmHost, MICROVM_PATIENCE_MS } from './microvm-host.ts';
+import { createMicrovmHost, MICROVM_PATIENCE_MS, vmUser } from './microvm-host.ts';
 import type { MicrovmHost } from './microvm-host.ts';
 import { scripted } from './real-host.ts';
 
@@ -24,7 +25,7 @@ describe('a host agent with microVMs', () => {
   let agent: AgentUnderTest;
   before(async () => {
     host = await createMicrovmHost();
-    agent = createAgentUnderTest(host, MICROVM_PATIENCE_MS);
+    agent = createAgentUnderTest(host, MICROVM_PATIENCE_MS, vmUser);
     await agent.start([host.driver]);
   });
   after(async () => {
@@ -55,12 +56,20 @@ describe('a host agent with microVMs', () => {
     await agent.start([await host.another()]);
   };
 
-  async function counting(): Promise<Assignment & { id: string }> {
+  async function counting(
+    first = '',
+    { volumes = [], ...change }: Partial<ContainerSpec> & { volumes?: VolumeSpec[] } = {},
+  ): Promise<Assignment & { id: string }> {
     const made = agent.assignment([]);
     const { id } = made.key;
     const task = {
       ...made,
-      spec: { ...made.spec, isolation: 'microvm' as const, containers: [scripted(COUNTS, { name: `c${id}`, log })] },
+      spec: {
+        ...made.spec,
+        isolation: 'microvm' as const,
+        volumes,
+        containers: [scripted(`${first}${COUNTS}`, { name: `c${id}`, log, ...change })],
+      },
     };
     agent.give([task]);
     await agent.until('it runs or ended', () => ['RUNNING', 'STOPPED'].includes(agent.reports.get(id)?.status ?? ''));
@@ -164,6 +173,22 @@ describe('a host agent with microVMs', () => {
     await moreThan(task.id, numbers(task.id).length);
     assert.equal(fileOf(task.id).phase, 'running');
     await stopsWell(task);
+  });
+
+  test('a volume is a disk of its machine, which a suspend keeps; what is on it is there for the next task', async () => {
+    const from = { by: 'name' as const, volume: 'data', create: true, tags: [] };
+    const volume = { name: 'data', kind: 'block' as const, volumeId: 'vol-1', sizeGib: 1, fileSystem: null, snapshotId: null, from };
+    const change = { volumes: [volume], mounts: [{ volume: 'data', path: '/data', readOnly: false }] };
+    const task = await counting('stat -c "%u %g %a" /data > /data/file; ', change);
+    await suspend(task);
+    await resume(task);
+    await stopsWell(task);
+    const next = await counting('cat /data/file; echo more >> /data/file; ', change);
+    assert.equal(agent.output.find((event) => owner(event) === next.id)?.text.trimEnd(), '0 0 755');
+    await stopsWell(next);
+    await assert.rejects(agent.call(hostOps.volumeRemove, { id: 'vol-2' }).then(() => agent.call(hostOps.volumeSnapshot, { id: 'vol-2', snapshotId: 'snap-1' })), { code: 'ResourceNotFound' }); // prettier-ignore
+    await agent.call(hostOps.volumeRemove, { id: 'vol-1' });
+    assert.deepEqual(readdirSync(join(host.dir, 'volumes')), []);
   });
 
   test('QEMU killed while no agent is there: the task ends with the reason', async () => {

@@ -64,13 +64,16 @@ export function microvmDeps({ worker, clock, log, dir }: DriverParts) {
   return { worker, clock, log, random: realRandom(), disk };
 }
 
+const id = (flag: string) => Number(execFileSync('id', [flag, 'berth-vm'], { encoding: 'utf8' }));
+/** Whom QEMU runs as. */
+export const vmUser = { uid: id('-u'), gid: id('-g') };
+
 export function microvmOptions({ instance, dir, runDir }: DriverParts): MicrovmOptions {
-  const id = (flag: string) => Number(execFileSync('id', [flag, 'berth-vm'], { encoding: 'utf8' }));
   return {
     instance,
     dir,
     runDir,
-    user: { uid: id('-u'), gid: id('-g') },
+    user: vmUser,
     supervisor: supervisorBinary(),
     accel: 'tcg',
     kitDir: join(home, '.berth/vm'),

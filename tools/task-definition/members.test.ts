@@ -12,8 +12,22 @@ let platform: TestPlatform;
 before(async () => {
   platform = await startTestPlatform();
   await platform.ecs.send(new CreateClusterCommand({ clusterName: 'other', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] }));
+  await platform.ecs.send(new CreateClusterCommand({ clusterName: 'lasting', tags: [{ key: 'berth:extensions', value: 'volumes' }] }));
+  await platform.store.write((tx) => tx.snapshots.insert({ account, region, id: 'snap-0123456789abcdef0' }, wished, taken));
 });
 after(() => platform?.close());
+
+const wished = {
+  createdAt: 1,
+  volumeId: 'vol-1',
+  sizeGib: 8,
+  encrypted: false,
+  kmsKeyId: null,
+  description: '',
+  tags: [],
+  deletedAt: null,
+};
+const taken = { state: 'completed' as const, hostId: 'host-1', completedAt: 1, bytes: 1, error: null };
 
 type Trial = { definition: RegisterTaskDefinitionRequest; call: RunTaskRequest };
 
@@ -62,7 +76,7 @@ async function tryOut({ definition, call }: Trial): Promise<{ read: TaskDefiniti
     const { front: _front, createdAt: _createdAt, revision: _revision, ...rest } = desired;
     return { cluster: key.cluster, ...rest };
   });
-  return { read: read ?? {}, told: JSON.stringify(told, (_, value: unknown) => (typeof value === 'string' ? value.replaceAll(/[0-9a-f]{32}/g, 'ID') : value)) }; // prettier-ignore
+  return { read: read ?? {}, told: JSON.stringify(told, (_, value: unknown) => (typeof value === 'string' ? value.replaceAll(/[0-9a-f]{32}|(?<=vol-)[0-9a-f]{17}/g, 'ID') : value)) }; // prettier-ignore
 }
 
 const refusalOf = (trial: Trial): Promise<string> => tryOut(trial).then(() => 'taken', (error: unknown) => (error as Error).message); // prettier-ignore

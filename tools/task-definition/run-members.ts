@@ -5,6 +5,9 @@ const ECS = 'src/front/ecs/ecs.test.ts';
 const SDK = 'test/e2e/sdk.test.ts';
 const SPEC = 'src/front/ecs/task/to-task-spec.test.ts';
 const O = 'overrides.containerOverrides[]';
+const VOLUMES = 'src/front/ecs/volumes.test.ts';
+const MADE = 'a volume is made with each task, is shown in its attachments, and has the tags that were asked for';
+const LAUNCHED = 'test/e2e/volumes.test.ts: a volume is made for a task, a snapshot of it begins another, and it goes with its task';
 const role = 'arn:aws:iam::123456789012:role/other';
 
 export const runMembers: Entry[] = [
@@ -175,7 +178,6 @@ export const runMembers: Entry[] = [
       'name',
       ...[
         'roleArn',
-        'encrypted',
         'kmsKeyId',
         'volumeType',
         'sizeInGiB',
@@ -191,29 +193,38 @@ export const runMembers: Entry[] = [
         'tagSpecifications[].propagateTags',
       ].map((leaf) => `managedEBSVolume.${leaf}`),
     ],
-    is: 'not yet',
-    tests: [],
+    is: 'works',
+    note: 'A volume is as fast as the disk of its host, and is not encrypted: type, speed and key are checked, kept and read back.',
+    tests: [`${VOLUMES}: ${MADE}`, `${VOLUMES}: what a volume can not be is refused, and nothing is made`, LAUNCHED],
+    definition: { volumes: [{ name: 'v', configuredAtLaunch: true }], tags: [{ key: 'd', value: 'd' }] },
     call: {
       volumeConfigurations: [
         {
           name: 'v',
           managedEBSVolume: {
             roleArn: role,
-            encrypted: true,
             kmsKeyId: 'k',
             volumeType: 'gp3',
             sizeInGiB: 10,
-            snapshotId: 'snap-1',
+            snapshotId: 'snap-0123456789abcdef0',
             volumeInitializationRate: 100,
-            iops: 3000,
-            throughput: 125,
+            iops: 3500,
+            throughput: 130,
             filesystemType: 'ext4',
-            terminationPolicy: { deleteOnTermination: true },
-            tagSpecifications: [{ resourceType: 'volume', tags: [{ key: 'a', value: 'b' }], propagateTags: 'NONE' }],
+            terminationPolicy: { deleteOnTermination: false },
+            tagSpecifications: [{ resourceType: 'volume', tags: [{ key: 'a', value: 'b' }], propagateTags: 'TASK_DEFINITION' }],
           },
         },
       ],
     },
-    says: "volumeConfigurations can't be used here yet",
+  },
+  {
+    at: 'volumeConfigurations[]',
+    leaves: ['managedEBSVolume.encrypted'],
+    is: 'works',
+    note: 'kept and read back: nothing is encrypted',
+    tests: [`${VOLUMES}: ${MADE}`],
+    definition: { volumes: [{ name: 'v', configuredAtLaunch: true }] },
+    call: { volumeConfigurations: [{ name: 'v', managedEBSVolume: { roleArn: role, sizeInGiB: 10, encrypted: false } }] },
   },
 ];

@@ -61,6 +61,7 @@ async function runNginx(client: Client, context: Context, described: Answer): Pr
     size: { cpu: 256, memory: 512 },
     port: 80,
     environment: [],
+    volumes: [],
     command: null,
     entryPoint: null,
     count: COUNT,

@@ -23,6 +23,7 @@ import { stop } from './stop.ts';
 import { top } from './top.ts';
 import { trust } from './trust.ts';
 import { up } from './up.ts';
+import { volumeCommands } from './volumes.ts';
 
 export const commands: Command[] = [
   demo,
@@ -43,6 +44,7 @@ export const commands: Command[] = [
   rm,
   inspect,
   ...imageCommands,
+  ...volumeCommands,
   status,
   trust,
   down,

@@ -12,6 +12,7 @@ import { launchService } from '../launch-service.ts';
 import { parseCpu, parseMemory, smallestSize } from '../sizes.ts';
 import { formatCpu, formatMemory } from '../format.ts';
 import { showFailure, showOutput } from '../failure.ts';
+import { parseVolumes } from '../run-volumes.ts';
 import { silentSteps } from '../steps.ts';
 import { Fault } from '#base/fault.ts';
 
@@ -36,6 +37,13 @@ export const run: Command = {
     { name: 'image', short: 'i', value: 'REF', summary: 'image: nginx, ghcr.io/me/app:1.2, or one of berth image ls (required)' },
     { name: 'port', short: 'p', value: 'N', summary: 'port that the program listens on (default: what the image exposes)' },
     { name: 'env', short: 'e', value: 'K=V', repeat: true, summary: 'environment variable; may be repeated' },
+    {
+      name: 'volume',
+      short: 'v',
+      value: 'NAME:/PATH',
+      repeat: true,
+      summary: 'volume that outlives the tasks, made when it isn’t there; :ro to read only; may be repeated',
+    },
     { name: 'cpu', value: 'AMOUNT', summary: 'CPU: 256 units, 0.25, "1 vCPU"; rounded up to a Fargate size (default: 0.25 vCPU)' },
     { name: 'memory', short: 'm', value: 'AMOUNT', summary: 'memory: 512, 512MB, 2GB; rounded up to a Fargate size (default: 512 MB)' },
     { name: 'count', short: 'n', value: 'N', summary: `how many tasks (1 to ${RUN_MAX}, default: 1)` },
@@ -57,6 +65,10 @@ export const run: Command = {
       note: 'your own service, with its own size',
     },
     { command: 'berth run hello --image busybox -- sh -c "echo hello; date"', note: 'a job that ends; its output: berth logs hello' },
+    {
+      command: 'berth run db --image postgres --volume data:/var/lib/postgresql/data',
+      note: 'what it writes is there at the next run: berth volumes ls',
+    },
     { command: 'berth run web --image nginx --count 3', note: 'three tasks behind one URL; later: berth scale web 5' },
   ],
   async run(args, context) {
@@ -107,6 +119,7 @@ export function readWish(args: Arguments): Launch {
     size: smallestSize(parseCpu(args.text('cpu') ?? String(DEFAULT_CPU)), parseMemory(args.text('memory') ?? String(DEFAULT_MEMORY))),
     port: args.integer('port', { min: 1, max: 65_535 }) ?? null,
     environment: parseEnvironment(args.list('env')),
+    volumes: parseVolumes(args.list('volume')),
     command,
     entryPoint: entryPoint === undefined ? null : splitWords(entryPoint),
     count: args.integer('count', { min: 1, max: RUN_MAX }) ?? 1,

@@ -2,6 +2,8 @@
 import type { Random } from '#base/random.ts';
 import { hexId } from '#base/ids.ts';
 import { asFault, isFault } from '#base/fault.ts';
+import { bindVolumes } from '#domain/bound-volumes.ts';
+import type { BoundVolumes } from '#domain/bound-volumes.ts';
 import { CAPACITY_UNAVAILABLE, createCapacity } from '#domain/capacity.ts';
 import type { Capacity } from '#domain/capacity.ts';
 import { withExtensions } from '#domain/extensions.ts';
@@ -46,9 +48,10 @@ export async function startTasks(
     const result =
       recipe === undefined
         ? { refused: `The service revision ${wish.revisionId} was not found.` }
-        : startOne(source, cluster, recipe, wish);
+        : await startOne(tx, source, cluster, recipe, wish);
     if ('refused' in result) return { ...started, refused: result.refused };
-    const { id, desired } = result;
+    const { id, desired, volumes } = result;
+    await volumes.commit();
     await tx.tasks.insert({ account, region, cluster: name, id }, desired, newTaskObserved(desired.spec));
     started.taskIds.push(id);
   }
@@ -67,28 +70,38 @@ async function readRecipe(tx: ReadTx, key: ServiceKey, id: string): Promise<Reci
 
 type Wish = ServicePlan['start'][number];
 
-function startOne(
+async function startOne(
+  tx: WriteTx,
   { random, now, room }: { random: Random; now: number; room: Room },
   cluster: ClusterRecord,
   { revision, subnets }: Recipe,
   wish: Wish,
-): { id: string; desired: TaskDesired } | { refused: string } {
+): Promise<{ id: string; desired: TaskDesired; volumes: BoundVolumes } | { refused: string }> {
   const id = hexId(random);
-  const spec = specOf(revision, id, cluster, room.hosts);
-  if ('refused' in spec) return spec;
-  const picked = room.capacity.pick(spec, spec.isolation);
-  if ('unavailable' in picked) return { refused: picked.unavailable === 'isolation' ? noKind(spec) : CAPACITY_UNAVAILABLE };
   const inZone = subnets.filter((subnet) => subnet.zone === wish.zone);
   const subnet = subnetWithRoom(inZone, room.slots) ?? subnetWithRoom(subnets, room.slots);
+  const { zone, zoneId } = subnet ?? { zone: '', zoneId: '' };
+  const { account, region, cluster: name } = revision.key;
+  const task = { scope: { account, region }, cluster: name, id, zone, zoneId, tags: revision.desired.taskTags };
+  const volumes = await orRefused(() =>
+    bindVolumes(tx, task, specOf(revision, id, cluster, room.hosts), { now, newId: () => `vol-${hexId(random, 17)}` }),
+  );
+  if ('refused' in volumes) return volumes;
+  const { spec } = volumes;
+  const picked = room.capacity.pick(spec, spec.isolation, volumes.hostId);
+  if ('unavailable' in picked) return { refused: picked.unavailable === 'isolation' ? noKind(spec) : CAPACITY_UNAVAILABLE };
   if (subnet === undefined) return { refused: `No address is free in ${revision.desired.network.subnetIds.join(', ')}` };
   room.capacity.take(picked.hostId, spec);
   room.slots.push({ subnetId: subnet.key.id });
-  return { id, desired: desiredOf(revision, spec, subnet, wish, now) };
+  return { id, volumes, desired: desiredOf(revision, spec, subnet, wish, now) };
 }
 
-function specOf(revision: ServiceRevisionRecord, id: string, cluster: ClusterRecord, hosts: HostRecord[]): TaskSpec | { refused: string } {
+const specOf = (revision: ServiceRevisionRecord, id: string, cluster: ClusterRecord, hosts: HostRecord[]): TaskSpec =>
+  withExtensions(instantiate(revision.desired.template, id, revision.observed.imageDigests), cluster, hosts);
+
+async function orRefused<T>(make: () => Promise<T>): Promise<T | { refused: string }> {
   try {
-    return withExtensions(instantiate(revision.desired.template, id, revision.observed.imageDigests), cluster, hosts);
+    return await make();
   } catch (error) {
     if (isFault(error, 'InvalidParameter')) return { refused: asFault(error).message.replace(/\.$/, '') };
     throw error;

@@ -12,6 +12,7 @@ import { pausePlacement } from './pause-placement.ts';
 import { schemas } from './schemas.ts';
 import { tailTask } from './tail-task.ts';
 import { taskUsage } from './task-usage.ts';
+import { listVolumes, pruneVolumes, removeVolume } from './volumes.ts';
 import type { BerthApiDeps } from './types.ts';
 
 export type { BerthApiDeps, HostAccess, PlatformFacts } from './types.ts';
@@ -34,6 +35,9 @@ export function createBerthApi(deps: BerthApiDeps, intent: IntentDeps): ApiSpec 
       tailTask(deps),
       taskUsage(deps),
       pausePlacement(deps),
+      listVolumes(deps),
+      removeVolume(deps, intent),
+      pruneVolumes(deps, intent),
     ],
   };
 }

@@ -59,6 +59,9 @@ export const schemas: Record<string, unknown> = {
   ListImages$: operation('ListImages', {}, { images: DOCUMENT }),
   RemoveImage$: operation('RemoveImage', { 'image!': STRING }, { freedBytes: NUMBER }),
   PruneImages$: operation('PruneImages', { all: BOOLEAN }, { removed: LIST | STRING, freedBytes: NUMBER }),
+  ListVolumes$: operation('ListVolumes', {}, { volumes: DOCUMENT }),
+  RemoveVolume$: operation('RemoveVolume', { 'volume!': STRING }, { volumeId: STRING, name: STRING }),
+  PruneVolumes$: operation('PruneVolumes', { all: BOOLEAN }, { removed: LIST | STRING, freedBytes: NUMBER }),
   TaskUsage$: operation('TaskUsage', { 'tasks!': LIST | STRING }, { usages: DOCUMENT }),
   TailTask$: operation('TailTask', { 'task!': STRING, container: STRING, limit: NUMBER }, { lines: DOCUMENT }),
 };

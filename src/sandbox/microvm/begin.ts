@@ -2,16 +2,19 @@
 import { posix } from 'node:path';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
+import type { VolumeFileSystem } from '#domain/volume.ts';
 import type { PreparedImage } from '#image/types.ts';
 import type { TaskBundle } from '#supervisor/protocol.ts';
 import { bundleFiles } from '../container/bundle.ts';
 import { volumePlaces } from '../volume-places.ts';
 import type { SandboxNetwork, SandboxPlan } from '../driver.ts';
+import { volumeSlots } from './render.ts';
 
 /** Where the guest keeps what is sent; its images; its scratch disk. */
 const FILES = '/run/berth';
 const IMAGES = '/images';
 const SCRATCH = '/scratch';
+const VOLUMES = '/volumes';
 /** Made in the template already. */
 const CGROUP = 'task';
 
@@ -29,6 +32,8 @@ export type SettleMessage = {
   /** How many of the disks `imageN` hold an image. */
   images: number;
   scratch: true;
+  /** What is on the disks `volumeN`, in their order: each is mounted on /volumes/N. */
+  volumes: { fileSystem: VolumeFileSystem }[];
   /** Made on the scratch disk before anything starts: the task's volumes. */
   directories: string[];
 };
@@ -42,6 +47,8 @@ export type GuestStart = {
   begin: BeginMessage;
   /** The image of each disk, in their order. */
   disks: PreparedImage[];
+  /** The files of the volumes' disks, in their order. */
+  volumes: string[];
 };
 
 /** What lies in a directory of the host can't be brought in: the machine has disks only. */
@@ -54,6 +61,12 @@ function assertOwnVolumes({ spec }: SandboxPlan): void {
   );
 }
 
+const tooMany = (count: number) =>
+  new Fault(
+    'CannotCreateContainer',
+    `CannotCreateContainerError: the task has ${count} volumes, and a microvm has ${volumeSlots.length} disks for them`,
+  );
+
 /** Two containers of one image share its disk. */
 export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
   assertOwnVolumes(plan);
@@ -61,9 +74,13 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
   const slotOf = new Map(disks.map((image, index) => [image.digest, index]));
   const inGuest = (image: PreparedImage): PreparedImage => ({ ...image, layers: [`${IMAGES}/${slotOf.get(image.digest)}`] });
   const storage = { place: SCRATCH, disk: { bytes: plan.spec.ephemeralBytes, place: SCRATCH } };
+  const own = Object.entries(plan.volumes).flatMap(([name, source]) => (source.kind === 'disk' ? [{ name, ...source }] : []));
+  if (own.length > volumeSlots.length) throw tooMany(own.length);
+  const mounted = own.map(({ name }, index) => [name, { kind: 'directory' as const, path: posix.join(VOLUMES, String(index)) }] as const);
   const guestPlan: SandboxPlan = {
     ...plan,
     dir: FILES,
+    volumes: { ...plan.volumes, ...Object.fromEntries(mounted) },
     images: Object.fromEntries(Object.entries(plan.images).map(([name, image]) => [name, inGuest(image)])),
   };
   const { files } = bundleFiles(guestPlan, { cgroup: CGROUP, socket: '', nofile, storage });
@@ -72,6 +89,7 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
   const { ip, mac, gatewayIp, gatewayMac, mtu, hostname } = plan.network;
   return {
     disks,
+    volumes: own.map(({ path }) => path),
     files: files
       .filter((file) => file !== task)
       .map((file) => ({ t: 'file', path: file.path, mode: 0o644, data: Buffer.from(file.contents).toString('base64') })),
@@ -81,6 +99,7 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
       network: { ip, mac, gatewayIp, gatewayMac, mtu },
       images: disks.length,
       scratch: true,
+      volumes: own.map(({ fileSystem }) => ({ fileSystem })),
       directories: volumePlaces(guestPlan, SCRATCH).scratch,
     },
     begin: {

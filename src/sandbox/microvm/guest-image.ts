@@ -29,6 +29,8 @@ export type GuestImageOptions = {
 
 /** Loaded at boot, in this order, each after what it needs. Devices show up (by ACPI) once virtio_mmio is there. */
 const bootModules = ['virtio_mmio', 'virtio_blk', 'virtio_net', 'virtio_console', 'virtio_rng', 'erofs', 'overlay'];
+/** File systems of volumes; ext4 is in the kernel. */
+const volumeModules = ['xfs'];
 /** For containers that may have devices (docs/isolation.md): file systems in user space, tunnels, disks in files; 0.6 MiB. */
 const deviceModules = ['fuse', 'tun', 'loop'];
 /** Changes when the same input gives another image. */
@@ -42,7 +44,7 @@ export async function buildGuestImage(options: GuestImageOptions): Promise<Guest
   const [packed, supervisor, modules] = await Promise.all([
     readFile(join(packageDir, 'boot', `vmlinuz-${version}`)),
     readFile(options.supervisor),
-    loadModules(packageDir, version, [...bootModules, ...deviceModules]),
+    loadModules(packageDir, version, [...bootModules, ...volumeModules, ...deviceModules]),
   ]);
   const initrd = renderInitramfs(supervisor, modules);
   const hash = createHash('sha256').update(`berth guest ${FORMAT} ${version}\n`);

@@ -13,6 +13,8 @@ export const SCRATCH = 'scratch';
 
 /** What a disk claims to hold until it is given a file: as much as any task may ask for. The guest reads nothing of it before that. */
 const BLANK_BYTES = 256 * 1024 ** 3;
+/** The same of a volume: EBS's largest. The guest goes by its file system, which is as large as its file. */
+const BLANK_VOLUME_BYTES = 64 * 1024 ** 4;
 
 /** `boot`: from the kernel, RAM shared with the template's file. `restore`: from a saved state, RAM copied on write. `resume`: RAM comes with the state. */
 export type Launch = 'boot' | 'restore' | 'resume';
@@ -80,15 +82,15 @@ function devices(): Option[] {
     ['-device', 'virtio-rng-device,rng=rng0'],
     ...disk(SCRATCH, false),
     ...imageSlots.flatMap((slot) => disk(slot, true)),
-    ...volumeSlots.flatMap((slot) => disk(slot, false)),
+    ...volumeSlots.flatMap((slot) => disk(slot, false, BLANK_VOLUME_BYTES)),
   ];
 }
 
 /** The device sits on a `raw` node of its name, whose file is exchanged while nobody uses it (disks.ts). */
-function disk(slot: string, readOnly: boolean): Option[] {
+function disk(slot: string, readOnly: boolean, bytes = BLANK_BYTES): Option[] {
   const ro = readOnly ? ',read-only=on' : '';
   return [
-    ['-blockdev', `driver=null-co,node-name=blank-${slot},size=${BLANK_BYTES},read-zeroes=on${ro}`],
+    ['-blockdev', `driver=null-co,node-name=blank-${slot},size=${bytes},read-zeroes=on${ro}`],
     ['-blockdev', `driver=raw,node-name=${slot},file=blank-${slot}${ro}`],
     ['-device', `virtio-blk-device,drive=${slot},serial=${slot}`],
   ];

@@ -9,7 +9,7 @@ import type { SettleMessage } from './begin.ts';
 import { insertDisk } from './disks.ts';
 import type { Machine } from './machine.ts';
 import type { MicrovmParts } from './parts.ts';
-import { imageSlots, SCRATCH } from './render.ts';
+import { imageSlots, SCRATCH, volumeSlots } from './render.ts';
 import { shapeOf } from './shape.ts';
 import { writeVmFile } from './vm-file.ts';
 import type { VmFile } from './vm-file.ts';
@@ -40,7 +40,7 @@ export async function startTask<T>(
     const file = { vmId: machine.vmId, shape, cpuMillis: plan.spec.cpuMillis, network, phase: 'running' } satisfies VmFile;
     writeVmFile(plan.dir, file);
     const settle = async () => {
-      await insertDisks(parts, plan, machine, disks);
+      await insertDisks(parts, plan, machine, { images: disks, volumes: start.volumes });
       machine.link.send({ ...start.settle, ...moment(parts) } satisfies SettleMessage);
     };
     // The guest mounts its disks and takes its address while the kernel brings the tap to the router, which takes as long.
@@ -58,11 +58,20 @@ export async function startTask<T>(
   }
 }
 
-async function insertDisks(parts: MicrovmParts, plan: SandboxPlan, machine: Machine, disks: string[]): Promise<void> {
+async function insertDisks(
+  parts: MicrovmParts,
+  plan: SandboxPlan,
+  machine: Machine,
+  files: { images: string[]; volumes: string[] },
+): Promise<void> {
   const scratch = join(machine.dir, SCRATCH);
-  const images = disks.map(async (file, index) => {
+  const images = files.images.map(async (file, index) => {
     const slot = imageSlots[index] ?? '';
     await insertDisk(machine.monitor, { slot, path: parts.machines.give(machine, file, slot), readOnly: true });
+  });
+  const volumes = files.volumes.map(async (file, index) => {
+    const slot = volumeSlots[index] ?? '';
+    await insertDisk(machine.monitor, { slot, path: parts.machines.give(machine, file, slot), readOnly: false });
   });
   const own = async () => {
     const { dir, user } = parts.options;
@@ -70,7 +79,7 @@ async function insertDisks(parts: MicrovmParts, plan: SandboxPlan, machine: Mach
     await parts.deps.worker.scratchMake({ path: scratch, bytes, model: join(dir, 'vm-templates', `scratch-${bytes}`), ...user });
     await insertDisk(machine.monitor, { slot: SCRATCH, path: `/vm/${SCRATCH}`, readOnly: false });
   };
-  await Promise.all([...images, own()]);
+  await Promise.all([...images, ...volumes, own()]);
 }
 
 /** What makes two machines from one template differ, and what time it is. */

@@ -15,7 +15,7 @@ import type { MachinePaths } from './machine.ts';
 import type { MicrovmParts } from './parts.ts';
 import { connectQmp } from './qmp.ts';
 import type { Qmp, QmpArguments } from './qmp.ts';
-import { imageSlots, SCRATCH } from './render.ts';
+import { imageSlots, SCRATCH, volumeSlots } from './render.ts';
 import type { TaskOfMachine } from './sandbox.ts';
 import { saveState } from './save.ts';
 import { moment } from './start.ts';
@@ -133,8 +133,8 @@ async function goOn(clock: Clock, monitor: Qmp): Promise<void> {
 
 /** The disks that the task was given: their files stand in the machine's directory under the disks' names. */
 async function insertAll(paths: MachinePaths, monitor: Qmp): Promise<void> {
-  for (const slot of [SCRATCH, ...imageSlots]) {
+  for (const slot of [SCRATCH, ...imageSlots, ...volumeSlots]) {
     if (!existsSync(join(paths.dir, slot))) continue;
-    await insertDisk(monitor, { slot, path: `/vm/${slot}`, readOnly: slot !== SCRATCH });
+    await insertDisk(monitor, { slot, path: `/vm/${slot}`, readOnly: imageSlots.includes(slot) });
   }
 }

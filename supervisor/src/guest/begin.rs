@@ -16,6 +16,7 @@ const ENTROPY_BYTES: usize = 64;
 /// Image disks of a machine.
 pub const IMAGES: usize = 10;
 const SCRATCH: &str = "/scratch";
+const VOLUMES: &str = "/volumes";
 /// Its content goes with the task: nothing has to reach the disk in any order, and no thread shall zero tables that nobody reads.
 const SCRATCH_OPTIONS: &str = "discard,noinit_itable,barrier=0,errors=remount-ro";
 
@@ -82,6 +83,9 @@ pub fn settle(machine: &Machine, place: &Place, images: &[usize]) -> Result<(), 
         let made = mount::mount("scratch", SCRATCH, "tmpfs", libc::MS_NODEV, "mode=755");
         made.map_err(|e| format!("cannot mount {SCRATCH}: {}", sys::reason(&e)))?;
     }
+    for (index, volume) in place.volumes.iter().enumerate() {
+        mount_volume(machine, index, &volume.file_system)?;
+    }
     for directory in &place.directories {
         make_volume(Path::new(directory))?;
     }
@@ -104,6 +108,32 @@ fn make_volume(path: &Path) -> Result<(), String> {
     fs::create_dir_all(path).map_err(|e| format!("cannot make {}: {}", path.display(), sys::reason(&e)))
 }
 
+/// It outlives the machine: unlike the scratch disk it is written in the order that it was asked to be.
+fn mount_volume(machine: &Machine, index: usize, kind: &str) -> Result<(), String> {
+    if !["ext3", "ext4", "xfs"].contains(&kind) {
+        return Err(format!("a volume's file system is ext3, ext4 or xfs, not {kind:?}"));
+    }
+    let path = volume_place(index);
+    fs::create_dir_all(&path).map_err(|e| format!("cannot make {path}: {}", sys::reason(&e)))?;
+    // Nothing of a sparse file has to be zeroed; a copy of a volume has its UUID.
+    let options = if kind == "xfs" { "discard,nouuid" } else { "discard,noinit_itable" };
+    mount_disk(machine, &format!("volume{index}"), &path, kind, libc::MS_NODEV, options)
+}
+
+fn volume_place(index: usize) -> String {
+    format!("{VOLUMES}/{index}")
+}
+
+/// All that was written to volumes is on their disks.
+pub fn sync_volumes() {
+    for entry in fs::read_dir(VOLUMES).into_iter().flatten().flatten() {
+        if let Ok(directory) = fs::File::open(entry.path()) {
+            // SAFETY: an open descriptor.
+            unsafe { libc::syncfs(directory.as_raw_fd()) };
+        }
+    }
+}
+
 fn image_place(index: usize) -> String {
     format!("/images/{index}")
 }
@@ -116,7 +146,8 @@ fn mount_disk(machine: &Machine, serial: &str, place: &str, kind: &str, flags: l
 
 /// Takes back what `settle` did, as far as the next would stumble over it.
 pub fn unsettle(machine: &Machine, place: &Place, images: &[usize]) {
-    for path in (0..images.len()).map(image_place).chain([SCRATCH.to_string()]) {
+    let volumes = (0..place.volumes.len()).map(volume_place);
+    for path in (0..images.len()).map(image_place).chain(volumes).chain([SCRATCH.to_string()]) {
         let _ = mount::unmount(&path, libc::MNT_DETACH);
     }
     if let (Some(index), Some(network)) = (machine.interface, &place.network) {

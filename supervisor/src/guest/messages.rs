@@ -33,9 +33,19 @@ pub struct Place {
     pub images: usize,
     /// The disk `scratch` holds an ext4 file system; else what is written stays in memory.
     pub scratch: bool,
+    /// What the disks `volume0`... hold; each is mounted on /volumes/N.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
     /// Made on the scratch disk: the task's volumes.
     #[serde(default)]
     pub directories: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Volume {
+    /// `ext3`, `ext4` or `xfs`.
+    pub file_system: String,
 }
 
 /// `{"t":"begin"}`: its task. `{"t":"warm"}`: the same, to be gone through for nobody.

@@ -39,7 +39,12 @@ pub fn resume(entropy: &str, time_ns: &str) -> Result<(), String> {
     begin::set_moment(entropy, time_ns)
 }
 
-/// Ends the machine. Nothing is synced: what was on its disks goes with the task.
+/// All that was written to volumes is on their disks: they outlive the machine.
+pub fn sync_volumes() {
+    begin::sync_volumes();
+}
+
+/// Ends the machine. Nothing is synced: what was on its other disks goes with the task.
 pub fn power_off() -> ! {
     for how in [libc::RB_POWER_OFF, libc::RB_AUTOBOOT] {
         // SAFETY: no pointers.

@@ -476,6 +476,9 @@ impl Task {
         if let Some(lock) = &self.lock {
             let _ = lock.set_len(0);
         }
+        if self.listener.is_none() {
+            guest::sync_volumes();
+        }
         if let Some(host) = self.host.take() {
             host.finish(&FromSupervisor::Released);
         }

@@ -33,7 +33,7 @@ export function assertFargate(definition: RegisterTaskDefinitionRequest, cpu: nu
   for (const field of ['ipcMode', 'placementConstraints'] as const) unsupported(definition[field], field);
   for (const volume of definition.volumes ?? []) {
     unsupported(volume.host?.sourcePath, 'sourcePath');
-    unsupported(volume.dockerVolumeConfiguration, 'dockerVolumeConfiguration');
+    if (!extensions.includes('volumes')) unsupported(volume.dockerVolumeConfiguration, 'dockerVolumeConfiguration');
     unsupported(volume.fsxWindowsFileServerVolumeConfiguration, 'fsxWindowsFileServerVolumeConfiguration');
   }
   const containers = definition.containerDefinitions ?? [];

@@ -1,6 +1,7 @@
 /** Volumes of a task definition (RegisterTaskDefinition). */
 import type { Volume } from '@aws-sdk/client-ecs';
 import { isName } from '#domain/names.ts';
+import { assertNamed } from '../task/named-volume.ts';
 import { refuseIf } from './refuse.ts';
 
 /** Throws ClientError. */
@@ -18,6 +19,7 @@ export function assertVolumes(volumes: Volume[]): void {
     ].filter((kind) => kind !== undefined);
     refuseIf(kinds.length > 1, `Volume '${volume.name}' can have only one kind of configuration.`);
     assertEfs(volume);
+    if (volume.dockerVolumeConfiguration !== undefined) assertNamed(volume.name ?? '', volume.dockerVolumeConfiguration);
   }
   const names = volumes.map((volume) => volume.name);
   refuseIf(new Set(names).size !== names.length, 'Volume names must be unique within a task definition.');

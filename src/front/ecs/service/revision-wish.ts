@@ -21,6 +21,7 @@ import type { Tag } from '#domain/task.ts';
 import type { RevisionWish } from '#intent/index.ts';
 import { networkOf, optedIn, platformFor, taskFrontOf } from '../task/launch.ts';
 import { toTaskSpec } from '../task/to-task-spec.ts';
+import { launchedVolumes } from '../task/volume-configurations.ts';
 import { loadBalancersOf } from './load-balancers.ts';
 
 /** Members that belong to a revision, as they were asked for. A later call's go over them. */
@@ -82,6 +83,8 @@ export function revisionWishOf(source: RevisionSource): RevisionWish {
   const { family, taskRevision } = record.key;
   const extensions = extensionsOf(record.tags);
   const isolation = isolationWish(source.tags, record.tags, source.cluster.tags);
+  const sources = { definition: record.tags, service: source.tags };
+  const launched = launchedVolumes(definition, members.volumeConfigurations ?? [], sources);
   const taskFront = taskFrontOf(definition, {}, extensions);
   const front: RevisionFront = {
     members,
@@ -91,7 +94,10 @@ export function revisionWishOf(source: RevisionSource): RevisionWish {
   return {
     family,
     taskRevision,
-    template: optedIn(record, toTaskSpec({ definition, overrides: {}, taskId: '', isolation, extensions, region, arch, logMode })),
+    template: optedIn(
+      record,
+      toTaskSpec({ definition, overrides: {}, taskId: '', isolation, extensions, region, arch, logMode, launched }),
+    ),
     network: networkOf(members.networkConfiguration),
     launchType: members.launchType ?? null,
     strategy: members.capacityProviderStrategy ?? [],

@@ -58,7 +58,6 @@ export function assertServed(input: Partial<Both>): void {
   if ((input.serviceRegistries ?? []).length > 0) throw notYet('serviceRegistries', 'AWS Cloud Map');
   if ((input.vpcLatticeConfigurations ?? []).length > 0) throw notYet('vpcLatticeConfigurations', 'VPC Lattice');
   if ((input.gatewayConnectors ?? []).length > 0) throw notYet('gatewayConnectors', 'an ECS gateway');
-  if ((input.volumeConfigurations ?? []).length > 0) throw notYet('volumeConfigurations', 'Amazon EBS');
 }
 
 /** With an external controller, task sets say what runs (developer guide, "Creating a service using external deployments"). */

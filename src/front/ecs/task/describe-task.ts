@@ -1,7 +1,16 @@
 /** A task's three columns -> the API's Task. */
 import type { Attachment, Container, NetworkInterface, Task, TaskOverride } from '@aws-sdk/client-ecs';
 import { clusterArn, containerArn, taskArn, taskDefinitionArn } from '#domain/arn.ts';
-import { containerIdOf, attachmentIdOf, effectiveDesired, effectiveStop, privateDnsName, taskHealth } from '#domain/task.ts';
+import { blockVolumes } from '#domain/block-volume.ts';
+import {
+  containerIdOf,
+  attachmentIdOf,
+  volumeAttachmentIdOf,
+  effectiveDesired,
+  effectiveStop,
+  privateDnsName,
+  taskHealth,
+} from '#domain/task.ts';
 import type { ContainerObserved, TaskRecord } from '#domain/task.ts';
 import type { ReadTx } from '#store/types.ts';
 
@@ -56,7 +65,7 @@ export function describeTask(
     connectivity: observed.connectivity,
     // A wish to stop is a change of its own, made before the host's next report.
     version: observed.version + (desired.stop === null ? 0 : 1),
-    attachments: [attachmentOf(task)],
+    attachments: [attachmentOf(task), ...volumeAttachments(task)],
     attributes: attributesOf(task),
     containers: observed.containers.map((container) => containerOf(task, container)),
     overrides: overridesOf(task, front.overrides ?? {}),
@@ -106,6 +115,31 @@ function attachmentOf(task: TaskRecord): Attachment {
     status: attachmentStatus(task),
     details,
   };
+}
+
+/** Of volumes that were made for it, with the details that AWS gives (API reference, Attachment). */
+function volumeAttachments(task: TaskRecord): Attachment[] {
+  const why = effectiveStop(task)?.reason ?? '';
+  return blockVolumes(task.desired.spec).flatMap(({ name, volumeId, from }) => {
+    if (from.by !== 'launch') return [];
+    const details = [
+      { name: 'roleArn', value: from.roleArn },
+      { name: 'deleteOnTermination', value: String(from.deleteOnTermination) },
+      { name: 'volumeName', value: name },
+      { name: 'volumeId', value: volumeId },
+      ...(why.includes(volumeId) ? [{ name: 'statusReason', value: why }] : []),
+    ];
+    return [{ id: volumeAttachmentIdOf(task.key.id, name), type: 'AmazonElasticBlockStorage', status: volumeStatus(task), details }];
+  });
+}
+
+/** It is attached before the containers start, and that is known when they did. */
+function volumeStatus(task: TaskRecord): string {
+  const { status, startedAt } = task.observed;
+  if (status === 'STOPPED') return 'DELETED';
+  if (task.placement === null) return 'PRECREATED';
+  if (status === 'DEPROVISIONING') return 'DETACHING';
+  return startedAt === null ? 'ATTACHING' : 'ATTACHED';
 }
 
 function attachmentStatus(task: TaskRecord): string {

@@ -24,12 +24,6 @@ export function assertRunTaskInput(input: RunTaskRequest): void {
     throw refuse(`Container Overrides length must be at most ${limits.overridesChars}; it is ${overrides}.`);
   }
   assertFargateWish(input);
-  if ((input.volumeConfigurations ?? []).length > 0) {
-    throw new Fault(
-      'ClientError',
-      "volumeConfigurations can't be used here yet: no task definition with a volume that is configured at launch can be run.",
-    );
-  }
 }
 
 function refuse(text: string): Fault {

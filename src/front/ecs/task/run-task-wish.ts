@@ -9,6 +9,7 @@ import type { Tag } from '#domain/task.ts';
 import type { RunTaskWish } from '#intent/index.ts';
 import { networkOf, optedIn, platformFor, taskFrontOf } from './launch.ts';
 import { toTaskSpec } from './to-task-spec.ts';
+import { launchedVolumes } from './volume-configurations.ts';
 
 type Source = {
   input: RunTaskRequest;
@@ -28,13 +29,15 @@ export function wishOf(source: Source): RunTaskWish {
   const callTags = assertTags(input.tags ?? []);
   const extensions = extensionsOf(record.tags);
   const isolation = isolationWish(callTags, record.tags, source.cluster.tags);
+  const launched = launchedVolumes(definition, input.volumeConfigurations ?? [], { definition: record.tags, service: null });
   return {
     cluster: source.cluster.key.name,
     count: input.count ?? 1,
     family: record.key.family,
     revision: record.key.taskRevision,
     platformVersion: platformFor(input.platformVersion, definition, overrides, extensions),
-    spec: (taskId) => optedIn(record, toTaskSpec({ definition, overrides, taskId, isolation, extensions, region, arch, logMode })),
+    spec: (taskId) =>
+      optedIn(record, toTaskSpec({ definition, overrides, taskId, isolation, extensions, region, arch, logMode, launched })),
     network: networkOf(input.networkConfiguration),
     launchType: input.launchType ?? null,
     strategy: input.capacityProviderStrategy ?? [],

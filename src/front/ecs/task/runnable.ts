@@ -13,7 +13,10 @@ export function assertRunnable(definition: TaskDefinition, overrides: TaskOverri
   if (definition.proxyConfiguration !== undefined) throw notYet('proxyConfiguration');
   for (const volume of definition.volumes ?? []) {
     const kind = foreignKind(volume);
-    if (kind !== undefined) throw notYet(`${kind} (volume '${volume.name}'): berth has bind mounts on the task's own storage, and EFS`);
+    if (kind !== undefined)
+      throw notYet(
+        `${kind} (volume '${volume.name}'): berth has bind mounts on the task's own storage, EFS, volumes configured at launch and named ones`,
+      );
   }
   for (const container of definition.containerDefinitions ?? []) {
     const field = foreignField(container);
@@ -32,8 +35,6 @@ export function assertRunnable(definition: TaskDefinition, overrides: TaskOverri
 
 function foreignKind(volume: Volume): string | undefined {
   if (volume.s3filesVolumeConfiguration !== undefined) return 's3filesVolumeConfiguration';
-  if (volume.configuredAtLaunch === true) return 'configuredAtLaunch';
-  if (volume.dockerVolumeConfiguration !== undefined) return 'dockerVolumeConfiguration';
   if (volume.fsxWindowsFileServerVolumeConfiguration !== undefined) return 'fsxWindowsFileServerVolumeConfiguration';
   return volume.host?.sourcePath === undefined ? undefined : 'host.sourcePath';
 }

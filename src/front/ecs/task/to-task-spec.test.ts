@@ -227,7 +227,7 @@ describe('what a call is refused', () => {
     [
       'a volume kind that can not be run yet',
       () => spec(definition([web], { volumes: [{ name: 'v', s3filesVolumeConfiguration: { fileSystemArn: 'fs-1' } }] })),
-      "This task definition can't be run here yet, because of s3filesVolumeConfiguration (volume 'v'): berth has bind mounts on the task's own storage, and EFS.",
+      "This task definition can't be run here yet, because of s3filesVolumeConfiguration (volume 'v'): berth has bind mounts on the task's own storage, EFS, volumes configured at launch and named ones.",
     ],
     [
       'secrets',

@@ -9,6 +9,7 @@ import type {
   Volume,
 } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
+import type { BlockVolume } from '#domain/block-volume.ts';
 import type { Extension } from '#domain/extensions.ts';
 import { cpuUnitsToMillis, GIBIBYTE, MEBIBYTE } from '#domain/fargate-sizes.ts';
 import type {
@@ -23,6 +24,7 @@ import type {
 } from '#domain/task-spec.ts';
 import { parseRange } from '../definition/network-rules.ts';
 import { firelensOf, logTarget, withRouterFirst } from './log-target.ts';
+import { namedVolume } from './named-volume.ts';
 import { assertRunnable } from './runnable.ts';
 import { taskSize } from './task-size.ts';
 
@@ -36,6 +38,8 @@ export type SpecInput = {
   /** The region that awslogs falls back to, and the architecture of a definition that names none. */
   region: string;
   arch: 'amd64' | 'arm64';
+  /** Volumes that are configured at launch, by their names; default: none. */
+  launched?: ReadonlyMap<string, BlockVolume>;
   /** What a log configuration without a mode gets; default: non-blocking. */
   logMode?: LogDelivery['mode'] | undefined;
 };
@@ -70,7 +74,7 @@ export function toTaskSpec(input: SpecInput): TaskSpec {
       ),
     ),
     ...(definition.enableFaultInjection === true ? { faultInjection: true } : {}),
-    volumes: (definition.volumes ?? []).map(toVolume),
+    volumes: (definition.volumes ?? []).map((volume) => toVolume(volume, input.launched)),
     containers: withRouterFirst(
       containers.map((container) => toContainer(container, overrideOf.get(container.name ?? ''), containers, input)),
     ),
@@ -194,8 +198,11 @@ function ulimitsOf(container: ContainerDefinition): ContainerSpec['ulimits'] {
   return given.some((limit) => limit.name === 'nofile') ? given : [...given, { name: 'nofile', soft: NOFILE, hard: NOFILE }];
 }
 
-function toVolume(volume: Volume): VolumeSpec {
+function toVolume(volume: Volume, launched: SpecInput['launched']): VolumeSpec {
   const name = volume.name ?? '';
+  const given = launched?.get(name);
+  if (given !== undefined) return given;
+  if (volume.dockerVolumeConfiguration !== undefined) return namedVolume(name, volume.dockerVolumeConfiguration);
   const efs = volume.efsVolumeConfiguration;
   if (efs === undefined) return { name, kind: 'scratch' };
   const accessPointId = efs.authorizationConfig?.accessPointId ?? null;

@@ -86,7 +86,8 @@ export type VolumeState = 'creating' | 'available' | 'in-use' | 'deleting' | 'er
 export function volumeState({ desired, observed }: Pick<VolumeRecord, 'desired' | 'observed'>, used: boolean): VolumeState {
   if (desired.deletedAt !== null) return 'deleting';
   if (used) return 'in-use';
-  if (observed.sizeGib !== null) return 'available';
+  // A name's is made where its first task is; until then it is as empty as it would be.
+  if (observed.sizeGib !== null || (desired.name !== null && desired.snapshotId === null)) return 'available';
   return observed.error === null ? 'creating' : 'error';
 }
 

@@ -7,7 +7,7 @@ import type { Json } from '#base/fault.ts';
 import { hexId } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Random } from '#base/random.ts';
-import type { VolumeFile } from '#volume/block.ts';
+import type { VolumeFile, WhileStill } from '#volume/block.ts';
 import type { Volumes } from '#volume/volumes.ts';
 import type { Images, PullProgress, RegistryAuth } from '#image/types.ts';
 import { hostOps } from '#link/operations.ts';
@@ -68,15 +68,19 @@ export function handleOperations(connection: HostConnection, deps: OperationDeps
     return null;
   });
   on(hostOps.vpcAddresses, async (body) => (await deps.setAddresses(body['vpcs'] as VpcAddresses[]), null));
-  handleVolumes(on, deps.volumes);
+  handleVolumes(on, deps.volumes, (taskId, work) => runnerOf({ taskId }).whileStill(work));
   on(hostOps.taskSuspend, async (body) => (await runnerOf(body).suspend(), null));
   on(hostOps.taskResume, async (body) => (await runnerOf(body).resume(), null));
 }
 
-function handleVolumes(on: (op: string, handler: (body: Body) => Promise<unknown>) => void, volumes: Volumes): void {
+function handleVolumes(
+  on: (op: string, handler: (body: Body) => Promise<unknown>) => void,
+  volumes: Volumes,
+  whileStill: WhileStill,
+): void {
   on(hostOps.volumeKeep, async (body) => (await volumes.keep(body as VolumeFile), null));
   on(hostOps.volumeRemove, async (body) => (await volumes.remove(textOf(body, 'id')), null));
-  on(hostOps.volumeSnapshot, (body) => volumes.snapshot(textOf(body, 'id'), textOf(body, 'snapshotId')));
+  on(hostOps.volumeSnapshot, (body) => volumes.snapshot(textOf(body, 'id'), textOf(body, 'snapshotId'), whileStill));
   on(hostOps.snapshotRemove, async (body) => (await volumes.removeSnapshot(textOf(body, 'id')), null));
   on(hostOps.volumeUsage, async () => ({ volumes: await volumes.usage() }));
 }

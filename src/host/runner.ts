@@ -52,6 +52,8 @@ export type Runner = {
   /** As Sandbox.suspend and resume. Throws Fault Unsupported for a kind that can't, Unavailable unless it runs, Conflict when it is ending. */
   suspend(): Promise<void>;
   resume(): Promise<void>;
+  /** As Sandbox.whileStill. Throws Fault Unavailable unless it runs, Unsupported for a kind that can't. */
+  whileStill(work: () => Promise<void>): Promise<void>;
   /** The agent ends; the task goes on. Resolves once the journal has all. */
   detach(): Promise<void>;
   /** The task is STOPPED and its entry goes away: nothing is written any more. */
@@ -114,6 +116,11 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
     exec: async (request, events) => (await running()).exec(request, events),
     suspend: async () => (await standing()).suspend(),
     resume: async () => (await standing()).resume(),
+    async whileStill(work) {
+      const { kind, whileStill } = await running();
+      if (whileStill === undefined) throw new Fault('Unsupported', `a task in a ${kind} sandbox can't be held still`);
+      await whileStill(work);
+    },
     async detach() {
       const closed = record.close();
       supervision.close();

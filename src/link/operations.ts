@@ -63,7 +63,7 @@ export const hostOps = {
   volumeKeep: 'volume-keep',
   /** { id } -> null, once it is gone. Idempotent; errors: Conflict (a task has it). */
   volumeRemove: 'volume-remove',
-  /** { id, snapshotId } -> { bytes }: what of the copy is written. Idempotent; errors: ResourceNotFound (the volume), Unsupported (a running microVM has it), LimitExceeded. */
+  /** { id, snapshotId } -> { bytes }: what of the copy is written. Idempotent; errors: ResourceNotFound (the volume), Unavailable (its microVM is only starting), LimitExceeded. */
   volumeSnapshot: 'volume-snapshot',
   /** { id } -> null, once it is gone. Idempotent. */
   snapshotRemove: 'snapshot-remove',

@@ -105,6 +105,8 @@ export type Sandbox = {
    */
   suspend?(): Promise<void>;
   resume?(): Promise<void>;
+  /** Runs `work` while the task stands still and all that it wrote to its disks is in their files; the kinds whose volumes the host mounts need none. */
+  whileStill?(work: () => Promise<void>): Promise<void>;
   /** Gives everything back; only when no container runs. */
   release(): Promise<void>;
   /** Stops listening; the sandbox goes on (the host agent ends). */

@@ -14,6 +14,7 @@ const dir = mkdtempSync(join(tmpdir(), 'berth-block-'));
 const agent = () => createBlockVolumes(realClock(), dir, null);
 const volumes = agent();
 const GIB = 1024 ** 3;
+const nobody = () => assert.fail('no machine has it');
 const tasks = ['a', 'b', 'c', 'd'];
 
 function wish(volumeId: string, change: Partial<BlockVolume> = {}): BlockVolume {
@@ -94,10 +95,12 @@ test('a named volume has several tasks, one made at launch has one, and what a g
   await volumes.release('a');
   assert.deepEqual(await volumes.prepare('c', wish('vol-n'), 'microvm'), { kind: 'disk', path: image('vol-n'), fileSystem: 'xfs' });
   await assert.rejects(volumes.prepare('a', wish('vol-n'), 'container'), /in use by task c/);
-  await assert.rejects(volumes.snapshot('vol-n', 'snap-g'), { code: 'Unsupported' });
+  const held: string[] = [];
+  await volumes.snapshot('vol-n', 'snap-h', (task, work) => (held.push(task), work()));
+  assert.deepEqual(held, ['c']);
   await volumes.release('c');
   await assert.rejects(volumes.prepare('a', wish('vol-n'), 'container'), /was written to by a microVM/);
-  await volumes.snapshot('vol-n', 'snap-g');
+  await volumes.snapshot('vol-n', 'snap-g', nobody);
   await assert.rejects(volumes.prepare('a', wish('vol-g', { snapshotId: 'snap-g' }), 'container'), /was written to by a microVM/);
   await allGone();
 });
@@ -105,7 +108,7 @@ test('a named volume has several tasks, one made at launch has one, and what a g
 test('a snapshot is the volume at one moment, of a volume in use too, and each copy goes its own way', async () => {
   const place = await at(volumes.prepare('a', wish('vol-s'), 'container'));
   writeFileSync(join(place, 'file'), 'before');
-  const { bytes } = await volumes.snapshot('vol-s', 'snap-s');
+  const { bytes } = await volumes.snapshot('vol-s', 'snap-s', nobody);
   assert.ok(bytes > 0 && bytes < 0.1 * GIB, `${bytes}`);
   writeFileSync(join(place, 'file'), 'after');
   const copy = await at(volumes.prepare('b', wish('vol-t', { sizeGib: 2, snapshotId: 'snap-s' }), 'container'));

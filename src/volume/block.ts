@@ -25,12 +25,15 @@ export type BlockVolumes = {
   keep(volume: VolumeFile): Promise<void>;
   /** Throws Conflict while a task has it. Idempotent. */
   remove(id: string): Promise<void>;
-  /** A copy of the volume as it is at one moment. Idempotent. Throws ResourceNotFound, Unsupported. */
-  snapshot(id: string, snapshotId: string): Promise<{ bytes: number }>;
+  /** A copy of the volume as it is at one moment. Idempotent. Throws ResourceNotFound, and what `whileStill` throws. */
+  snapshot(id: string, snapshotId: string, whileStill: WhileStill): Promise<{ bytes: number }>;
   removeSnapshot(id: string): Promise<void>;
   /** What each volume has written on the host's disk. */
   usage(): Promise<{ id: string; bytes: number }[]>;
 };
+
+/** Holds the microVM of a task still while something is done. */
+export type WhileStill = (taskId: string, work: () => Promise<void>) => Promise<void>;
 
 export type VolumeFile = { id: string; sizeGib: number; snapshotId: string | null };
 
@@ -145,14 +148,15 @@ export function createBlockVolumes(clock: Clock, hostDir: string, vmUser: { uid:
         if (user !== undefined) throw new Fault('Conflict', `volume ${id} is in use by task ${user}`);
         await files.remove('volumes', id);
       }),
-    snapshot: (id, snapshotId) =>
+    snapshot: (id, snapshotId, whileStill) =>
       inTurn(id, async () => {
         if (!(await files.exists('snapshots', snapshotId))) {
           if (!(await files.exists('volumes', id))) throw new Fault('ResourceNotFound', `volume ${id} is not on this host`);
           const copy = () => files.copy({ kind: 'volumes', id }, { kind: 'snapshots', id: snapshotId }, 0);
+          const [user] = await files.users(id);
           if (await isMounted(id)) await frozen(files.place(id), copy);
-          else if ((await files.users(id)).length === 0) await copy();
-          else throw new Fault('Unsupported', `volume ${id} is a microVM's disk, of which no snapshot can be taken while its task runs`);
+          else if (user === undefined) await copy();
+          else await whileStill(user, copy);
         }
         return { bytes: await files.used('snapshots', snapshotId) };
       }),

@@ -182,11 +182,15 @@ describe('a host agent with microVMs', () => {
     const task = await counting('stat -c "%u %g %a" /data > /data/file; ', change);
     await suspend(task);
     await resume(task);
+    const before = numbers(task.id).length;
+    await agent.call(hostOps.volumeSnapshot, { id: 'vol-1', snapshotId: 'snap-1' });
+    await moreThan(task.id, before);
     await stopsWell(task);
     const next = await counting('cat /data/file; echo more >> /data/file; ', change);
     assert.equal(agent.output.find((event) => owner(event) === next.id)?.text.trimEnd(), '0 0 755');
     await stopsWell(next);
-    await assert.rejects(agent.call(hostOps.volumeRemove, { id: 'vol-2' }).then(() => agent.call(hostOps.volumeSnapshot, { id: 'vol-2', snapshotId: 'snap-1' })), { code: 'ResourceNotFound' }); // prettier-ignore
+    await assert.rejects(agent.call(hostOps.volumeRemove, { id: 'vol-2' }).then(() => agent.call(hostOps.volumeSnapshot, { id: 'vol-2', snapshotId: 'snap-2' })), { code: 'ResourceNotFound' }); // prettier-ignore
+    await agent.call(hostOps.snapshotRemove, { id: 'snap-1' });
     await agent.call(hostOps.volumeRemove, { id: 'vol-1' });
     assert.deepEqual(readdirSync(join(host.dir, 'volumes')), []);
   });

@@ -12,7 +12,7 @@ import type { GuestLink } from './control.ts';
 import type { Machine } from './machine.ts';
 import type { MicrovmParts } from './parts.ts';
 import { createQuota } from './quota.ts';
-import { resumeMachine, settleMachine, suspendMachine } from './suspend.ts';
+import { resumeMachine, settleMachine, suspendMachine, withStillMachine } from './suspend.ts';
 import type { VmFile } from './vm-file.ts';
 import { createWatch } from './watch.ts';
 
@@ -105,6 +105,18 @@ export async function openSandbox(
         }
       }),
     resume,
+    whileStill: (work) =>
+      change(async () => {
+        if (life === null) return await work();
+        // Nobody takes it for hung meanwhile.
+        life.end();
+        life = null;
+        try {
+          await withStillMachine(parts, task, work);
+        } finally {
+          await again();
+        }
+      }),
     async release() {
       await living().release();
       life?.end();

@@ -49,6 +49,22 @@ export async function suspendMachine(parts: MicrovmParts, task: TaskOfMachine): 
   }
 }
 
+/** The machine stands still for the time of `work`, and all that it wrote is in its disks' files. A crash in between is mended by `settleMachine`. */
+export async function withStillMachine(parts: MicrovmParts, task: TaskOfMachine, work: () => Promise<void>): Promise<void> {
+  const { clock } = parts.deps;
+  const monitor = await connectQmp(clock, parts.machines.pathsOf(task.file.vmId).qmp);
+  try {
+    await monitor.run('stop');
+    try {
+      await work();
+    } finally {
+      await goOn(clock, monitor);
+    }
+  } finally {
+    monitor.close();
+  }
+}
+
 function enter(task: TaskOfMachine, phase: VmFile['phase']): void {
   task.file.phase = phase;
   writeVmFile(task.dir, task.file);

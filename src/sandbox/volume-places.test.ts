@@ -23,6 +23,17 @@ test('what an image declares is filled where it is mounted, and a volume without
   ]);
 });
 
+test('a named volume is filled wherever it is mounted, one that was made at launch is not', () => {
+  const container = sampleContainer({ name: 'app', tmpfs: [], mounts: ['n', 'l'].map((volume) => ({ volume, path: `/${volume}`, readOnly: false })) }); // prettier-ignore
+  const plan = samplePlan([container]);
+  const volume = { kind: 'block' as const, volumeId: 'vol-1', sizeGib: 1, fileSystem: null, snapshotId: null };
+  const named = { ...volume, name: 'n', from: { by: 'name' as const, volume: 'n', create: true, tags: [] } };
+  const launched = { ...volume, name: 'l', from: { by: 'launch' as const, settings: {}, encrypted: false, kmsKeyId: null, initializationRate: null, roleArn: 'r', deleteOnTermination: true, tags: [] } }; // prettier-ignore
+  const volumes = { n: { kind: 'directory' as const, path: '/v/n' }, l: { kind: 'directory' as const, path: '/v/l' } };
+  const spec = { ...plan.spec, volumes: [named, launched] };
+  assert.deepEqual(volumePlaces({ ...plan, spec, volumes }, '/task').containers['app']?.fill, [{ path: '/n', volume: '/v/n' }]);
+});
+
 test('never a directory of the host’s, the platform’s own places, nor what is no path', () => {
   const { containers, scratch } = placesOf(['/s', '/', '/proc/x', '/dev', '/sys', '/a/../proc', 'relative', '/t'], {
     mounts: [{ volume: 'shared', path: '/s', readOnly: false }],

@@ -1,9 +1,11 @@
 /**
  * Pure: where the supervisor of a task finds its volumes. What an image declares by VOLUME is one, too, as Docker has it: a volume that the
- * definition mounts at the same path gets what the image has there, and where it mounts none the container has one without a name.
+ * definition mounts at the same path gets what the image has there, and where it mounts none the container has one without a name. A named volume
+ * gets what the image has at its place whether that is declared or not (Docker, "Volumes": populate a volume using a container).
  */
 import { posix } from 'node:path';
 import { invariant } from '#base/fault.ts';
+import { blockVolumes } from '#domain/block-volume.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { VolumeSource } from '#domain/volume-source.ts';
 import type { FillBundle } from '#supervisor/protocol.ts';
@@ -44,6 +46,7 @@ export function volumePlaces(plan: Pick<SandboxPlan, 'volumes' | 'spec' | 'image
     return make(String(index));
   };
   const places = Object.fromEntries(Object.entries(plan.volumes).map(([name, source], index) => [name, placeOf(name, source, index)]));
+  const named = new Set(blockVolumes(plan.spec).flatMap(({ name, from }) => (from.by === 'name' ? [name] : [])));
   const containers = plan.spec.containers.map((container, index): [string, ContainerVolumes] => {
     const declared = declaredPaths(plan.images[container.name]?.config.volumes ?? []);
     const taken = new Set([...container.mounts, ...container.tmpfs].map(({ path }) => posix.resolve('/', path)));
@@ -57,8 +60,9 @@ export function volumePlaces(plan: Pick<SandboxPlan, 'volumes' | 'spec' | 'image
       });
     const mounts = [...container.mounts, ...nameless];
     const fill = mounts
-      .map(({ volume, path }) => ({ path: posix.resolve('/', path), volume: places[volume] ?? '' }))
-      .filter(({ path, volume }) => declared.includes(path) && scratch.includes(volume));
+      .map(({ volume: name, path }) => ({ name, path: posix.resolve('/', path), volume: places[name] ?? '' }))
+      .filter(({ name, path, volume }) => named.has(name) || (declared.includes(path) && scratch.includes(volume)))
+      .map(({ path, volume }) => ({ path, volume }));
     return [container.name, { mounts, fill }];
   });
   return { places, scratch, containers: Object.fromEntries(containers) };

@@ -35,8 +35,6 @@ export function createBlockTools(clock: Clock) {
     async format(image: string, type: VolumeFileSystem): Promise<void> {
       const [command = '', ...args] = make[type];
       await run(command, [...args, image]);
-      // xfs's log is zeros.
-      await run('fallocate', ['--dig-holes', image]);
     },
     /** The kernel gives the loop device up with the last mount. One that still has the file is used again, never a second one. */
     async mount(image: string, place: string, type: VolumeFileSystem): Promise<void> {

@@ -272,6 +272,57 @@ describe('the extension privileged, named by a tag', () => {
   });
 });
 
+describe('what people write, as public repositories show it', () => {
+  const written: Record<string, RegisterTaskDefinitionRequest> = {
+    'members that say nothing, as exports of a definition have them': {
+      ...container({
+        user: '',
+        workingDirectory: '',
+        hostname: '',
+        versionConsistency: '' as 'enabled',
+        command: [],
+        entryPoint: [],
+        links: [],
+        dnsServers: [],
+        extraHosts: [],
+        environmentFiles: [],
+        secrets: [],
+        systemControls: [],
+        ulimits: [],
+        resourceRequirements: [],
+        dockerLabels: {},
+        linuxParameters: { capabilities: { add: [], drop: [] }, devices: [], tmpfs: [] },
+        logConfiguration: { ...awslogs, secretOptions: [] },
+      }),
+      executionRoleArn: role,
+      placementConstraints: [],
+      inferenceAccelerators: [],
+    },
+    'sizes in words': { ...fargate, cpu: '.25 vCPU', memory: '0.5 GB' },
+    'a protocol of the application that the port is not known for, and the host port 0': container({
+      portMappings: [
+        { containerPort: 22, hostPort: 22, protocol: 'tcp', name: 'ci-22-tcp', appProtocol: 'http' },
+        { containerPort: 80, hostPort: 0 },
+      ],
+    }),
+    'a health check without CMD, which checks nothing': container({ healthCheck: { command: ['CMD-SHELL, curl -f http://localhost || exit 1'] } }), // prettier-ignore
+    'a sidecar with a reservation alone': {
+      ...fargate,
+      containerDefinitions: [
+        { ...web, dependsOn: [{ containerName: 'xray', condition: 'START' }] },
+        { ...side, name: 'xray', cpu: 32, memoryReservation: 256, portMappings: [{ containerPort: 2000, protocol: 'udp' }] },
+      ],
+    },
+    'App Mesh': {
+      ...fargate,
+      proxyConfiguration: { type: 'APPMESH', containerName: 'web', properties: [{ name: 'IgnoredUID', value: '1337' }] },
+    },
+    'nothing of the task but its containers': ec2({}, { cpu: 128, memoryReservation: 128, portMappings: [{ containerPort: 80 }] }),
+    'other machines': ec2({ networkMode: 'bridge', requiresCompatibilities: ['EXTERNAL'], cpu: '512', memory: '1024' }),
+  };
+  for (const [what, definition] of Object.entries(written)) it(what, () => void validateDefinition(definition));
+});
+
 describe('the 74 sizes of Fargate', () => {
   it('are 74', () =>
     assert.equal(

@@ -48,6 +48,7 @@ export function assignmentOf(
       service: desired.service?.name ?? null,
       tags: desired.tags,
       containerArns: Object.fromEntries(desired.spec.containers.map(({ name }) => [name, containerArn(key, containerIdOf(key.id, name))])),
+      mayEnter: desired.enableExec,
     },
   };
 }

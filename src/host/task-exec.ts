@@ -22,8 +22,9 @@ export async function execOver(runner: Runner, request: TaskExec, stream: ByteSt
     writing.catch(async () => (await started.promise).close()).catch(() => {});
   };
   const { container, command, tty } = request;
+  const copies = request.copies === true;
   const process = await runner.exec(
-    { container, command, tty, user: request.user ?? null },
+    { container, command, tty, user: request.user ?? null, ...(copies ? { copies, cwd: '/' } : {}) },
     { output: (source, data) => output(execFrames[source], data) },
   );
   started.resolve(process);

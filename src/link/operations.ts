@@ -81,6 +81,8 @@ export type TaskExec = {
   command: string[];
   tty: { cols: number; rows: number } | null;
   user?: string | null;
+  /** `command` is what the supervisor's own copier is asked, with the container's root as its directory; no program of the image runs. */
+  copies?: boolean;
 };
 
 export type TaskTail = { lines: { container: string; source: 'stdout' | 'stderr'; time: number; text: string }[] };

@@ -24,7 +24,7 @@ export type Assignment = {
   /** Environment that the platform adds unless a container sets it. */
   platformEnv: Record<string, string>;
   labels: { taskArn: string; clusterArn: string; family: string; revision: string };
-  /** What only the task's own endpoints show. A control plane of a former version doesn't say it. */
+  /** What only the control plane knows: most of it for the task's own endpoints. A control plane of a former version doesn't say it. */
   facts?: TaskFacts;
 };
 
@@ -37,6 +37,8 @@ export type TaskFacts = {
   tags: Tag[];
   /** ARN of each container, by its name. */
   containerArns: Record<string, string>;
+  /** It was started with enableExecuteCommand. */
+  mayEnter?: boolean;
 };
 
 export type TaskNetwork = {

@@ -26,6 +26,8 @@ export type SandboxPlan = {
   files: Record<string, string>;
   /** The same for one container alone, by its name. */
   containerFiles?: Record<string, Record<string, string>> | undefined;
+  /** Commands may be run in its containers (exec), and files copied. */
+  mayEnter?: boolean;
   /** The task's volumes, by name. */
   volumes: Record<string, VolumeSource>;
 };

@@ -27,6 +27,7 @@ export function createFakeExecs(): FakeExecs {
   return {
     start(request, events) {
       if (all.size >= limits.execsPerTask) throw new Fault('LimitExceeded', `${all.size} commands run in the task's containers already`);
+      if (request.copies === true) throw new Fault('Unsupported', 'a fake sandbox has no files');
       const words = request.command.map(wordOf);
       const exec = fakeExec(request, words, events);
       all.add(exec);

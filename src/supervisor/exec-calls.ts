@@ -21,6 +21,8 @@ export type ExecRequest = {
   /** `name`, `uid`, `name:group`, ...; default: the container's. */
   user?: string | null;
   cwd?: string | null;
+  /** Not a program of the image: `command` is what the supervisor's own copier is asked (supervisor/src/copy). */
+  copies?: boolean;
 };
 
 export type ExecEvents = {
@@ -106,9 +108,9 @@ export function createExecCalls(deps: { clock: Clock; taskId: string; send(messa
       const input = createInput((data, eof) => deps.send({ t: 'exec-input', id, data: data.toString('base64'), eof }));
       const exec: Exec = { started: Promise.withResolvers(), ended: Promise.withResolvers(), events, input, unacknowledged: 0 };
       exec.ended.promise.catch(() => {}); // who wants to know asks
-      const { container, command, tty, env = {}, user = null, cwd = null } = request;
+      const { container, command, tty, env = {}, user = null, cwd = null, copies = false } = request;
       const { cols, rows } = tty ?? { cols: 0, rows: 0 };
-      deps.send({ t: 'exec', id, container, command, tty: tty !== null, cols, rows, env, user, cwd });
+      deps.send({ t: 'exec', id, container, command, tty: tty !== null, cols, rows, env, user, cwd, ...(copies ? { copies } : {}) });
       execs.set(id, exec);
       const late = new Fault('TimedOut', `the command did not start within ${limits.execStartMs} ms`);
       const timer = clock.after(limits.execStartMs, () => close(id, late));

@@ -214,6 +214,7 @@ export const checkToSupervisor: Check<ToSupervisor> = tagged('t', {
     env: textMap(limits.execArguments),
     user: orNull(name),
     cwd: orNull(path),
+    copies: optional(flag),
   }),
   'exec-input': record({ id: u32, data: text(2 * EXEC_INPUT_BYTES), eof: flag }),
   'exec-resize': record({ id: u32, cols: cells, rows: cells }),

@@ -182,6 +182,8 @@ export type ExecBundle = {
   user: string | null;
   /** null: the container's. */
   cwd: string | null;
+  /** `command` is what the supervisor's own `copy` is asked: not a program of the image runs, but that. */
+  copies?: true;
 };
 
 export type FromSupervisor =

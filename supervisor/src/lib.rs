@@ -6,6 +6,7 @@ pub mod balance;
 pub mod base64;
 pub mod cgroup;
 pub mod container;
+pub mod copy;
 pub mod disk;
 pub mod frames;
 pub mod guest;

@@ -7,11 +7,12 @@
 //! - `/init`, as PID 1: the supervisor of the one task of a microVM.
 //! - `enter ...`, `tend ...`, `pause ...`: what a supervisor's children become that go on inside a container.
 //! - `init COMMAND ...`: the small init of a container in a gVisor sandbox.
+//! - `copy ...`: files into and out of a container, inside a gVisor sandbox.
 //! - `probe`: says what this kernel offers, as JSON.
 //! - `version`.
 use std::process::ExitCode;
 
-use berth_supervisor::{balance, container, guest, keep, launch, probe, serve, task};
+use berth_supervisor::{balance, container, copy, guest, keep, launch, probe, serve, task};
 
 const USAGE: &str = "usage: berth-supervisor serve --socket PATH | keep ... | balance ... | launch ... | probe | version";
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Some("enter") => container::enter::main(rest),
         Some("tend") => container::tend_main(rest),
         Some("pause") => task::pause_main(rest),
+        Some("copy") => ExitCode::from(copy::run(rest) as u8),
         Some("init") => container::init_main(rest),
         Some("probe") => probe::main(rest),
         Some("version") => {

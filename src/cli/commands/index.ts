@@ -1,5 +1,6 @@
 /** All commands, in the order of the overview. */
 import type { Command } from '../command.ts';
+import { cp } from './cp.ts';
 import { demo } from './demo.ts';
 import { deploy } from './deploy.ts';
 import { doctor } from './doctor.ts';
@@ -36,6 +37,7 @@ export const commands: Command[] = [
   top,
   logs,
   exec,
+  cp,
   events,
   scale,
   deploy,

@@ -1,12 +1,14 @@
 /**
  * `POST /_berth/exec`: a command inside a container, for `berth exec`. The body and the answer are frames of base/exec-frames.ts, handed on as they come: each
- * side's window is the other's. Query: task (an id), command (a JSON list), container where there are several, cols and rows for a terminal.
+ * side's window is the other's. Query: task (an id), command (a JSON list), container where there are several, cols and rows for a terminal. In place of `command`:
+ * `copy`, what the supervisor's copier is asked (supervisor/src/copy), which is root there.
  */
 import { asFault, Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { TaskRecord } from '#domain/task.ts';
 import type { CallContext, StreamRoute } from '#gateway/types.ts';
 import { hostOps } from '#link/operations.ts';
+import type { TaskExec } from '#link/operations.ts';
 import type { ByteStream } from '#link/types.ts';
 import type { BerthApiDeps } from './types.ts';
 
@@ -20,7 +22,7 @@ export function execRoute(deps: BerthApiDeps): StreamRoute {
       const task = await findTask(deps, query.get('task') ?? '', context);
       const container = containerOf(task, query.get('container'));
       const { hostId } = task.placement ?? { hostId: '' };
-      const request = { taskId: task.key.id, container, command: commandOf(query), tty: ttyOf(query), user: query.get('user') };
+      const request = { taskId: task.key.id, container, ...wishOf(query) };
       const stream = deps.hosts.openStream(hostId);
       signal.addEventListener('abort', () => stream.end('the client went away'), { once: true });
       await deps.hosts.request(hostId, hostOps.taskExec, request, { timeoutMs: limits.execStartMs + limits.hostCallMs, stream });
@@ -72,10 +74,17 @@ function containerOf(task: TaskRecord, wanted: string | null): string {
   throw new Fault('InvalidParameter', `Task ${task.key.id} ${problem} (${names.join(', ')}).`);
 }
 
-function commandOf(query: URLSearchParams): string[] {
-  const words = parsed(query.get('command') ?? '[]');
+type Wish = Pick<TaskExec, 'command' | 'tty' | 'user' | 'copies'>;
+
+function wishOf(query: URLSearchParams): Wish {
+  if (query.has('copy')) return { command: wordsOf(query, 'copy'), tty: null, user: '0', copies: true };
+  return { command: wordsOf(query, 'command'), tty: ttyOf(query), user: query.get('user') };
+}
+
+function wordsOf(query: URLSearchParams, name: 'command' | 'copy'): string[] {
+  const words = parsed(query.get(name) ?? '[]');
   if (Array.isArray(words) && words.length > 0 && words.every((word) => typeof word === 'string')) return words;
-  throw new Fault('InvalidParameter', 'command must be a JSON list of at least one string.');
+  throw new Fault('InvalidParameter', `${name} must be a JSON list of at least one string.`);
 }
 
 function parsed(text: string): unknown {

@@ -78,6 +78,7 @@ function planOf(run: TaskRun, kind: IsolationKind): SandboxPlan {
     runtimeIds: run.entry.runtimeIds,
     files: run.files,
     containerFiles: run.containerFiles,
+    mayEnter: run.entry.assignment.facts?.mayEnter === true,
     volumes: run.volumes,
   };
 }

@@ -9,7 +9,7 @@ import { fullContainer, plainContainer, sampleContainer, samplePlan, sampleVolum
 import { hostStorage } from '../storage.ts';
 import { gvisorBundle } from './bundle.ts';
 import { pauseProgram } from './pause.ts';
-import { render, renderPause } from './render.ts';
+import { INIT_PATH, render, renderPause } from './render.ts';
 
 const MIB = 1024 * 1024;
 const context = {
@@ -54,6 +54,12 @@ test('gVisor’s own memory comes on top of what the task asked for; the only co
   const small = sampleContainer({ memoryBytes: 128 * MIB });
   assert.equal(memory([small], { memoryBytes: 512 * MIB }), 128 * MIB);
   assert.equal(memory([small, sampleContainer({ name: 'other' })], { memoryBytes: 512 * MIB }), 512 * MIB);
+});
+
+test('a task that may be entered has the program that copies files', () => {
+  const mounted = (mayEnter: boolean) =>
+    render({ ...gvisorPlan([plainContainer]), mayEnter }, plainContainer, context).mounts.some((one) => one.destination === INIT_PATH);
+  assert.deepEqual([mounted(false), mounted(true)], [false, true]);
 });
 
 test('a label never becomes an annotation, some of which gVisor acts on', () => {

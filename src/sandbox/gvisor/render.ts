@@ -13,11 +13,11 @@ export type GvisorConfig = Pick<OciConfig, 'ociVersion' | 'process' | 'root' | '
 /** Where the sandbox's name is fixed; it is alone in its directory. Supervisor: runsc/room.rs. */
 const SANDBOX = 'sandbox';
 
-/** Docker's `--init`: the supervisor's own small one. */
+/** The supervisor's own program: the small init of Docker's `--init`, and what copies files. Supervisor: runsc/exec.rs. */
 export const INIT_PATH = '/dev/berth-init';
 
 export type GvisorContext = RenderContext & {
-  /** The supervisor's program, which is also the small init of a container that wants one. */
+  /** The supervisor's program. */
   supervisor: string;
 };
 
@@ -36,13 +36,13 @@ export function render(plan: SandboxPlan, container: ContainerSpec, context: Gvi
   const own = renderOwn(plan, container, context);
   const kinds = ['ipc', 'uts', 'mount', ...(plan.spec.pidMode === 'task' ? [] : ['pid'])];
   const user = own.annotations['berth.user'];
-  const init: OciMount = { destination: INIT_PATH, type: 'bind', source: context.supervisor, options: ['rbind', 'ro', 'nosuid'] };
+  const program: OciMount = { destination: INIT_PATH, type: 'bind', source: context.supervisor, options: ['rbind', 'ro', 'nosuid'] };
   return {
     ociVersion: '1.0.2',
     process: container.initProcess ? { ...own.process, args: [INIT_PATH, 'init', ...own.process.args] } : own.process,
     root: own.root,
     hostname: own.hostname,
-    mounts: container.initProcess ? [...own.mounts, init] : own.mounts,
+    mounts: container.initProcess || plan.mayEnter === true ? [...own.mounts, program] : own.mounts,
     annotations: {
       'io.kubernetes.cri.container-type': 'container',
       'io.kubernetes.cri.sandbox-id': SANDBOX,

@@ -13,6 +13,35 @@ use crate::sys::{self, c_string};
 /// Docker's default, for an image that sets none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// How a command is started anew: what stands before its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    Pipes,
+    Terminal,
+    /// Not a program of the image but `copy`; its path means nothing.
+    Copies,
+}
+
+impl Manner {
+    const ALL: [(Manner, &str); 3] = [(Manner::Pipes, "pipes"), (Manner::Terminal, "terminal"), (Manner::Copies, "copies")];
+
+    pub fn of_terminal(is_terminal: bool) -> Manner {
+        if is_terminal {
+            Manner::Terminal
+        } else {
+            Manner::Pipes
+        }
+    }
+
+    fn of(word: &str) -> Option<Manner> {
+        Manner::ALL.iter().find(|(_, name)| *name == word).map(|(manner, _)| *manner)
+    }
+
+    fn word(self) -> &'static str {
+        Manner::ALL.iter().find(|(manner, _)| *manner == self).map_or("", |(_, name)| name)
+    }
+}
+
 /// Everything that exec needs.
 pub struct Command {
     path: CString,
@@ -45,6 +74,13 @@ pub fn find(process: &Process, home: Option<&str>) -> Result<Command, Error> {
         env: c_strings(&env).map_err(invalid)?,
         name: path,
     })
+}
+
+/// What `copy` is asked.
+pub fn of_copy(process: &Process) -> Result<Command, Error> {
+    let args = process.args.iter().map(|word| c_string(word.as_bytes())).collect::<io::Result<Vec<_>>>();
+    let args = args.map_err(|e| Error::Create(e.to_string()))?;
+    Ok(Command { path: c"copy".into(), name: "copy".to_string(), args, env: Vec::new() })
 }
 
 fn locate(name: &str, path: &str) -> Result<String, Error> {
@@ -87,17 +123,21 @@ fn usable(path: &str) -> io::Result<()> {
 
 impl Command {
     /// For a new program: what `of_words` takes, with what is told of the standard streams.
-    pub fn words(&self, terminal: bool) -> Vec<CString> {
-        let kind = if terminal { c"terminal" } else { c"pipes" };
-        std::iter::once(kind.into()).chain(std::iter::once(self.path.clone())).chain(self.args.iter().cloned()).collect()
+    pub fn words(&self, manner: Manner) -> Vec<CString> {
+        let manner = CString::new(manner.word()).unwrap_or_default();
+        std::iter::once(manner).chain(std::iter::once(self.path.clone())).chain(self.args.iter().cloned()).collect()
+    }
+
+    pub fn args(&self) -> Vec<String> {
+        self.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
     }
 
     pub fn env(&self) -> &[CString] {
         &self.env
     }
 
-    /// Of this process's own arguments, and whether a terminal is meant; its environment is this process's.
-    pub fn of_words(words: &[String]) -> Option<(Command, bool)> {
+    /// Of this process's own arguments; its environment is this process's.
+    pub fn of_words(words: &[String]) -> Option<(Command, Manner)> {
         let [kind, path, args @ ..] = words else { return None };
         if args.is_empty() {
             return None;
@@ -108,7 +148,7 @@ impl Command {
             CString::new(entry).ok()
         });
         let (args, env) = (args.iter().map(c_string).collect::<Option<_>>()?, env.collect::<Option<_>>()?);
-        Some((Command { path: c_string(path)?, name: path.clone(), args, env }, kind == "terminal"))
+        Some((Command { path: c_string(path)?, name: path.clone(), args, env }, Manner::of(kind)?))
     }
 
     /// Replaces this process. Comes back only with the reason why not.

@@ -12,12 +12,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::anew::{self, Program};
+use super::command::Manner;
 use super::config::{Config, Process};
 use super::{command, enter_directory, failed_to, group, identity, privileges, report, terminal, Error};
 use crate::cgroup::Cgroups;
 use crate::mount::open_path;
 use crate::protocol::{ExecBundle, TaskBundle};
-use crate::{seccomp, sys};
+use crate::{copy, seccomp, sys};
 
 /// First byte of what the helper says when the command's process is born; its PID follows (32 bits, the machine's byte order).
 pub const BORN: u8 = b'p';
@@ -126,19 +127,23 @@ fn go_in(inside: &Inside, wanted: &ExecBundle, group: &str, stdio: &Stdio, statu
     program.close_others(status);
     privileges::drop_to(&config.process, &identity, filter.as_ref())?;
     enter_directory(Path::new(&config.process.cwd))?;
-    let command = command::find(&config.process, identity.home.as_deref())?;
-    let error = program.begin("enter", status, &command.words(wanted.tty), command.env());
+    let (command, manner) = if wanted.copies {
+        (command::of_copy(&config.process)?, Manner::Copies)
+    } else {
+        (command::find(&config.process, identity.home.as_deref())?, Manner::of_terminal(wanted.tty))
+    };
+    let error = program.begin("enter", status, &command.words(manner), command.env());
     Err(failed_to("start anew")(error))
 }
 
-/// Runs `berth-supervisor enter STATUS terminal|pipes PATH NAME [ARG]...`: the helper, started anew with all given up.
+/// Runs `berth-supervisor enter STATUS terminal|pipes|copies PATH NAME [ARG]...`: the helper, started anew with all given up.
 pub fn main(args: &[String]) -> ExitCode {
-    let Some((status, (command, terminal))) =
+    let Some((status, (command, manner))) =
         args.split_first().and_then(|(status, words)| anew::status(status).zip(command::Command::of_words(words)))
     else {
         return ExitCode::from(2);
     };
-    let Err(error) = give_birth(&command, terminal, status.as_fd());
+    let Err(error) = give_birth(&command, manner, status.as_fd());
     report(status.as_fd(), &error);
     ExitCode::from(127)
 }
@@ -178,7 +183,7 @@ pub fn end_with_supervisor(status: BorrowedFd) -> io::Result<()> {
 }
 
 /// Forks the command's process, says which it is, and ends. The command begins after that, or its end could be seen before its birth.
-fn give_birth(command: &command::Command, terminal: bool, status: BorrowedFd) -> Result<Infallible, Error> {
+fn give_birth(command: &command::Command, manner: Manner, status: BorrowedFd) -> Result<Infallible, Error> {
     let start = |what: &'static str| move |e: io::Error| Error::Start(format!("cannot {what}: {}", sys::reason(&e)));
     let (gate, opener) = sys::pipe().map_err(start("make a pipe"))?;
     match sys::fork_sibling().map_err(start("fork the command"))? {
@@ -196,24 +201,29 @@ fn give_birth(command: &command::Command, terminal: bool, status: BorrowedFd) ->
                 sys::exit_now(127);
             }
             drop(gate);
-            let Err(error) = become_command(command, terminal, status);
+            let Err(error) = become_command(command, manner, status);
             report(status, &error);
             sys::exit_now(127)
         }
     }
 }
 
-fn become_command(command: &command::Command, terminal: bool, status: BorrowedFd) -> Result<Infallible, Error> {
+fn become_command(command: &command::Command, manner: Manner, status: BorrowedFd) -> Result<Infallible, Error> {
     end_with_supervisor(status).map_err(failed_to("prepare the process"))?;
     sys::set_name(c"berth-exec");
     // SAFETY: no pointers; a session of its own, whose terminal is standard input.
     unsafe {
         libc::setsid();
-        if terminal {
+        if manner == Manner::Terminal {
             libc::ioctl(0, libc::TIOCSCTTY, 0);
         }
     }
     sys::reset_signals();
+    if manner == Manner::Copies {
+        // That it runs is said by the status's end.
+        sys::keep_only(&[]);
+        sys::exit_now(copy::run(&command.args()))
+    }
     command.exec()
 }
 

@@ -4,13 +4,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{self, ExitCode};
 
-use super::command::Command;
+use super::command::{Command, Manner};
 use super::{anew, report, Error};
 use crate::sys;
 
 /// Runs `berth-supervisor tend STATUS terminal|pipes PATH NAME [ARG]...`: PID 1 of a container, with its rights, started anew.
 pub fn tend_main(args: &[String]) -> ExitCode {
-    let Some((status, (command, terminal))) =
+    let Some((status, (command, manner))) =
         args.split_first().and_then(|(status, words)| anew::status(status).zip(Command::of_words(words)))
     else {
         return ExitCode::from(2);
@@ -18,7 +18,7 @@ pub fn tend_main(args: &[String]) -> ExitCode {
     sys::set_name(c"berth-init");
     // This program ignores SIGPIPE, which the command must not.
     sys::reset_signals();
-    let error = run(&command, status.as_fd(), terminal);
+    let error = run(&command, status.as_fd(), manner == Manner::Terminal);
     report(status.as_fd(), &error);
     ExitCode::from(127)
 }

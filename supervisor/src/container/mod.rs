@@ -232,7 +232,7 @@ fn become_container(
     let command = command::find(&config.process, identity.home.as_deref())?;
     sys::reset_signals();
     if let Some(program) = program {
-        let error = program.begin("tend", status, &command.words(stdio.is_terminal), command.env());
+        let error = program.begin("tend", status, &command.words(command::Manner::of_terminal(stdio.is_terminal)), command.env());
         return Err(failed("start the container's init")(error));
     }
     command.exec()

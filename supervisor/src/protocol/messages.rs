@@ -103,6 +103,9 @@ pub struct ExecBundle {
     /// `name`, `uid`, `name:group`, ...; none: the container's.
     pub user: Option<String>,
     pub cwd: Option<String>,
+    /// `command` is what `copy` is asked: not a program of the image runs, but this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copies: bool,
 }
 
 /// From a supervisor to the host.

@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// containerManager.SignalArgs.Mode there.
 const TO_FOREGROUND: i32 = 2;
 
+/// This program inside the sandbox, in each container of a task that may be entered (src/sandbox/gvisor/render.ts).
+const OWN_PROGRAM: &str = "/dev/berth-init";
+
 /// What a terminal sends to whoever is in front of it.
 const OF_TERMINAL: [i32; 4] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGWINCH];
 
@@ -134,8 +137,10 @@ impl Keeper<'_> {
         let caps = process.capabilities.as_ref();
         let bounding = set(caps.map(|c| &c.bounding))?;
         let (permitted, effective) = (set(caps.map(|c| &c.permitted))?, set(caps.map(|c| &c.effective))?);
+        let own = [OWN_PROGRAM, "copy"].into_iter().filter(|_| self.wanted.copies);
+        let argv: Vec<&str> = own.chain(process.args.iter().map(String::as_str)).collect();
         Ok(json!({
-            "argv": process.args,
+            "argv": argv,
             "envv": env,
             "wd": process.cwd,
             "KUID": identity.uid,

@@ -289,6 +289,7 @@ fn command_of(container: &str, spec: &HealthBundle) -> ExecBundle {
         env: BTreeMap::new(),
         user: None,
         cwd: None,
+        copies: false,
     }
 }
 

@@ -2,9 +2,9 @@
 mod extract;
 mod path;
 mod remove;
-mod stream;
+pub(crate) mod stream;
 pub(crate) mod sys;
-mod tar;
+pub(crate) mod tar;
 #[cfg(test)]
 mod tests;
 

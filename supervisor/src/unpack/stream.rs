@@ -122,7 +122,7 @@ impl Stream {
 }
 
 pub fn truncated() -> WorkerError {
-    WorkerError::new(ErrorCode::Failed, "the layer's archive ends in the middle of an entry: it is cut off")
+    WorkerError::new(ErrorCode::Failed, "the archive ends in the middle of an entry: it is cut off")
 }
 
 fn pump(

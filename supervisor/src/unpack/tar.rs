@@ -225,7 +225,7 @@ impl Extension {
 }
 
 fn malformed(reason: &str) -> WorkerError {
-    WorkerError::new(ErrorCode::Failed, format!("the layer's archive can't be read: {reason}"))
+    WorkerError::new(ErrorCode::Failed, format!("the archive can't be read: {reason}"))
 }
 
 fn until_nul(field: &[u8]) -> &[u8] {

@@ -436,6 +436,7 @@ impl Session {
             env: BTreeMap::new(),
             user: None,
             cwd: None,
+            copies: false,
         };
         change(&mut bundle);
         self.peer.send(&ToSupervisor::Exec { id, bundle });

@@ -1,6 +1,20 @@
-/** `aws ecs execute-command` as its users have it: the stock AWS CLI, AWS's own session-manager-plugin, a terminal; in each kind of sandbox. */
+/** A way in, in each kind of sandbox: `berth cp`; and `aws ecs execute-command` as its users have it: the stock AWS CLI, AWS's own session-manager-plugin, a terminal. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chownSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { CreateLogGroupCommand, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
@@ -23,32 +37,100 @@ const kinds = ['container', 'gvisor', 'microvm'] as const;
 const MANY = Number(process.env['BERTH_EXEC_SESSIONS'] ?? 12);
 const why = whyNoPlugin();
 
+let platform: Platform;
+let sdk: Sdk;
+const tasks = {} as Record<(typeof kinds)[number], Task>;
+
+before(async () => {
+  platform = await startPlatform({ upArgs: ['--accel', 'tcg'] });
+  sdk = createSdk(platform, { maxAttempts: 10 });
+  await importBusybox(platform);
+  const definition = await sdk.register('entered', [script('trap "exit 0" TERM; while :; do sleep 1; done', { stopTimeout: 2 })]);
+  for (const kind of kinds) {
+    const wish = { enableExecuteCommand: true, tags: [{ key: 'berth:isolation', value: kind }] };
+    const [task] = await sdk.running(await sdk.run(definition, wish), PATIENCE_S);
+    assert.ok(task);
+    tasks[kind] = task;
+  }
+});
+after(async () => {
+  sdk?.close();
+  await platform?.end();
+});
+
+describe('berth cp', () => {
+  let here: string;
+  before(() => {
+    here = mkdtempSync(join(tmpdir(), 'berth-e2e-cp-'));
+    mkdirSync(join(here, 'tree/sub'), { recursive: true });
+    writeFileSync(join(here, 'tree/plain'), 'plain', { mode: 0o640 });
+    writeFileSync(join(here, 'tree/sub', 'n'.repeat(150)), randomBytes(700_001), { mode: 0o755 });
+    symlinkSync('../plain', join(here, 'tree/sub/link'));
+    linkSync(join(here, 'tree/plain'), join(here, 'tree/sub/same'));
+    chownSync(join(here, 'tree/sub'), 1234, 4321);
+  });
+  after(() => rmSync(here, { recursive: true, force: true }));
+
+  /** Names, kinds, modes and contents. */
+  const tree = (dir: string) =>
+    execFileSync('sh', ['-c', `cd ${dir} && find . -printf '%p %y %m %l\n' | sort && find . -type f | sort | xargs sha256sum`], {
+      encoding: 'utf8',
+    });
+  const sh = (id: string, text: string) => platform.ok(['exec', id, '--', 'sh', '-c', text]);
+
+  for (const kind of kinds) {
+    it(`carries files into a ${kind} sandbox and out of it`, async () => {
+      const id = taskId(tasks[kind]);
+      const cp = (...args: string[]) => platform.ok(['cp', ...args], { cwd: here });
+      const refused = async (args: string[], pattern: RegExp) => {
+        const ran = await platform.berth(['cp', ...args], { cwd: here });
+        assert.notEqual(ran.code, 0);
+        assert.match(ran.stderr, pattern);
+      };
+      await cp('tree', `${id}:/srv`); // which isn't there: it becomes the tree
+      await cp('-a', 'tree', `${id}:srv`); // which is there now: it goes into it
+      assert.equal(await sh(id, 'stat -c "%u:%g %a" /srv/sub /srv/tree/sub /srv/plain'), '0:0 755\n1234:4321 755\n0:0 640\n');
+      await cp(`${id}:/srv/tree`, `back-${kind}`);
+      assert.equal(tree(join(here, `back-${kind}`)), tree(join(here, 'tree')));
+      await cp('-a', `${id}:/srv/tree/.`, `back-${kind}/sub`);
+      assert.equal(statSync(join(here, `back-${kind}/sub/sub`)).uid, 1234);
+      const piped = `tar -c -C tree plain sub | "$BERTH" cp - ${id}:/opt && "$BERTH" cp ${id}:/opt - | tar -t | sort`;
+      await sh(id, 'mkdir /opt');
+      const listed = await platform.command('sh', ['-c', piped], {
+        cwd: here,
+        env: { BERTH: join(platform.home, 'berth'), BERTH_STATE: platform.state },
+      });
+      assert.equal(
+        listed.stdout,
+        ['opt/', 'opt/plain', 'opt/sub/', 'opt/sub/link', `opt/sub/${'n'.repeat(150)}`, 'opt/sub/same', '']
+          .sort()
+          .slice(1)
+          .concat('')
+          .join('\n'),
+      );
+      // A link leads where it leads the container's own programs, and never to the machine.
+      await sh(id, 'ln -s / /up; ln -s /etc/hostname /up/leak; mkdir /inner; ln -s ../../../etc /inner/sub');
+      await cp('tree/plain', `${id}:/up/etc/berth-e2e-cp`);
+      assert.equal(existsSync('/etc/berth-e2e-cp'), false);
+      assert.equal(await sh(id, 'cat /etc/berth-e2e-cp'), 'plain');
+      await cp('-L', `${id}:/leak`, `leak-${kind}`);
+      assert.equal(readFileSync(join(here, `leak-${kind}`), 'utf8'), await sh(id, 'cat /etc/hostname'));
+      await refused(['tree/.', `${id}:/inner`], /sub.*something else of that name/);
+      await refused(['tree/plain', `${id}:/nowhere/`], /'\/nowhere\/' does not exist/);
+      await refused([`${id}:/no/such`, '.'], /'\/no\/such' does not exist in the container/);
+      await refused(['tree', `${id}:/etc/passwd/x`], /not a directory/);
+    });
+  }
+});
+
 describe('aws ecs execute-command', { skip: why ?? false }, () => {
-  let platform: Platform;
-  let sdk: Sdk;
-  const tasks = {} as Record<(typeof kinds)[number], Task>;
   const open: Terminal[] = [];
   const kept = (terminal: Terminal) => (open.push(terminal), terminal);
-
-  before(async () => {
+  before(() => {
     installPackages({ '/usr/bin/aws': 'awscli', '/usr/bin/script': 'bsdutils' });
     pluginDirectory();
-    platform = await startPlatform({ upArgs: ['--accel', 'tcg'] });
-    sdk = createSdk(platform, { maxAttempts: 10 });
-    await importBusybox(platform);
-    const definition = await sdk.register('entered', [script('trap "exit 0" TERM; while :; do sleep 1; done', { stopTimeout: 2 })]);
-    for (const kind of kinds) {
-      const wish = { enableExecuteCommand: true, tags: [{ key: 'berth:isolation', value: kind }] };
-      const [task] = await sdk.running(await sdk.run(definition, wish), PATIENCE_S);
-      assert.ok(task);
-      tasks[kind] = task;
-    }
   });
-  after(async () => {
-    for (const terminal of open) terminal.kill();
-    sdk?.close();
-    await platform?.end();
-  });
+  after(() => open.forEach((terminal) => terminal.kill()));
 
   const call = (task: Task, command: string) =>
     sdk.ecs.send(new ExecuteCommandCommand({ task: taskId(task), container: 'main', command, interactive: true }));

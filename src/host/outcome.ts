@@ -25,7 +25,7 @@ function reasonOf(state: ContainerState): string | null {
 }
 
 /** The containers of a report, brought up to date; what the supervisor doesn't know stays. */
-export function observeContainers(before: ContainerObserved[], states: ContainerState[]): ContainerObserved[] {
+export function observeContainers(before: ContainerObserved[], states: ContainerState[], now: number): ContainerObserved[] {
   return before.map((observed) => {
     const state = states.find((one) => one.name === observed.name);
     if (state === undefined) return observed;
@@ -38,6 +38,7 @@ export function observeContainers(before: ContainerObserved[], states: Container
       finishedAt: state.finishedAtMs,
       health: state.health,
       healthReason: state.healthReason === null ? null : bounded(state.healthReason),
+      healthSince: state.health === (observed.health ?? 'UNKNOWN') ? observed.healthSince : now,
       restartCount: state.restartCount,
     };
   });

@@ -64,7 +64,7 @@ export function createSupervision(deps: SupervisionDeps): Supervision {
   return {
     onState(state) {
       if (record.closed()) return;
-      const containers = observeContainers(report.containers, state.containers);
+      const containers = observeContainers(report.containers, state.containers, clock.now());
       const outcome = outcomeOf(spec, state);
       const starts = outcome.startedAt !== null && report.startedAt === null;
       if (starts) record.update({ status: 'RUNNING', startedAt: outcome.startedAt, containers });

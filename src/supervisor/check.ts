@@ -64,13 +64,15 @@ export const list =
     return value.map((item, index) => inner(item, `${at}[${index}]`));
   };
 
-export const textMap =
-  (max: number): Check<Record<string, string>> =>
+export const textMap = (max: number): Check<Record<string, string>> => mapOf(text(), max);
+
+export const mapOf =
+  <T>(check: Check<T>, max: number): Check<Record<string, T>> =>
   (value, at) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrong(at, 'an object', value);
     const entries = Object.entries(value);
     if (entries.length > max) return wrong(at, `an object of at most ${max} members`, value);
-    return Object.fromEntries(entries.map(([key, item]) => [key, text()(item, `${at}.${key}`)]));
+    return Object.fromEntries(entries.map(([key, item]) => [key, check(item, `${at}.${key}`)]));
   };
 
 /** Members that are not named here are dropped: a newer peer may say more. */

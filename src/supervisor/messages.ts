@@ -1,7 +1,7 @@
 /** Checks of every message and file of protocol.ts. A supervisor runs beside foreign code, so what it says is bounded and checked. */
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import { anyRecord, flag, list, oneOf, optional, orElse, orNull, record, text, textMap, whole, words } from './check.ts';
+import { anyRecord, flag, list, mapOf, oneOf, optional, orElse, orNull, record, text, textMap, whole, words } from './check.ts';
 import type { Check } from './check.ts';
 import { EXEC_INPUT_BYTES } from './protocol.ts';
 import type {
@@ -17,6 +17,7 @@ import type {
   TaskStats,
   ToPool,
   ToSupervisor,
+  UsageDetail,
   VmBundle,
   VmExit,
   VpcBundle,
@@ -59,10 +60,33 @@ export const checkSupervisorState: Check<SupervisorState> = record({
   lanes: optional(list(record({ base: whole(), end: whole(), droppedBytes: whole() }), containers)),
 });
 
+/** Keys of memory.stat, and disks, of which a kernel has some tens. */
+const KERNEL_LIST = 1024;
+const usageDetail: Check<UsageDetail> = record({
+  userNs: whole(),
+  kernelNs: whole(),
+  periods: whole(),
+  throttledPeriods: whole(),
+  throttledNs: whole(),
+  memory: mapOf(whole(), KERNEL_LIST),
+  io: list(
+    record({ major: whole(), minor: whole(), readBytes: whole(), writtenBytes: whole(), reads: whole(), writes: whole() }),
+    KERNEL_LIST,
+  ),
+});
+
 export const checkTaskStats: Check<TaskStats> = record({
   readAtMs: whole(),
   containers: list(
-    record({ name, cpuNs: whole(), memoryBytes: whole(), memoryLimitBytes: whole(), pids: whole(), oomKills: whole() }),
+    record({
+      name,
+      cpuNs: whole(),
+      memoryBytes: whole(),
+      memoryLimitBytes: whole(),
+      pids: whole(),
+      oomKills: whole(),
+      detail: optional(usageDetail),
+    }),
     containers,
   ),
   task: record({ cpuNs: whole(), memoryBytes: whole(), pids: whole() }),

@@ -236,9 +236,33 @@ export type ContainerState = {
   restartCount: number;
 };
 
+export type ContainerStats = {
+  name: string;
+  cpuNs: number;
+  memoryBytes: number;
+  memoryLimitBytes: number;
+  pids: number;
+  oomKills: number;
+  /** What of it is known in parts; absent where only a sandbox's own kernel tells its containers apart, and from a former version. */
+  detail?: UsageDetail | undefined;
+};
+
+export type UsageDetail = {
+  userNs: number;
+  kernelNs: number;
+  /** Of the CPU quota: periods that have run, those in which it was used up, and for how long all was held up then. */
+  periods: number;
+  throttledPeriods: number;
+  throttledNs: number;
+  /** memory.stat, as the kernel names it. */
+  memory: Record<string, number>;
+  /** What was done to each disk; empty where the kernel keeps no count for it. */
+  io: { major: number; minor: number; readBytes: number; writtenBytes: number; reads: number; writes: number }[];
+};
+
 export type TaskStats = {
   readAtMs: number;
-  containers: { name: string; cpuNs: number; memoryBytes: number; memoryLimitBytes: number; pids: number; oomKills: number }[];
+  containers: ContainerStats[];
   task: { cpuNs: number; memoryBytes: number; pids: number };
   network: { rxBytes: number; txBytes: number; rxPackets: number; txPackets: number } | null;
   /** Of the task's own disk, where it has one; `sizeBytes` is what it asked for, some of which is the file system's own. */

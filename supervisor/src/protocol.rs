@@ -16,7 +16,7 @@ pub use gvisor::{FromPool, PoolBundle, RunscBundle, ToPool};
 pub use health::{HealthBundle, HealthStatus};
 pub use lanes::{LaneBundle, LaneState};
 pub use messages::*;
-pub use stats::{CgroupStats, ContainerStats, DiskStats, NetworkStats, TaskStats};
+pub use stats::{CgroupStats, ContainerStats, DiskStats, IoStats, NetworkStats, TaskStats, UsageDetail};
 
 /// What a supervisor is given to start a task (`task.json` in the task's directory). Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,5 @@
 /** What a container uses, in the shape of Docker's `GET /containers/ID/stats` with the agent's `network_rate_stats`. Pure. */
-import type { TaskStats } from '#supervisor/protocol.ts';
+import type { ContainerStats, TaskStats } from '#supervisor/protocol.ts';
 
 /** One look at a task, and what the machine had worked until then. */
 export type Sample = { stats: TaskStats; systemCpuNs: number };
@@ -21,33 +21,59 @@ export function statsResponse(now: Sample, before: Before, of: StatsOf, withRate
     read: new Date(now.stats.readAtMs).toISOString(),
     preread: former === undefined ? NEVER : new Date(former.stats.readAtMs).toISOString(),
     pids_stats: { current: used.pids },
-    blkio_stats: {
-      io_service_bytes_recursive: [],
-      io_serviced_recursive: [],
-      io_queue_recursive: [],
-      io_service_time_recursive: [],
-      io_wait_time_recursive: [],
-      io_merged_recursive: [],
-      io_time_recursive: [],
-      sectors_recursive: [],
-    },
+    blkio_stats: blkioStats(used),
     num_procs: 0,
     storage_stats: {},
-    cpu_stats: cpuStats(used.cpuNs, now.systemCpuNs, of.cpus),
-    precpu_stats: cpuStats(usedBefore?.cpuNs ?? 0, former?.systemCpuNs ?? 0, former === undefined ? 0 : of.cpus),
-    memory_stats: { usage: used.memoryBytes, stats: {}, limit: used.memoryLimitBytes, failcnt: used.oomKills },
+    cpu_stats: cpuStats(used, now.systemCpuNs, of.cpus),
+    precpu_stats: cpuStats(usedBefore, former?.systemCpuNs ?? 0, former === undefined ? 0 : of.cpus),
+    memory_stats: { usage: used.memoryBytes, stats: used.detail?.memory ?? {}, limit: used.memoryLimitBytes, failcnt: used.oomKills },
     name: of.container,
     id: of.id,
     ...networkStats(now.stats, before, withRates),
   };
 }
 
-function cpuStats(usedNs: number, systemNs: number, cpus: number): Record<string, unknown> {
+function cpuStats(used: ContainerStats | undefined, systemNs: number, cpus: number): Record<string, unknown> {
+  const detail = used?.detail;
   return {
-    cpu_usage: { total_usage: usedNs, usage_in_kernelmode: 0, usage_in_usermode: 0 },
+    cpu_usage: {
+      total_usage: used?.cpuNs ?? 0,
+      usage_in_kernelmode: detail?.kernelNs ?? 0,
+      usage_in_usermode: detail?.userNs ?? 0,
+    },
     system_cpu_usage: systemNs,
     online_cpus: cpus,
-    throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
+    throttling_data: {
+      periods: detail?.periods ?? 0,
+      throttled_periods: detail?.throttledPeriods ?? 0,
+      throttled_time: detail?.throttledNs ?? 0,
+    },
+  };
+}
+
+/** As Docker tells them under cgroup v2, which counts bytes and operations and no more. */
+function blkioStats({ detail }: ContainerStats): Record<string, unknown> {
+  const io = detail?.io ?? [];
+  const both = (read: (one: (typeof io)[number]) => number, write: (one: (typeof io)[number]) => number) =>
+    io.flatMap((one) => [
+      { major: one.major, minor: one.minor, op: 'read', value: read(one) },
+      { major: one.major, minor: one.minor, op: 'write', value: write(one) },
+    ]);
+  return {
+    io_service_bytes_recursive: both(
+      (one) => one.readBytes,
+      (one) => one.writtenBytes,
+    ),
+    io_serviced_recursive: both(
+      (one) => one.reads,
+      (one) => one.writes,
+    ),
+    io_queue_recursive: [],
+    io_service_time_recursive: [],
+    io_wait_time_recursive: [],
+    io_merged_recursive: [],
+    io_time_recursive: [],
+    sectors_recursive: [],
   };
 }
 

@@ -142,7 +142,11 @@ function volumesOf(container: ContainerSpec): Record<string, unknown>[] | undefi
 }
 
 function healthOf(observed: ContainerObserved | undefined): Record<string, unknown> {
-  return present({ status: observed?.health ?? 'UNKNOWN', output: observed?.healthReason ?? undefined });
+  return present({
+    status: observed?.health ?? 'UNKNOWN',
+    statusSince: time(observed?.healthSince ?? null),
+    output: observed?.healthReason ?? undefined,
+  });
 }
 
 function logOf({ log }: ContainerSpec): Record<string, unknown> {

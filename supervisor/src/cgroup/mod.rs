@@ -1,4 +1,5 @@
 //! Control groups of tasks and containers, in both layouts: v1 hierarchies (hybrid), and the v2 tree alone.
+mod detail;
 mod layout;
 mod limits;
 

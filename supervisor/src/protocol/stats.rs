@@ -1,4 +1,6 @@
 //! What a task uses.
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,35 @@ pub struct ContainerStats {
     pub memory_limit_bytes: u64,
     pub pids: u64,
     pub oom_kills: u64,
+    /// What of it is known in parts; none where only a sandbox's own kernel tells its containers apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<UsageDetail>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsageDetail {
+    pub user_ns: u64,
+    pub kernel_ns: u64,
+    /// Of the CPU quota: periods that have run, those in which it was used up, and for how long all was held up then.
+    pub periods: u64,
+    pub throttled_periods: u64,
+    pub throttled_ns: u64,
+    /// memory.stat, as the kernel names it.
+    pub memory: BTreeMap<String, u64>,
+    pub io: Vec<IoStats>,
+}
+
+/// What was done to one disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IoStats {
+    pub major: u32,
+    pub minor: u32,
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+    pub reads: u64,
+    pub writes: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ pub fn read(task: &TaskBundle, cgroups: &Cgroups, room: Option<&Room>) -> TaskSt
         let group = container::group(task, index);
         // In a gVisor sandbox of several only its kernel can tell them apart.
         let inside = room.filter(|_| task.containers.len() > 1).and_then(|room| runsc::usage_of(room, index));
+        let detail = inside.is_none().then(|| cgroups.detail(&group));
         let used = inside.unwrap_or_else(|| cgroups.stats(&group));
         ContainerStats {
             name: bundle.name.clone(),
@@ -20,6 +21,7 @@ pub fn read(task: &TaskBundle, cgroups: &Cgroups, room: Option<&Room>) -> TaskSt
             memory_limit_bytes: bundle.cgroup.memory_bytes.or(task.cgroup.limits.memory_bytes).unwrap_or_else(machine),
             pids: used.pids,
             oom_kills: cgroups.oom_kills(&group),
+            detail,
         }
     });
     TaskStats {

@@ -25,7 +25,7 @@ export type FaultDeps = { network: Pick<Network, 'routerRules'>; journal: Journa
 const running = (type: FaultType) =>
   `There is already one ${type === 'network-latency' ? 'network latency' : 'network packet loss'} fault running`;
 const NO_LATENCY =
-  'network-latency is not supported by this host: its kernel delays no packets (it lacks sch_netem); network-packet-loss and network-blackhole-port are';
+  'network-latency is not supported: berth makes faults by nftables, which can drop packets and not delay them (that takes sch_netem, which it does not use yet); network-packet-loss and network-blackhole-port are';
 
 export function createFaults(deps: FaultDeps): Faults {
   /** The last change under way of each task: they come one after the other. */

@@ -36,8 +36,9 @@ test('a container reads as Docker tells it, with all that the kernel keeps', () 
     { major: 8, minor: 0, op: 'read', value: 512 },
     { major: 8, minor: 0, op: 'write', value: 1024 },
   ]);
+  const serviced = (all['blkio_stats'] ?? {})['io_serviced_recursive'] as { value: number }[];
   assert.deepEqual(
-    (all['blkio_stats']?.['io_serviced_recursive'] as { value: number }[]).map((one) => one.value),
+    serviced.map((one) => one.value),
     [1, 2],
   );
   assert.deepEqual([all['pids_stats'], all['id'], all['name']], [{ current: 3 }, 'id-1', 'web']);

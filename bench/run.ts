@@ -13,6 +13,7 @@ import { logPath } from './log-path.ts';
 import { microvmMachines } from './microvm-machines.ts';
 import { microvmStart } from './microvm-start.ts';
 import { logFilter } from './log-filter.ts';
+import { metricsBench } from './metrics.ts';
 import { rollingUpdate } from './rolling-update.ts';
 import { startLatency } from './start-latency.ts';
 import { teardown } from './teardown.ts';
@@ -30,6 +31,7 @@ const benchmarks = {
   'rolling-update': rollingUpdate,
   'log-filter': logFilter,
   'log-path': logPath,
+  metrics: metricsBench,
   'gvisor-start': gvisorStart,
   'microvm-start': microvmStart,
   'microvm-machines': microvmMachines,

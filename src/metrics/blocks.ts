@@ -1,6 +1,6 @@
 /**
  * The blocks of all series: those that are written to are held in memory until `flush`, the others are on disk. A minute is in the block of its hour until its day
- * is joined, then in that of its day; blocks of 5 minutes and of hours are made out of a whole day's and span a day.
+ * is joined, then in that of its day. A day's block of minutes is replaced by one of 5 minutes, and that by one of hours, as it ages: each day is there once.
  */
 import type { Sqlite } from '#store/sqlite.ts';
 import { addTo, at, decodeColumns, emptyColumns, encodeColumns } from './columns.ts';
@@ -11,12 +11,10 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 const MINUTE_S = 60;
-/** The coarser periods, in seconds. */
-export const ROLLUPS_S = [300, 3600] as const;
-
 const CREATE = `CREATE TABLE IF NOT EXISTS blocks(
   series INTEGER NOT NULL, period INTEGER NOT NULL, start INTEGER NOT NULL, span INTEGER NOT NULL, applied INTEGER NOT NULL, data BLOB NOT NULL,
   PRIMARY KEY (series, period, start));
+  CREATE INDEX IF NOT EXISTS days ON blocks(period, start) WHERE span = 86400000;
   CREATE INDEX IF NOT EXISTS hours ON blocks(start, series) WHERE period = 60 AND span = 3600000`;
 
 /** `applied`: the number of the newest batch that is in it, so that a batch is never added twice. Times in ms. */
@@ -34,6 +32,8 @@ export type Blocks = {
   release(over: number): void;
   /** Joins the hours of days that end before `before`, of `some` days of series. Returns whether there is more. */
   join(some: number, before: number): boolean;
+  /** Replaces blocks of days of one period, in seconds, that end before `before` by blocks of a longer one, `some` of them. Returns whether there is more. */
+  coarsen(from: number, to: number, some: number, before: number): boolean;
   /** Drops what of this period began before `before`. */
   expire(periodS: number, before: number): void;
   /** Start of the newest block of each series, in ms. */
@@ -69,11 +69,6 @@ export function openBlocks(db: Sqlite): Blocks {
   const write = (series: number, periodS: number, { start, span, applied, columns }: Block) => {
     db.run('INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?, ?)', [series, periodS, start, span, applied, encodeColumns(columns)]);
   };
-  const writeDay = (series: number, day: Block) => {
-    write(series, MINUTE_S, day);
-    for (const periodS of ROLLUPS_S) write(series, periodS, { ...day, columns: rolledUp(day.columns, periodS / MINUTE_S) });
-  };
-
   return {
     add(series, time, values, batch) {
       const block = blockAt(series, time);
@@ -103,8 +98,7 @@ export function openBlocks(db: Sqlite): Blocks {
       for (const [series, blocks] of open) {
         for (const block of blocks.filter(({ dirty }) => dirty)) {
           if (written.length >= some) return true;
-          if (block.span === DAY_MS) writeDay(series, block);
-          else write(series, MINUTE_S, block);
+          write(series, MINUTE_S, block);
           block.dirty = false;
           written.push(block);
         }
@@ -139,11 +133,25 @@ export function openBlocks(db: Sqlite): Blocks {
           eachSlot(hour, MINUTE_MS, day, day + DAY_MS, (time, values) => addTo(joined.columns, (time - day) / MINUTE_MS, values));
         }
         db.run('DELETE FROM blocks WHERE series = ? AND period = 60 AND start >= ? AND start < ?', range);
-        writeDay(series, joined);
+        write(series, MINUTE_S, joined);
         joins++;
       }
       // What is written to just now is left for another time.
       return joins > 0 && due.length === some;
+    },
+    coarsen(from, to, some, before) {
+      const days = db.all('SELECT * FROM blocks WHERE period = ? AND span = ? AND start <= ? LIMIT ?', [
+        from,
+        DAY_MS,
+        before - DAY_MS,
+        some,
+      ]);
+      for (const line of days) {
+        const [series, day] = [Number(line['series']), load(line, from)];
+        write(series, to, { ...day, columns: rolledUp(day.columns, to / from) });
+        db.run('DELETE FROM blocks WHERE series = ? AND period = ? AND start = ?', [series, from, day.start]);
+      }
+      return days.length === some;
     },
     expire: (periodS, before) => void db.run('DELETE FROM blocks WHERE period = ? AND start + span <= ?', [periodS, before]),
     newest: () =>
@@ -168,10 +176,10 @@ function eachSlot(block: Block, periodMs: number, start: number, end: number, se
   }
 }
 
-function rolledUp(minutes: Columns, factor: number): Columns {
-  const columns = emptyColumns(minutes.slots / factor);
-  for (let slot = 0; slot < minutes.slots; slot++) {
-    const values = at(minutes, slot);
+function rolledUp(finer: Columns, factor: number): Columns {
+  const columns = emptyColumns(finer.slots / factor);
+  for (let slot = 0; slot < finer.slots; slot++) {
+    const values = at(finer, slot);
     if (values !== undefined) addTo(columns, Math.floor(slot / factor), values);
   }
   return columns;

@@ -95,8 +95,9 @@ function complete({ count, sum, min, max }: Columns, slot: number, layout: keyof
   }
 }
 
-/** A column begins with the decimal places of its whole numbers, or with this. */
-const DOUBLES = 255;
+/** A column begins with the decimal places of its whole numbers, with the high bit where they are packed, or with this. */
+const DOUBLES = 0x7f;
+const PACKED = 0x80;
 const MOST_PLACES = 6;
 /** Sums of decimals are a little away from what they stand for. */
 const TOLERANCE = 1e-12;
@@ -106,15 +107,49 @@ const KEPT_BYTES = 5;
 function encodeColumn(values: Float64Array): Uint8Array {
   const places = placesOf(values);
   if (places === undefined) return encodeDoubles(values);
+  const whole = Float64Array.from(values, (value) => Math.round(value * 10 ** places));
+  const [differences, packed] = [encodeDifferences(whole, places), encodePacked(whole, places)];
+  // What repeats or goes up evenly is small as differences, once it is compressed; noise is as small as its bits.
+  return zstdCompressSync(differences).length < packed.length ? differences : packed;
+}
+
+function encodeDifferences(whole: Float64Array, places: number): Uint8Array {
   const out: number[] = [places];
   let before = 0;
-  for (const value of values) {
-    const whole = Math.round(value * 10 ** places);
-    putVarint(out, zigzag(whole - before));
-    before = whole;
+  for (const value of whole) {
+    putVarint(out, zigzag(value - before));
+    before = value;
   }
   return Uint8Array.from(out);
 }
+
+/** The least of all, then of each what it has beyond that, in as many bits as the largest needs. */
+function encodePacked(whole: Float64Array, places: number): Uint8Array {
+  const least = whole.reduce((a, b) => Math.min(a, b), Infinity);
+  const bits = bitsOf(whole.reduce((a, b) => Math.max(a, b - least), 0));
+  const out: number[] = [places | PACKED];
+  putVarint(out, zigzag(Number.isFinite(least) ? least : 0));
+  out.push(bits);
+  let [held, filled] = [0, 0];
+  for (const value of whole) {
+    let rest = value - least;
+    for (let left = bits; left > 0;) {
+      const taken = Math.min(8 - filled, left);
+      held += (rest % 2 ** taken) * 2 ** filled;
+      rest = Math.floor(rest / 2 ** taken);
+      left -= taken;
+      filled += taken;
+      if (filled === 8) {
+        out.push(held);
+        [held, filled] = [0, 0];
+      }
+    }
+  }
+  if (filled > 0) out.push(held);
+  return Uint8Array.from(out);
+}
+
+const bitsOf = (value: number) => (value < 1 ? 0 : Math.floor(Math.log2(value)) + 1);
 
 /** The fewest decimal places that all values have, or undefined where one has more than six or would be too large a number. */
 function placesOf(values: Float64Array): number | undefined {
@@ -163,12 +198,35 @@ function decodeColumn(cursor: Cursor, length: number): Float64Array {
     cursor.at += KEPT_BYTES * length;
     return values;
   }
+  const scale = 10 ** (places & ~PACKED);
+  if ((places & PACKED) !== 0) {
+    decodePacked(cursor, values);
+    return values.map((value) => value / scale);
+  }
   let before = 0;
   for (let index = 0; index < length; index++) {
     before += unzigzag(takeVarint(cursor));
-    values[index] = before / 10 ** places;
+    values[index] = before / scale;
   }
   return values;
+}
+
+function decodePacked(cursor: Cursor, values: Float64Array): void {
+  const least = unzigzag(takeVarint(cursor));
+  const bits = cursor.body[cursor.at++] ?? 0;
+  let taken = 0;
+  for (let index = 0; index < values.length; index++) {
+    let value = least;
+    for (let done = 0; done < bits;) {
+      const [byte, from] = [cursor.body[cursor.at + (taken >> 3)] ?? 0, taken & 7];
+      const count = Math.min(8 - from, bits - done);
+      value += ((byte >> from) & ((1 << count) - 1)) * 2 ** done;
+      done += count;
+      taken += count;
+    }
+    values[index] = value;
+  }
+  cursor.at += Math.ceil(taken / 8);
 }
 
 /** For each slot with data: how many bins, then bin and count of each. One 0 byte where no slot has any. */

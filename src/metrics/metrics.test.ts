@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -183,5 +183,7 @@ describe('metrics', () => {
     await metrics.tidy();
     assert.deepEqual(metrics.list(scope), []);
     await metrics.close();
+    // The file has given back what nothing is in.
+    assert.ok(statSync(path).size < 64 * 1024, `${statSync(path).size} bytes`);
   });
 });

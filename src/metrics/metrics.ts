@@ -35,6 +35,7 @@ type Waiting = { samples: Sample[]; resolve(): void; reject(fault: Fault): void 
 export function openMetrics({ clock }: { clock: Clock }, options: { path: string }): Metrics {
   mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
   const db = openSqlite(options.path, undefined);
+  letShrink(db);
   db.exec('CREATE TABLE IF NOT EXISTS redo(batch INTEGER PRIMARY KEY, lines TEXT NOT NULL)');
   const catalog = openCatalog(db);
   const blocks = openBlocks(db);
@@ -69,7 +70,7 @@ export function openMetrics({ clock }: { clock: Clock }, options: { path: string
       }),
     list: (filter) => catalog.list(filter),
     find: (scope, metric) => catalog.find(scope, metric),
-    read: (series, span) => read(blocks, series, span, clock.now()),
+    read: (series, span) => read(blocks, series, span),
     tidy,
     bytes: () => ['', '-wal'].reduce((sum, end) => sum + (statSync(options.path + end, { throwIfNoEntry: false })?.size ?? 0), 0),
     async close() {
@@ -131,23 +132,18 @@ function apply(catalog: Catalog, blocks: Blocks, [id, at, count, sum, min, max, 
   blocks.add(id, at, values, batch);
 }
 
-function read(blocks: Blocks, series: readonly number[], { start, end, periodS }: Span, now: number): Bucket[] {
+function read(blocks: Blocks, series: readonly number[], { start, end, periodS }: Span): Bucket[] {
   const buckets = new Map<number, StatisticSet>();
   const periodMs = periodS * 1000;
-  let until = end;
-  for (const tier of RETENTION) {
-    // The tiers meet where a day begins, since only whole days are rolled up.
-    const oldest = now - tier.keepMs;
-    const from = Math.max(start, tier === RETENTION.at(-1) ? start : oldest - (oldest % DAY_MS));
-    if (periodS % tier.periodS === 0 && from < until) {
-      for (const id of series) {
-        blocks.each(id, tier.periodS, from, until, (at, values) => {
-          const bucket = start + Math.floor((at - start) / periodMs) * periodMs;
-          buckets.set(bucket, together(buckets.get(bucket), values));
-        });
-      }
+  // Each day is kept in one period; what is kept in longer ones than are asked for isn't told, as in CloudWatch.
+  for (const kept of RETENTION) {
+    if (periodS % kept.periodS !== 0) continue;
+    for (const id of series) {
+      blocks.each(id, kept.periodS, start, end, (at, values) => {
+        const bucket = start + Math.floor((at - start) / periodMs) * periodMs;
+        buckets.set(bucket, together(buckets.get(bucket), values));
+      });
     }
-    until = Math.min(until, from);
   }
   return [...buckets].map(([at, values]) => ({ at, values })).sort((a, b) => a.at - b.at);
 }
@@ -161,8 +157,33 @@ async function tidyAll(db: Sqlite, catalog: Catalog, blocks: Blocks, redo: Redo,
   redo.bytes -= bytes;
   blocks.release(clock.now() - HOUR_MS / 4);
   await inSteps(db, () => blocks.join(DAYS_AT_ONCE, clock.now() - HOUR_MS));
-  for (const { periodS, keepMs } of RETENTION) blocks.expire(periodS, clock.now() - keepMs - DAY_MS);
+  for (const [index, { periodS, keepMs }] of RETENTION.entries()) {
+    const [coarser, before] = [RETENTION[index + 1], clock.now() - keepMs];
+    if (coarser === undefined) blocks.expire(periodS, before);
+    else await inSteps(db, () => blocks.coarsen(periodS, coarser.periodS, DAYS_AT_ONCE, before));
+  }
   dropEmpty(db, catalog, blocks, clock.now());
+  // What hours leave behind is for the hours to come; more than that goes back.
+  await inSteps(db, () => giveBack(db));
+}
+
+const PAGES_AT_ONCE = 500;
+const MOST_FREE_SHARE = 0.05;
+const INCREMENTAL = 2;
+
+const pragma = (db: Sqlite, name: string) => Number(Object.values(db.first(`PRAGMA ${name}`, []) ?? {})[0] ?? 0);
+
+/** Lets `giveBack` work. A file that has something already (its header, at least) takes that only when it is written anew. */
+function letShrink(db: Sqlite): void {
+  if (pragma(db, 'auto_vacuum') !== INCREMENTAL) db.exec('PRAGMA auto_vacuum = INCREMENTAL; VACUUM');
+}
+
+/** Gives back some free pages while they are more than a small part of the file. Returns whether there is more. */
+function giveBack(db: Sqlite): boolean {
+  const free = pragma(db, 'freelist_count');
+  if (free <= pragma(db, 'page_count') * MOST_FREE_SHARE) return false;
+  db.exec(`PRAGMA incremental_vacuum(${PAGES_AT_ONCE})`);
+  return pragma(db, 'freelist_count') < free;
 }
 
 /** Series that have nothing any more, once they had something. */

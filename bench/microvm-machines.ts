@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { realClock } from '#base/clock.ts';
 import { limits } from '#base/limits.ts';
 import { silentLog } from '#base/log.ts';
+import { createFileServers } from '#sandbox/microvm/file-server.ts';
 import { makeKit } from '#sandbox/microvm/kit.ts';
 import { createMachines } from '#sandbox/microvm/machine.ts';
 import type { Machine } from '#sandbox/microvm/machine.ts';
@@ -68,7 +69,8 @@ async function benchOn(host: MicrovmHost): Promise<Bench> {
   const all = { ...options, kit: () => kit };
   const machines = createMachines(deps, all);
   const templates = createTemplates({ ...deps, machines }, all);
-  const some = { deps, options, machines, templates, nofile: 1024, accelerator: () => 'tcg' as const };
+  const files = createFileServers(deps, options);
+  const some = { deps, options, machines, files, templates, nofile: 1024, accelerator: () => 'tcg' as const };
   const pool = createPool({ ...deps, machines, templates, warm: createRehearsal(some) });
   const shape = shapeOf(SIZE, 'tcg');
   // In memory: no disk shall slow a boot, and what it takes can't be dropped, like a machine's own RAM.

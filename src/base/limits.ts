@@ -390,6 +390,16 @@ export const limits = {
   acmeRetryMaxMs: 3600_000,
   /** What a microVM's RAM has beyond its task's memory, besides a sixty-fourth of that: the guest's kernel, supervisor and page cache. */
   vmOverheadBytes: 64 * 1024 ** 2,
+  /** How often shared file systems are measured, and how long one may take. */
+  fileSystemSizeEveryMs: 60_000,
+  fileSystemSizeMs: 10 * 60_000,
+  /** Volumes that one task's file server has, groups of a POSIX user (AUTH_SYS has as many), and the memory of a server with its page cache. */
+  servedVolumes: 64,
+  posixGroups: 16,
+  fileServerBytes: 256 * 1024 ** 2,
+  fileServerPids: 64,
+  /** How long after its end a file server's keeper is started again, when that failed. */
+  fileServerRetryMs: 1_000,
   /** What QEMU itself may take beside the guest's RAM, and its threads. */
   qemuOverheadBytes: 96 * 1024 ** 2,
   qemuPids: 64,

@@ -18,5 +18,5 @@ async function found(tx: ReadTx, { key, desired }: TaskRecord, volume: SharedVol
   const point = volume.accessPointId === null ? undefined : await tx.accessPoints.get({ ...scope, id: volume.accessPointId });
   const targets = await tx.mountTargets.list(scope);
   const records = { region: key.region, vpcId: desired.network.vpcId, system, point, targets };
-  return { ...volume, found: sharedPlace(volume, desired.spec.containers, records) };
+  return { ...volume, found: sharedPlace(volume, records) };
 }

@@ -128,7 +128,12 @@ export type HostUsage = {
   tasks: number;
   /** What stands ready for tasks to come, of the kinds that keep such. */
   sandboxes: SandboxPoolStatus[];
+  /** As they were last measured; absent from a host of a former version. */
+  fileSystems?: FileSystemSize[];
 };
+
+/** `at`: ms since the epoch. */
+export type FileSystemSize = { id: string; bytes: number; at: number };
 
 /** Sandboxes that were started ahead, and what they are started from. */
 export type SandboxPoolStatus = {

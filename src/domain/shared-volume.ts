@@ -1,6 +1,8 @@
 /** Volumes on shared file systems: what a task asks for, and what stands behind it. Pure. */
-import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from './file-system.ts';
-import type { ContainerSpec } from './task-spec.ts';
+import type { AccessPointRecord, FileSystemRecord, MountTargetRecord, PosixUser } from './file-system.ts';
+
+/** Where a microVM finds its task's file server, in its VPC's router. */
+export const FILE_SERVER_ADDRESS = '169.254.170.4';
 
 /** A directory of an EFS file system. */
 export type SharedVolume = {
@@ -14,8 +16,11 @@ export type SharedVolume = {
 };
 
 export type SharedPlace =
-  /** `creation`: how the directory is made when it isn't there; null: it must be there. */
-  | { kind: 'directory'; path: string; creation: { uid: number; gid: number; permissions: string } | null }
+  /**
+   * `creation`: how the directory is made when it isn't there; null: it must be there. `user`: whoever uses it does so as this one; null, and absent
+   * from a control plane of a former version: as it is.
+   */
+  | { kind: 'directory'; path: string; creation: { uid: number; gid: number; permissions: string } | null; user?: PosixUser | null }
   /** Why it can't be mounted, for the task's owner. */
   | { kind: 'refused'; reason: string };
 
@@ -28,7 +33,7 @@ export type SharedRecords = {
 };
 
 /** As EFS's mount helper decides it, with its words where they are known (amazon-efs-utils, mount_efs). */
-export function sharedPlace(volume: SharedVolume, containers: readonly ContainerSpec[], records: SharedRecords): SharedPlace {
+export function sharedPlace(volume: SharedVolume, records: SharedRecords): SharedPlace {
   const { system, point, targets, vpcId, region } = records;
   const id = volume.fileSystemId;
   if (system === undefined || !targets.some((target) => target.fileSystemId === id && target.vpcId === vpcId)) {
@@ -37,27 +42,16 @@ export function sharedPlace(volume: SharedVolume, containers: readonly Container
       `Failed to resolve "${name}" - check that your file system ID is correct, and ensure that the VPC has an EFS mount target for this file system ID.`,
     );
   }
-  if (volume.accessPointId === null) return { kind: 'directory', path: volume.rootDirectory, creation: null };
+  if (volume.accessPointId === null) return { kind: 'directory', path: volume.rootDirectory, creation: null, user: null };
   if (point === undefined || point.fileSystemId !== id) {
     return refused(
       `mount.nfs4: access denied by server while mounting 127.0.0.1:/ (access point ${volume.accessPointId} of ${id} does not exist)`,
     );
   }
-  const stranger = containers.find((container) => mounts(container, volume.name) && !runsAs(container, point.user));
-  if (stranger !== undefined) {
-    const user = `${point.user?.uid}:${point.user?.gid}`;
-    return refused(
-      `access point ${point.key.id} enforces the POSIX user ${user}, and berth mounts it only into containers that run as that user: give container "${stranger.name}" "user": "${user}"`,
-    );
-  }
-  return { kind: 'directory', path: point.root.path, creation: point.root.creation };
+  return { kind: 'directory', path: point.root.path, creation: point.root.creation, user: point.user };
 }
 
 const refused = (reason: string): SharedPlace => ({ kind: 'refused', reason });
-const mounts = (container: ContainerSpec, volume: string) => container.mounts.some((mount) => mount.volume === volume);
-
-/** A bind mount can't change who writes. */
-const runsAs = (container: ContainerSpec, user: AccessPointRecord['user']) => user === null || container.user === `${user.uid}:${user.gid}`;
 
 /** AWS's text around what its mount helper said. */
 export const efsUtilsError = (reason: string) =>

@@ -18,6 +18,7 @@ import { createNetwork } from '#network/network.ts';
 import { createResolver } from '#network/resolver.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
 import { createHostVolumes } from '#volume/kinds.ts';
+import { createFileSystemSizes } from '#volume/sizes.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
 import { reachable } from './machine/reachable.ts';
@@ -75,6 +76,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   if (!disks.info.limited) log.warn('tasks.disk-unlimited', { reason: disks.info.reason });
   writeFileSync(paths.taskDisks, `${JSON.stringify(disks.info)}\n`, { mode: 0o644 });
   const sandboxes = await createSandboxes({ worker, images, clock, random, log, paths, settings, supervisor, models: disks.models });
+  const sizes = createFileSystemSizes({ clock, log }, paths.host);
   const agent = createHostAgent(
     {
       dialer: unixDialer(paths.linkSocket, clock),
@@ -99,7 +101,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
         });
         return { ...info, cidrSeed: settings.cidrSeed };
       },
-      usage: () => readHostUsage(paths.host),
+      usage: async () => ({ ...(await readHostUsage(paths.host)), fileSystems: sizes.look() }),
       freeDiskBytes: () => readFreeDisk(paths.host),
       async serveVpc(vpc) {
         await Promise.all([resolver.listen(vpc.hostIp), forward.listen(vpc.hostIp), metadata.listen(vpc.vpcId, vpc.hostIp)]);

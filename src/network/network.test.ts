@@ -69,7 +69,7 @@ test('a VPC is made once, also when many tasks ask at the same time', async (t) 
   assert.ok((interfaces[0]?.routerIf.length ?? 99) <= 15);
   const vpc = worker.standing.get('brab12cd0');
   assert.match(vpc?.routerRules ?? '', /table ip berth_ab12cd_0/);
-  assert.deepEqual(vpc?.serviceIps, ['169.254.169.253', '169.254.170.2', '169.254.170.3']);
+  assert.deepEqual(vpc?.serviceIps, ['169.254.169.253', '169.254.170.2', '169.254.170.3', '169.254.170.4']);
 });
 
 test('a new host agent finds the uplinks of the former one', async (t) => {

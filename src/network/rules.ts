@@ -1,8 +1,14 @@
 /** The nftables rulesets of a VPC: pure, with golden files. Each replaces its own table in one transaction and touches no other. */
+import { FILE_SERVER_ADDRESS } from '#domain/shared-volume.ts';
 import type { OwnAddress, ServicePorts } from './types.ts';
 
-/** Link-local addresses that tasks reach the platform at; 169.254.169.253 is AWS's own resolver address, 169.254.170.2 its metadata address. */
-export const serviceAddresses = { dns: '169.254.169.253', metadata: '169.254.170.2', api: '169.254.170.3' } as const;
+/** Link-local addresses that tasks reach the platform at, `files` in the router itself; 169.254.169.253 is AWS's own resolver address, 169.254.170.2 its metadata address. */
+export const serviceAddresses = {
+  dns: '169.254.169.253',
+  metadata: '169.254.170.2',
+  api: '169.254.170.3',
+  files: FILE_SERVER_ADDRESS,
+} as const;
 
 export type RulesSpec = {
   /** Table of this VPC in both namespaces: `berth_INSTANCE_N`. */
@@ -52,6 +58,8 @@ export function renderRouterRules(spec: RulesSpec): string {
     chain('input', 'filter hook input priority filter; policy drop;', [
       'ct state established,related accept',
       'icmp type echo-request accept',
+      // Only a table of the task's own leads there, to the port of its own server (sandbox/microvm/file-rules.ts).
+      `iifname "t*" ip daddr ${serviceAddresses.files} ct status dnat accept`,
       'meta l4proto tcp reject with tcp reset',
     ]),
     chain('forward', 'filter hook forward priority filter; policy accept;', [

@@ -4,8 +4,9 @@
  * gets what the image has at its place whether that is declared or not (Docker, "Volumes": populate a volume using a container).
  */
 import { posix } from 'node:path';
-import { invariant } from '#base/fault.ts';
+import { Fault, invariant } from '#base/fault.ts';
 import { blockVolumes } from '#domain/block-volume.ts';
+import { efsUtilsError } from '#domain/shared-volume.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { VolumeSource } from '#domain/volume-source.ts';
 import type { FillBundle } from '#supervisor/protocol.ts';
@@ -31,6 +32,22 @@ export type ContainerVolumes = {
   /** What of the image goes into which directory before it is first used. */
   fill: FillBundle[];
 };
+
+/**
+ * A bind mount can't change who writes: what enforces a user goes only into containers that run as that one. Throws ResourceInitialization with
+ * AWS's text around it.
+ */
+export function assertUsers({ spec, volumes }: SandboxPlan): void {
+  for (const { name, user, mounts } of spec.containers) {
+    for (const { volume } of mounts) {
+      const source = volumes[volume];
+      const wanted = source?.kind === 'directory' ? (source.user ?? null) : null;
+      if (wanted === null || user === `${wanted.uid}:${wanted.gid}`) continue;
+      const text = `the access point of volume "${volume}" enforces the POSIX user ${wanted.uid}:${wanted.gid}, which the isolation microvm does for any user: here give container "${name}" "user": "${wanted.uid}:${wanted.gid}"`;
+      throw new Fault('ResourceInitialization', efsUtilsError(text));
+    }
+  }
+}
 
 /** `below`: the directory that the scratch volumes are made in. */
 export function volumePlaces(plan: Pick<SandboxPlan, 'volumes' | 'spec' | 'images'>, below: string): VolumePlaces {

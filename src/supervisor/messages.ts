@@ -18,6 +18,7 @@ import type {
   ToPool,
   ToSupervisor,
   UsageDetail,
+  FilesBundle,
   VmBundle,
   VmExit,
   VpcBundle,
@@ -157,6 +158,20 @@ export const checkTaskBundle: Check<TaskBundle> = record({
   ),
 });
 
+const userId = whole(0, 0xffff_fffe);
+export const checkFilesBundle: Check<FilesBundle> = record({
+  dir: path,
+  name,
+  routerNetns: path,
+  address: text(15),
+  port: whole(0, 65_535),
+  cgroup: record({ ...cgroupLimits, path }),
+  volumes: list(
+    record({ path, readOnly: flag, user: orNull(record({ uid: userId, gid: userId, groups: list(userId, limits.posixGroups) })) }),
+    limits.servedVolumes,
+  ),
+});
+
 const fd = whole(3, 255);
 const vmBundle: Check<VmBundle> = record({
   vmId: name,
@@ -274,6 +289,7 @@ export const checkWorkerRequest: Check<WorkerRequest> = tagged('op', {
   }),
   'remove-tree': record({ id, path, below: path }),
   'vm-start': record({ id, vm: vmBundle }),
+  'files-start': record({ id, files: checkFilesBundle }),
   'vm-network': record({ id, dir: path, tap: text(15), network: checkNetworkBundle }),
   'cgroup-limit': record({ id, path, limits: checkCgroupLimits }),
   'erofs-build': record({

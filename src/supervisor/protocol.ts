@@ -321,6 +321,8 @@ export type WorkerRequest =
   | { id: number; op: 'remove-tree'; path: string; below: string }
   /** Forks the monitor of a virtual machine; answers { pid, qemuPid } once QEMU was started, with its sockets listening. */
   | { id: number; op: 'vm-start'; vm: VmBundle }
+  /** Forks the keeper of a task's file server; answers { pid, port } once it serves. `exists`: one serves already. */
+  | { id: number; op: 'files-start'; files: FilesBundle }
   /** Moves the tap of the machine in `dir` into a VPC's router and makes it the way to the task's address. Idempotent. */
   | { id: number; op: 'vm-network'; dir: string; tap: string; network: NetworkBundle }
   /** Changes limits of a group that is there; null leaves one as it is. */
@@ -369,6 +371,22 @@ export type VmBundle = {
   tap: { fd: number; name: string } | null;
   /** Whether it gets /dev/kvm. */
   kvm: boolean;
+};
+
+/** The NFS server of one microVM task, and all it may see. Its client finds a volume by its place in the list: /0, /1. */
+export type FilesBundle = {
+  /** Its keeper has `sup.pid` here, and `alive.sock`: who is connected to that hears of the keeper's end. */
+  dir: string;
+  /** Tells it from other servers. */
+  name: string;
+  /** A file that is a bind mount of the VPC router's namespace, in which it listens. */
+  routerNetns: string;
+  address: string;
+  /** 0: any that is free. */
+  port: number;
+  cgroup: CgroupLimits & { path: string };
+  /** `user`: whoever calls is this one; null: whom the client says. */
+  volumes: { path: string; readOnly: boolean; user: { uid: number; gid: number; groups: number[] } | null }[];
 };
 
 /** exit.json: how QEMU ended, and the last of its console and its errors (control characters but newline and tab are left out). */

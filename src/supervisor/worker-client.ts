@@ -9,7 +9,16 @@ import type { Check } from './check.ts';
 import { connectFramed, parseJsonFrame } from './framed-socket.ts';
 import type { FramedSocket } from './framed-socket.ts';
 import { checkWorkerResponse } from './messages.ts';
-import type { CgroupLimits, NetworkBundle, PoolBundle, VmBundle, VpcBundle, WorkerRequest, WorkerResponse } from './protocol.ts';
+import type {
+  CgroupLimits,
+  FilesBundle,
+  NetworkBundle,
+  PoolBundle,
+  VmBundle,
+  VpcBundle,
+  WorkerRequest,
+  WorkerResponse,
+} from './protocol.ts';
 
 type WorkerErrorCode = Extract<WorkerResponse, { ok: false }>['error']['code'];
 
@@ -46,6 +55,8 @@ export type WorkerClient = {
   cgroupClean(path: string): Promise<void>;
   /** Throws with the reason when QEMU could not be started; how it ends later stands in exit.json. */
   vmStart(vm: VmBundle): Promise<{ pid: number; qemuPid: number }>;
+  /** Throws AlreadyExists when one serves already. */
+  filesStart(files: FilesBundle): Promise<{ pid: number; port: number }>;
   /** `dir`: the machine's. */
   vmNetwork(request: { dir: string; tap: string; network: NetworkBundle }): Promise<void>;
   /** `layers`: topmost first. Takes as long as reading them does. */
@@ -69,7 +80,7 @@ export type WorkerClientOptions = {
 };
 
 /** A second try would find what the first one left. */
-const onceOnly = new Set<WorkerRequest['op']>(['unpack', 'vm-start', 'scratch-make']);
+const onceOnly = new Set<WorkerRequest['op']>(['unpack', 'vm-start', 'files-start', 'scratch-make']);
 
 const RETRY_MS = 50;
 
@@ -99,6 +110,7 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
     removeTree: (path, below) => done({ op: 'remove-tree', path, below }, 600_000),
     cgroupClean: (path) => done({ op: 'cgroup-clean', path }),
     vmStart: (vm) => get({ op: 'vm-start', vm }, record({ pid: whole(1), qemuPid: whole(1) })),
+    filesStart: (files) => get({ op: 'files-start', files }, record({ pid: whole(1), port: whole(1, 65_535) })),
     vmNetwork: (request) => done({ op: 'vm-network', ...request }),
     erofsBuild: (request) =>
       get(

@@ -14,7 +14,10 @@ export function createHostVolumes(clock: Clock, hostDir: string, vmUser: { uid: 
     {
       scratch: scratchKind,
       shared: {
-        prepare: async (taskId, volume) => ({ kind: 'directory', path: await shared.prepare(taskId, volume) }),
+        prepare: async (taskId, volume) => {
+          const path = await shared.prepare(taskId, volume);
+          return { kind: 'directory', path, user: volume.found?.kind === 'directory' ? (volume.found.user ?? null) : null };
+        },
         release: shared.release,
       },
       block: { prepare: block.prepare, release: block.release },

@@ -14,6 +14,7 @@ pub mod keep;
 pub mod launch;
 pub mod mount;
 pub mod net;
+pub mod nfs;
 pub mod probe;
 pub mod protocol;
 pub mod runsc;

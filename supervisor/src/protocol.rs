@@ -1,22 +1,26 @@
 //! What a host (TypeScript) and this program say to each other: the Rust half of `src/supervisor/protocol.ts`.
 //! `test/golden/supervisor/*.json` is read by the tests of both halves.
 mod disk;
+mod files;
 mod gvisor;
 mod health;
 mod lanes;
 mod messages;
 mod stats;
+mod vm;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use disk::{DiskBundle, DiskLimits, ErofsRequest, FillBundle, ScratchRequest};
+pub use files::{FilesBundle, FilesUser, FilesVolume};
 pub use gvisor::{FromPool, PoolBundle, RunscBundle, ToPool};
 pub use health::{HealthBundle, HealthStatus};
 pub use lanes::{LaneBundle, LaneState};
 pub use messages::*;
 pub use stats::{CgroupStats, ContainerStats, DiskStats, IoStats, NetworkStats, TaskStats, UsageDetail};
+pub use vm::{FileMode, VmBundle, VmFile, VmSocket, VmTap};
 
 /// What a supervisor is given to start a task (`task.json` in the task's directory). Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -266,6 +270,10 @@ pub enum WorkerOp {
         tap: String,
         network: NetworkBundle,
     },
+    /// Forks the keeper of a task's file server; answers `{pid, port}` once it serves.
+    FilesStart {
+        files: Box<FilesBundle>,
+    },
     /// Changes limits of a group that is there; null leaves one as it is.
     CgroupLimit {
         path: String,
@@ -366,61 +374,6 @@ pub enum Compression {
     None,
     Gzip,
     Zstd,
-}
-
-/// One QEMU process and all it may see. Paths are the host's but for `program`, which lies in the room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct VmBundle {
-    pub vm_id: String,
-    /// The machine's directory: QEMU sees it as /vm; the monitor keeps `sup.pid` and `exit.json` here.
-    pub dir: String,
-    /// QEMU's root directory.
-    pub room: String,
-    pub program: String,
-    /// Without the program's own name.
-    pub args: Vec<String>,
-    pub uid: u32,
-    pub gid: u32,
-    pub cgroup: TaskCgroup,
-    pub files: Vec<VmFile>,
-    pub sockets: Vec<VmSocket>,
-    pub tap: Option<VmTap>,
-    /// Whether it gets /dev/kvm.
-    pub kvm: bool,
-}
-
-/// Opened by root, given to QEMU as descriptor `fd`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VmFile {
-    pub fd: i32,
-    pub path: String,
-    pub mode: FileMode,
-    /// Made when missing, and then QEMU's user's.
-    #[serde(default)]
-    pub create: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FileMode {
-    Read,
-    Write,
-    ReadWrite,
-}
-
-/// A Unix socket of the host's that listens before QEMU runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VmSocket {
-    pub fd: i32,
-    pub path: String,
-}
-
-/// A tap of this name in the machine's network namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VmTap {
-    pub fd: i32,
-    pub name: String,
 }
 
 /// `exit.json` in a machine's directory: how QEMU ended, and the last of its console and errors.

@@ -478,3 +478,9 @@ pub fn trim_memory() {
         libc::malloc_trim(0);
     }
 }
+
+/// syncfs(2): all of the file system that `file` is on.
+pub fn sync_file_system(file: &impl AsRawFd) -> io::Result<()> {
+    // SAFETY: no pointers.
+    check_int(unsafe { libc::syncfs(file.as_raw_fd()) }).map(drop)
+}

@@ -36,6 +36,7 @@ import type { SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
 import type { WorkerClient } from '#supervisor/worker-client.ts';
 import { createHostVolumes } from '#volume/kinds.ts';
+import type { Volumes } from '#volume/volumes.ts';
 import type { Inside, KindLimits, Life, SandboxUnderTest } from './sandbox.ts';
 
 /** How long the kernel may take to let go of a disk that nobody has mounted any more. */
@@ -57,6 +58,7 @@ export type RealHost = {
   runDir: string;
   worker: WorkerClient;
   network: Network;
+  volumes: Volumes;
   driver: SandboxDriver;
   image: PreparedImage;
   plan(containers: ContainerSpec[], change?: Partial<TaskSpec>): Promise<SandboxPlan>;
@@ -122,6 +124,7 @@ export async function createRealHost(
       throw error;
     },
   );
+  const volumes = createHostVolumes(clock, dir, null);
   const image = busybox(join(dir, 'layer'));
   let address = 10;
   return {
@@ -130,6 +133,7 @@ export async function createRealHost(
     runDir,
     worker,
     network,
+    volumes,
     driver,
     image,
     async plan(containers, change = {}) {
@@ -150,7 +154,7 @@ export async function createRealHost(
         environment: Object.fromEntries(containers.map((one) => [one.name, { ...one.environment }])),
         runtimeIds: Object.fromEntries(containers.map((one) => [one.name, `${hexId(random)}-0000000001`])),
         files: projectedFiles(joined.hostname, ip),
-        volumes: await createHostVolumes(clock, dir, null).prepare(taskId, spec.volumes, kindOf(driver)),
+        volumes: await volumes.prepare(taskId, spec.volumes, kindOf(driver)),
       };
     },
     leftovers: (taskId) => leftovers(taskId, dir, runDir),

@@ -1,4 +1,4 @@
-/** Directories that tasks share: made by Debian's stock AWS CLI, mounted by tasks of each kind that runs at full speed everywhere. */
+/** Directories that tasks share: made by Debian's stock AWS CLI, mounted by tasks of each kind. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -77,6 +77,17 @@ describe('EFS', () => {
         assert.match(stranger.task.stoppedReason ?? '', /enforces the POSIX user 1000:1001/);
       });
     });
+
+  it('a microVM and a container share one', async () => {
+    const inside =
+      'echo from the machine > /data/mixed; until [ -e /data/answer ]; do sleep 0.1; done; cat /data/answer; grep -c nfs4 /proc/mounts';
+    const [machine] = await sdk.run(await sdk.register('machine', [mounted(inside)], volume()), of('microvm'));
+    const answer = 'until [ -e /data/mixed ]; do sleep 0.1; done; cat /data/mixed; echo from the container > /data/answer';
+    const container = await sdk.toEnd('beside', [mounted(answer)], volume(), of('container'));
+    assert.deepEqual(container.printed['main'], ['from the machine'], `${container.task.stoppedReason}`);
+    await sdk.stopped([machine!]);
+    assert.deepEqual(await sdk.lines(machine!, 'main'), ['from the container', '1']);
+  });
 
   it('outlives kill -9 of everything but the task, whose mount is gone once it stopped', async () => {
     const text = 'until [ -e /data/go ]; do sleep 0.1; done; echo went >> /data/went; exec sleep 1000';

@@ -191,7 +191,7 @@ export const volumeMembers: Entry[] = [
     at: 'volumes[].efsVolumeConfiguration',
     leaves: ['fileSystemId', 'rootDirectory'],
     is: 'works',
-    note: 'Not in a microvm yet; mounted from any subnet of a VPC with a mount target.',
+    note: 'Mounted from any subnet of a VPC with a mount target.',
     tests: ['test/e2e/efs.test.ts: two tasks share a file, at the same time and one after the other'],
     definition: { volumes: [{ name: 'v', efsVolumeConfiguration: { fileSystemId: 'fs-1', rootDirectory: '/data' } }] },
   },
@@ -199,7 +199,7 @@ export const volumeMembers: Entry[] = [
     at: 'volumes[].efsVolumeConfiguration',
     leaves: ['transitEncryption', 'transitEncryptionPort', 'authorizationConfig.accessPointId', 'authorizationConfig.iam'],
     is: 'works',
-    note: 'Nothing goes over a network that could be encrypted. A container must run as the POSIX user that an access point enforces.',
+    note: 'Nothing goes over a network that could be encrypted. The POSIX user of an access point holds for every process in a microvm; elsewhere a container must run as that user.',
     tests: ['test/e2e/efs.test.ts: an access point makes its root directory, and only its user gets in'],
     elsewhere: ['transitEncryption', 'transitEncryptionPort', 'authorizationConfig.iam'],
     definition: {

@@ -51,6 +51,20 @@ after(async () => {
 let count = 0;
 const create = async () => (await efs.createFileSystem({ CreationToken: `token-${count++}` })).FileSystemId ?? '';
 
+it('tells the size that a host measured last, and never less than that of an empty file system', async () => {
+  const id = await create();
+  const size = async () => (await efs.describeFileSystems({ FileSystemId: id })).FileSystems?.[0]?.SizeInBytes;
+  assert.deepEqual(await size(), { Value: 6144, ValueInIA: 0, ValueInStandard: 6144, ValueInArchive: 0 });
+  await store.write(async (tx) => {
+    const [host] = await tx.hosts.list({});
+    assert.ok(host);
+    const fileSystems = [{ id, bytes: 1 << 20, at: 1_700_000_000_000 }];
+    await tx.hosts.put({ ...host, usage: { ...host.usage, fileSystems } }, host.revision);
+  });
+  assert.deepEqual(await size(), { Value: 1 << 20, Timestamp: new Date(1_700_000_000_000), ValueInIA: 0, ValueInStandard: 1 << 20, ValueInArchive: 0 }); // prettier-ignore
+  await efs.deleteFileSystem({ FileSystemId: id });
+});
+
 it('makes, finds, changes and deletes a file system', async () => {
   const made = await efs.createFileSystem({ CreationToken: 'one', Encrypted: true, Tags: [{ Key: 'Name', Value: 'shared' }] });
   assert.equal(made.$metadata.httpStatusCode, 201);

@@ -74,7 +74,9 @@ export function fileSystemOperations(deps: IntentDeps): Operation[] {
 async function view(tx: ReadTx, system: FileSystemRecord): Promise<FileSystemDescription> {
   const { account, region, id } = system.key;
   const targets = await tx.mountTargets.list({ account, region });
-  return fileSystemView(system, targets.filter((one) => one.fileSystemId === id).length);
+  const sizes = (await tx.hosts.list({})).flatMap((host) => host.usage.fileSystems ?? []).filter((size) => size.id === id);
+  const newest = sizes.toSorted((a, b) => b.at - a.at)[0];
+  return fileSystemView(system, targets.filter((one) => one.fileSystemId === id).length, newest);
 }
 
 function wishOf(input: CreateFileSystemRequest): FileSystemWish {

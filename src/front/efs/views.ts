@@ -2,12 +2,18 @@
 import type { AccessPointDescription, FileSystemDescription, MountTargetDescription } from '@aws-sdk/client-efs';
 import { accessPointArn, fileSystemArn } from '#domain/file-system.ts';
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
+import type { FileSystemSize } from '#domain/records.ts';
 import { nameOf, tagView } from './input.ts';
 
 /** Everything is there at once, and what is deleted is gone at once: there is no other state. */
 const LifeCycleState = 'available';
 
-export function fileSystemView(system: FileSystemRecord, mountTargets: number): FileSystemDescription {
+/** EFS meters an empty file system so. */
+const EMPTY_BYTES = 6144;
+
+/** `size`: as its host last measured it. */
+export function fileSystemView(system: FileSystemRecord, mountTargets: number, size?: FileSystemSize): FileSystemDescription {
+  const bytes = Math.max(size?.bytes ?? 0, EMPTY_BYTES);
   return {
     OwnerId: system.key.account,
     CreationToken: system.creationToken,
@@ -17,8 +23,13 @@ export function fileSystemView(system: FileSystemRecord, mountTargets: number): 
     LifeCycleState,
     Name: nameOf(system.tags),
     NumberOfMountTargets: mountTargets,
-    // The shape wants one; berth doesn't meter file systems.
-    SizeInBytes: { Value: 0 },
+    SizeInBytes: {
+      Value: bytes,
+      Timestamp: size === undefined ? undefined : new Date(size.at),
+      ValueInIA: 0,
+      ValueInStandard: bytes,
+      ValueInArchive: 0,
+    },
     PerformanceMode: system.performanceMode,
     Encrypted: system.encrypted,
     KmsKeyId: system.kmsKeyId ?? undefined,

@@ -5,7 +5,7 @@ import type { ContainerSpec, LogTarget } from '#domain/task-spec.ts';
 import type { ContainerBundle, LaneBundle, TaskBundle } from '#supervisor/protocol.ts';
 import type { SandboxPlan } from '../driver.ts';
 import type { Storage } from '../storage.ts';
-import { volumePlaces } from '../volume-places.ts';
+import { assertUsers, volumePlaces } from '../volume-places.ts';
 import type { VolumePlaces } from '../volume-places.ts';
 import { cpuSharesOf, imageOf, render } from './render.ts';
 import type { RenderContext } from './render.ts';
@@ -99,6 +99,7 @@ export function bundleFiles(
   form: BundleForm = ownForm,
 ): { directories: string[]; files: BundleFile[] } {
   const places = Object.fromEntries(Object.keys(plan.files).map((path, index) => [path, join(plan.dir, fileAt(index))]));
+  assertUsers(plan);
   const volumes = volumePlaces(plan, context.storage.place);
   const own: BundleFile[] = [];
   /** A container's own files lie behind those of all. */

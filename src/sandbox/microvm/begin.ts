@@ -9,6 +9,8 @@ import { bundleFiles } from '../container/bundle.ts';
 import { volumePlaces } from '../volume-places.ts';
 import type { SandboxNetwork, SandboxPlan } from '../driver.ts';
 import { volumeSlots } from './render.ts';
+import { servedVolumes, sharedMounts } from './shared.ts';
+import type { SharedMount } from './shared.ts';
 
 /** Where the guest keeps what is sent; its images; its scratch disk. */
 const FILES = '/run/berth';
@@ -39,7 +41,7 @@ export type SettleMessage = {
 };
 
 /** The task of a machine that is settled. */
-export type BeginMessage = { t: 'begin'; bundle: TaskBundle };
+export type BeginMessage = { t: 'begin'; bundle: TaskBundle; shared: SharedMount[] };
 
 export type GuestStart = {
   files: FileMessage[];
@@ -51,16 +53,6 @@ export type GuestStart = {
   volumes: string[];
 };
 
-/** What lies in a directory of the host can't be brought in: the machine has disks only. */
-function assertOwnVolumes({ spec }: SandboxPlan): void {
-  const shared = spec.volumes.find(({ kind }) => kind === 'shared');
-  if (shared === undefined) return;
-  throw new Fault(
-    'CannotCreateContainer',
-    `CannotCreateContainerError: volume "${shared.name}" is on a shared file system, which a microvm can't mount yet: use the isolation container or gvisor (tag berth:isolation)`,
-  );
-}
-
 const tooMany = (count: number) =>
   new Fault(
     'CannotCreateContainer',
@@ -69,14 +61,14 @@ const tooMany = (count: number) =>
 
 /** Two containers of one image share its disk. */
 export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
-  assertOwnVolumes(plan);
   const disks = [...new Map(Object.values(plan.images).map((image) => [image.digest, image])).values()];
   const slotOf = new Map(disks.map((image, index) => [image.digest, index]));
   const inGuest = (image: PreparedImage): PreparedImage => ({ ...image, layers: [`${IMAGES}/${slotOf.get(image.digest)}`] });
   const storage = { place: SCRATCH, disk: { bytes: plan.spec.ephemeralBytes, place: SCRATCH } };
   const own = Object.entries(plan.volumes).flatMap(([name, source]) => (source.kind === 'disk' ? [{ name, ...source }] : []));
   if (own.length > volumeSlots.length) throw tooMany(own.length);
-  const mounted = own.map(({ name }, index) => [name, { kind: 'directory' as const, path: posix.join(VOLUMES, String(index)) }] as const);
+  const places = [...own.map(({ name }, index) => ({ name, path: posix.join(VOLUMES, String(index)) })), ...servedVolumes(plan.volumes)];
+  const mounted = places.map(({ name, path }) => [name, { kind: 'directory' as const, path }] as const);
   const guestPlan: SandboxPlan = {
     ...plan,
     dir: FILES,
@@ -106,6 +98,7 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
       t: 'begin',
       // The guest is the task's: its supervisor's own files lie on the scratch disk, where the containers' writable layers are.
       bundle: { ...bundle, volumes: undefined, dir: posix.join(SCRATCH, 'task'), network: null, spoolBytes: limits.spoolBytes },
+      shared: sharedMounts(plan),
     },
   };
 }

@@ -9,6 +9,7 @@ import { newLanes } from '../driver.ts';
 import type { SandboxDriver, SandboxProbe } from '../driver.ts';
 import { describeExit, readExit } from './exit.ts';
 import { askKvm, chooseAccelerator, makeKit } from './kit.ts';
+import { createFileServers } from './file-server.ts';
 import type { Kit } from './kit.ts';
 import { createMachines, machineExists } from './machine.ts';
 import type { MicrovmDeps, MicrovmOptions, MicrovmParts } from './parts.ts';
@@ -36,7 +37,7 @@ export type MicrovmDriver = SandboxDriver & {
 export function createMicrovmDriver(deps: MicrovmDeps, options: MicrovmOptions): MicrovmDriver {
   const found: Found = {};
   const parts = assemble(deps, options, found);
-  const { machines, templates, pool } = parts;
+  const { machines, files, templates, pool } = parts;
   return {
     kind: 'microvm',
     probe: () => probe(parts, found),
@@ -77,6 +78,7 @@ export function createMicrovmDriver(deps: MicrovmDeps, options: MicrovmOptions):
     async clean(_taskId, dir, network) {
       const file = readVmFile(dir);
       if (file !== null) await machines.remove(machines.pathsOf(file.vmId), network);
+      await files.remove(dir);
       if (existsSync(dir)) await deps.worker.removeTree(dir, dirname(dir));
     },
     warm() {
@@ -128,7 +130,16 @@ function assemble(deps: MicrovmDeps, options: MicrovmOptions, found: Found): Mic
   const pool = options.pool
     ? createPool({ ...deps, machines, templates, warm: createRehearsal({ deps, options, machines, nofile }) })
     : null;
-  return { deps, options, machines, templates, pool, nofile, accelerator: () => known(found.accelerator) };
+  return {
+    deps,
+    options,
+    machines,
+    files: createFileServers(deps, options),
+    templates,
+    pool,
+    nofile,
+    accelerator: () => known(found.accelerator),
+  };
 }
 
 /** KVM is asked by booting a guest; software emulation works wherever QEMU does. */

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { runChild } from '#base/child.ts';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
@@ -33,20 +34,27 @@ const bootModules = ['virtio_mmio', 'virtio_blk', 'virtio_net', 'virtio_console'
 const volumeModules = ['xfs'];
 /** For containers that may have devices (docs/isolation.md): file systems in user space, tunnels, disks in files; 0.6 MiB. */
 const deviceModules = ['fuse', 'tun', 'loop'];
+/**
+ * For volumes on shared file systems (shared.ts). They take as long to load under emulation as all the others, and 5 MiB: so they lie packed (1 MiB)
+ * in the initramfs until a task has such a volume.
+ */
+const sharedModules = ['nfsv4'];
 /** Changes when the same input gives another image. */
-const FORMAT = '2';
+const FORMAT = '3';
 const PROBE_MS = 10_000;
 
 /** Answers the image for this kernel and supervisor, and makes it when it isn't there. Throws Unavailable without a package. */
 export async function buildGuestImage(options: GuestImageOptions): Promise<GuestImage> {
   const { packageDir, dir } = options;
   const version = await kernelVersion(packageDir);
-  const [packed, supervisor, modules] = await Promise.all([
+  const atBoot = [...bootModules, ...volumeModules, ...deviceModules];
+  const [packed, supervisor, modules, allModules] = await Promise.all([
     readFile(join(packageDir, 'boot', `vmlinuz-${version}`)),
     readFile(options.supervisor),
-    loadModules(packageDir, version, [...bootModules, ...volumeModules, ...deviceModules]),
+    loadModules(packageDir, version, atBoot),
+    loadModules(packageDir, version, [...atBoot, ...sharedModules]),
   ]);
-  const initrd = renderInitramfs(supervisor, modules);
+  const initrd = renderInitramfs(supervisor, modules, allModules.slice(modules.length));
   const hash = createHash('sha256').update(`berth guest ${FORMAT} ${version}\n`);
   const id = hash.update(packed).update(initrd).digest('hex');
   const place = join(dir, id);
@@ -81,17 +89,21 @@ function unpackTwice(packed: Buffer): Buffer {
   throw new Fault('Internal', 'unpacking the kernel gives something else each time: is the memory of this machine sound?');
 }
 
-function renderInitramfs(supervisor: Buffer, modules: Module[]): Buffer {
+/** `later`: loaded when they are needed. */
+function renderInitramfs(supervisor: Buffer, modules: Module[], later: Module[]): Buffer {
   const directory = (name: string): CpioItem => ({ name, mode: DIRECTORY | 0o755 });
-  const order = Buffer.from(modules.map(({ name }) => `${name}.ko\n`).join(''));
+  const orderOf = (all: Module[], ending: string) => Buffer.from(all.map(({ name }) => `${name}${ending}\n`).join(''));
   return writeCpio([
     directory('dev'),
     // The supervisor's words before it has mounted anything.
     { name: 'dev/console', mode: CHARACTER_DEVICE | 0o600, device: { major: 5, minor: 1 } },
     { name: 'init', mode: REGULAR | 0o755, data: supervisor },
     directory('modules'),
-    { name: 'modules/order', mode: REGULAR | 0o644, data: order },
+    { name: 'modules/order', mode: REGULAR | 0o644, data: orderOf(modules, '.ko') },
     ...modules.map(({ name, data }) => ({ name: `modules/${name}.ko`, mode: REGULAR | 0o644, data })),
+    directory('later'),
+    { name: 'later/order', mode: REGULAR | 0o644, data: orderOf(later, '.ko.gz') },
+    ...later.map(({ name, data }) => ({ name: `later/${name}.ko.gz`, mode: REGULAR | 0o644, data: gzipSync(data, { level: 9 }) })),
   ]);
 }
 

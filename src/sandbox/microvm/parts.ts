@@ -3,6 +3,7 @@ import type { Log } from '#base/log.ts';
 import type { Accelerator } from '#domain/task-spec.ts';
 import type { PreparedImage } from '#image/types.ts';
 import type { MachineDeps, MachineOptions, Machines } from './machine.ts';
+import type { FileServers } from './file-server.ts';
 import type { Pool } from './pool.ts';
 import type { Templates } from './templates.ts';
 
@@ -33,6 +34,7 @@ export type MicrovmParts = {
   deps: MicrovmDeps;
   options: MicrovmOptions;
   machines: Machines;
+  files: FileServers;
   templates: Templates;
   pool: Pool | null;
   /** Open files of a container that doesn't set its own limit. */

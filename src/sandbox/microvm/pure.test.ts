@@ -12,6 +12,7 @@ import { describeExit } from './exit.ts';
 import { renderQemu } from './render.ts';
 import type { Launch } from './render.ts';
 import { shapeName, shapeOf } from './shape.ts';
+import { filesBundle, renderFileRules, sharedMounts } from './shared.ts';
 
 const MIB = 1024 * 1024;
 const golden = (name: string) => readFileSync(new URL(`./golden/${name}`, import.meta.url), 'utf8');
@@ -122,4 +123,26 @@ test('containers of one image share its disk; paths are the guest’s', () => {
   assert.deepEqual(settle.directories, ['/scratch/volumes/0']);
   assert.ok(!JSON.stringify([settle, begin, files.map((file) => Buffer.from(file.data, 'base64').toString())]).includes('/state/'));
   assert.ok(files.every((file) => !file.path.startsWith('/') && !file.path.includes('..')));
+});
+
+test("a task's own volumes on shared file systems are served by number, to be read only where nobody may write", () => {
+  const mount = (volume: string, readOnly: boolean) => ({ volume, path: `/${volume}`, readOnly });
+  const containers = [
+    containerSpec({ mounts: [mount('a', true), mount('b', true)] }),
+    containerSpec({ name: 'two', mounts: [mount('b', false)] }),
+  ];
+  const user = { uid: 1, gid: 2, secondaryGids: [3] };
+  const volumes = { s: { kind: 'scratch' }, a: { kind: 'directory', path: '/m/a', user }, b: { kind: 'directory', path: '/m/b' } } as const;
+  const network = { ip: '10.0.0.9', routerNetns: '/run/ns/vpc', routerIf: 't1' };
+  const plan = { taskId: 'id', spec: taskSpec({ containers }), volumes, network } as unknown as SandboxPlan;
+  const bundle = filesBundle(plan, { dir: '/d', port: 0, cgroup: 'c' });
+  assert.deepEqual(bundle.volumes, [
+    { path: '/m/a', readOnly: true, user: { uid: 1, gid: 2, groups: [3] } },
+    { path: '/m/b', readOnly: false, user: null },
+  ]);
+  const mounts = sharedMounts(plan);
+  assert.deepEqual(mounts.map(({ path, source }) => [path, source]), [['/shared/0', '169.254.170.4:/0'], ['/shared/1', '169.254.170.4:/1']]); // prettier-ignore
+  assert.match(mounts[0]?.options ?? '', /vers=4.1,addr=169.254.170.4,clientaddr=10.0.0.9,.*hard/);
+  assert.match(renderFileRules('t1', 4000), /iifname "t1" ip daddr 169.254.170.4 tcp dport 2049 dnat to 169.254.170.4:4000\n/);
+  assert.equal(renderFileRules('t1', null), 'add table ip berth_files_t1\ndelete table ip berth_files_t1\n');
 });

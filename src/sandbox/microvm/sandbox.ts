@@ -44,6 +44,7 @@ export async function openSandbox(
     const link = await settleMachine(parts, task);
     if (task.file.phase === 'running') life = await connect(parts, task, link, events);
   }
+  const unwatch = parts.files.watch(task.taskId, task.dir);
   let last = Promise.resolve();
   const living = (): Session => {
     if (life !== null) return life.session;
@@ -121,9 +122,14 @@ export async function openSandbox(
       await living().release();
       life?.end();
       await parts.machines.remove(paths);
+      unwatch();
+      await parts.files.remove(task.dir);
       await parts.deps.worker.removeTree(task.dir, dirname(task.dir));
     },
-    detach: () => life?.end(),
+    detach() {
+      unwatch();
+      life?.end();
+    },
   };
 }
 

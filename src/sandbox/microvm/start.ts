@@ -25,12 +25,12 @@ export async function startTask<T>(
   plan: SandboxPlan,
   open: (machine: Machine, file: VmFile) => Promise<T>,
 ): Promise<T> {
-  const { deps, machines } = parts;
+  const { deps, machines, files } = parts;
   const start = guestStart(plan, parts.nofile);
   const shape = shapeOf(plan.spec, parts.accelerator());
   mkdirSync(plan.dir, { recursive: true, mode: 0o755 });
-  // The disks of images that are new to this host take long to make: no machine waits for them.
-  const disks = await Promise.all(start.disks.map((image) => deps.disk(image)));
+  // The disks of images that are new to this host take long to make: no machine waits for them. A file server is left to `clean` if this fails.
+  const [disks] = await Promise.all([Promise.all(start.disks.map((image) => deps.disk(image))), files.start(plan)]);
   const machine = parts.pool?.take(shape) ?? (await parts.templates.restore(shape));
   try {
     // The guest writes them while its disks and its network are made.

@@ -2,8 +2,8 @@
 //! of the template that machines are copied from.
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
-use std::os::fd::AsRawFd;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,8 @@ pub struct Machine {
     pub cgroups: Cgroups,
     /// Index of eth0; None in a machine without a network.
     pub interface: Option<i32>,
+    /// The directory of the modules that are loaded when they are needed; the root that it was in is gone.
+    later: Option<File>,
     traces: bool,
 }
 
@@ -41,6 +43,24 @@ impl Machine {
 
     pub fn make_group(&self) -> Result<(), String> {
         self.cgroups.create_whole(GROUP, &Default::default()).map_err(|e| e.to_string())
+    }
+
+    /// Loads what boot left for later; again, it does nothing.
+    pub fn load_later(&self) -> Result<(), String> {
+        let dir = self.later.as_ref().map(|dir| mount::path_of(dir.as_fd())).ok_or("the machine has no more modules")?;
+        let order = fs::read_to_string(format!("{dir}/order")).map_err(|e| format!("/later/order: {}", sys::reason(&e)))?;
+        order.lines().try_for_each(|name| {
+            let loaded = File::open(format!("{dir}/{name}")).and_then(|file| {
+                let mut module = Vec::new();
+                flate2::read::GzDecoder::new(file).read_to_end(&mut module)?;
+                // SAFETY: `module` is readable for its length; a C string of no parameters.
+                sys::check(unsafe { libc::syscall(libc::SYS_init_module, module.as_ptr(), module.len(), c"".as_ptr()) })
+            });
+            match loaded {
+                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(format!("{name}: {}", sys::reason(&e))),
+                _ => Ok(()),
+            }
+        })
     }
 
     pub fn trace(&self, what: &str) {
@@ -54,6 +74,7 @@ pub fn boot() -> Result<Machine, String> {
     let step = |what: &'static str| move |e: io::Error| format!("cannot {what}: {}", sys::reason(&e));
     // SAFETY: no pointers.
     unsafe { libc::umask(0o022) };
+    let later = File::open("/later").ok();
     load_modules().map_err(|e| format!("cannot load the modules: {e}"))?;
     make_root().map_err(step("make the root file system"))?;
     let _ = fs::write("/proc/self/oom_score_adj", "-1000");
@@ -62,7 +83,7 @@ pub fn boot() -> Result<Machine, String> {
     let disks = disks().map_err(step("list the disks"))?;
     let cgroups = Cgroups::detect().map_err(|e| e.to_string())?;
     let traces = fs::read_to_string("/proc/cmdline").unwrap_or_default().split_whitespace().any(|word| word == TRACE);
-    let machine = Machine { port, disks, cgroups, interface, traces };
+    let machine = Machine { port, disks, cgroups, interface, later, traces };
     machine.make_group()?;
     Ok(machine)
 }

@@ -52,6 +52,19 @@ pub struct Volume {
 #[derive(Debug, Deserialize)]
 pub struct Begin {
     pub bundle: TaskBundle,
+    #[serde(default)]
+    pub shared: Vec<Shared>,
+}
+
+/// A volume on a shared file system, which the host serves by NFS.
+#[derive(Debug, Deserialize)]
+pub struct Shared {
+    /// Below /shared; it is made.
+    pub path: String,
+    /// `ADDRESS:/NUMBER`.
+    pub source: String,
+    /// As nfs(5) has them, `addr` and `clientaddr` included.
+    pub options: String,
 }
 
 /// The machine's interface `eth0`. Addresses are dotted quads.

@@ -6,6 +6,7 @@ mod begin;
 mod boot;
 mod messages;
 pub mod port;
+mod shared;
 mod warm;
 
 use std::convert::Infallible;
@@ -15,6 +16,7 @@ use crate::task::{self, Host, Incoming};
 use boot::Machine;
 pub use messages::Network;
 use messages::{Begin, FromGuest, Kind, Phase, Place};
+pub use shared::flush as flush_shared;
 
 /// What the kernel starts.
 pub const INIT: &str = "/init";
@@ -131,9 +133,13 @@ fn begin_task(machine: &Machine, settled: Option<Settled>, host: Host, payload: 
         Err(why) => return (why, host),
     };
     let (why, host) = match serde_json::from_slice::<Begin>(payload) {
-        Ok(begin) => task::start_in_guest(begin.bundle, machine.cgroups.clone(), host),
+        Ok(begin) => match shared::mount_all(machine, &begin.shared) {
+            Ok(()) => task::start_in_guest(begin.bundle, machine.cgroups.clone(), host),
+            Err(why) => (why, host),
+        },
         Err(e) => (e.to_string(), host),
     };
+    shared::unmount_all();
     begin::unsettle(machine, &place, &images);
     (why, host)
 }

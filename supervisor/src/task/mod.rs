@@ -478,6 +478,7 @@ impl Task {
         }
         if self.listener.is_none() {
             guest::sync_volumes();
+            guest::flush_shared();
         }
         if let Some(host) = self.host.take() {
             host.finish(&FromSupervisor::Released);

@@ -13,3 +13,7 @@ it('a job waits for its init container to succeed', async () => {
 it('nginx and PHP share a volume, and serve what is in MariaDB and Redis', async () => {
   await runApplication(platform, sdk, applications.wordpress);
 });
+
+it('a broker for sensors has a subscriber and a publisher', async () => {
+  await runApplication(platform, sdk, applications.mqtt);
+});

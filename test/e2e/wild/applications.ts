@@ -229,4 +229,156 @@ const xray: Application = {
   prints: { container: 'app', line: /"segment":1/ },
 };
 
-export const applications = { wordpress, queue, migration, flask, proxied, prometheus, memcached, xray };
+/** Celery behind RabbitMQ: the worker waits for the broker, the essential caller prints what the worker answered. */
+const environment = [{ name: 'CELERY_BROKER_URL', value: 'amqp://guest:guest@127.0.0.1:5672//' }];
+const celery: Application = {
+  definition: application('celery', [
+    {
+      name: 'rabbitmq',
+      image: 'rabbitmq:3',
+      portMappings: [{ containerPort: 5672 }],
+      environment: [
+        { name: 'RABBITMQ_NODENAME', value: 'rabbit@localhost' },
+        { name: 'RABBITMQ_LOGS', value: '-' },
+        { name: 'HOME', value: '/var/lib/rabbitmq' },
+      ],
+      ulimits: [{ name: 'nofile', softLimit: 65536, hardLimit: 65536 }],
+      healthCheck: {
+        command: ['CMD', 'rabbitmq-diagnostics', '-q', 'check_port_connectivity'],
+        interval: 10,
+        timeout: 10,
+        retries: 10,
+        startPeriod: 120,
+      },
+    },
+    {
+      name: 'worker',
+      image: 'example/celery:5',
+      command: ['python3', '-m', 'celery', '-A', 'tasks', 'worker', '--concurrency=1', '--loglevel=INFO'],
+      environment,
+      dependsOn: [{ containerName: 'rabbitmq', condition: 'HEALTHY' }],
+    },
+    {
+      name: 'caller',
+      image: 'example/celery:5',
+      command: ['python3', '-c', 'from tasks import add; print("result", add.delay(19, 23).get(timeout=90))'],
+      environment,
+      dependsOn: [{ containerName: 'worker', condition: 'START' }],
+    },
+  ]),
+  prints: { container: 'caller', line: /^result 42$/ },
+};
+
+/** Django's usual three: a container that migrates and must succeed, gunicorn, and nginx before it. */
+const djangoEnvironment = [
+  { name: 'DB_HOST', value: '127.0.0.1' },
+  { name: 'DB_USER', value: 'app' },
+  { name: 'DB_PASSWORD', value: 'secret' },
+  { name: 'SECRET_KEY', value: 'not-a-secret' },
+];
+const django: Application = {
+  definition: application('django', [
+    {
+      name: 'postgres',
+      image: 'postgres:15',
+      environment: [
+        { name: 'POSTGRES_USER', value: 'app' },
+        { name: 'POSTGRES_PASSWORD', value: 'secret' },
+      ],
+      healthCheck: check('pg_isready -h 127.0.0.1 || exit 1'),
+    },
+    {
+      name: 'migrate',
+      image: 'example/django:3',
+      essential: false,
+      command: ['python3', 'shop.py', 'migrate', '--noinput'],
+      environment: djangoEnvironment,
+      dependsOn: [{ containerName: 'postgres', condition: 'HEALTHY' }],
+    },
+    {
+      name: 'web',
+      image: 'example/django:3',
+      environment: djangoEnvironment,
+      dependsOn: [{ containerName: 'migrate', condition: 'SUCCESS' }],
+      healthCheck: check('wget -qO- http://127.0.0.1:8000/ || exit 1'),
+    },
+    {
+      name: 'nginx',
+      image: 'example/django-nginx:1',
+      portMappings: [{ containerPort: 80, protocol: 'tcp' }],
+      dependsOn: [{ containerName: 'web', condition: 'HEALTHY' }],
+    },
+  ]),
+  asks: { port: 80, path: '/', answers: [/^users \d+$/] },
+};
+
+/** A broker for sensors: one container publishes, the essential one has subscribed. */
+const mqtt: Application = {
+  definition: application('mqtt', [
+    {
+      name: 'broker',
+      image: 'eclipse-mosquitto:2',
+      portMappings: [{ containerPort: 1883 }],
+      healthCheck: check("mosquitto_sub -t '$SYS/broker/version' -C 1 -W 2"),
+    },
+    {
+      name: 'sensor',
+      image: 'eclipse-mosquitto:2',
+      essential: false,
+      command: ['sh', '-c', 'while :; do mosquitto_pub -h 127.0.0.1 -t home/kitchen/temperature -m 21; sleep 0.2; done'],
+      linuxParameters: { initProcessEnabled: true },
+      dependsOn: [{ containerName: 'broker', condition: 'HEALTHY' }],
+    },
+    {
+      name: 'subscriber',
+      image: 'eclipse-mosquitto:2',
+      command: ['mosquitto_sub', '-h', '127.0.0.1', '-t', 'home/+/temperature', '-v', '-C', '3', '-W', '60'],
+      dependsOn: [{ containerName: 'broker', condition: 'HEALTHY' }],
+    },
+  ]),
+  prints: { container: 'subscriber', line: /^home\/kitchen\/temperature 21$/ },
+};
+
+/** Monitoring whose configuration an init container writes: a job pushes to the gateway, Prometheus scrapes it and alerts the Alertmanager. */
+const alertingConfig = `mkdir -p /config && cat > /config/prometheus.yml <<'YAML' && cat > /config/rules.yml <<'YAML'
+global: { scrape_interval: 1s, evaluation_interval: 1s }
+rule_files: [/config/rules.yml]
+alerting: { alertmanagers: [{ static_configs: [{ targets: ['localhost:9093'] }] }] }
+scrape_configs: [{ job_name: push, honor_labels: true, static_configs: [{ targets: ['localhost:9091'] }] }]
+YAML
+groups: [{ name: jobs, rules: [{ alert: JobFailed, expr: job_failed == 1 }] }]
+YAML`;
+const config = { sourceVolume: 'config', containerPath: '/config' };
+const alerting: Application = {
+  definition: application(
+    'alerting',
+    [
+      { name: 'config', image: 'busybox:1', essential: false, command: ['sh', '-c', alertingConfig], mountPoints: [config] },
+      {
+        name: 'prometheus',
+        image: 'prom/prometheus:v2',
+        entryPoint: ['prometheus'],
+        command: ['--config.file=/config/prometheus.yml', '--storage.tsdb.path=/prometheus'],
+        portMappings: [{ containerPort: 9090 }],
+        mountPoints: [{ ...config, readOnly: true }],
+        dependsOn: [
+          { containerName: 'config', condition: 'SUCCESS' },
+          { containerName: 'alertmanager', condition: 'START' },
+        ],
+      },
+      { name: 'alertmanager', image: 'prom/alertmanager:v0', portMappings: [{ containerPort: 9093 }] },
+      { name: 'pushgateway', image: 'prom/pushgateway:v1', portMappings: [{ containerPort: 9091 }] },
+      {
+        name: 'job',
+        image: 'busybox:1',
+        essential: false,
+        command: ['sh', '-c', "until printf 'job_failed 1\\n' | wget -qO- --post-file=- http://127.0.0.1:9091/metrics/job/batch; do sleep 0.2; done"], // prettier-ignore
+        dependsOn: [{ containerName: 'pushgateway', condition: 'START' }],
+      },
+    ],
+    { volumes: [{ name: 'config' }] },
+  ),
+  asks: { port: 9093, path: '/api/v2/alerts', answers: [/"alertname":"JobFailed"/] },
+};
+
+export const applications = { wordpress, queue, migration, flask, proxied, prometheus, memcached, xray, celery, django, mqtt, alerting };

@@ -1,6 +1,6 @@
 /** Images of the applications in this folder, as their public ones are named, made from Debian's packages and kept for the next run. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'; // prettier-ignore
 import { dirname, join } from 'node:path';
 import { realClock } from '#base/clock.ts';
 import { buildImage } from '#image/build.ts';
@@ -11,9 +11,11 @@ import { root } from '../platform.ts';
 import type { Platform } from '../platform.ts';
 
 /** Raise it when a recipe changes. */
-const RECIPES = 3;
+const RECIPES = 5;
+/** What the archives of all recipes may take; past it the one that was used longest ago goes. */
+const CACHE_BYTES = 1e9;
 const cacheDir = join(root, '.berth/cache/wild');
-const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/15/bin';
+const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/15/bin:/usr/lib/rabbitmq/bin';
 
 type Recipe = {
   packages: string[];
@@ -24,8 +26,8 @@ type Recipe = {
   programs?: Record<string, () => string>;
 };
 
-const passwd = 'root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/sh\nmysql:x:101:101::/:/bin/sh\npostgres:x:102:102::/var/lib/postgresql:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n'; // prettier-ignore
-const group = 'root:x:0:\nwww-data:x:33:\nmysql:x:101:\npostgres:x:102:\nnogroup:x:65534:\n';
+const passwd = 'root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/sh\nmysql:x:101:101::/:/bin/sh\npostgres:x:102:102::/var/lib/postgresql:/bin/sh\nrabbitmq:x:103:103::/var/lib/rabbitmq:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n'; // prettier-ignore
+const group = 'root:x:0:\nwww-data:x:33:\nmysql:x:101:\npostgres:x:102:\nrabbitmq:x:103:\nnogroup:x:65534:\n';
 
 /** What the official image's entry point does with the same variables, at its least. */
 const mariadbEntry = `#!/bin/sh
@@ -117,6 +119,49 @@ const fluentBitExtra = `[SERVICE]
     Add fleet blue
 `;
 
+const celeryApp = `import os
+from celery import Celery
+app = Celery('tasks', broker=os.environ['CELERY_BROKER_URL'], backend='rpc://')
+@app.task
+def add(x, y):
+    return x + y
+`;
+const djangoApp = `import os, sys
+from django.conf import settings
+e = os.environ
+database = dict(ENGINE='django.db.backends.postgresql', HOST=e['DB_HOST'], NAME='postgres', USER=e['DB_USER'], PASSWORD=e['DB_PASSWORD'])
+settings.configure(
+    SECRET_KEY=e['SECRET_KEY'], ALLOWED_HOSTS=['*'], ROOT_URLCONF=__name__, DATABASES={'default': database}, USE_TZ=True,
+    INSTALLED_APPS=['django.contrib.contenttypes', 'django.contrib.auth'], DEFAULT_AUTO_FIELD='django.db.models.AutoField')
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.core.management import execute_from_command_line
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import path
+def index(request):
+    User.objects.create_user('user%d' % User.objects.count())
+    return HttpResponse('users %d' % User.objects.count())
+urlpatterns = [path('', index)]
+application = get_wsgi_application()
+if __name__ == '__main__':
+    execute_from_command_line(sys.argv)
+`;
+const nginxProxy = `daemon off;
+error_log stderr;
+events {}
+http {
+  access_log /dev/stdout;
+  server {
+    listen 80;
+    location / { proxy_pass http://127.0.0.1:8000; proxy_set_header Host $host; }
+  }
+}
+`;
+const python = ['python3-minimal', 'python3.11-minimal', 'python3.11', 'python3-pkg-resources', 'python3-setuptools'];
+const erlang = ['base', 'crypto', 'eldap', 'inets', 'mnesia', 'os-mon', 'parsetools', 'public-key', 'runtime-tools', 'ssl', 'syntax-tools', 'tools', 'xmerl', 'asn1']; // prettier-ignore
+
 const recipes: Record<string, Recipe> = {
   'busybox:1': { packages: [], config: { Cmd: ['sh'] } },
   'redis:7': { packages: ['redis-server', 'redis-tools'], config: { Cmd: ['redis-server', '--protected-mode', 'no', '--save', ''] } },
@@ -142,13 +187,13 @@ const recipes: Record<string, Recipe> = {
     directories: ['var/log/nginx', 'var/lib/nginx', 'var/www/html'],
   },
   'postgres:15': {
-    packages: ['postgresql-15', 'postgresql-client-15'],
+    packages: ['postgresql-15', 'postgresql-client-15', 'tzdata'],
     config: { Entrypoint: ['/entrypoint.sh'], User: 'postgres', StopSignal: 'SIGINT' },
     files: { 'entrypoint.sh': postgresEntry },
     directories: ['var/lib/postgresql'],
   },
   'example/flask:3': {
-    packages: ['python3-minimal', 'python3.11-minimal', 'python3.11', 'gunicorn', 'python3-gunicorn', 'python3-flask', 'python3-werkzeug', 'python3-jinja2', 'python3-markupsafe', 'python3-itsdangerous', 'python3-click', 'python3-colorama', 'python3-pkg-resources', 'python3-setuptools', 'python3-psycopg2'], // prettier-ignore
+    packages: [...python, 'gunicorn', 'python3-gunicorn', 'python3-flask', 'python3-werkzeug', 'python3-jinja2', 'python3-markupsafe', 'python3-itsdangerous', 'python3-click', 'python3-colorama', 'python3-psycopg2'], // prettier-ignore
     config: { Cmd: ['python3', '-m', 'gunicorn', '-b', '0.0.0.0:8000', 'app:app'], WorkingDir: '/srv' },
     files: { 'srv/app.py': flaskApp },
   },
@@ -162,6 +207,39 @@ const recipes: Record<string, Recipe> = {
     config: { Entrypoint: ['prometheus', '--config.file=/etc/prometheus.yml', '--storage.tsdb.path=/prometheus'] },
     files: { 'etc/prometheus.yml': prometheusConfig },
     directories: ['prometheus'],
+  },
+  'prom/alertmanager:v0': {
+    packages: ['prometheus-alertmanager'],
+    config: { Entrypoint: ['prometheus-alertmanager', '--config.file=/etc/alertmanager.yml', '--storage.path=/alertmanager', '--cluster.listen-address='] }, // prettier-ignore
+    files: { 'etc/alertmanager.yml': 'route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n' },
+    directories: ['alertmanager'],
+  },
+  'prom/pushgateway:v1': { packages: ['prometheus-pushgateway'], config: { Entrypoint: ['prometheus-pushgateway'] } },
+  'eclipse-mosquitto:2': {
+    packages: ['mosquitto', 'mosquitto-clients'],
+    config: { Cmd: ['mosquitto', '-c', '/mosquitto.conf'] },
+    files: { 'mosquitto.conf': 'listener 1883\nallow_anonymous true\nuser root\n' },
+  },
+  'rabbitmq:3': {
+    packages: ['rabbitmq-server', ...erlang.map((part) => `erlang-${part}`)],
+    config: { Cmd: ['/usr/lib/rabbitmq/bin/rabbitmq-server'], User: 'rabbitmq' },
+    directories: ['var/lib/rabbitmq', 'var/lib/rabbitmq/mnesia', 'var/log/rabbitmq'],
+  },
+  'example/celery:5': {
+    packages: [...python, 'python3-celery', 'python3-kombu', 'python3-amqp', 'python3-vine', 'python3-billiard', 'python3-click', 'python3-click-didyoumean', 'python3-click-repl', 'python3-click-plugins', 'python3-prompt-toolkit', 'python3-wcwidth', 'python3-six', 'python3-tz', 'python3-dateutil', 'tzdata'], // prettier-ignore
+    config: { Cmd: ['python3', '-m', 'celery', '-A', 'tasks', 'worker'], WorkingDir: '/srv' },
+    files: { 'srv/tasks.py': celeryApp },
+  },
+  'example/django:3': {
+    packages: [...python, 'gunicorn', 'python3-gunicorn', 'python3-django', 'python3-asgiref', 'python3-sqlparse', 'python3-tz', 'tzdata', 'python3-psycopg2'], // prettier-ignore
+    config: { Cmd: ['python3', '-m', 'gunicorn', '-b', '127.0.0.1:8000', 'shop:application'], WorkingDir: '/srv' },
+    files: { 'srv/shop.py': djangoApp },
+  },
+  'example/django-nginx:1': {
+    packages: ['nginx'],
+    config: { Cmd: ['nginx'], StopSignal: 'SIGQUIT', ExposedPorts: { '80/tcp': {} } },
+    files: { 'etc/nginx/nginx.conf': `user www-data;\n${nginxProxy}` },
+    directories: ['var/log/nginx', 'var/lib/nginx'],
   },
   'prom/node-exporter:v1': { packages: ['prometheus-node-exporter'], config: { Entrypoint: ['prometheus-node-exporter'] } },
   'alpine/socat:1': { packages: ['socat'], config: { Entrypoint: ['socat'] } },
@@ -187,7 +265,10 @@ async function archiveOf(ref: string): Promise<string> {
   const recipe = recipes[ref];
   if (recipe === undefined) throw new Error(`no recipe makes the image ${ref}`);
   const out = join(cacheDir, `${ref.replaceAll(/[/:]/g, '_')}-${process.arch}-${RECIPES}.tar`);
-  if (existsSync(out)) return out;
+  if (existsSync(out)) {
+    utimesSync(out, new Date(), new Date());
+    return out;
+  }
   mkdirSync(cacheDir, { recursive: true });
   const work = mkdtempSync(join(cacheDir, '.work-'));
   try {
@@ -198,11 +279,27 @@ async function archiveOf(ref: string): Promise<string> {
     furnish(tree, recipe);
     const platform = { os: 'linux', arch: process.arch === 'arm64' ? 'arm64' : 'amd64' } as const;
     const config = { ...recipe.config, Env: [PATH] };
-    await buildImage({ directories: [tree], config, platform, out, name: ref, owner: () => ({ uid: 0, gid: 0 }) });
+    await buildImage({ directories: [tree], config, platform, out, name: ref, compression: 'zstd', owner: () => ({ uid: 0, gid: 0 }) });
+    boundCache(out);
     return out;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Removes what former recipes made, and what was used longest ago once all is too much. */
+function boundCache(newest: string): void {
+  const archives = readdirSync(cacheDir).filter((name) => name.endsWith('.tar')).map((name) => join(cacheDir, name)); // prettier-ignore
+  const [current, former] = [archives.filter((path) => path.endsWith(`-${RECIPES}.tar`)), archives.filter((path) => !path.endsWith(`-${RECIPES}.tar`))]; // prettier-ignore
+  const byUse = current.map((path) => ({ path, ...usage(path) })).toSorted((a, b) => b.usedMs - a.usedMs);
+  let bytes = 0;
+  const tooMuch = byUse.filter(({ path, size }) => (bytes += size) > CACHE_BYTES && path !== newest).map(({ path }) => path);
+  for (const path of [...former, ...tooMuch]) rmSync(path, { force: true });
+}
+
+function usage(path: string): { size: number; usedMs: number } {
+  const { size, mtimeMs } = statSync(path);
+  return { size, usedMs: mtimeMs };
 }
 
 /** A shell and its applets where the packages bring none of their own, users, and the recipe's files. */

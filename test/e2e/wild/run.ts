@@ -11,19 +11,27 @@ import type { Application } from './applications.ts';
 import { importImages } from './images.ts';
 
 /** `slow`: how many times longer it may take, where instructions are emulated. Leaves the task running unless it ends by itself. */
-export async function runApplication(
-  platform: Platform,
-  sdk: Sdk,
-  { definition, asks, prints }: Application,
-  kind = 'container',
-  slow = 1,
-): Promise<Task> {
+export async function runApplication(platform: Platform, sdk: Sdk, application: Application, kind = 'container', slow = 1): Promise<Task> {
+  const { definition } = application;
+  const containers = definition.containerDefinitions ?? [];
   await importImages(
     platform,
-    (definition.containerDefinitions ?? []).map((container) => container.image ?? ''),
+    containers.map((container) => container.image ?? ''),
   );
   await sdk.ecs.send(new RegisterTaskDefinitionCommand(definition));
   const started = await sdk.run(definition.family ?? '', { tags: [{ key: 'berth:isolation', value: kind }] });
+  return doesItsJob(sdk, application, started, slow).catch(async (cause: unknown) => {
+    const [task] = await sdk.describe(started);
+    const said = containers.map(async ({ name = '' }) => {
+      const { exitCode, reason = '', healthStatus } = task?.containers?.find((one) => one.name === name) ?? {};
+      const lines = await sdk.lines(started[0] ?? '', name).catch(() => []);
+      return `${name} (${exitCode} ${reason} ${healthStatus}): ${lines.slice(-8).join('\n  ')}`;
+    });
+    throw new Error(`${definition.family}: ${(cause as Error).message}\n${(await Promise.all(said)).join('\n')}`, { cause });
+  });
+}
+
+async function doesItsJob(sdk: Sdk, { asks, prints }: Application, started: Task[], slow: number): Promise<Task> {
   const seconds = 120 * slow;
   if (prints !== undefined) {
     const [task] = await sdk.stopped(started, seconds);

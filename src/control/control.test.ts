@@ -105,6 +105,7 @@ function start(world: World, holder: string): Promise<Control> {
         if (open.target.group !== 'g') throw new Fault('ResourceNotFound', 'no such group');
       },
       protectTask: async () => ({ until: null }),
+      taskCredentials: async () => assert.fail('no task here has a role'),
     },
     { holder, soleOwner: true },
   );

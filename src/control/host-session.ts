@@ -30,6 +30,7 @@ export type SessionDeps = {
   onOutput: ControlDeps['onOutput'];
   openLogStream: ControlDeps['openLogStream'];
   protectTask: ControlDeps['protectTask'];
+  taskCredentials: ControlDeps['taskCredentials'];
 };
 
 export type HostSession = {
@@ -169,6 +170,15 @@ export function startHostSession(deps: SessionDeps, hostId: string, connection: 
     const task = await store.read((tx) => tx.tasks.byId(call.taskId));
     if (task?.placement?.hostId !== hostId) throw new Fault('TaskNotFound', `task ${call.taskId} is not on this host`);
     return await deps.protectTask(task.key, call);
+  });
+  connection.handle(controlOps.taskCredentials, async (body) => {
+    const { taskId } = body as { taskId: string };
+    const task = await store.read((tx) => tx.tasks.byId(taskId));
+    const role = task?.desired.spec.taskRole;
+    if (task?.placement?.hostId !== hostId || role === undefined) {
+      throw new Fault('TaskNotFound', `task ${taskId} on this host has no role`);
+    }
+    return (await deps.taskCredentials(task.key, role)) as unknown as Json;
   });
   return {
     hostId,

@@ -7,7 +7,7 @@ import type { Random } from '#base/random.ts';
 import type { AcmeIssuer, Certificates } from '#certificates/index.ts';
 import type { TaskKey } from '#domain/task.ts';
 import type { LogTarget } from '#domain/task-spec.ts';
-import type { LogOpen, TaskProtectionAnswer, TaskProtectionCall } from '#link/operations.ts';
+import type { LogOpen, TaskCredentials, TaskProtectionAnswer, TaskProtectionCall } from '#link/operations.ts';
 import type { OutputBatch } from '#link/protocol.ts';
 import type { ByteStream, LinkServer } from '#link/types.ts';
 import type { Metrics } from '#metrics/types.ts';
@@ -35,6 +35,8 @@ export type ControlDeps = {
   openLogStream(open: LogOpen): Promise<void>;
   /** Reads or sets the protection of a task at its own wish. Throws Fault. */
   protectTask(task: TaskKey, call: TaskProtectionCall): Promise<TaskProtectionAnswer>;
+  /** Temporary credentials of this role for this task. Throws AccessDenied when the role can't be assumed. */
+  taskCredentials(task: TaskKey, role: string): Promise<TaskCredentials>;
 };
 
 /** Where certificates come from and go to. */

@@ -23,6 +23,10 @@ export type TaskSpec = {
   sysctls: Record<string, string>;
   /** Whether its containers may disturb its network by the task's own endpoint. A spec of a former version doesn't say: no. */
   faultInjection?: boolean;
+  /** ARN or name of the role whose credentials its containers get. Without one, and in a spec of a former version, there are none. */
+  taskRole?: string;
+  /** ARN or name of the role by which the platform itself does things for it: logs so far. */
+  executionRole?: string;
   volumes: VolumeSpec[];
   /** In the order of the definition; 1 to 10 of them, at least one essential. */
   containers: ContainerSpec[];

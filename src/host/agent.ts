@@ -25,6 +25,7 @@ import type { Drivers } from './hooks/sandbox.ts';
 import { volumesHook } from './hooks/volumes.ts';
 import type { Journal } from './journal.ts';
 import { createFaults } from './metadata/faults.ts';
+import { createCredentials } from './metadata/credentials.ts';
 import { createMetadata } from './metadata/metadata.ts';
 import { createSampler } from './metadata/sampler.ts';
 import type { MetadataRequest, MetadataResponse } from './metadata/server.ts';
@@ -93,12 +94,14 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   let resend: Timer | undefined;
   let stopped = false;
 
+  const credentials = createCredentials({ uplink, clock });
   const faults = createFaults({ network: deps.network, journal, log });
 
   const stages: Hook[][] = [
     [networkHook({ network: deps.network, slots, clock, serveVpc: deps.serveVpc }), environmentHook(), journalHook()],
     [
       logStreamsHook({ uplink, clock }),
+      credentials.hook(),
       imagesHook({ images: deps.images, clock }),
       volumesHook(deps.volumes, (run) => isolationOf(drivers.choose(run).driver)),
       faults.hook(),
@@ -219,7 +222,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       },
     });
 
-  const answer = createMetadata({ tasks: tasks.all, uplink, sampler: createSampler(clock), faults });
+  const answer = createMetadata({ tasks: tasks.all, uplink, sampler: createSampler(clock), faults, credentials });
 
   return {
     answer,

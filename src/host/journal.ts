@@ -12,6 +12,8 @@ export type TaskEntry = {
   report: TaskReport;
   /** By container name. */
   runtimeIds: Record<string, string>;
+  /** Of the task's role: the last part of where its credentials are. Absent without a role, and in the entries of a former version. */
+  credentialsId?: string;
   /** Output below this offset of lane 0's spool is safe with the control plane. */
   ackedOffset: number;
   /** What is done to the task's network at its own wish; absent in the entries of a former version. */

@@ -1,7 +1,7 @@
 /** The tasks of this host: taken on, kept in step with what the control plane wants, and forgotten when it says so. */
 import type { Clock } from '#base/clock.ts';
 import { asFault } from '#base/fault.ts';
-import { hexId } from '#base/ids.ts';
+import { hexId, uuid } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
@@ -144,6 +144,7 @@ export function newEntry(assignment: Assignment, random: Random, now: number): T
     assignment,
     report: { taskId: assignment.key.id, seq: now, ...observed, containers },
     runtimeIds,
+    ...(assignment.spec.taskRole === undefined ? {} : { credentialsId: uuid(random) }),
     ackedOffset: 0,
   };
 }

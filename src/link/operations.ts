@@ -14,6 +14,11 @@ export const controlOps = {
    * Throws TaskNotFound, and what those calls throw.
    */
   taskProtection: 'task-protection',
+  /**
+   * { taskId } -> TaskCredentials of the task's role, for a task of the host that asks. Throws TaskNotFound, and AccessDenied with ECS's text when the role
+   * isn't there or doesn't trust ecs-tasks.amazonaws.com.
+   */
+  taskCredentials: 'task-credentials',
 } as const;
 
 export type LogOpen = { key: TaskKey; container: string; target: AwslogsTarget };
@@ -21,6 +26,9 @@ export type LogOpen = { key: TaskKey; container: string; target: AwslogsTarget }
 export type TaskProtectionCall = { taskId: string; enabled?: boolean; minutes?: number };
 /** `until`: milliseconds since the epoch; null when it isn't protected. `failure`: AWS's word for why the task can't be. */
 export type TaskProtectionAnswer = { until: number | null } | { failure: string };
+
+/** As the credentials endpoint tells them; `expiresAt`: milliseconds since the epoch. */
+export type TaskCredentials = { roleArn: string; accessKeyId: string; secretAccessKey: string; token: string; expiresAt: number };
 
 /** Answered by hosts. */
 export const hostOps = {

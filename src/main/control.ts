@@ -44,6 +44,7 @@ import { reachable } from './machine/reachable.ts';
 import { home, instancePaths } from './paths.ts';
 import { LOAD_ONLY, required, runService } from './service.ts';
 import { createSessionRecord } from './session-record.ts';
+import { taskRoles } from './task-credentials.ts';
 import { createTaskOutput } from './task-output.ts';
 import { protectTask } from './task-protection.ts';
 
@@ -84,7 +85,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       metrics,
       certificates,
       certificatesDir: paths.haproxyCertificates,
-      ...createTaskOutput(logs, log),
+      ...taskRoles({ ...intent, identity }, createTaskOutput(logs, log)),
       protectTask: (task, call) => protectTask(intent, task, call),
     },
     // Whoever listens on the instance's socket is its only control plane.

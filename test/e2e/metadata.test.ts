@@ -1,7 +1,9 @@
 /** The task's own endpoints at 169.254.170.2, asked from inside a task of each kind of sandbox. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
+import { DescribeTasksCommand, ECSClient, StopTaskCommand } from '@aws-sdk/client-ecs';
 import type { Task } from '@aws-sdk/client-ecs';
+import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { addressOf, script, taskId } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
 import { until } from './platform.ts';
@@ -10,7 +12,21 @@ import { assertObeyed, importWhole, systemControls, wholeDefinition, wholeOverri
 const PATIENCE_S = 90;
 const kinds = ['container', 'gvisor', 'microvm'] as const;
 
-const { platform, sdk, dir } = await platformFixture({ upArgs: ['--accel', 'tcg'], maxAttempts: 10 });
+const { platform, sdk, dir, ending } = await platformFixture({ upArgs: ['--accel', 'tcg'], maxAttempts: 10 });
+const iam = new IAMClient(sdk.config);
+ending.defer(() => iam.destroy());
+/** A role of tasks that may do this. */
+async function taskRole(name: string, Action: string[]): Promise<string> {
+  const document = (statement: object) => JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] });
+  const trust = document({ Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' });
+  const { Role } = await iam.send(new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument: trust }));
+  await iam.send(new PutRolePolicyCommand({ RoleName: name, PolicyName: 'p', PolicyDocument: document({ Action, Resource: '*' }) }));
+  return Role?.Arn ?? '';
+}
+// From the first role on all that tasks name must be there, as on AWS.
+const execution = await taskRole('ecsTaskExecutionRole', ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents']);
+const reader = await taskRole('reader', ['ecs:DescribeTasks']);
+
 /** A request by hand, since busybox's wget shows no refusal's body: prints `NAME STATUS BODY`. */
 const shell = `
 ask() { # NAME METHOD PATH [BODY]
@@ -48,7 +64,26 @@ const inKind = (kind: string) => ({
     { key: 'team', value: 'red' },
   ],
 });
-const faultyFirst = { enableFaultInjection: true, cpu: '512', memory: '1024' };
+const faultyFirst = { enableFaultInjection: true, taskRoleArn: reader, cpu: '512', memory: '1024' };
+
+/** The task's own credentials do what its role may, and nothing else. */
+async function assertReads(credentials: Record<string, string>, task: Task): Promise<void> {
+  const { RoleArn, AccessKeyId = '', SecretAccessKey = '', Token = '', Expiration = '' } = credentials;
+  assert.equal(RoleArn, reader);
+  assert.ok(Date.parse(Expiration) > Date.now() + 3600_000, Expiration);
+  const ecs = new ECSClient({
+    ...sdk.config,
+    credentials: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: Token },
+  });
+  try {
+    const { tasks } = await ecs.send(new DescribeTasksCommand({ tasks: [task.taskArn ?? ''] }));
+    assert.equal(tasks?.length, 1);
+    const text = `User: arn:aws:sts::123456789012:assumed-role/reader/${taskId(task)} is not authorized to perform: ecs:StopTask on resource: ${task.taskArn} because no identity-based policy allows the ecs:StopTask action`; // prettier-ignore
+    await assert.rejects(ecs.send(new StopTaskCommand({ task: task.taskArn })), { name: 'AccessDeniedException', message: text });
+  } finally {
+    ecs.destroy();
+  }
+}
 
 describe('the endpoints of a task', () => {
   const asks = `${shell}
@@ -65,6 +100,7 @@ describe('the endpoints of a task', () => {
     ask nopage GET /v5/x
     ask credentials GET /v2/credentials/abc
     ask nocredentials GET /v2/credentials
+    ask role GET $AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
     ask protection GET $API/task-protection/v1/state
     ask badprotection PUT $API/task-protection/v1/state '{"ProtectionEnabled":true,"X":1}'
     ask off POST $API/fault/v1/network-packet-loss/status
@@ -160,6 +196,7 @@ describe('the endpoints of a task', () => {
       assert.deepEqual(brief('nopage'), [404, '404 page not found']);
       assert.equal(get('credentials').json()['code'], 'InvalidIdInRequest');
       assert.equal(get('nocredentials').json()['code'], 'NoIdInRequest');
+      await assertReads(get('role').json(), task);
       assert.equal((get('protection').json()['failure'] as unknown as { Reason: string }).Reason, 'TASK_NOT_VALID');
       assert.equal(get('badprotection').status, 400);
       assert.deepEqual(brief('off'), [200, '{"Status":"not-running"}']);
@@ -184,16 +221,34 @@ describe('the endpoints of a task', () => {
     });
   }
 
+  it('give no credentials of a role that is not there or trusts nobody here, nor logs that the execution role may not write', async () => {
+    const ended = async (change: object) => {
+      const definition = await sdk.register('roles', [script('exec sleep 1000')], change);
+      const [task] = await sdk.stopped(await sdk.run(definition));
+      return task?.stoppedReason ?? '';
+    };
+    const absent = 'arn:aws:iam::123456789012:role/nobody';
+    const text = (role: string) => `ECS was unable to assume the role '${role}' that was provided for this task.`;
+    assert.ok((await ended({ taskRoleArn: absent })).includes(text(absent)));
+    assert.match(await ended({ executionRoleArn: reader }), /AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role\/reader\/[0-9a-f]{32} is not authorized to perform: logs:CreateLogGroup on resource: arn:aws:logs:us-east-1:123456789012:log-group:\/e2e because no identity-based policy allows/); // prettier-ignore
+    assert.match(execution, /ecsTaskExecutionRole$/);
+  });
+
   it('are closed to other tasks, and bounded', async () => {
-    const definition = await sdk.register('victim', [
-      script(`echo "id \${ECS_CONTAINER_METADATA_URI_V4##*/}"; echo done; exec sleep 1000`),
-    ]);
+    const definition = await sdk.register(
+      'victim',
+      [script(`echo "id 0 $AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"; echo done; exec sleep 1000`)],
+      { taskRoleArn: reader },
+    );
     const [victim] = await sdk.running(await sdk.run(definition));
     assert.ok(victim);
     const id = victim.containers?.[0]?.runtimeId ?? '';
+    const credentials = (await said(victim)).get('id')?.text ?? '';
+    assert.match(credentials, /^\/v2\/credentials\/[0-9a-f-]{36}$/);
     const spy = await sdk.toEnd('spy', [
       script(`${shell}
         ask own GET $V4/task
+        ask their-credentials GET ${credentials}
         ask theirs GET /v4/${id}/task
         ask their-stats GET /v4/${id}/task/stats
         ask their-protection PUT /api/${id}/task-protection/v1/state '{"ProtectionEnabled":true}'
@@ -206,6 +261,7 @@ describe('the endpoints of a task', () => {
     const answers = await said(spy.task);
     const status = (name: string) => answers.get(name)?.status;
     assert.equal(status('own'), 200);
+    assert.equal(answers.get('their-credentials')?.json()['code'], 'InvalidIdInRequest');
     assert.deepEqual(['theirs', 'their-stats', 'their-protection', 'their-fault'].map(status), [404, 404, 404, 404]);
     assert.equal(status('off'), 400);
     assert.match(answers.get('off')?.text ?? '', /enableFaultInjection is not enabled for task: arn:/);

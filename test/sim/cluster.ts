@@ -108,7 +108,14 @@ export async function createCluster(seed: number, hostCount: number): Promise<Cl
           metrics: () => ({ at: 0, listeners: [], groups: [] }),
         },
         certificatesDir: '/nowhere',
-        ...mortal({ openLogStream: async () => {}, protectTask: async () => ({ until: null }) }, life),
+        ...mortal(
+          {
+            openLogStream: async () => {},
+            protectTask: async () => ({ until: null }),
+            taskCredentials: async () => Promise.reject(new Error('no task here has a role')),
+          },
+          life,
+        ),
         // As logs.putOnce: by the end of each event, whatever is repeated.
         ...mortal(
           {

@@ -3,6 +3,7 @@ import { clusterName, serviceArn } from '#domain/arn.ts';
 import type { Operation } from '#gateway/types.ts';
 import { createService, type IntentDeps } from '#intent/index.ts';
 import { paramsHash } from './params-hash.ts';
+import { assertPassDefinition } from './pass-role.ts';
 import { describeService } from './service/describe-service.ts';
 import { assertCreateInput } from './service/service-input.ts';
 import { planCreate } from './service/service-members.ts';
@@ -15,6 +16,7 @@ export function createServiceOperation(deps: IntentDeps): Operation<CreateServic
     resources: (input, scope) => [serviceArn(scope, clusterName(scope, input.cluster), input.serviceName ?? '')],
     async handle(input, context) {
       assertCreateInput(input);
+      await assertPassDefinition(deps, context, input.taskDefinition);
       const service = await createService(deps, context, {
         cluster: clusterName(context, input.cluster),
         name: input.serviceName ?? '',

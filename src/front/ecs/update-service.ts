@@ -2,6 +2,7 @@ import type { UpdateServiceRequest, UpdateServiceResponse } from '@aws-sdk/clien
 import { clusterName, serviceName } from '#domain/arn.ts';
 import type { Operation } from '#gateway/types.ts';
 import { updateService, type IntentDeps } from '#intent/index.ts';
+import { assertPassDefinition } from './pass-role.ts';
 import { describeService } from './service/describe-service.ts';
 import { planUpdate } from './service/service-members.ts';
 import { serviceResource } from './service/service-resource.ts';
@@ -14,6 +15,7 @@ export function updateServiceOperation(deps: IntentDeps): Operation<UpdateServic
     resources: (input, scope) => [serviceResource(scope, input)],
     async handle(input, context) {
       const cluster = clusterName(context, input.cluster);
+      await assertPassDefinition(deps, context, input.taskDefinition);
       const service = await updateService(deps, context, {
         cluster,
         name: serviceName(context, cluster, input.service ?? ''),

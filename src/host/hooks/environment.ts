@@ -8,8 +8,9 @@ const RESOLVER = '169.254.169.253';
 
 export function environmentHook(): Hook {
   const prepare = async (run: TaskRun) => {
-    const { assignment } = run.entry;
-    const platform = { AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE', ...assignment.platformEnv };
+    const { assignment, credentialsId } = run.entry;
+    const role = credentialsId === undefined ? {} : { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: `/v2/credentials/${credentialsId}` };
+    const platform = { AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE', ...assignment.platformEnv, ...role };
     for (const { name, environment, log } of run.spec.containers) {
       const router = log?.driver === 'awsfirelens' ? FLUENT_ENV : {};
       run.environment[name] = { ...platform, ...endpointsOf(run.entry.runtimeIds[name] ?? ''), ...router, ...environment };

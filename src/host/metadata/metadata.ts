@@ -1,12 +1,13 @@
 /**
- * The task's own endpoints, as the ECS agent serves them: metadata (v3, v4), stats, task protection, fault injection, and the place where
- * credentials will be. Everything but protection is answered from what the host knows, so it works while the control plane is away.
+ * The task's own endpoints, as the ECS agent serves them: metadata (v3, v4), stats, task protection, fault injection, and the
+ * credentials of the task's role. Everything but protection and new credentials is answered from what the host knows, so it works while the control plane is away.
  */
 import { isFault } from '#base/fault.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { TaskStats } from '#supervisor/protocol.ts';
 import type { Runner } from '../runner.ts';
 import type { Uplink } from '../uplink.ts';
+import type { Credentials } from './credentials.ts';
 import { faultTypes } from './fault-requests.ts';
 import type { FaultAction, Faults } from './faults.ts';
 import { protectionNotFound, protectionResponse } from './protection.ts';
@@ -22,6 +23,7 @@ export type MetadataDeps = {
   uplink: Uplink;
   sampler: Sampler;
   faults: Faults;
+  credentials: Credentials;
 };
 
 /** Who asks about which container; it is always of the task whose address asks. */
@@ -33,7 +35,8 @@ export function createMetadata(deps: MetadataDeps): (request: MetadataRequest) =
   return async (request) => {
     const [root = '', id = '', ...rest] = request.path.split('/').slice(1);
     const tail = rest.join('/');
-    if ((root === 'v1' || root === 'v2') && id === 'credentials') return noCredentials(root, tail);
+    if ((root === 'v1' || root === 'v2') && id === 'credentials')
+      return await deps.credentials.answer(root === 'v2' ? 2 : 1, tail, credentialsOwner(deps.tasks(), request, tail)?.entry);
     const caller = callerOf(deps.tasks(), request, id);
     if ((root === 'v3' || root === 'v4') && request.method === 'GET') return await metadata(deps, caller, root === 'v4' ? 4 : 3, id, tail);
     if (root !== 'api') return NO_PAGE;
@@ -44,6 +47,17 @@ export function createMetadata(deps: MetadataDeps): (request: MetadataRequest) =
     }
     return await fault(deps, caller, id, rest, request);
   };
+}
+
+/** The task at this address of this VPC, if the id is that of its credentials: no other task's is known here. */
+function credentialsOwner(tasks: Iterable<Runner>, { vpcId, ip }: MetadataRequest, id: string): Runner | undefined {
+  for (const runner of tasks) {
+    const { assignment, report, credentialsId } = runner.entry;
+    if (assignment.network.ip === ip && assignment.network.vpcId === vpcId && report.status !== 'STOPPED') {
+      return credentialsId === id ? runner : undefined;
+    }
+  }
+  return undefined;
 }
 
 /** The task at this address of this VPC, if the id is one of its containers': no other task's id is known here. */
@@ -134,11 +148,4 @@ function unknown(version: MetadataVersion, handler: string, id: string): Metadat
     ? `unable to get task arn from request: unable to get task Arn from v3 endpoint ID: ${id}`
     : `unable to get container ID from request: unable to get docker ID from v3 endpoint ID: ${id}`;
   return { status: 404, json: `V${version} ${handler} handler: ${what}` };
-}
-
-/** No task has a role's credentials yet: every id is unknown. */
-function noCredentials(root: 'v1' | 'v2', id: string): MetadataResponse {
-  const prefix = `CredentialsV${root === 'v2' ? 2 : 1}Request: `;
-  const [code, text] = id === '' ? ['NoIdInRequest', 'No Credential ID in the request'] : ['InvalidIdInRequest', 'Credentials not found'];
-  return { status: 400, json: { code, message: `${prefix}${text}`, HTTPErrorCode: 400 } };
 }

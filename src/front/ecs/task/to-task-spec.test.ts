@@ -47,6 +47,7 @@ describe('a definition becomes what to run', () => {
       platform: { os: 'linux', arch: 'amd64' },
       pidMode: 'container',
       sysctls: {},
+      executionRole: 'arn:aws:iam::123456789012:role/execution',
       volumes: [],
     });
     assert.deepEqual(containers, [

@@ -74,11 +74,18 @@ export function toTaskSpec(input: SpecInput): TaskSpec {
       ),
     ),
     ...(definition.enableFaultInjection === true ? { faultInjection: true } : {}),
+    ...rolesOf(definition, overrides),
     volumes: (definition.volumes ?? []).map((volume) => toVolume(volume, input.launched)),
     containers: withRouterFirst(
       containers.map((container) => toContainer(container, overrideOf.get(container.name ?? ''), containers, input)),
     ),
   };
+}
+
+function rolesOf(definition: TaskDefinition, overrides: TaskOverride): Pick<TaskSpec, 'taskRole' | 'executionRole'> {
+  const taskRole = overrides.taskRoleArn || definition.taskRoleArn;
+  const executionRole = overrides.executionRoleArn || definition.executionRoleArn;
+  return { ...(taskRole ? { taskRole } : {}), ...(executionRole ? { executionRole } : {}) };
 }
 
 function toContainer(

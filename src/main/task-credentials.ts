@@ -1,0 +1,93 @@
+/** The roles of tasks: temporary credentials for their containers, and what the platform may do for them by the execution role. */
+import type { Clock } from '#base/clock.ts';
+import { Fault } from '#base/fault.ts';
+import type { ControlDeps } from '#control/index.ts';
+import { taskArn } from '#domain/arn.ts';
+import { iamScope, parseRoleArn, type RoleRecord } from '#domain/iam.ts';
+import type { TaskKey } from '#domain/task.ts';
+import { findRole, type Identity, type TemporaryCredentials } from '#identity/index.ts';
+import type { TaskCredentials } from '#link/operations.ts';
+import type { Store } from '#store/types.ts';
+
+/** As ECS's. */
+const HOURS_6 = 6 * 3600;
+const NOMINAL = 'AROAAAAAAAAAAAAAAAAAA';
+const SERVICE = 'ecs-tasks.amazonaws.com';
+
+export type Deps = { store: Pick<Store, 'read'>; identity: Identity; clock: Clock };
+
+/** Throws AccessDenied in ECS's words. */
+export async function taskCredentials(deps: Deps, task: TaskKey, role: string): Promise<TaskCredentials> {
+  const made = await assume(deps, task, role);
+  const { accessKeyId, secretAccessKey, sessionToken: token, expiresAt } = made;
+  return { roleArn: arnOf(task, role), accessKeyId, secretAccessKey, token, expiresAt };
+}
+
+/** A task definition may name a role without its ARN. */
+const arnOf = ({ account }: TaskKey, role: string) => (role.startsWith('arn:') ? role : `arn:aws:iam::${account}:role/${role}`);
+
+/**
+ * Whether the task's execution role lets the platform do this for it. Where nobody keeps IAM, and for a task without such a role, there is nothing to
+ * ask. Throws AccessDenied.
+ */
+export async function assertExecutionRole(
+  deps: Deps,
+  task: TaskKey,
+  role: string | undefined,
+  action: string,
+  resource: string,
+): Promise<void> {
+  if (role === undefined) return;
+  const { principal } = await assume(deps, task, role);
+  if (principal.actor?.id === NOMINAL) return;
+  const call = { now: deps.clock.now(), region: task.region, sourceIp: '', userAgent: 'ecs-tasks.amazonaws.com', secure: true };
+  await deps.identity.assertAllowed(principal, action, [resource], call, {});
+}
+
+/** The log stream of a container, made by the execution role as on Fargate. */
+export function guardedLogStreams(deps: Deps, open: ControlDeps['openLogStream']): ControlDeps['openLogStream'] {
+  return async (wish) => {
+    const { key, target } = wish;
+    const role = (await deps.store.read((tx) => tx.tasks.byId(key.id)))?.desired.spec.executionRole;
+    const group = `arn:aws:logs:${target.region}:${key.account}:log-group:${target.group}`;
+    if (target.createGroup) await assertExecutionRole(deps, key, role, 'logs:CreateLogGroup', group);
+    await assertExecutionRole(deps, key, role, 'logs:CreateLogStream', `${group}:log-stream:${target.stream}`);
+    await open(wish);
+  };
+}
+
+async function assume({ store, identity }: Deps, task: TaskKey, name: string): Promise<TemporaryCredentials> {
+  const arn = arnOf(task, name);
+  const { role, isKept } = await store.read(async (tx) => {
+    const scope = iamScope(task);
+    const isKept = (await tx.iamRoles.list(scope)).length > 0 || (await tx.iamUsers.list(scope)).length > 0;
+    return { role: await findRole(tx, arn), isKept };
+  });
+  const facts = { 'aws:SourceAccount': task.account, 'aws:SourceArn': taskArn(task) };
+  // Where nobody keeps IAM a role is a name: a session of it may do nothing.
+  const known = role ?? (isKept ? undefined : nominalRole(arn));
+  const wish = { service: SERVICE, sessionName: task.id, seconds: HOURS_6, facts };
+  const made = known === undefined ? null : identity.assumeForService(known, wish);
+  if (made !== null) return made;
+  throw new Fault(
+    'AccessDenied',
+    `ECS was unable to assume the role '${arn}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.`,
+  );
+}
+
+/** What stands for a role that isn't there: no row has its id, so that no policy is ever found for it. */
+function nominalRole(arn: string): RoleRecord | undefined {
+  const named = parseRoleArn(arn);
+  if (named === undefined) return undefined;
+  const trust = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: SERVICE }, Action: 'sts:AssumeRole' }] }); // prettier-ignore
+  return { key: { ...iamScope(named), name: named.name }, revision: 0, id: NOMINAL, path: named.path, createdAt: 0, tags: [], boundary: null, inline: {}, attached: [], description: '', maxSessionSeconds: 3600, trust }; // prettier-ignore
+}
+
+/** What control asks about roles. */
+export function taskRoles(deps: Deps, output: Pick<ControlDeps, 'onOutput' | 'openLogStream'>) {
+  return {
+    onOutput: output.onOutput,
+    openLogStream: guardedLogStreams(deps, output.openLogStream),
+    taskCredentials: (task: TaskKey, role: string) => taskCredentials(deps, task, role),
+  };
+}

@@ -14,6 +14,7 @@ import { microvmMachines } from './microvm-machines.ts';
 import { microvmStart } from './microvm-start.ts';
 import { logFilter } from './log-filter.ts';
 import { metricsBench } from './metrics.ts';
+import { policy } from './policy.ts';
 import { rollingUpdate } from './rolling-update.ts';
 import { startLatency } from './start-latency.ts';
 import { teardown } from './teardown.ts';
@@ -36,6 +37,7 @@ const benchmarks = {
   'microvm-start': microvmStart,
   'microvm-machines': microvmMachines,
   'kinds-memory': kindsMemory,
+  policy,
   throughput,
 };
 const load = () => `load ${loadavg()[0]?.toFixed(1)}`;

@@ -21,7 +21,7 @@ export const taskMembers: Entry[] = [
     at: '',
     leaves: ['executionRoleArn'],
     is: 'works',
-    note: 'asked for where AWS asks for it (awslogs, secrets); whoever runs berth may do all, so nothing is checked against it',
+    note: 'asked for where AWS asks for it (awslogs, secrets); awslogs streams are opened by it',
     tests: [`${VALIDATE}: Fargate requires task definition to have execution role ARN to support log driver awslogs.`],
     definition: { executionRoleArn: 'arn:aws:iam::123456789012:role/other' },
     elsewhere: ['executionRoleArn'],
@@ -29,9 +29,8 @@ export const taskMembers: Entry[] = [
   {
     at: '',
     leaves: ['taskRoleArn'],
-    is: 'not yet',
-    kept: 'a task gets no credentials of a role; berth has no policies yet that they could mean anything to',
-    tests: [`${VALIDATE}: nothing that was given is lost`],
+    is: 'works',
+    tests: [`test/e2e/metadata.test.ts: tell a task in a \${kind} sandbox who it is and what it uses, and break its network at its wish`],
     definition: { taskRoleArn: 'arn:aws:iam::123456789012:role/task' },
   },
   {

@@ -134,8 +134,7 @@ export const runMembers: Entry[] = [
   {
     at: 'overrides',
     leaves: ['taskRoleArn', 'executionRoleArn'],
-    is: 'not yet',
-    kept: 'as the roles of the definition; DescribeTasks reads them back',
+    is: 'works',
     tests: [`${ECS}: is answered at once as AWS answers`],
     call: { overrides: { taskRoleArn: role, executionRoleArn: role } },
   },

@@ -255,8 +255,6 @@ export const limits = {
   /** Service deployments or revisions that one call may name (ECS: 20), and tasks whose protection one call may ask for or set (10). */
   describeServiceParts: 20,
   protectTasks: 10,
-  /** A task's credentials are fetched anew when they hold for less than this: longer than any SDK waits before it asks again. */
-  credentialsRefreshMs: 60 * 60_000,
   /** Longest protection of a task, in minutes (ECS: 2,880), and what a lifecycle hook may wait (14 days). */
   protectionMinutes: 2880,
   hookMinutes: 14 * 24 * 60,

@@ -5,7 +5,6 @@
  */
 import type { Clock } from '#base/clock.ts';
 import { asFault, Fault, isFault, type Json } from '#base/fault.ts';
-import { limits } from '#base/limits.ts';
 import { controlOps, type TaskCredentials } from '#link/operations.ts';
 import type { TaskEntry } from '../journal.ts';
 import type { Hook } from '../run.ts';
@@ -19,6 +18,8 @@ export type Credentials = {
   hook(): Hook;
 };
 
+/** Fetched anew when they hold for less than this: longer than any SDK waits before it asks again. */
+const REFRESH_MS = 60 * 60_000;
 const CALL_MS = 10_000;
 const RETRY_MS = 500;
 
@@ -36,7 +37,7 @@ export function createCredentials({ uplink, clock }: { uplink: Uplink; clock: Cl
   /** undefined while there are none that hold. */
   const current = async (taskId: string): Promise<TaskCredentials | undefined> => {
     const known = held.get(taskId);
-    if (known !== undefined && known.expiresAt - clock.now() > limits.credentialsRefreshMs) return known;
+    if (known !== undefined && known.expiresAt - clock.now() > REFRESH_MS) return known;
     try {
       return await fetch(taskId);
     } catch {

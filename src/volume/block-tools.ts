@@ -1,5 +1,6 @@
 /** The programs that work on a volume's file: making file systems, mounting them by a loop device, growing them, copying. */
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { runChild } from '#base/child.ts';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
@@ -36,16 +37,24 @@ export function createBlockTools(clock: Clock) {
       const [command = '', ...args] = make[type];
       await run(command, [...args, image]);
     },
-    /** The kernel gives the loop device up with the last mount. One that still has the file is used again, never a second one. */
+    /**
+     * The kernel gives the loop device up with the last mount. One that still has the file is used again, never a second one. The directory around the place
+     * becomes a mount of its own, and shared: who has a copy of the machine's mounts, as a sandbox that waits for its task, then loses the volume when it is
+     * unmounted here, also where the machine's own mounts are private.
+     */
     async mount(image: string, place: string, type: VolumeFileSystem): Promise<void> {
+      const around = dirname(place);
+      if (!(await isMountPoint(around))) await run('mount', ['--no-canonicalize', '--bind', around, around]);
+      await run('mount', ['--no-canonicalize', '--make-shared', around]);
       await run('mount', ['--no-canonicalize', '-t', type, '-o', mountOptions[type], image, place]);
     },
+    /** Whatever `mount` came to. */
     async unmount(place: string): Promise<void> {
-      await run('umount', ['--no-canonicalize', place]);
+      for (const point of [place, dirname(place)]) if (await isMountPoint(point)) await run('umount', ['--no-canonicalize', point]);
     },
     /** Brings the file system of a mounted volume to the size of its file. ext4 allows that to CAP_SYS_RESOURCE alone. */
     async growMounted(place: string, type: VolumeFileSystem): Promise<void> {
-      const device = (await mountsBelow(place)).find((mount) => mount.place === place)?.device;
+      const device = (await mounts()).find((mount) => mount.place === place)?.device;
       if (device === undefined) throw new Fault('Internal', `nothing is mounted on ${place}`);
       await run('losetup', ['--set-capacity', device]);
       await (type === 'xfs' ? run('xfs_growfs', [place]) : run('resize2fs', [device]));
@@ -65,13 +74,15 @@ export function createBlockTools(clock: Clock) {
   };
 }
 
-/** All mounts in a directory and below it. */
-export async function mountsBelow(dir: string): Promise<{ place: string; device: string }[]> {
-  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').flatMap((line) => {
+export async function isMountPoint(dir: string): Promise<boolean> {
+  return (await mounts()).some(({ place }) => place === dir);
+}
+
+async function mounts(): Promise<{ place: string; device: string }[]> {
+  return (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').flatMap((line) => {
     const fields = line.split(' ');
     const place = fields[4]?.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
     const device = fields[fields.indexOf('-') + 2];
     return place === undefined || device === undefined ? [] : [{ place, device }];
   });
-  return mounts.filter(({ place }) => place === dir || place.startsWith(`${dir}/`));
 }

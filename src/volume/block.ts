@@ -11,7 +11,7 @@ import { volumeBytes } from '#domain/volume.ts';
 import type { VolumeFileSystem } from '#domain/volume.ts';
 import type { VolumeSource } from '#domain/volume-source.ts';
 import { createBlockFiles } from './block-files.ts';
-import { createBlockTools, mountsBelow } from './block-tools.ts';
+import { createBlockTools, isMountPoint } from './block-tools.ts';
 import { createTurns } from './turns.ts';
 
 export type BlockVolumes = {
@@ -45,7 +45,7 @@ export function createBlockVolumes(clock: Clock, hostDir: string, vmUser: { uid:
   const tools = createBlockTools(clock);
   const files = createBlockFiles(hostDir, tools);
   const inTurn = createTurns();
-  const isMounted = async (id: string) => (await mountsBelow(files.place(id))).length > 0;
+  const isMounted = (id: string) => isMountPoint(files.place(id));
 
   const keep = async ({ id, sizeGib, snapshotId }: VolumeFile): Promise<void> => {
     const bytes = volumeBytes(sizeGib);
@@ -107,7 +107,7 @@ export function createBlockVolumes(clock: Clock, hostDir: string, vmUser: { uid:
   const drop = async (id: string, taskId: string): Promise<void> => {
     // Unmounted first: a crash in between leaves a user, which `recover` finds.
     const others = (await files.users(id)).filter((user) => user !== taskId);
-    if (others.length === 0 && (await isMounted(id))) await tools.unmount(files.place(id));
+    if (others.length === 0) await tools.unmount(files.place(id));
     await files.dropUser(id, taskId);
   };
   return {
@@ -136,7 +136,7 @@ export function createBlockVolumes(clock: Clock, hostDir: string, vmUser: { uid:
           // A former agent may have died in the middle of a snapshot.
           if (await isMounted(id)) await tools.thaw(files.place(id)).catch(() => {});
           for (const user of await files.users(id)) if (!tasks.includes(user)) await drop(id, user);
-          if ((await files.users(id)).length === 0 && (await isMounted(id))) await tools.unmount(files.place(id));
+          if ((await files.users(id)).length === 0) await tools.unmount(files.place(id));
         });
       }
       await files.list('snapshots');

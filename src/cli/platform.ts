@@ -13,6 +13,8 @@ export type UpOptions = {
   endpointPort?: number;
   strictCapacity?: boolean;
   diskLimit?: boolean;
+  /** The machine's availability zone; null takes it back. */
+  zone?: string | null;
   isolation?: string;
   /** Names under berth.internal resolve on this machine. */
   dns?: boolean;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { createCapacity, pickHost, startingBytes } from './capacity.ts';
+import { createCapacity, pickHost, servedZones, startingBytes, withHosts } from './capacity.ts';
 import { isolationOn } from './isolation.ts';
 import type { HostInfo, HostRecord } from './records.ts';
 
@@ -129,4 +129,24 @@ test('property: strict hosts are never promised more than they have', () => {
     }),
   );
   assert.equal(startingBytes({ cpuMillis: 0, memoryBytes: MIB }), MIB);
+});
+
+test('a host that names its zone takes tasks of that zone’s subnets alone, in its region', () => {
+  const one = host('one', 8 * GIB, { zone: 'us-east-1a' });
+  const pick = (hosts: HostRecord[], zone: string) => createCapacity(hosts, [], now).pick(size, 'auto', null, zone);
+  assert.ok('hostId' in pick([one], 'us-east-1a'));
+  assert.deepEqual(pick([one], 'us-east-1b'), { unavailable: 'zone' });
+  assert.ok('hostId' in pick([one], 'eu-west-1b'));
+  assert.deepEqual(pick([one, host('any', 2 * GIB)], 'us-east-1b'), { hostId: 'any', isolation: 'container' });
+  assert.deepEqual([servedZones([one]), servedZones([one, host('any', GIB)])], ['us-east-1a', '']);
+});
+
+test('of subnets those count in whose zone a host stands', () => {
+  const subnets = [{ zone: 'us-east-1a' }, { zone: 'us-east-1b' }];
+  const at = (hosts: HostRecord[]) => withHosts(subnets, hosts).map(({ zone }) => zone.at(-1));
+  const b = host('b', 8 * GIB, { zone: 'us-east-1b' });
+  assert.deepEqual(at([b]), ['b']);
+  assert.deepEqual(at([b, host('any', GIB)]), ['a', 'b']);
+  assert.deepEqual(at([{ ...b, status: 'DISCONNECTED' }]), ['a', 'b']);
+  assert.deepEqual(at([host('c', GIB, { zone: 'us-east-1c' })]), ['a', 'b']);
 });

@@ -16,15 +16,37 @@ export type LiveTask = { hostId: string | null; cpuMillis: number; memoryBytes: 
 export type TaskSize = { cpuMillis: number; memoryBytes: number; platform?: { arch: 'amd64' | 'arm64' } };
 
 export type Pick = { hostId: string; isolation: IsolationKind };
-/** `no-host`: none is connected; `isolation`: none runs this kind (on this architecture); `volume`: the one that has its volumes isn't connected; else what the best host lacks. */
-export type Unavailable = { unavailable: 'memory' | 'cpu' | 'disk' | 'isolation' | 'no-host' | 'volume' };
+/** `no-host`: none is connected; `isolation`: none runs this kind (on this architecture); `volume`: the one that has its volumes isn't connected; `zone`: none that would do stands there; else what the best host lacks. */
+export type Unavailable = { unavailable: 'memory' | 'cpu' | 'disk' | 'zone' | 'isolation' | 'no-host' | 'volume' };
 
 /** The rooms of all hosts, for placing several tasks in a row: `take` counts what was picked. */
 export type Capacity = {
-  /** `only`: the one host that will do; null: any. */
-  pick(size: TaskSize, isolation: IsolationWish, only?: string | null): Pick | Unavailable;
+  /** `only`: the one host that will do; null: any. `zone`: of the task's subnet; without it any host's will do. */
+  pick(size: TaskSize, isolation: IsolationWish, only?: string | null, zone?: string): Pick | Unavailable;
   take(hostId: string, size: TaskSize): void;
 };
+
+/**
+ * Whether tasks of a zone's subnets may run on the host: where it names a zone, it stands in that one alone of its region. In a region that it names no
+ * zone of, it takes all.
+ */
+export function servesZone({ info }: HostRecord, zone: string): boolean {
+  const own = info.zone ?? null;
+  return own === null || own === zone || own.slice(0, -1) !== zone.slice(0, -1);
+}
+
+/** What changes when a zone gets its first host or loses its last; empty while there is a host for every zone. */
+export function servedZones(hosts: readonly HostRecord[]): string {
+  const zones = hosts.flatMap(({ status, info }) => (status === 'CONNECTED' ? [info.zone ?? null] : []));
+  return zones.includes(null) ? '' : [...new Set(zones)].toSorted().join();
+}
+
+/** Those in whose zone a host stands; all of them where there is none. */
+export function withHosts<T extends { zone: string }>(subnets: readonly T[], hosts: readonly HostRecord[]): readonly T[] {
+  const connected = hosts.filter(({ status }) => status === 'CONNECTED');
+  const served = subnets.filter(({ zone }) => connected.some((host) => servesZone(host, zone)));
+  return served.length === 0 ? subnets : served;
+}
 
 /** How long after its placement a task's memory may not show in its host's free memory yet. */
 const STARTING_MS = 10_000;
@@ -53,13 +75,15 @@ export function createCapacity(hosts: HostRecord[], tasks: LiveTask[], now: numb
     }
   }
   return {
-    pick(size, isolation, only = null) {
+    pick(size, isolation, only = null, zone) {
       const arch = size.platform?.arch;
       if (only !== null && rooms.size > 0 && !rooms.has(only)) return { unavailable: 'volume' };
-      const able = [...rooms.values()]
+      const running = [...rooms.values()]
         .filter(({ host }) => only === null || host.key.hostId === only)
         .filter(({ host }) => isolationOn(host, isolation) !== undefined && (arch === undefined || arch === host.info.arch));
-      if (able.length === 0) return { unavailable: rooms.size === 0 ? 'no-host' : 'isolation' };
+      if (running.length === 0) return { unavailable: rooms.size === 0 ? 'no-host' : 'isolation' };
+      const able = running.filter(({ host }) => zone === undefined || servesZone(host, zone));
+      if (able.length === 0) return { unavailable: 'zone' };
       const fitting = able.filter((room) => lack(room, size) === null);
       const best = fitting.reduce<Room | undefined>((a, b) => (a === undefined || b.memoryBytes > a.memoryBytes ? b : a), undefined);
       const kind = best === undefined ? undefined : isolationOn(best.host, isolation);

@@ -104,6 +104,8 @@ export type HostInfo = {
   /** Whether what a task writes (in a container or gVisor) is limited to what it asked for; else why not. Not said by a former version. */
   taskDisks?: { limited: boolean; reason: string } | undefined;
   strictCapacity: boolean;
+  /** Where it says that it stands; without it, it counts as standing in every zone. */
+  zone?: string | null;
   /** IPv4 ranges (CIDR) that the machine itself uses or routes: no VPC may take them. */
   occupiedCidrs: string[];
   /** The instance's preferred order of /16 ranges, from its state directory. */

@@ -13,6 +13,7 @@ export type HostInfoInput = {
   isolation: HostInfo['isolation'];
   taskDisks?: HostInfo['taskDisks'];
   strictCapacity: boolean;
+  zone?: string | null;
   /** IPv4 ranges that the machine uses now (network/machine.ts). */
   occupiedCidrs: string[];
   /** On the file system that the tasks use. */
@@ -34,6 +35,7 @@ export async function readHostInfo(input: HostInfoInput): Promise<HostInfo> {
     diskFloorBytes: diskFloorOf(disk.blocks * disk.bsize),
     taskDisks: input.taskDisks,
     strictCapacity: input.strictCapacity,
+    zone: input.zone ?? null,
     occupiedCidrs: input.occupiedCidrs,
     cidrSeed: parseInt(input.instance, 16),
   };

@@ -1,7 +1,7 @@
 /** The wish to run tasks: everything is checked and committed in one transaction; starting them is the control loops' work. */
 import { hexId } from '#base/ids.ts';
 import { bindVolumes } from '#domain/bound-volumes.ts';
-import { CAPACITY_UNAVAILABLE, createCapacity } from '#domain/capacity.ts';
+import { CAPACITY_UNAVAILABLE, createCapacity, withHosts } from '#domain/capacity.ts';
 import type { Unavailable } from '#domain/capacity.ts';
 import { divide } from '#domain/capacity-strategy.ts';
 import { withExtensions } from '#domain/extensions.ts';
@@ -96,13 +96,13 @@ async function placeAll(tx: WriteTx, deps: IntentDeps, scope: Scope, wish: RunTa
   const result: RunTaskResult = { tasks: [], failures: [] };
   for (let index = 0; index < wish.count; index++) {
     const id = hexId(deps.random);
-    const subnet = subnetWithRoom(setting.subnets, slots);
+    const subnet = subnetWithRoom(withHosts(setting.subnets, hosts), slots);
     const zone = subnet ?? setting.subnets[0] ?? { zone: '', zoneId: '' };
     const task = { scope, cluster: wish.cluster, id, zone: zone.zone, zoneId: zone.zoneId, tags: wish.tags };
     const newId = () => `vol-${hexId(deps.random, 17)}`;
     const volumes = await bindVolumes(tx, task, withExtensions(wish.spec(id), setting.cluster, hosts), { now: setting.now, newId });
     const { spec } = volumes;
-    const picked = capacity.pick(spec, spec.isolation, volumes.hostId);
+    const picked = capacity.pick(spec, spec.isolation, volumes.hostId, subnet?.zone);
     if ('unavailable' in picked) {
       const reason = picked.unavailable === 'isolation' ? NO_SUCH_HOST : CAPACITY_UNAVAILABLE;
       result.failures.push({ reason, detail: detailOf(picked, spec, hosts) });
@@ -168,6 +168,8 @@ function detailOf(picked: Unavailable, spec: TaskSpec, hosts: HostRecord[]): str
       const why = reasons === '' ? '' : ` (${reasons})`;
       return `No connected host runs ${spec.platform.arch} tasks with the isolation '${spec.isolation}'${why}.`;
     }
+    case 'zone':
+      return "No connected host stands in a zone of the task's subnets.";
     case 'cpu':
       return `No host has CPU left for a task of ${asked}.`;
     case 'disk':

@@ -17,6 +17,8 @@ export type InstanceConfig = {
   strictCapacity: boolean;
   /** Whether what a task writes is limited to the size that it asked for, where the machine can. */
   diskLimit: boolean;
+  /** The availability zone that the machine stands in; null: it counts as standing in all. */
+  zone: string | null;
   /** What a task gets that asks for `auto`. */
   isolation: IsolationWish;
   /** What microVMs run on; auto: KVM where it boots a guest, else software emulation. */
@@ -47,6 +49,7 @@ export function defaultConfig(state: string): InstanceConfig {
     endpointPort: 8080,
     strictCapacity: false,
     diskLimit: true,
+    zone: null,
     isolation: 'auto',
     accel: 'auto',
     account: DEFAULT_ACCOUNT,

@@ -96,6 +96,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
           taskDisks: disks.info,
           dir: paths.host,
           strictCapacity: settings.strictCapacity,
+          zone: settings.zone,
           occupiedCidrs: readOccupiedRanges(paths.instance),
           instance: paths.instance,
         });

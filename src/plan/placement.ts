@@ -56,7 +56,7 @@ export function planPlacements(snapshot: PlacementSnapshot, naming: Naming): Pla
     const patient = waited < snapshot.patienceMs;
     const volumes = blockVolumes(spec).map(({ volumeId }) => volumeId);
     const only = volumes.flatMap((id) => volumeHosts.get(id) ?? [])[0] ?? null;
-    const picked = capacity.pick(spec, spec.isolation, only);
+    const picked = capacity.pick(spec, spec.isolation, only, snapshot.subnets.get(network.subnetId)?.subnet.zone);
     if ('unavailable' in picked) {
       if (picked.unavailable === 'isolation' || !patient) stop(noHost(picked.unavailable, task, snapshot.hosts));
       continue;

@@ -26,7 +26,14 @@ import type { Life } from './mortal.ts';
 const GIB = 1024 ** 3;
 const calm: LinkFaults = { lose: 0, repeat: 0, delayMinMs: 0, delayMaxMs: 1 };
 
-export type SimHost = { id: string; world: FakeWorld; journal: ReturnType<typeof createMemoryJournal>; life: Life | null };
+export type SimHost = {
+  id: string;
+  /** Where it says that it stands, when it starts. */
+  zone: string | null;
+  world: FakeWorld;
+  journal: ReturnType<typeof createMemoryJournal>;
+  life: Life | null;
+};
 
 export type Cluster = {
   clock: VirtualClock;
@@ -66,6 +73,7 @@ export async function createCluster(seed: number, hostCount: number): Promise<Cl
   const takenTo = new Map<string, number>();
   const hosts: SimHost[] = Array.from({ length: hostCount }, (_, n) => ({
     id: `host-${n}`,
+    zone: null,
     world: createFakeWorld({ clock }),
     journal: createMemoryJournal(),
     life: null,
@@ -189,7 +197,7 @@ async function startHost(cluster: Cluster, host: SimHost, dialer: ReturnType<Ret
       clock: mortalClock(clock, life),
       random,
       log: dropsInto(cluster.cutShort),
-      info: async () => fakeHostInfo({ hostname: host.id, memoryBytes: 64 * GIB }),
+      info: async () => fakeHostInfo({ hostname: host.id, memoryBytes: 64 * GIB, zone: host.zone }),
       usage: async () => ({ freeMemoryBytes: 64 * GIB, freeDiskBytes: 1e12, loadPercent: 0 }),
       serveVpc: async () => {},
       setNames: () => {},

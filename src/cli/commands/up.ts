@@ -24,6 +24,12 @@ export const up: Command = {
     { name: 'accel', value: 'HOW', summary: 'what microVMs run on: auto, kvm, or tcg, which is slow and no border (default: auto)' },
     { name: 'dns', summary: 'names under berth.internal resolve on this machine too: a marked block in /etc/hosts' },
     { name: 'no-dns', summary: 'leave /etc/hosts alone (the default)' },
+    {
+      name: 'zone',
+      value: 'NAME',
+      summary: 'the availability zone that this machine stands in: tasks of other zones’ subnets don’t run here',
+    },
+    { name: 'no-zone', summary: 'it counts as standing in every zone (the default)' },
     { name: 'domain', value: 'NAME', summary: 'a domain that leads to this machine: certificates for names under it come by ACME' },
     { name: 'no-domain', summary: 'back to berth’s own authority alone (the default)' },
     { name: 'acme-email', value: 'ADDRESS', summary: 'where the ACME server writes to; using ACME you accept its terms of service' },
@@ -71,6 +77,8 @@ export function upOptions(args: Arguments): UpOptions {
   if (isolation !== undefined) options.isolation = isolation;
   if (accel !== undefined) options.accel = accel;
   const domain = args.has('no-domain') ? null : args.text('domain');
+  const zone = args.has('no-zone') ? null : args.text('zone');
+  if (zone !== undefined) options.zone = zone;
   const acmeEmail = args.text('acme-email');
   const acmeDirectory = args.text('acme-directory');
   const execIdleSeconds = args.integer('exec-idle', { min: 1, max: 604_800 });

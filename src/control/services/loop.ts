@@ -7,6 +7,7 @@ import { asFault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import { servedZones } from '#domain/capacity.ts';
 import type { ServiceKey } from '#domain/service.ts';
 import { planService } from '#plan/service/index.ts';
 import type { ServicePlan, ServiceSnapshot } from '#plan/service/types.ts';
@@ -114,7 +115,9 @@ export function startServiceLoop(deps: ServiceLoopDeps, holder: string, paused: 
     tickMs: () => (paused() ? TICK_MS : untilNext(known.values(), clock.now())),
     async run() {
       if (paused()) return;
-      const stamps = await store.read((tx) => tx.serviceStamps());
+      const [stamps, zones] = await store.read(async (tx) => [await tx.serviceStamps(), servedZones(await tx.hosts.list({}))] as const);
+      // With a host in another zone tasks may be spread anew.
+      for (const one of stamps) one.stamp += zones;
       const due = remember(known, stamps).filter(({ service, stamp }) => isDue(service, stamp, clock.now()));
       for (let from = 0; from < due.length; from += limits.servicePlansInFlight) {
         const room = shareRoom();

@@ -48,6 +48,23 @@ describe('service loop', () => {
     assert.equal(writes, 0);
   });
 
+  test('hosts that name their zones get what belongs there, and a new one is a reason to even out', async () => {
+    const [first, second] = cluster.hosts;
+    assert.ok(first && second);
+    for (const host of [first, second]) cluster.killHost(host);
+    [first.zone, second.zone] = ['us-east-1a', 'us-east-1b'];
+    await cluster.startHost(first);
+    await pass(2 * limits.hostSilenceMs + limits.heartbeatMs);
+    await deploy(cluster.store, now(), 'web', 1, { count: 4 });
+    await changeService(cluster.store, 'web', { zoneRebalancing: true });
+    const hosts = async () => (await running('web')).map((task) => task.placement?.hostId).toSorted();
+    await pass(60_000);
+    assert.deepEqual(await hosts(), [first.id, first.id, first.id, first.id]);
+    await cluster.startHost(second);
+    await pass(5 * limits.serviceRebalanceMs);
+    assert.deepEqual(await hosts(), [first.id, first.id, second.id, second.id]);
+  });
+
   test('scaled, updated and deleted: each wish is followed, and events say so', async () => {
     await deploy(cluster.store, now(), 'web', 1, { count: 2 });
     await pass(60_000);

@@ -1,6 +1,8 @@
 /** What the planner is shown of one service, read in one transaction. Tasks are decoded once for each of their revisions. */
 import { parseTargetGroupArn } from '#domain/load-balancer.ts';
 import type { ServiceDeploymentRecord, ServiceKey, ServiceRecord, ServiceRevisionRecord, TaskSetRecord } from '#domain/service.ts';
+import { withHosts } from '#domain/capacity.ts';
+import type { HostRecord } from '#domain/records.ts';
 import type { PlanTask, ServiceSnapshot } from '#plan/service/types.ts';
 import type { ReadTx } from '#store/types.ts';
 import { plainMessage } from './events.ts';
@@ -30,7 +32,7 @@ export async function readSnapshot(tx: ReadTx, key: ServiceKey, memo: TaskMemo, 
     taskSets,
     tasks: tasks.filter((task) => task.status !== 'STOPPED'),
     ended: tasks.filter((task) => task.status === 'STOPPED'),
-    zones: zonesForNew(service, revisions, zones),
+    zones: servedOf(zonesForNew(service, revisions, zones), await tx.hosts.list({})),
     alarms: await ringing(tx, key, deployments),
     events: events.toReversed().map(({ message, at }) => ({ message: plainMessage(message), at })),
   };
@@ -138,6 +140,13 @@ async function readTargets(
 async function zonesOf(tx: ReadTx, { account, region }: ServiceKey): Promise<Map<string, string>> {
   return new Map((await tx.subnets.list({ account, region })).map((subnet) => [subnet.key.id, subnet.zone]));
 }
+
+/** A zone where no host stands gets nothing and isn't evened out. */
+const servedOf = (zones: string[], hosts: readonly HostRecord[]): string[] =>
+  withHosts(
+    zones.map((zone) => ({ zone })),
+    hosts,
+  ).map(({ zone }) => zone);
 
 /** Of the subnets of the revision that it is being brought to; without one (task sets) of all revisions. */
 function zonesForNew(

@@ -4,7 +4,7 @@ import { hexId } from '#base/ids.ts';
 import { asFault, isFault } from '#base/fault.ts';
 import { bindVolumes } from '#domain/bound-volumes.ts';
 import type { BoundVolumes } from '#domain/bound-volumes.ts';
-import { CAPACITY_UNAVAILABLE, createCapacity } from '#domain/capacity.ts';
+import { CAPACITY_UNAVAILABLE, createCapacity, withHosts } from '#domain/capacity.ts';
 import type { Capacity } from '#domain/capacity.ts';
 import { withExtensions } from '#domain/extensions.ts';
 import type { ClusterRecord, HostRecord, SubnetRecord } from '#domain/records.ts';
@@ -79,7 +79,7 @@ async function startOne(
 ): Promise<{ id: string; desired: TaskDesired; volumes: BoundVolumes } | { refused: string }> {
   const id = hexId(random);
   const inZone = subnets.filter((subnet) => subnet.zone === wish.zone);
-  const subnet = subnetWithRoom(inZone, room.slots) ?? subnetWithRoom(subnets, room.slots);
+  const subnet = subnetWithRoom(inZone, room.slots) ?? subnetWithRoom(withHosts(subnets, room.hosts), room.slots);
   const { zone, zoneId } = subnet ?? { zone: '', zoneId: '' };
   const { account, region, cluster: name } = revision.key;
   const task = { scope: { account, region }, cluster: name, id, zone, zoneId, tags: revision.desired.taskTags };
@@ -88,7 +88,7 @@ async function startOne(
   );
   if ('refused' in volumes) return volumes;
   const { spec } = volumes;
-  const picked = room.capacity.pick(spec, spec.isolation, volumes.hostId);
+  const picked = room.capacity.pick(spec, spec.isolation, volumes.hostId, subnet?.zone);
   if ('unavailable' in picked) return { refused: picked.unavailable === 'isolation' ? noKind(spec) : CAPACITY_UNAVAILABLE };
   if (subnet === undefined) return { refused: `No address is free in ${revision.desired.network.subnetIds.join(', ')}` };
   room.capacity.take(picked.hostId, spec);

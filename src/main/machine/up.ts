@@ -77,11 +77,20 @@ function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig
     endpointPort: options.endpointPort ?? config.endpointPort,
     strictCapacity: options.strictCapacity ?? config.strictCapacity,
     diskLimit: options.diskLimit ?? config.diskLimit,
+    zone: zoneOf(config, options),
     isolation: (options.isolation as IsolationWish | undefined) ?? config.isolation,
     dns: options.dns ?? config.dns,
     execIdleSeconds: options.execIdleSeconds ?? config.execIdleSeconds,
     accel: (options.accel as InstanceConfig['accel'] | undefined) ?? config.accel,
   };
+}
+
+/** Throws InvalidParameter for what no zone is called. */
+function zoneOf(config: InstanceConfig, { zone = config.zone }: UpOptions): string | null {
+  if (zone !== null && !/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/.test(zone)) {
+    throw new Fault('InvalidParameter', `--zone '${zone}' is no availability zone: give one like us-east-1a`);
+  }
+  return zone;
 }
 
 /** Throws InvalidParameter for what no ACME server could use. */

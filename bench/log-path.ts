@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Bed } from './bed.ts';
 import { IMAGE } from './bed.ts';
-import { pidsOf, pssKib } from './memory.ts';
+import { cpuMs, pidsOf, pssKib } from './memory.ts';
 import { median, report } from './promises.ts';
 import type { LogStream } from '@aws-sdk/client-cloudwatch-logs';
 
@@ -32,6 +32,7 @@ export async function logPath(bed: Bed): Promise<boolean> {
   const [task] = await bed.runTasks('chatter', 1);
   const arn = task?.taskArn ?? '';
   const memory: number[] = [];
+  const cpu = createCpuMeter(bed);
   let began = 0;
   const before = await storedBytes(bed);
   let all: LogStream | undefined;
@@ -43,6 +44,7 @@ export async function logPath(bed: Bed): Promise<boolean> {
     if (all?.firstEventTimestamp === undefined) continue;
     began = all.firstEventTimestamp;
     memory.push(platformKib(bed) / 1024);
+    cpu.look();
     if (memory.length % LOOKS === 0 && (await isOver(bed, arn))) break;
   }
   const seconds = ((all?.lastIngestionTime ?? Date.now()) - began) / 1000;
@@ -55,7 +57,7 @@ export async function logPath(bed: Bed): Promise<boolean> {
     report(
       'log-path-rate',
       rate,
-      `MB/s over ${seconds.toFixed(1)} s; docker's json-file took ${docker.toFixed(0)} MB/s of ${DOCKER_MIB} MiB`,
+      `MB/s over ${seconds.toFixed(1)} s, CPU ${cpu.told((lines * LINE_BYTES) / 1e6)}; docker's json-file took ${docker.toFixed(0)} MB/s of ${DOCKER_MIB} MiB`,
     ),
     report('log-path-lost', lost, `of ${lines} lines`),
     report(
@@ -119,8 +121,30 @@ async function dockerRate(bed: Bed): Promise<number> {
 
 /** Control plane, host agent, and the supervisor that reads the task's pipe. */
 function platformKib(bed: Bed): number {
-  const isOurs = (pid: string) =>
-    /main\/(control|host)\.ts/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ||
-    readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'berth-task';
-  return pidsOf(bed.berth.state, isOurs).reduce((sum, pid) => sum + pssKib(pid), 0);
+  return pidsOf(bed.berth.state, (pid) => roleOf(pid) !== null).reduce((sum, pid) => sum + pssKib(pid), 0);
+}
+
+function roleOf(pid: string): string | null {
+  const main = /main\/(control|host)\.ts/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[1];
+  return main ?? (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'berth-task' ? 'supervisor' : null);
+}
+
+/** Processor time that the platform's processes take for the output, each by its role. */
+function createCpuMeter(bed: Bed) {
+  const before = new Map<string, number>();
+  const now = new Map<string, { role: string; ms: number }>();
+  for (const pid of pidsOf(bed.berth.state, (pid) => ['control', 'host'].includes(roleOf(pid) ?? ''))) before.set(pid, cpuMs(pid));
+  return {
+    look() {
+      for (const pid of pidsOf(bed.berth.state, (one) => roleOf(one) !== null)) {
+        const ms = cpuMs(pid) - (before.get(pid) ?? 0);
+        if (ms >= (now.get(pid)?.ms ?? 0)) now.set(pid, { role: roleOf(pid) ?? '', ms });
+      }
+    },
+    told(megabytes: number): string {
+      const all = [...now.values()].reduce((sum, { ms }) => sum + ms, 0);
+      const each = [...now.values()].map(({ role, ms }) => `${role} ${(ms / megabytes).toFixed(1)}`);
+      return `${(all / megabytes).toFixed(1)} ms/MB (${each.join(', ')})`;
+    },
+  };
 }

@@ -44,6 +44,12 @@ export function namespaceMates(pid: string): string[] {
   return pids().filter((other) => own !== '' && namespace(other) === own);
 }
 
+/** User and system time that it took so far, in ms; the kernel counts in hundredths of a second. 0 once it ended. */
+export function cpuMs(pid: string): number {
+  const [, utime = 0, stime = 0] = /\) (?:\S+ ){11}(\d+) (\d+)/.exec(read(`/proc/${pid}/stat`)) ?? [];
+  return (Number(utime) + Number(stime)) * 10;
+}
+
 export function pssKib(pid: string, kind = 'Pss'): number {
   return Number(new RegExp(`^${kind}:\\s+(\\d+)`, 'm').exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
 }

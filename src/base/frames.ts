@@ -10,14 +10,20 @@ const HEADER = 5;
 
 export type Frame = { kind: number; payload: Buffer };
 
-export function encodeFrame(kind: number, payload: Uint8Array): Buffer {
-  if (payload.length + 1 > limits.frameBytes) {
-    throw new Fault('ProtocolError', `a frame of ${payload.length} bytes is over the limit of ${limits.frameBytes}`);
+/** `payload`: in parts that follow each other. */
+export function encodeFrame(kind: number, ...payload: Uint8Array[]): Buffer {
+  const length = payload.reduce((sum, part) => sum + part.length, 0);
+  if (length + 1 > limits.frameBytes) {
+    throw new Fault('ProtocolError', `a frame of ${length} bytes is over the limit of ${limits.frameBytes}`);
   }
-  const out = Buffer.allocUnsafe(HEADER + payload.length);
-  out.writeUInt32BE(payload.length + 1, 0);
+  const out = Buffer.allocUnsafe(HEADER + length);
+  out.writeUInt32BE(length + 1, 0);
   out[4] = kind;
-  out.set(payload, HEADER);
+  let at = HEADER;
+  for (const part of payload) {
+    out.set(part, at);
+    at += part.length;
+  }
   return out;
 }
 

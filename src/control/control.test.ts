@@ -267,6 +267,34 @@ describe('control', () => {
     assert.deepEqual(host.of('output-ack'), [{ t: 'output-ack', taskId: 'a', to: 30 }]);
   });
 
+  test('a batch of output is taken behind the one before it only, however they come', async () => {
+    const host = await joinHost(world);
+    const key = await insert(world, 'a');
+    const batch = (from: number) => {
+      const events = [{ container: 'web', source: 'stdout' as const, time: 1, text: `${from}`, end: from + 10 }];
+      return { key, lane: 1, from, to: from + 10, acked: 0, events };
+    };
+    const send = async (...froms: number[]) => {
+      for (const from of froms) host.connection.send({ t: 'output', batch: batch(from) });
+      await settle(world);
+    };
+    const acks = () => host.of('output-ack').map(({ to }) => to);
+    // The first was lost.
+    await send(10, 20);
+    assert.deepEqual(acks(), []);
+    await send(0, 20, 10, 20);
+    assert.deepEqual(acks(), [10, 20, 30]);
+    world.refuseOutput = true;
+    await send(30);
+    world.refuseOutput = false;
+    await send(40);
+    assert.deepEqual(acks(), [10, 20, 30]);
+    assert.deepEqual(
+      world.output.flatMap(({ batch }) => batch.events.map(({ text }) => text)),
+      ['0', '10', '20'],
+    );
+  });
+
   test('a silent host is disconnected with its tasks, and connected when it comes back; a task it lost is stopped', async () => {
     const host = await joinHost(world);
     await insert(world, 'a');

@@ -1,6 +1,6 @@
 /**
- * Output of tasks on its way from one host to the logs. A host has one batch of each task under way and sends it until it is
- * acknowledged, so a batch that is dropped here costs time only.
+ * Output of tasks on its way from one host to the logs. A host has a few batches of each lane under way and sends them until they are
+ * acknowledged, so a batch that is dropped here costs time only: those behind it are taken after it.
  */
 import { asFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
@@ -27,6 +27,8 @@ export function createOutputIntake(
 ): OutputIntake {
   const { store, log } = deps;
   const lines = new Map<string, Promise<void>>();
+  /** Of each lane, the end of what was taken of it over this connection. */
+  const taken = new Map<string, number>();
   const sources = new Map<string, Source>();
   let underWay = 0;
 
@@ -41,12 +43,15 @@ export function createOutputIntake(
     sources.set(taskId, source);
     return source;
   };
-  const ingest = async (batch: OutputBatch) => {
+  const ingest = async (place: string, batch: OutputBatch) => {
     const taskId = batch.key.id;
+    // One before it was lost or refused: both come again, in their order.
+    if (batch.from > Math.max(taken.get(place) ?? 0, batch.acked ?? batch.from)) return;
     try {
       const source = await findSource(taskId);
       // Of a task that is not known any more nobody can ask: let the host free it.
       if (source !== null) await deps.onOutput({ ...batch, key: source.key }, source.targets);
+      taken.set(place, Math.max(taken.get(place) ?? 0, batch.to));
       acknowledge(taskId, batch.to, batch.lane);
     } catch (error) {
       const fault = asFault(error);
@@ -59,12 +64,15 @@ export function createOutputIntake(
       underWay++;
       const place = `${batch.key.id}/${batch.lane ?? 0}`;
       const line = (lines.get(place) ?? Promise.resolve()).then(async () => {
-        await ingest(batch);
+        await ingest(place, batch);
         underWay--;
         if (lines.get(place) === line) lines.delete(place);
       });
       lines.set(place, line);
     },
-    forget: (taskId) => void sources.delete(taskId),
+    forget(taskId) {
+      sources.delete(taskId);
+      for (const place of taken.keys()) if (place.startsWith(`${taskId}/`)) taken.delete(place);
+    },
   };
 }

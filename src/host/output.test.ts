@@ -5,6 +5,9 @@ import { virtualClock } from '#base/clock.ts';
 import { limits } from '#base/limits.ts';
 import type { OutputBatch } from '#link/protocol.ts';
 import type { OutputRecord } from '#sandbox/driver.ts';
+import { checkRun, packRun } from '#base/output-run.ts';
+import type { OutputRun } from '#base/output-run.ts';
+import { encodeOutput } from '#supervisor/output-record.ts';
 import { createTaskOutput } from './output.ts';
 import { LOST, splitText } from './output-lines.ts';
 import { createTails } from './tails.ts';
@@ -15,14 +18,28 @@ function record(data: string, change: Partial<OutputRecord> = {}): OutputRecord 
   return { container: 'app', source: 'stdout', timeMs: 1, data: Buffer.from(data), partial: false, gap: false, ...change };
 }
 
-function rig(logged = ['app', 'side']) {
+/** Of containers by their index in `names`. */
+function runOf(from: number, lines: { container?: number; text: string; partial?: boolean }[]): OutputRun {
+  let offset = from;
+  const records = lines.map(({ container = 0, text, partial = false }) => {
+    const record = encodeOutput({ offset, timeMs: 1, container, source: 'stdout', partial, gap: false, data: Buffer.from(text) });
+    offset += record.length + 4;
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(record.length);
+    return Buffer.concat([length, record]);
+  });
+  return checkRun(Buffer.concat(records), names.length);
+}
+const names = ['app', 'side'];
+
+function rig(logged = ['app', 'side'], takesRuns = false) {
   const clock = virtualClock();
   const batches: OutputBatch[] = [];
   const acks: number[] = [];
   const tails = createTails();
   const state = { up: true };
   const port = { send: (batch: OutputBatch) => (state.up && batches.push(batch), state.up), ack: (to: number) => void acks.push(to) };
-  const output = createTaskOutput({ clock, tails, port }, { key, logged: new Set(logged), from: 0 });
+  const output = createTaskOutput({ clock, tails, port }, { key, logged: new Set(logged), from: 0, takesRuns });
   return { clock, batches, acks, output, state, tails };
 }
 
@@ -46,6 +63,43 @@ test('one batch at a time is under way, and an acknowledgement frees the spool u
   );
   r.output.acknowledged(90);
   assert.deepEqual(r.acks, [30, 90]);
+});
+
+test('runs go as they are, two batches at a time, with what is not plain as events in its place', () => {
+  const r = rig(undefined, true);
+  const lines = (count: number) => Array.from({ length: count }, (_, n) => ({ text: `${n}`.padStart(77) }));
+  const seen = () =>
+    r.batches.map((batch) => {
+      const runs = (batch.runs?.bytes ?? []).map((bytes) => packRun(Buffer.from(bytes)).get(0)?.count);
+      return { from: batch.from, to: batch.to, acked: batch.acked, runs, events: batch.events.map(({ text }) => text) };
+    });
+  r.output.run(runOf(0, lines(3)), names);
+  r.output.run(runOf(300, lines(2)), names);
+  r.output.run(runOf(500, [{ text: 'begun' + '.'.repeat(72), partial: true }]), names);
+  r.output.run(runOf(600, [...lines(1), { container: 1, text: 'x'.repeat(77) }]), names);
+  r.output.run(runOf(800, lines(1)), names);
+  assert.deepEqual(seen(), [
+    { from: 0, to: 300, acked: 0, runs: [3], events: [] },
+    { from: 300, to: 500, acked: 0, runs: [2], events: [] },
+  ]);
+  r.output.acknowledged(300);
+  r.output.acknowledged(500);
+  const joined = `begun${'.'.repeat(72)}${'0'.padStart(77)}`;
+  assert.deepEqual(seen().slice(2), [
+    { from: 500, to: 800, acked: 300, runs: [], events: [joined, 'x'.repeat(77)] },
+    { from: 800, to: 900, acked: 500, runs: [1], events: [] },
+  ]);
+  // What was lost on the way comes again, in its order.
+  r.output.linkUp();
+  assert.deepEqual(
+    seen()
+      .slice(4)
+      .map(({ from }) => from),
+    [500, 800],
+  );
+  r.output.acknowledged(900);
+  assert.deepEqual(r.acks, [300, 500, 900]);
+  assert.equal(r.tails.get('t', { container: 'app' }).lines.length, 7);
 });
 
 test('what came in pieces is one line, and another container is held up by it for a moment only', async () => {

@@ -4,9 +4,11 @@
  */
 import type { Clock, Timer } from '#base/clock.ts';
 import { limits } from '#base/limits.ts';
+import type { OutputRun } from '#base/output-run.ts';
 import { OUTPUT_EVENT_HEAD } from '#link/output-frame.ts';
 import type { OutputBatch, OutputEvent } from '#link/protocol.ts';
 import type { OutputRecord } from '#sandbox/driver.ts';
+import { eachRecord } from '#sandbox/run-records.ts';
 import type { TaskKey } from '#domain/task.ts';
 import { createMultilineJoiner } from './multiline.ts';
 import { createLineJoiner } from './output-lines.ts';
@@ -25,6 +27,8 @@ export type OutputPort = {
 
 export type TaskOutput = {
   records(records: OutputRecord[], from: number, to: number): void;
+  /** The same of a run; `names`: the containers' by index. Its bytes are kept until they are acknowledged. */
+  run(run: OutputRun, names: string[]): void;
   /** The spool has nothing below `base` any more: a former agent acknowledged it and ended before it wrote that down. */
   freed(base: number): void;
   /** The control plane has everything below `to`. */
@@ -49,17 +53,26 @@ export type TaskOutputOptions = {
   begins?: ((line: string) => boolean) | undefined;
   /** How long the task's end waits for a destination that takes nothing. */
   drainMs?: number | undefined;
+  /** The destination takes runs of records as they are, and several batches before it acknowledges the first. */
+  takesRuns?: boolean;
 };
+
+/** What waits to be sent: an event, or a run of records each of which is one. Both say where they end in the spool. */
+type Run = { bytes: Buffer; end: number };
+type Item = OutputEvent | Run;
 
 export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: OutputPort }, options: TaskOutputOptions): TaskOutput {
   const { clock, tails, port } = deps;
-  const { begins, lane = 0 } = options;
+  const { begins, lane = 0, takesRuns = false } = options;
   const lines = begins === undefined ? createLineJoiner() : createMultilineJoiner(createLineJoiner(), begins);
-  let queue: OutputEvent[] = [];
+  let queue: Item[] = [];
+  let names: string[] = [];
   let read = options.from;
   let acked = options.from;
   let restart = options.from;
-  let flight: { batch: OutputBatch; sent: boolean } | undefined;
+  /** Batches under way, in their order; the destination takes them one after the other. */
+  const flights: OutputBatch[] = [];
+  let isSent = false;
   let resend: Timer | undefined;
   let flush: Timer | undefined;
   let closed = false;
@@ -94,29 +107,47 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
     tellMoved();
   };
 
-  const post = () => {
-    if (flight === undefined || closed) return;
-    flight.sent = port.send(flight.batch);
+  const post = (batches: OutputBatch[]) => {
+    if (batches.length === 0 || closed) return;
+    for (const batch of batches) isSent = port.send(takesRuns ? { ...batch, acked } : batch);
     resend?.cancel();
-    resend = clock.after(RESEND_MS, post);
+    resend = clock.after(RESEND_MS, postAgain);
   };
+  const postAgain = () => post(flights);
 
   const pump = () => {
-    if (flight !== undefined || closed) return;
-    const safe = lines.pendingFrom() ?? read;
-    const events = nextBatch(queue, safe);
-    if (events.length === 0) return moveTo(safe);
-    queue = queue.slice(events.length);
-    const next = queue[0];
-    const last = events[events.length - 1]?.end ?? safe;
-    flight = { batch: { key: options.key, from: acked, to: next === undefined ? Math.max(safe, last) : last, events }, sent: false };
-    if (lane !== 0) flight.batch.lane = lane;
-    post();
+    while (flights.length < (takesRuns ? limits.outputFlights : 1) && !closed) {
+      const safe = lines.pendingFrom() ?? read;
+      const items = nextItems(queue, safe);
+      if (items.length === 0) {
+        if (flights.length === 0) moveTo(safe);
+        return;
+      }
+      queue = queue.slice(items.length);
+      const next = queue[0];
+      const last = items[items.length - 1]?.end ?? safe;
+      const from = flights[flights.length - 1]?.to ?? acked;
+      const batch: OutputBatch = { key: options.key, from, to: next === undefined ? Math.max(safe, last) : last, events: [] };
+      if (lane !== 0) batch.lane = lane;
+      const runs = items.filter((item) => 'bytes' in item);
+      if (runs.length > 0) batch.runs = { names, bytes: runs.map((run) => run.bytes) };
+      else batch.events = items.filter((item) => 'text' in item);
+      flights.push(batch);
+      post([batch]);
+    }
   };
 
   const flushNow = () => {
     flush = undefined;
     take(lines.flush());
+    pump();
+  };
+
+  const push = (record: OutputRecord, from: number, to: number) => take(lines.push(record, from, to));
+  const taken = (to: number) => {
+    read = to;
+    tellMoved();
+    if (lines.pendingFrom() !== undefined) flush ??= clock.after(lines.flushMs, flushNow);
     pump();
   };
 
@@ -126,39 +157,47 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
       let at = from;
       for (const [index, record] of records.entries()) {
         const end = index === records.length - 1 ? to : at;
-        take(lines.push(record, at, end));
+        push(record, at, end);
         at = end;
       }
-      read = to;
-      tellMoved();
-      if (lines.pendingFrom() !== undefined) flush ??= clock.after(lines.flushMs, flushNow);
-      pump();
+      taken(to);
+    },
+    run(run, of) {
+      if (closed || run.from < read) return;
+      names = of;
+      const isPlain = takesRuns && begins === undefined && run.isPlain && lines.pendingFrom() === undefined;
+      if (isPlain && run.containers.every((index) => options.logged.has(of[index] ?? ''))) {
+        tails.addRun(options.key.id, run, of);
+        queue.push({ bytes: run.bytes, end: run.to });
+      } else eachRecord(run, of, push);
+      taken(run.to);
     },
     freed(base) {
-      if (closed || base <= acked || flight !== undefined) return;
+      if (closed || base <= acked || flights.length > 0) return;
       read = Math.max(read, base);
       acked = restart = base;
       tellMoved();
     },
     acknowledged(to) {
-      if (flight === undefined || to < flight.batch.to) return;
-      const { batch } = flight;
-      flight = undefined;
+      const safe = flights.findLast((batch) => batch.to <= to)?.to;
+      if (safe === undefined) return;
+      while ((flights[0]?.to ?? Infinity) <= safe) flights.shift();
       resend?.cancel();
-      moveTo(batch.to);
+      if (flights.length > 0) resend = clock.after(RESEND_MS, postAgain);
+      moveTo(safe);
       pump();
     },
-    linkUp: post,
+    linkUp: postAgain,
     async drained(spoolEnd) {
       // Whoever invents an end and lets its output trickle must not hold its task for ever. Time without a link doesn't count.
       let until = clock.now() + limits.outputDrainMs;
       while (acked < spoolEnd && !closed && clock.now() < until) {
-        const linkWasDown = flight !== undefined && !flight.sent;
+        const linkWasDown = flights.length > 0 && !isSent;
         if (read >= spoolEnd && lines.pendingFrom() !== undefined) flushNow();
         const hasMoved = acked >= spoolEnd || (await moved(options.drainMs ?? DRAIN_MS));
         if (linkWasDown) until = clock.now() + limits.outputDrainMs;
         if (hasMoved) continue;
-        const linkIsDown = flight !== undefined && !flight.sent;
+        const linkIsDown = flights.length > 0 && !isSent;
         if (!linkIsDown) return false;
       }
       return acked >= spoolEnd;
@@ -173,13 +212,14 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
   };
 }
 
-/** As many events, all within [..., safe), as fit into a batch. */
-function nextBatch(queue: OutputEvent[], safe: number): OutputEvent[] {
+/** As many events, or as many runs, all within [..., safe), as fit into a batch. */
+function nextItems(queue: Item[], safe: number): Item[] {
   let bytes = 0;
   let count = 0;
-  for (const event of queue) {
-    if (event.end > safe || count >= limits.outputBatchEvents) break;
-    bytes += OUTPUT_EVENT_HEAD + Buffer.byteLength(event.text);
+  const areRuns = queue[0] !== undefined && 'bytes' in queue[0];
+  for (const item of queue) {
+    if (item.end > safe || 'bytes' in item !== areRuns || count >= limits.outputBatchEvents) break;
+    bytes += 'bytes' in item ? item.bytes.length : OUTPUT_EVENT_HEAD + Buffer.byteLength(item.text);
     if (count > 0 && bytes > limits.outputBatchBytes) break;
     count++;
   }

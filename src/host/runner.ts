@@ -162,6 +162,7 @@ function assemble(deps: RunnerDeps, entry: TaskEntry, abort: AbortController): P
       },
       lost: supervision.onLost,
       output: (records, from, to, lane) => void (record.closed() || output.output(records, from, to, lane)),
+      run: (run, names, lane) => void (record.closed() || output.run(run, names, lane)),
     },
     network: null,
     images: {},

@@ -23,6 +23,7 @@ export type LogSink = {
 
 export type TaskLanes = {
   output: SandboxEvents['output'];
+  run: SandboxEvents['run'];
   state(state: SandboxState): void;
   acknowledged(to: number, lane?: number): void;
   linkUp(): void;
@@ -64,6 +65,7 @@ export function createTaskLanes(deps: TaskLanesDeps): TaskLanes {
   );
   return {
     output: (records, from, to, lane = 0) => lanes[lane]?.output.records(records, from, to),
+    run: (run, names, lane = 0) => lanes[lane]?.output.run(run, names),
     state(state) {
       const shared = { base: state.spoolBase, end: state.spoolEnd, droppedBytes: 0 };
       for (const [index, told] of [shared, ...(state.lanes ?? [])].entries()) {
@@ -113,7 +115,7 @@ function createLane(deps: TaskLanesDeps, index: number, containers: ContainerSpe
   const drainMs = sink === null ? undefined : OWN_DRAIN_MS;
   const output: TaskOutput = createTaskOutput(
     { clock, tails, port },
-    { key, logged, from, lane: index, begins: own === undefined ? undefined : beginsOf(own), drainMs },
+    { key, logged, from, lane: index, begins: own === undefined ? undefined : beginsOf(own), drainMs, takesRuns: sink === null },
   );
   return { output, sink, containers, end: 0, dropped: 0 };
 }

@@ -5,7 +5,7 @@ import type { FaultCode, Json } from '#base/fault.ts';
 import { encodeFrame, encodeJson, JSON_FRAME } from '#base/frames.ts';
 import type { Frame } from '#base/frames.ts';
 import { limits } from '#base/limits.ts';
-import { decodeOutputBatch, encodeOutputBatch, OUTPUT_BATCH_FRAME } from './output-frame.ts';
+import { decodeOutputBatch, decodeOutputRuns, encodeOutputBatch, encodeOutputRuns, OUTPUT_BATCH_FRAME, OUTPUT_RUNS_FRAME } from './output-frame.ts'; // prettier-ignore
 import { STREAM_FRAME } from './protocol.ts';
 import type { LinkRequest, LinkResponse, StreamMessage, ToControl, ToHost, WireFault } from './protocol.ts';
 import { createStreams } from './streams.ts';
@@ -176,11 +176,14 @@ export function decodeFault(wire: WireFault): Fault {
 
 /** Output goes as bytes; a host of a former version sends it as JSON, as all else. */
 function encode(message: AnyMessage): Buffer {
-  return message.t === 'output' ? encodeFrame(OUTPUT_BATCH_FRAME, encodeOutputBatch(message.batch)) : encodeJson(message);
+  if (message.t !== 'output') return encodeJson(message);
+  if (message.batch.runs !== undefined) return encodeFrame(OUTPUT_RUNS_FRAME, ...encodeOutputRuns(message.batch));
+  return encodeFrame(OUTPUT_BATCH_FRAME, encodeOutputBatch(message.batch));
 }
 
 function decode(frame: Frame): AnyMessage {
   if (frame.kind === OUTPUT_BATCH_FRAME) return { t: 'output', batch: decodeOutputBatch(frame.payload) };
+  if (frame.kind === OUTPUT_RUNS_FRAME) return { t: 'output', batch: decodeOutputRuns(frame.payload) };
   if (frame.kind !== JSON_FRAME) throw new Fault('ProtocolError', `a frame of unknown kind ${frame.kind}`);
   return parse(frame.payload);
 }

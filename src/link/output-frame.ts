@@ -2,18 +2,20 @@
  * A batch of output as a binary frame: a quarter of a million lines a second pass here, and JSON would cost more than all else on their way.
  * u32 length of a head in JSON (what the batch has beside its events, and the containers' names), the head, then the events one behind the
  * other: u8 index of the container, u8 1 = stdout 2 = stderr, u48 milliseconds, u32 `end` beyond the batch's `from`, u32 length, text in UTF-8.
+ * Or, in a frame of another kind, the same head and then runs of records as they came from the supervisor (base/output-run.ts).
  */
 import { Fault } from '#base/fault.ts';
 import { timeAt, writeTime } from '#base/packed-events.ts';
 import type { OutputBatch, OutputEvent } from './protocol.ts';
 
 export const OUTPUT_BATCH_FRAME = 2;
+export const OUTPUT_RUNS_FRAME = 3;
 /** Bytes of an event beside its text. */
 export const OUTPUT_EVENT_HEAD = 16;
 
-type Head = Omit<OutputBatch, 'events'> & { containers: string[] };
+type Head = Omit<OutputBatch, 'events' | 'runs'> & { containers: string[] };
 
-export function encodeOutputBatch({ events, ...batch }: OutputBatch): Buffer {
+export function encodeOutputBatch({ events, runs: _runs, ...batch }: OutputBatch): Buffer {
   const containers = [...new Set(events.map((event) => event.container))];
   const head = Buffer.from(JSON.stringify({ ...batch, containers } satisfies Head));
   const most = events.reduce((sum, event) => sum + OUTPUT_EVENT_HEAD + Buffer.byteLength(event.text), 4 + head.length);
@@ -30,6 +32,22 @@ export function encodeOutputBatch({ events, ...batch }: OutputBatch): Buffer {
     at += OUTPUT_EVENT_HEAD + length;
   }
   return out;
+}
+
+/** In parts, so that the records are copied once. */
+export function encodeOutputRuns({ events: _events, runs, ...batch }: OutputBatch): Buffer[] {
+  const head = Buffer.from(JSON.stringify({ ...batch, containers: runs?.names ?? [] } satisfies Head));
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32BE(head.length, 0);
+  return [length, head, ...(runs?.bytes ?? [])];
+}
+
+/** Who walks over the records finds what is broken in them. Throws ProtocolError. */
+export function decodeOutputRuns(payload: Buffer): OutputBatch {
+  const begin = payload.length < 4 ? Infinity : 4 + payload.readUInt32BE(0);
+  if (begin > payload.length) throw broken(0);
+  const { containers, ...batch } = JSON.parse(payload.toString('utf8', 4, begin)) as Head;
+  return { ...batch, events: [], runs: { names: containers, bytes: [payload.subarray(begin)] } };
 }
 
 /** Throws ProtocolError for what is no such frame. */

@@ -1,5 +1,6 @@
 /**
- * What control plane and hosts say to each other. Version 2: hosts send output in binary frames (output-frame.ts), no longer as JSON. Everything but requests and streams is level-triggered: a message may be
+ * What control plane and hosts say to each other. Version 2: hosts send output in binary frames (output-frame.ts), no longer as JSON. Version 3: also
+ * in runs of records, and more than one batch at a time. Everything but requests and streams is level-triggered: a message may be
  * lost, repeated or come late, and only costs time. Each transport encodes every message (base/frames.ts), the in-memory one too.
  */
 import type { ContainerObserved, Stop, Tag, TaskKey, TaskStatus } from '#domain/task.ts';
@@ -7,9 +8,9 @@ import type { HostInfo, HostUsage } from '#domain/records.ts';
 import type { Accelerator, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import type { Json } from '#base/fault.ts';
 
-/** Versions this code speaks; peers use the highest that both have. A host's output is understood from version 2 on only. */
-export const linkVersions = { min: 1, max: 2 } as const;
-export const hostLinkVersions = { min: 2, max: 2 } as const;
+/** Versions this code speaks; peers use the highest that both have. A host's output is understood from version 3 on only. */
+export const linkVersions = { min: 1, max: 3 } as const;
+export const hostLinkVersions = { min: 3, max: 3 } as const;
 
 /** All that a host needs to run a task. */
 export type Assignment = {
@@ -89,7 +90,11 @@ export type OutputBatch = {
   /** Offsets of the lane's spool: [from, to). */
   from: number;
   to: number;
+  /** What was acknowledged when it was sent; a host of former versions has one batch under way, and doesn't say it: `from`. */
+  acked?: number;
   events: OutputEvent[];
+  /** In place of events: runs of records (base/output-run.ts) of containers that have a log, each record an event. `names`: by index. */
+  runs?: { names: string[]; bytes: Buffer[] };
 };
 
 export type ToHost =

@@ -1,4 +1,5 @@
 /** The one interface of all sandbox kinds: `container`, `gvisor`, `microvm`, and `fake` for simulation. One conformance suite runs on all. */
+import type { OutputRun } from '#base/output-run.ts';
 import type { SandboxPoolStatus } from '#domain/records.ts';
 import { outputLanes } from '#domain/output-lanes.ts';
 import type { Accelerator, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
@@ -79,6 +80,8 @@ export type SandboxEvents = {
   state(state: SandboxState): void;
   /** Records of a lane's (default: 0) spool [from, to) in order; ack `to` once they are safe elsewhere. May repeat after a reattach. */
   output(records: OutputRecord[], from: number, to: number, lane?: number): void;
+  /** The same of a run of records; `names`: the containers' names by their indexes in it. Its bytes are the listener's. */
+  run(run: OutputRun, names: string[], lane?: number): void;
   /**
    * The supervisor is gone without having been released: whatever ran in it must be taken as lost. `why`: how that came, in words for the
    * task's owner, where the kind knows more than `reason`.

@@ -16,6 +16,7 @@ export function sessionEvents(taskId: string, containers: string[], events: Sand
   return {
     state: (state) => events.state(state),
     output: (record, lane) => events.output([recordOf(record)], record.offset, record.end, lane),
+    run: (run, lane) => events.run(run, containers, lane),
     error: (about, message) => log.warn('supervisor.error', { taskId, about, message }),
     lost: (reason) => events.lost(reason),
   };

@@ -62,7 +62,7 @@ test('a peer that says its state and hangs up, again and again, is none', { time
     rmSync(dir, { recursive: true, force: true });
   });
   const lost = Promise.withResolvers<string>();
-  const events = { state: () => {}, output: () => {}, error: () => {}, lost: lost.resolve };
+  const events = { state: () => {}, output: () => {}, run: () => {}, error: () => {}, lost: lost.resolve };
   await openSession({ path, taskId: 'abc', containers: 0, from: 0, clock: realClock() }, events);
   assert.match(await lost.promise, /closes every connection/);
   assert.ok(connections < 10, `${connections}`);
@@ -87,7 +87,7 @@ test('a flood of states is read no faster than its rate, and a flood of complain
   let [states, errors] = [0, 0];
   const session = await openSession(
     { path, taskId: 'abc', containers: 0, from: 0, clock: realClock() },
-    { state: () => void states++, output: () => {}, error: () => void errors++, lost: (reason) => assert.fail(reason) },
+    { state: () => void states++, output: () => {}, run: () => {}, error: () => void errors++, lost: (reason) => assert.fail(reason) },
   );
   t.after(() => {
     session.detach();

@@ -235,7 +235,7 @@ export const checkFromSupervisor: Check<FromSupervisor> = tagged('t', {
 });
 
 export const checkToSupervisor: Check<ToSupervisor> = tagged('t', {
-  attach: record({ from: whole(), lanes: optional(list(whole(), containers)) }),
+  attach: record({ from: whole(), lanes: optional(list(whole(), containers)), runs: optional(flag) }),
   ack: record({ to: whole(), lane: optional(whole(0, containers)) }),
   stop: record({}),
   kill: record({}),

@@ -143,8 +143,11 @@ export type LaneState = { base: number; end: number; droppedBytes: number };
 export type HealthBundle = { command: string[]; intervalMs: number; timeoutMs: number; retries: number; startPeriodMs: number };
 
 export type ToSupervisor =
-  /** First message on a connection: asks for state and for output from this spool offset on; `lanes`: the same of those after lane 0. */
-  | { t: 'attach'; from: number; lanes?: number[] | undefined }
+  /**
+   * First message on a connection: asks for state and for output from this spool offset on; `lanes`: the same of those after lane 0. `runs`: in frames of
+   * OUTPUT_RUN_FRAME; a supervisor of a former version knows OUTPUT_FRAME only.
+   */
+  | { t: 'attach'; from: number; lanes?: number[] | undefined; runs?: boolean }
   /** Everything below `to` in the lane's (default: 0) spool is safe elsewhere and may be freed. */
   | { t: 'ack'; to: number; lane?: number | undefined }
   /** Stops all containers in reverse order of dependency: stop signal, its time, SIGKILL. */
@@ -277,6 +280,8 @@ export type TaskStats = {
  */
 export const OUTPUT_FRAME = 1;
 export const OUTPUT_HEADER_BYTES = 19;
+/** Kind 3: a run of records of one lane, as they stand in its spool (base/output-run.ts). */
+export const OUTPUT_RUN_FRAME = 3;
 /** Of a lane after lane 0, what is sent beyond what was acknowledged: one that nobody takes holds up no other on the connection. */
 export const LANE_WINDOW_BYTES = 2 * 1024 * 1024;
 

@@ -9,9 +9,10 @@ import type { TestContext } from 'node:test';
 import { realClock } from '#base/clock.ts';
 import { isFault } from '#base/fault.ts';
 import { encodeFrame, encodeJson, FrameReader } from '#base/frames.ts';
+import type { OutputRun } from '#base/output-run.ts';
 import { encodeOutput } from './output-record.ts';
 import type { SpoolRecord } from './output-record.ts';
-import { EXEC_OUTPUT_FRAME, OUTPUT_FRAME } from './protocol.ts';
+import { EXEC_OUTPUT_FRAME, OUTPUT_FRAME, OUTPUT_RUN_FRAME } from './protocol.ts';
 import type { SupervisorState, ToSupervisor } from './protocol.ts';
 import { openSession } from './session.ts';
 
@@ -79,6 +80,7 @@ type Peer = { json(message: object): void; output(offset: number, text: string):
 
 function listener() {
   const records: SpoolRecord[] = [];
+  const runs: OutputRun[] = [];
   const states: SupervisorState[] = [];
   const lost: string[] = [];
   const waiting: { until(): boolean; go(): void }[] = [];
@@ -91,12 +93,14 @@ function listener() {
   const events = {
     state: (state: SupervisorState) => (states.push(state), look()),
     output: (record: SpoolRecord) => (records.push(record), look()),
+    run: (run: OutputRun) => (runs.push(run), look()),
     error: () => {},
     lost: (reason: string) => (lost.push(reason), look()),
   };
   return {
     events,
     records,
+    runs,
     states,
     lost,
     when: (until: () => boolean) => new Promise<void>((go) => (waiting.push({ until, go }), look())),
@@ -114,9 +118,43 @@ test('a session attaches from an offset and hears state and output', async (t) =
   const l = listener();
   const session = await openSession(options(p.path, { from: 100 }), l.events);
   await l.when(() => l.records.length === 1);
-  assert.deepEqual(p.heard, [{ t: 'attach', from: 100 }]);
+  assert.deepEqual(p.heard, [{ t: 'attach', from: 100, runs: true }]);
   assert.equal(l.records[0]?.data.toString(), 'hello');
   assert.equal(l.records[0]?.end, 100 + 19 + 5 + 4);
+  session.detach();
+});
+
+/** A run of lines of container 0, each as long as its number says. */
+function runOf(from: number, ...lengths: number[]): Buffer {
+  let offset = from;
+  const records = lengths.map((length) => {
+    const line = { timeMs: 5, container: 0, source: 'stdout', partial: false, gap: false, data: Buffer.alloc(length, 'x') } as const;
+    const record = encodeOutput({ offset, ...line });
+    offset += record.length + 4;
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(record.length);
+    return Buffer.concat([head, record]);
+  });
+  return Buffer.concat(records);
+}
+
+test('runs of records go on where the ones before ended; what was read already is left out of them', async (t) => {
+  const p = await peer(t, (message, say) => {
+    if (message.t !== 'attach') return;
+    say.json({ t: 'state', seq: 1, state: stateOf() });
+    for (const run of [runOf(0, 1, 2), runOf(0, 1, 2), runOf(24, 2, 3), runOf(75, 0)]) say.raw(encodeFrame(OUTPUT_RUN_FRAME, run));
+  });
+  const l = listener();
+  const session = await openSession(options(p.path), l.events);
+  await l.when(() => l.runs.length === 3);
+  assert.deepEqual(
+    l.runs.map(({ from, to, count }) => ({ from, to, count })),
+    [
+      { from: 0, to: 49, count: 2 },
+      { from: 49, to: 75, count: 1 },
+      { from: 75, to: 98, count: 1 },
+    ],
+  );
   session.detach();
 });
 
@@ -128,6 +166,11 @@ test('a hostile supervisor is dropped: other task, index out of range, too many 
     (say) => say.raw(Buffer.from([0xff, 0xff, 0xff, 0xff, 0])),
     (say) => say.raw(encodeFrame(0, Buffer.from('{'))),
     (say) => say.raw(encodeFrame(OUTPUT_FRAME, Buffer.alloc(3))),
+    (say) => say.raw(encodeFrame(OUTPUT_RUN_FRAME, Buffer.alloc(0))),
+    (say) => say.raw(encodeFrame(OUTPUT_RUN_FRAME, Buffer.alloc(40))),
+    (say) => say.raw(encodeFrame(OUTPUT_RUN_FRAME, runOf(0, 1, 2).subarray(0, -1))),
+    (say) => say.raw(encodeFrame(OUTPUT_RUN_FRAME, Buffer.concat([runOf(0, 1), runOf(0, 1)]))),
+    (say) => say.raw(encodeFrame(OUTPUT_RUN_FRAME, Buffer.concat([runOf(0, 5), runOf(28, 5)]).fill(9, 20, 21))),
     (say) => {
       const record = { offset: 0, timeMs: 0, container: 3, source: 'stdout', partial: false, gap: false, data: Buffer.alloc(0) } as const;
       say.raw(encodeFrame(OUTPUT_FRAME, encodeOutput(record)));

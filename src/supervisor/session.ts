@@ -11,6 +11,8 @@ import { asFault, Fault } from '#base/fault.ts';
 import { JSON_FRAME } from '#base/frames.ts';
 import type { Frame } from '#base/frames.ts';
 import { limits } from '#base/limits.ts';
+import { checkRun, runFrom } from '#base/output-run.ts';
+import type { OutputRun } from '#base/output-run.ts';
 import { createExecCalls } from './exec-calls.ts';
 import type { ExecEvents, ExecProcess, ExecRequest } from './exec-calls.ts';
 import { connectFramed, isNobodyThere, parseJsonFrame } from './framed-socket.ts';
@@ -19,13 +21,15 @@ import { checkFromSupervisor } from './messages.ts';
 import { createMeter } from './meter.ts';
 import { decodeOutput } from './output-record.ts';
 import type { SpoolRecord } from './output-record.ts';
-import { EXEC_OUTPUT_FRAME, LANE_WINDOW_BYTES, OUTPUT_FRAME } from './protocol.ts';
+import { EXEC_OUTPUT_FRAME, LANE_WINDOW_BYTES, OUTPUT_FRAME, OUTPUT_RUN_FRAME } from './protocol.ts';
 import type { FromSupervisor, SupervisorState, TaskStats, ToSupervisor } from './protocol.ts';
 
 export type SessionEvents = {
   state(state: SupervisorState): void;
   /** One record; in order of its lane's offsets, may repeat nothing within one session. */
   output(record: SpoolRecord, lane: number): void;
+  /** The same of a run of records; its bytes are the listener's. */
+  run(run: OutputRun, lane: number): void;
   /** The supervisor refused or failed something that was asked of it. */
   error(about: string, message: string): void;
   /** The supervisor is gone without having been released. Called at most once; nothing follows. */
@@ -178,10 +182,12 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   /** Bytes that come to nothing cost little, but are bounded by nothing else. */
   const ignore = (payload: Buffer) => charge(16 + payload.length / 16);
 
+  const laneOf = (container: number): number => options.lanes?.of[container] ?? 0;
+
   const onOutput = (payload: Buffer) => {
     if (flow === 'dropping' || phase === 'over') return ignore(payload);
     const record = decodeOutput(payload, options.containers);
-    const number = options.lanes?.of[record.container] ?? 0;
+    const number = laneOf(record.container);
     const lane = lanes[number];
     if (lane === undefined) throw new Fault('ProtocolError', `container ${record.container} has no lane ${number}`);
     // Asked for again: what is still under way from before is not it.
@@ -193,6 +199,23 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     }
     lane.next = record.end;
     events.output(record, number);
+    if (flow === 'open' && owed() >= fullAt) setFlow('paused');
+  };
+
+  const onRun = (payload: Buffer) => {
+    if (flow === 'dropping' || phase === 'over') return ignore(payload);
+    const sent = checkRun(payload, options.containers);
+    const number = laneOf(sent.containers[0] ?? 0);
+    const lane = lanes[number];
+    if (lane === undefined || sent.containers.some((container) => laneOf(container) !== number))
+      throw new Fault('ProtocolError', `a run of output is of the containers ${sent.containers.join(', ')}, which share no lane`);
+    // As with single records: what is still under way from before, and what was sent already.
+    if (lane.rewinding && sent.from > lane.next) return ignore(payload);
+    lane.rewinding = false;
+    const run = sent.from < lane.next ? runFrom(sent, lane.next, options.containers) : sent;
+    if (run === null) return ignore(payload);
+    lane.next = run.to;
+    events.run(run, number);
     if (flow === 'open' && owed() >= fullAt) setFlow('paused');
   };
 
@@ -232,7 +255,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   };
 
   const onFrame = (frame: Frame) => {
-    if (frame.kind === OUTPUT_FRAME) onOutput(frame.payload);
+    if (frame.kind === OUTPUT_RUN_FRAME) onRun(frame.payload);
+    else if (frame.kind === OUTPUT_FRAME) onOutput(frame.payload);
     else if (frame.kind === EXEC_OUTPUT_FRAME) {
       if (!execs.onOutput(frame.payload)) ignore(frame.payload);
     } else if (frame.kind === JSON_FRAME) {
@@ -244,7 +268,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
 
   const attachMessage = (): ToSupervisor => {
     const [from = 0, ...others] = lanes.map((lane) => lane.next);
-    return { t: 'attach', from, ...(others.length === 0 ? {} : { lanes: others }) };
+    return { t: 'attach', from, ...(others.length === 0 ? {} : { lanes: others }), runs: true };
   };
 
   const attach = async () => {

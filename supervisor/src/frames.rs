@@ -32,6 +32,23 @@ pub fn append(out: &mut Vec<u8>, kind: u8, parts: &[&[u8]]) {
     }
 }
 
+/// Appends one frame whose payload `fill` appends; nothing, when that fails.
+pub fn append_with<T, E>(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>) -> Result<T, E>) -> Result<T, E> {
+    let begin = out.len();
+    append(out, kind, &[]);
+    match fill(out) {
+        Ok(done) => {
+            let length = (out.len() - begin - 4) as u32;
+            out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
+            Ok(done)
+        }
+        Err(e) => {
+            out.truncate(begin);
+            Err(e)
+        }
+    }
+}
+
 /// Appends one JSON frame to `out`.
 pub fn append_json<T: serde::Serialize>(out: &mut Vec<u8>, message: &T) -> Result<(), Error> {
     let json = serde_json::to_vec(message).map_err(|e| Error::Json(e.to_string()))?;

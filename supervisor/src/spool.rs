@@ -96,6 +96,8 @@ impl Batch {
 pub struct Spool {
     /// None before the first record.
     file: Option<File>,
+    /// `spool.base`, from the first acknowledgement on.
+    base_file: Option<File>,
     path: PathBuf,
     base: u64,
     end: u64,
@@ -115,7 +117,7 @@ impl Spool {
                 _ => {}
             }
         }
-        Ok(Spool { file: None, path, base: 0, end: 0, capacity, dropped_bytes: 0 })
+        Ok(Spool { file: None, base_file: None, path, base: 0, end: 0, capacity, dropped_bytes: 0 })
     }
 
     fn open(&mut self) -> io::Result<&File> {
@@ -188,10 +190,13 @@ impl Spool {
     /// Frees everything below `to`.
     pub fn acknowledge(&mut self, to: u64) -> Result<(), Error> {
         let to = to.min(self.end);
-        let Some(file) = self.file.as_ref().filter(|_| to > self.base) else { return Ok(()) };
+        if to <= self.base {
+            return Ok(());
+        }
         let from = self.base / BLOCK * BLOCK;
         self.base = to;
         self.write_base()?;
+        let Some(file) = &self.file else { return Ok(()) };
         if to == self.end {
             // Nothing is left: works on file systems that can't punch holes, too.
             let emptied = file.set_len(0).and_then(|()| file.set_len(self.end));
@@ -206,33 +211,60 @@ impl Spool {
         Ok(())
     }
 
-    fn write_base(&self) -> Result<(), Error> {
+    /// In place: a decimal that grows never gets shorter, and emptying the file each time would make it go to the disk at once.
+    fn write_base(&mut self) -> Result<(), Error> {
         let path = self.path.with_extension("base");
-        std::fs::write(&path, self.base.to_string()).map_err(|source| Error::Io { what: "write", path, source })
+        let wrong = |source| Error::Io { what: "write", path: path.clone(), source };
+        if self.base_file.is_none() {
+            let mut options = OpenOptions::new();
+            self.base_file = Some(options.write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(wrong)?);
+        }
+        self.base_file.as_ref().map_or(Ok(()), |file| file.write_all_at(self.base.to_string().as_bytes(), 0)).map_err(wrong)
     }
 
     /// Whole records from `at` on, about `most` bytes of them but one at least: each one's head and text go to `each`. Gives the
     /// offset behind the last.
     pub fn read(&self, at: u64, most: usize, mut each: impl FnMut(&[u8])) -> Result<u64, Error> {
-        let Some(file) = &self.file else { return Ok(at) };
-        let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
-        let mut buffer = vec![0; left.min(most.max(LENGTH_BYTES + HEAD_BYTES + TEXT_BYTES))];
-        let read = file.read_exact_at(&mut buffer, at);
-        read.map_err(|source| Error::Io { what: "read", path: self.path.clone(), source })?;
-        let mut next = at;
-        let mut rest = buffer.as_slice();
-        while rest.len() > LENGTH_BYTES + HEAD_BYTES - 1 {
-            let length = be32(rest) as usize;
-            if !(HEAD_BYTES..=HEAD_BYTES + TEXT_BYTES).contains(&length) || rest[LENGTH_BYTES..LENGTH_BYTES + 8] != next.to_be_bytes() {
-                return Err(Error::Offset(next));
-            }
-            let Some(record) = rest.get(LENGTH_BYTES..LENGTH_BYTES + length) else { break };
-            each(record);
-            next += (LENGTH_BYTES + length) as u64;
-            rest = &rest[LENGTH_BYTES + length..];
+        let mut run = Vec::new();
+        let next = self.read_run(at, most, &mut run)?;
+        let mut rest = run.as_slice();
+        while !rest.is_empty() {
+            let length = LENGTH_BYTES + be32(rest) as usize;
+            each(&rest[LENGTH_BYTES..length]);
+            rest = &rest[length..];
         }
         Ok(next)
     }
+
+    /// The same as they stand in the spool, appended to `out`.
+    pub fn read_run(&self, at: u64, most: usize, out: &mut Vec<u8>) -> Result<u64, Error> {
+        let Some(file) = &self.file else { return Ok(at) };
+        let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
+        let begin = out.len();
+        out.resize(begin + left.min(most.max(LENGTH_BYTES + HEAD_BYTES + TEXT_BYTES)), 0);
+        let read = file.read_exact_at(&mut out[begin..], at);
+        read.map_err(|source| Error::Io { what: "read", path: self.path.clone(), source })?;
+        let whole = whole_records(&out[begin..], at)?;
+        out.truncate(begin + whole);
+        Ok(at + whole as u64)
+    }
+}
+
+/// Bytes of the whole records that `bytes` begins with, which stand at `at` of the spool.
+fn whole_records(bytes: &[u8], at: u64) -> Result<usize, Error> {
+    let mut done = 0;
+    while let Some(head) = bytes.get(done..done + LENGTH_BYTES + HEAD_BYTES) {
+        let length = be32(head) as usize;
+        let offset = at + done as u64;
+        if !(HEAD_BYTES..=HEAD_BYTES + TEXT_BYTES).contains(&length) || head[LENGTH_BYTES..LENGTH_BYTES + 8] != offset.to_be_bytes() {
+            return Err(Error::Offset(offset));
+        }
+        if done + LENGTH_BYTES + length > bytes.len() {
+            break;
+        }
+        done += LENGTH_BYTES + length;
+    }
+    Ok(done)
 }
 
 fn be32(bytes: &[u8]) -> u32 {
@@ -289,6 +321,23 @@ mod tests {
         let expected = [&28u64.to_be_bytes()[..], &42u64.to_be_bytes()[..], &[3, 1, CONTINUES], b"second"].concat();
         assert_eq!(heads[1], expected);
         assert!(matches!(spool.read(5, 1000, |_| ()), Err(Error::Offset(5))));
+    }
+
+    #[test]
+    fn a_run_is_whole_records_as_they_stand() {
+        let dir = Dir::new("run");
+        let mut spool = Spool::create(&dir.0, 0, 1 << 20).unwrap();
+        for text in [&b"first"[..], b"second", &[b'x'; TEXT_BYTES], b"last"] {
+            spool.append(one(text, false), &mut false);
+        }
+        let (mut out, mut at) = (b"before".to_vec(), 0);
+        while at < spool.end() {
+            let begin = out.len();
+            at = spool.read_run(at, 60, &mut out).unwrap();
+            assert!(out.len() > begin);
+        }
+        assert_eq!(out[6..], std::fs::read(dir.0.join("spool")).unwrap());
+        assert!(matches!(spool.read_run(5, 60, &mut out), Err(Error::Offset(5))));
     }
 
     #[test]

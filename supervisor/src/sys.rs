@@ -443,7 +443,6 @@ pub fn poll_entry(fd: BorrowedFd, events: i16) -> libc::pollfd {
     libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 }
 }
 
-/// Nanoseconds since the epoch.
 /// Of the file system that `path` is on.
 pub fn used_bytes(path: &Path) -> io::Result<u64> {
     let text = c_path(path)?;
@@ -454,6 +453,14 @@ pub fn used_bytes(path: &Path) -> io::Result<u64> {
     Ok((found.f_blocks - found.f_bfree) * found.f_bsize as u64)
 }
 
+/// Where `byte` first is. The C library looks at many bytes at once.
+pub fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
+    // SAFETY: the range is the slice's own, and only read.
+    let found = unsafe { libc::memchr(bytes.as_ptr().cast(), byte.into(), bytes.len()) };
+    (!found.is_null()).then(|| found as usize - bytes.as_ptr() as usize)
+}
+
+/// Nanoseconds since the epoch.
 pub fn realtime_ns() -> u64 {
     clock_ns(libc::CLOCK_REALTIME)
 }

@@ -1,5 +1,6 @@
 /** Who listens to a sandbox in tests: keeps all that was told, and waits for more. */
 import assert from 'node:assert/strict';
+import { eachRecord } from '#sandbox/run-records.ts';
 import type { ExecProcess, ExecRequest } from '#supervisor/exec-calls.ts';
 import type { Sandbox, SandboxEvents, SandboxState } from '#sandbox/driver.ts';
 
@@ -48,6 +49,7 @@ export function witness(patienceMs = 10_000): Witness {
       offset = to;
       look();
     },
+    run: (run, names) => eachRecord(run, names, (record, from, to) => events.output([record], from, to)),
     lost: (reason, why) => ((lost = why ?? reason), look()),
   };
   return {

@@ -254,6 +254,7 @@ export async function fuzzSession(runs: number, seed: number): Promise<void> {
           {
             state: (now) => (assert.equal(now.containers.length, CONTAINERS), now.spoolEnd > 0 && session?.ack(1)),
             output: (record) => (assertPlain(record), queueMicrotask(() => session?.ack(record.end))),
+            run: ({ bytes, from, to }) => (assert.equal(to, from + bytes.length), queueMicrotask(() => session?.ack(to))),
             error: () => {},
             lost: (reason) => (lost.push(reason), over.resolve()),
           },

@@ -7,6 +7,8 @@ use super::{SupervisorState, TaskStats};
 
 /// Kind of a frame with output of a command that was run inside: u32 its id, u8 1 = stdout 2 = stderr, the bytes.
 pub const EXEC_OUTPUT_FRAME: u8 = 2;
+/// Kind of a frame with a run of records of one lane, as they stand one behind the other in its spool.
+pub const OUTPUT_RUN_FRAME: u8 = 3;
 /// Most of one command's output that is sent beyond what was acknowledged.
 pub const EXEC_WINDOW_BYTES: u64 = 128 * 1024;
 /// Input that may be under way to one command.
@@ -16,6 +18,10 @@ pub const EXECS: usize = 1000;
 
 /// Of a lane of its own, what is sent beyond what was acknowledged: so a lane that nobody takes holds up no other on the connection.
 pub const LANE_WINDOW_BYTES: u64 = 2 * 1024 * 1024;
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
 
 fn is_zero(lane: &usize) -> bool {
     *lane == 0
@@ -31,6 +37,9 @@ pub enum ToSupervisor {
         /// The same of the lanes after lane 0; those that are not named from their beginning on.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         lanes: Vec<u64>,
+        /// Output is to come in runs; else each record in a frame of its own, as for a host of a former version.
+        #[serde(default, skip_serializing_if = "is_false")]
+        runs: bool,
     },
     /// Everything below `to` in the lane's spool is safe elsewhere and may be freed.
     Ack {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::frames;
 use crate::guest::port::{Nonce, Piece, Port, Scanner, MARK};
-use crate::protocol::{FromSupervisor, FRAME_BYTES, LANE_WINDOW_BYTES, OUTPUT_FRAME};
+use crate::protocol::{FromSupervisor, FRAME_BYTES, LANE_WINDOW_BYTES, OUTPUT_FRAME, OUTPUT_RUN_FRAME};
 use crate::spool::Spool;
 use crate::sys;
 
@@ -25,6 +25,8 @@ pub struct Host {
     written: usize,
     /// Of each lane, the next offset of its spool to send; None before the host attached.
     next: Option<Vec<u64>>,
+    /// Output goes in runs of records.
+    runs: bool,
 }
 
 /// What carries the bytes.
@@ -62,7 +64,7 @@ impl Host {
     }
 
     fn with(line: Line) -> Host {
-        Host { line, reader: frames::Reader::default(), inbox: VecDeque::new(), out: Vec::new(), written: 0, next: None }
+        Host { line, reader: frames::Reader::default(), inbox: VecDeque::new(), out: Vec::new(), written: 0, next: None, runs: false }
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
@@ -82,8 +84,9 @@ impl Host {
     }
 
     /// Begins to send output, of each lane from its offset on.
-    pub fn attach(&mut self, from: Vec<u64>) {
+    pub fn attach(&mut self, from: Vec<u64>, runs: bool) {
         self.next = Some(from);
+        self.runs = runs;
     }
 
     /// A new connection on the port: what waits for the former one is dropped, and the mark goes back as the first that the host gets.
@@ -208,7 +211,11 @@ impl Host {
 
     fn send_output(&mut self, lane: usize, spool: &Spool, from: u64) -> io::Result<()> {
         let out = &mut self.out;
-        let read = spool.read(from, WINDOW_BYTES, |record| frames::append(out, OUTPUT_FRAME, &[record]));
+        let read = if self.runs {
+            frames::append_with(out, OUTPUT_RUN_FRAME, |out| spool.read_run(from, WINDOW_BYTES, out))
+        } else {
+            spool.read(from, WINDOW_BYTES, |record| frames::append(out, OUTPUT_FRAME, &[record]))
+        };
         let (next, complaint) = match read {
             Ok(after) => (after, None),
             Err(e) if from == spool.base() => return Err(io::Error::other(e)),

@@ -202,10 +202,10 @@ impl Task {
 
     fn on_message(&mut self, message: ToSupervisor) {
         match message {
-            ToSupervisor::Attach { from, lanes } => {
+            ToSupervisor::Attach { from, lanes, runs } => {
                 let from = self.lanes.begin(from, &lanes);
                 if let Some(host) = &mut self.host {
-                    host.attach(from);
+                    host.attach(from, runs);
                 }
                 self.state_is_due = true;
             }

@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::spool::{Batch, Source, Spool, TEXT_BYTES};
 use crate::sys;
 
-const READ_BYTES: usize = 32 * 1024;
+/// What a pipe holds.
+const READ_BYTES: usize = 64 * 1024;
 
 pub struct Stream {
     fd: Option<OwnedFd>,
@@ -113,7 +114,7 @@ fn without_cr(line: &[u8], terminal: bool) -> &[u8] {
 /// with `continues`. What has no end yet stays in `pending`.
 fn cut(pending: &mut Vec<u8>, mut chunk: &[u8], terminal: bool, emit: &mut dyn FnMut(&[&[u8]], bool)) {
     while !chunk.is_empty() {
-        let newline = chunk.iter().position(|b| *b == b'\n');
+        let newline = sys::find_byte(chunk, b'\n');
         let room = TEXT_BYTES - pending.len();
         let line = newline.unwrap_or(chunk.len());
         if line > room {

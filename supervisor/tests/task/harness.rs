@@ -357,7 +357,7 @@ pub struct Session {
 impl Session {
     pub fn attach(bundle: &TaskBundle, from: u64) -> Session {
         let mut peer = Peer::connect(Path::new(&bundle.socket));
-        peer.send(&ToSupervisor::Attach { from, lanes: Vec::new() });
+        peer.send(&ToSupervisor::Attach { from, lanes: Vec::new(), runs: false });
         Session { peer, seen: Seen::default(), execs: BTreeMap::new(), takes_output: true, stats: Vec::new(), is_released: false }
     }
 

@@ -159,8 +159,6 @@ export const limits = {
   /** One batch of output on the link: text, and events. */
   outputBatchBytes: 768 * 1024,
   outputBatchEvents: 8192,
-  /** Batches of one lane that are under way to the control plane: while one is synced to disk the next is on its way. */
-  outputFlights: 2,
   /** Last lines kept of each container for `task-tail`: how many, how long, and of how many ended tasks. */
   tailLines: 20,
   tailLineChars: 2048,

@@ -41,16 +41,38 @@ export function follow(client: Client, source: LogSource, first: { limit: number
   return {
     async next() {
       const place = { logGroupName: source.group, logStreamName: source.stream };
-      const beginning = { ...place, startFromHead: false, limit: Math.max(1, Math.min(first.limit, 10_000)), startTime: first.since };
-      const answer = await absentAsEmpty(
-        client.call('logs', 'GetLogEvents', token === undefined ? beginning : { ...place, startFromHead: true, nextToken: token }),
-      );
+      if (token === undefined) {
+        const { events, forward } = await lastEvents(client, { ...place, startTime: first.since }, first.limit);
+        token = forward;
+        return events.map((event) => lineOf(event, source));
+      }
+      const answer = await absentAsEmpty(client.call('logs', 'GetLogEvents', { ...place, startFromHead: true, nextToken: token }));
       if (answer === undefined) return [];
-      const drop = token === undefined && first.limit === 0;
       token = answer.nextForwardToken;
-      return drop ? [] : answer.events.map((event: Answer) => ({ time: event.timestamp, text: event.message, source }));
+      return answer.events.map((event: Answer) => lineOf(event, source));
     },
   };
+}
+
+function lineOf(event: Answer, source: LogSource): LogLine {
+  return { time: event.timestamp, text: event.message, source };
+}
+
+/** The last `limit` events, oldest first, by as many pages as they take (one has 1 MB), and from where on to ask for what comes after them. */
+async function lastEvents(client: Client, place: object, limit: number): Promise<{ events: Answer[]; forward: string | undefined }> {
+  const pages: Answer[][] = [];
+  let forward: string | undefined;
+  let nextToken: string | undefined;
+  for (let left = Math.max(1, limit); left > 0;) {
+    const call = { ...place, startFromHead: false, limit: Math.min(left, 10_000), ...(nextToken === undefined ? {} : { nextToken }) };
+    const answer = await absentAsEmpty(client.call('logs', 'GetLogEvents', call));
+    forward ??= answer?.nextForwardToken;
+    if (answer === undefined || answer.events.length === 0) break;
+    pages.unshift(answer.events);
+    left -= answer.events.length;
+    nextToken = answer.nextBackwardToken;
+  }
+  return { events: limit === 0 ? [] : pages.flat(), forward };
 }
 
 async function absentAsEmpty(call: Promise<Answer>): Promise<Answer> {

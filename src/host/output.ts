@@ -15,6 +15,8 @@ import { createLineJoiner } from './output-lines.ts';
 import type { Tails } from './tails.ts';
 
 const RESEND_MS = 5_000;
+/** Batches under way to the control plane: while one is synced to disk the next is on its way. */
+const FLIGHTS = 2;
 /** With a link, how long unacknowledged output holds up the end of a task. */
 const DRAIN_MS = 30_000;
 
@@ -116,7 +118,7 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
   const postAgain = () => post(flights);
 
   const pump = () => {
-    while (flights.length < (takesRuns ? limits.outputFlights : 1) && !closed) {
+    while (flights.length < (takesRuns ? FLIGHTS : 1) && !closed) {
       const safe = lines.pendingFrom() ?? read;
       const items = nextItems(queue, safe);
       if (items.length === 0) {

@@ -1,4 +1,5 @@
 /** Pure: options of Docker's splunk driver, and events as its HTTP Event Collector takes them (docs.docker.com, "Splunk logging driver"). */
+import { RE2JS } from 're2js';
 import type { ContainerSpec, SplunkTarget } from '#domain/task-spec.ts';
 import type { OutputEvent } from '#link/protocol.ts';
 
@@ -71,11 +72,12 @@ function tagOf(template: string, { container, runtimeId }: SplunkSource): string
   return template.replace(/\{\{\s*\.(\w+)\s*\}\}/g, (whole, name: string) => values[name] ?? whole);
 }
 
-/** `labels`, `env`: names with commas between; the same with `-regex`. */
+/** `labels`, `env`: names with commas between; `labels-regex`, `env-regex`: an expression that a name matches somewhere, as Docker's. */
 function attributesOf(options: Record<string, string>, container: ContainerSpec): Record<string, string> {
-  const chosen = (values: Record<string, string>, names: string | undefined) => {
-    const wanted = new Set((names ?? '').split(',').map((name) => name.trim()));
-    return Object.entries(values).filter(([name]) => wanted.has(name));
+  const chosen = (values: Record<string, string>, option: 'labels' | 'env') => {
+    const wanted = new Set((options[option] ?? '').split(',').map((name) => name.trim()));
+    const regex = options[`${option}-regex`] ? RE2JS.compile(options[`${option}-regex`] ?? '') : undefined;
+    return Object.entries(values).filter(([name]) => wanted.has(name) || regex?.matcher(name).find() === true);
   };
-  return Object.fromEntries([...chosen(container.labels, options['labels']), ...chosen(container.environment, options['env'])]);
+  return Object.fromEntries([...chosen(container.labels, 'labels'), ...chosen(container.environment, 'env')]);
 }

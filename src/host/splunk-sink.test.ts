@@ -97,6 +97,28 @@ test('compressed, raw, to a path of its own; what will never be taken is given u
   }
 });
 
+test('labels and variables are attributes, by name and by expression', async () => {
+  const hec = await collector([]);
+  try {
+    const container = containerSpec({
+      name: 'app',
+      labels: { team: 'red', 'org.a': '1', other: '2' },
+      environment: { STAGE: 'test', X_A: '1', X: '2' },
+    });
+    const target = targetOf(hec.url, { tag: '', labels: 'team, gone', 'labels-regex': '^org', env: 'STAGE', 'env-regex': '_A$' });
+    const done = Promise.withResolvers<number>();
+    const sink = createSplunkSink({ clock: realClock(), log: silentLog }, target, { ...source, container }, done.resolve);
+    sink.send(batch);
+    await done.promise;
+    sink.close();
+    const [first] = (hec.calls[0]?.body ?? '').split('}{');
+    const attrs = { team: 'red', 'org.a': '1', STAGE: 'test', X_A: '1' };
+    assert.ok(first?.includes(`"attrs":${JSON.stringify(attrs)}`), first ?? 'nothing came');
+  } finally {
+    hec.stop();
+  }
+});
+
 test('a connection that is to be verified is', async () => {
   const hec = await collector([200, 403]);
   try {

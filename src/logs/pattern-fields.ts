@@ -1,7 +1,16 @@
 /** Patterns of space-delimited fields: `[ip, user, ..., status = 4* || status = 5*, bytes > 1000]`. */
 import { invalid } from './checks.ts';
 import { matchesWildcard, type Matcher } from './pattern.ts';
-import { compareNumbers, cursorOver, readComparison, tokenize, type Comparison, type Cursor } from './pattern-lexer.ts';
+import {
+  compareNumbers,
+  compileRegex,
+  cursorOver,
+  readComparison,
+  tokenize,
+  type Comparison,
+  type Cursor,
+  type Token,
+} from './pattern-lexer.ts';
 
 type Test = (value: string) => boolean;
 /** A field, or `...`: any number of fields. */
@@ -33,7 +42,7 @@ function readField(cursor: Cursor): Field {
     } else if (cursor.peek()?.text === ',' || cursor.peek()?.text === ']') {
       break;
     }
-    tests.push({ or, test: condition(readComparison(cursor), cursor.next().text) });
+    tests.push({ or, test: condition(readComparison(cursor), cursor.next()) });
   }
   // && binds tighter: a list of alternatives, each of which must hold whole.
   const groups = tests.reduce<Test[][]>((all, { or, test }) => {
@@ -44,12 +53,13 @@ function readField(cursor: Cursor): Field {
   return { test: (value) => groups.length === 0 || groups.some((group) => group.every((test) => test(value))) };
 }
 
-function condition(comparison: Comparison, wanted: string): Test {
-  const number = /^[+-]?\d+(\.\d+)?$/.test(wanted) ? Number(wanted) : undefined;
+function condition(comparison: Comparison, { kind, text: wanted }: Token): Test {
+  const fits = kind === 'regex' ? compileRegex(wanted) : (value: string) => matchesWildcard(wanted, value);
+  const number = kind !== 'regex' && /^[+-]?\d+(\.\d+)?$/.test(wanted) ? Number(wanted) : undefined;
   return (value) => {
     if (number !== undefined && value.trim() !== '' && !Number.isNaN(Number(value)))
       return compareNumbers(Number(value), comparison, number);
-    const same = matchesWildcard(wanted, value);
+    const same = fits(value);
     if (comparison === '=') return same;
     return comparison === '!=' && !same;
   };

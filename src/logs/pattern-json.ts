@@ -2,7 +2,16 @@
 import { limits } from '#base/limits.ts';
 import { invalid } from './checks.ts';
 import { matchesWildcard, type Matcher } from './pattern.ts';
-import { compareNumbers, cursorOver, readComparison, tokenize, type Comparison, type Cursor, type Token } from './pattern-lexer.ts';
+import {
+  compareNumbers,
+  compileRegex,
+  cursorOver,
+  readComparison,
+  tokenize,
+  type Comparison,
+  type Cursor,
+  type Token,
+} from './pattern-lexer.ts';
 
 type Test = (value: unknown) => boolean;
 
@@ -81,21 +90,22 @@ function selector(token: Token): (value: unknown) => unknown[] {
     );
 }
 
-type Literal = { text: string; number: number | undefined };
+type Literal = { test: (found: string) => boolean; number: number | undefined };
 
 function literal({ kind, text }: Token): Literal {
   if (kind === 'symbol') throw invalid(`Invalid filter pattern: '${text}' where a value belongs`);
   const isNumber = kind === 'word' && /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text);
-  return { text, number: isNumber ? Number(text) : undefined };
+  const test = kind === 'regex' ? compileRegex(text) : (found: string) => matchesWildcard(text, found);
+  return { test, number: isNumber ? Number(text) : undefined };
 }
 
-function compare(found: unknown, comparison: Comparison, { text, number }: Literal): boolean {
+function compare(found: unknown, comparison: Comparison, { test, number }: Literal): boolean {
   if (number !== undefined) {
     const value = typeof found === 'string' && found.trim() !== '' ? Number(found) : found;
     return typeof value === 'number' && compareNumbers(value, comparison, number);
   }
   if (typeof found === 'object') return false;
-  const same = matchesWildcard(text, String(found));
+  const same = test(String(found));
   if (comparison === '=') return same;
   return comparison === '!=' && !same;
 }

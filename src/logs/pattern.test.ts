@@ -22,6 +22,17 @@ describe('filter patterns', () => {
     check('-"a b"', ['b a'], ['x a b']);
   });
 
+  it('of regular expressions, in each of the three', () => {
+    check('%ERR(OR)?[0-9]+%', ['an ERR12', 'ERROR1'], ['ERROR', 'err1']);
+    check('%a\\%b% -%x+%', ['a%b'], ['a%b x', 'ab']);
+    check('?%^a% ?"b c"', ['ab', 'x b c'], ['ba']);
+    check('{ $.ip = %^10\\.0\\.% && $.n > 1 }', ['{"ip":"10.0.0.1","n":2}'], ['{"ip":"110.0.0.1","n":2}', '{"n":2}']);
+    check('{ $.a != %x% }', ['{"a":"y"}'], ['{"a":"xx"}', '{}']);
+    check('[ip = %127\\.0\\.0\\.[1-9]%, ...]', ['127.0.0.1 x'], ['127.0.0.0 x']);
+    // What would take for ever by backtracking.
+    check('%(a+)+$%', ['a'], [`${'a'.repeat(5000)}b`]);
+  });
+
   it('of JSON', () => {
     check('{ $.level = "ERROR" }', ['{"level":"ERROR"}'], ['{"level":"info"}', 'level ERROR', '{"level"', '[]']);
     check('{ $.level = ERR* }', ['{"level":"ERROR"}'], ['{"level":"WARN"}']);
@@ -47,7 +58,19 @@ describe('filter patterns', () => {
   });
 
   it('are refused when they can not be read, and never anything else', () => {
-    for (const bad of ['{ $.a }', '{ $.a = }', '{', '[a', '[..., ...]', '"open', '%x%', '{ $.a = 1 } x', '{ a = 1 }', 'x'.repeat(2000)]) {
+    for (const bad of [
+      '{ $.a }',
+      '{ $.a = }',
+      '{',
+      '[a',
+      '[..., ...]',
+      '"open',
+      '%(%',
+      '{ $.a = %[% }',
+      '{ $.a = 1 } x',
+      '{ a = 1 }',
+      'x'.repeat(2000),
+    ]) {
       assert.throws(
         () => compilePattern(bad),
         (error) => isFault(error, 'InvalidParameter'),

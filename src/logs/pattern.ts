@@ -1,12 +1,13 @@
 /**
  * Filter patterns of CloudWatch Logs ("Filter pattern syntax" in its user guide): terms, quoted terms, `-term`, `?term`, JSON patterns
- * (`{ $.level = "ERROR" && $.ms > 5 }`) and patterns of space-delimited fields (`[ip, user, ..., status = 4*]`). Regular expressions
- * (`%...%`) are refused: they could hold up the whole process.
+ * (`{ $.level = "ERROR" && $.ms > 5 }`) and patterns of space-delimited fields (`[ip, user, ..., status = 4*]`); in each of them
+ * regular expressions (`%...%`).
  */
 import { limits } from '#base/limits.ts';
 import { invalid } from './checks.ts';
 import { compileFieldPattern } from './pattern-fields.ts';
 import { compileJsonPattern } from './pattern-json.ts';
+import { compileRegex } from './pattern-lexer.ts';
 
 /** `needles`: a message that matches has the bytes of at least one of them (absent: any message may match). */
 export type Matcher = ((message: string) => boolean) & { needles?: Buffer[] | undefined };
@@ -18,28 +19,34 @@ export function compilePattern(pattern: string): Matcher {
   if (text === '') return () => true;
   if (text.startsWith('{')) return compileJsonPattern(text);
   if (text.startsWith('[')) return compileFieldPattern(text);
-  if (/^[-?]?%/.test(text)) throw invalid('Filter patterns with regular expressions (%...%) are not supported yet.');
   return compileTerms(text);
 }
 
+const TERM = /([-?]?)(?:"((?:[^"\\]|\\.)*)"|%((?:[^%\\]|\\.)+)%|(\S+))\s*/g;
+/** `text`: what is looked for, null for a regular expression. */
+type Term = { test: (message: string) => boolean; text: string | null };
+
 function compileTerms(text: string): Matcher {
-  const wanted: string[] = [];
-  const unwanted: string[] = [];
-  const oneOf: string[] = [];
-  for (const [whole, sign = '', quoted, bare = ''] of text.matchAll(/([-?]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))\s*/g)) {
+  const wanted: Term[] = [];
+  const unwanted: Term[] = [];
+  const oneOf: Term[] = [];
+  for (const [whole, sign = '', quoted, regex, bare = ''] of text.matchAll(TERM)) {
     const term = quoted === undefined ? bare : quoted.replace(/\\(.)/g, '$1');
     if (quoted === undefined && bare.startsWith('"')) throw invalid(`Invalid filter pattern: a quote is not closed in '${whole}'`);
-    if (term === '') continue;
-    (sign === '-' ? unwanted : sign === '?' ? oneOf : wanted).push(term);
+    if (term === '' && regex === undefined) continue;
+    const made =
+      regex === undefined ? { test: (message: string) => message.includes(term), text: term } : { test: compileRegex(regex), text: null };
+    (sign === '-' ? unwanted : sign === '?' ? oneOf : wanted).push(made);
   }
   // Beside other terms, AWS ignores those with a question mark.
   const any = wanted.length + unwanted.length > 0 ? [] : oneOf;
   const matches = (message: string) =>
-    wanted.every((term) => message.includes(term)) &&
-    !unwanted.some((term) => message.includes(term)) &&
-    (any.length === 0 || any.some((term) => message.includes(term)));
-  const longest = wanted.reduce<string[]>((best, term) => (term.length > (best[0]?.length ?? 0) ? [term] : best), []);
-  return Object.assign(matches, { needles: needlesOf(longest.length > 0 ? longest : any) });
+    wanted.every(({ test }) => test(message)) &&
+    !unwanted.some(({ test }) => test(message)) &&
+    (any.length === 0 || any.some(({ test }) => test(message)));
+  const longest = wanted.reduce<string[]>((best, { text: one }) => ((one?.length ?? 0) > (best[0]?.length ?? 0) ? [one ?? ''] : best), []);
+  const others = any.every((term) => term.text !== null) ? any.map((term) => term.text ?? '') : [];
+  return Object.assign(matches, { needles: needlesOf(longest.length > 0 ? longest : others) });
 }
 
 /** A character that stands for bytes which are no UTF-8 has none of its own to look for. */

@@ -159,6 +159,17 @@ describe('an image in, an endpoint out', () => {
     assert.equal(lines[0]?.text, 'tick 1');
   });
 
+  it('shows the last lines of a log also where they are more than one page of the API', async () => {
+    const print = 'seq 1 12000 | awk \'{printf "%0199d\\n", $1}\'; sleep 2';
+    await platform.ok(['run', 'chatty', '--image', 'busybox', '--', 'sh', '-c', print]);
+    const last = () => platform.ok(['logs', 'chatty', '--tail', '10000']);
+    const lines = await until('all of it', async () => (await last()).endsWith('0012000\n') && (await last()).trim().split('\n'));
+    assert.deepEqual(
+      lines.map(Number),
+      Array.from({ length: 10_000 }, (_, n) => n + 2001),
+    );
+  });
+
   it('takes environment, sizes and a command line', async () => {
     const ran = JSON.parse(
       await platform.ok([

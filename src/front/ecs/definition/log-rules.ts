@@ -42,11 +42,16 @@ function assertAwslogs(options: Record<string, string>): void {
   const format = options['awslogs-datetime-format'];
   const pattern = format === undefined ? options['awslogs-multiline-pattern'] : datetimePattern(format);
   if (pattern === undefined) return;
-  const option = format === undefined ? 'awslogs-multiline-pattern' : 'awslogs-datetime-format';
+  assertRegex('awslogs', format === undefined ? 'awslogs-multiline-pattern' : 'awslogs-datetime-format', pattern, format);
+}
+
+/** `shown`: what the user wrote, where the expression was made of it. */
+function assertRegex(driver: string, option: string, pattern: string | undefined, shown = pattern): void {
+  if (pattern === undefined) return;
   try {
     RE2JS.compile(pattern);
   } catch (error) {
-    throw refuse(`awslogs could not parse ${option} '${clip(format ?? pattern)}': ${asFault(error).message}.`);
+    throw refuse(`${driver} could not parse ${option} '${clip(shown ?? pattern)}': ${asFault(error).message}.`);
   }
 }
 
@@ -61,6 +66,11 @@ function assertDelivery(options: Record<string, string>): void {
   refuseIf(
     size !== undefined && !parseSize(size),
     `Log driver option max-buffer-size '${clip(size ?? '')}' is not a size: use a number and a unit, such as 25m.`,
+  );
+  const lines = options['log-driver-buffer-limit'];
+  refuseIf(
+    lines !== undefined && !(/^\d{1,9}$/.test(lines) && Number(lines) <= 536_870_912),
+    `Log driver option log-driver-buffer-limit '${clip(lines ?? '')}' is not a number of lines from 0 to 536870912.`,
   );
   refuseIf(size !== undefined && mode === 'blocking', "Log driver option max-buffer-size is only supported with mode 'non-blocking'.");
 }
@@ -82,6 +92,7 @@ function assertSplunk(options: Record<string, string>): void {
     parsed === undefined || !['http:', 'https:'].includes(parsed.protocol) || parsed.search !== '' || parsed.hash !== '',
     `splunk: expected format scheme://dns_name_or_ip:port for splunk-url, not '${clip(url)}'.`,
   );
+  for (const name of ['labels-regex', 'env-regex']) assertRegex('splunk', name, options[name]);
   refuseUnless(options, 'splunk-format', ['inline', 'json', 'raw']);
   for (const name of ['splunk-insecureskipverify', 'splunk-verify-connection', 'splunk-gzip'])
     refuseUnless(options, name, ['true', 'false']);

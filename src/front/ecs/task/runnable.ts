@@ -46,7 +46,8 @@ function foreignField(container: ContainerDefinition): string | undefined {
   if ((container.logConfiguration?.secretOptions ?? []).length > 0) return 'logConfiguration.secretOptions';
   const driver = container.logConfiguration?.logDriver;
   if (driver !== undefined && !['awslogs', 'splunk', 'awsfirelens'].includes(driver)) return `logDriver ${driver}`;
-  return undefined;
+  const options = Object.keys(container.logConfiguration?.options ?? {});
+  return options.includes('awslogs-endpoint') ? 'logConfiguration.options awslogs-endpoint' : undefined;
 }
 
 function notYet(what: string): Fault {

@@ -1,6 +1,7 @@
 /** A host agent for real, but for the control plane, which is this test: it assigns, and takes reports and output. */
 import { realClock } from '#base/clock.ts';
 import { hexId } from '#base/ids.ts';
+import { checkRun } from '#base/output-run.ts';
 import { silentLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
 import { taskSpec } from '#domain/samples.ts';
@@ -12,9 +13,10 @@ import { readHostUsage } from '#host/info.ts';
 import { assignmentOf, createFakeImages, fakeHostInfo } from '#host/testing.ts';
 import { memoryNetwork } from '#link/memory.ts';
 import { controlOps } from '#link/operations.ts';
-import type { Assignment, OutputEvent, TaskReport } from '#link/protocol.ts';
+import type { Assignment, OutputBatch, OutputEvent, TaskReport } from '#link/protocol.ts';
 import type { ControlConnection } from '#link/types.ts';
 import type { SandboxDriver } from '#sandbox/driver.ts';
+import { eachRecord } from '#sandbox/run-records.ts';
 import { createHostVolumes } from '#volume/kinds.ts';
 import { VPC } from './real-host.ts';
 import type { RealHost } from './real-host.ts';
@@ -59,7 +61,7 @@ export function createAgentUnderTest(
       }
       if (message.t === 'status') for (const report of message.reports) reports.set(report.taskId, report);
       if (message.t === 'output') {
-        output.push(...message.batch.events);
+        output.push(...eventsOf(message.batch));
         made.send({ t: 'output-ack', taskId: message.batch.key.id, to: message.batch.to });
       }
       waiting.forEach((one) => one());
@@ -125,4 +127,15 @@ export function createAgentUnderTest(
       return connection.request(op, body, { timeoutMs: patienceMs });
     },
   };
+}
+
+/** What a batch has, one by one, whichever way it has it. */
+function eventsOf({ events, runs }: OutputBatch): OutputEvent[] {
+  const ofRuns: OutputEvent[] = [];
+  for (const bytes of runs?.bytes ?? []) {
+    eachRecord(checkRun(bytes, runs?.names.length ?? 0), runs?.names ?? [], ({ container, source, timeMs, data }, _from, end) =>
+      ofRuns.push({ container, source, time: timeMs, text: data.toString(), end }),
+    );
+  }
+  return [...events, ...ofRuns];
 }

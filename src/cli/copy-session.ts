@@ -36,6 +36,8 @@ export async function askCopier(
   } finally {
     answer.destroy();
     input?.destroy();
+    // What waits to be sent need not be any more.
+    up.destroy();
     await sending;
   }
   throw new Fault('Unavailable', 'the copy was cut off: its host or its container is gone');
@@ -51,8 +53,9 @@ async function send(up: PassThrough, input: Readable | undefined): Promise<void>
   try {
     for await (const chunk of (input ?? []) as AsyncIterable<Buffer>) {
       if (!up.write(encodeFrame(execFrames.input, chunk))) await Promise.race([once(up, 'drain'), once(up, 'close')]);
+      if (up.destroyed) return;
     }
-    up.write(encodeFrame(execFrames.end, Buffer.alloc(0)));
+    up.end(encodeFrame(execFrames.end, Buffer.alloc(0)));
   } catch {
     up.destroy();
   }

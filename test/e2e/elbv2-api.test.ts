@@ -16,10 +16,6 @@ installPackages({ '/usr/bin/aws': 'awscli', '/usr/lib/python3/dist-packages/boto
 const { platform, dir } = await platformFixture({ busybox: false });
 let subnets: { SubnetId: string; VpcId: string; CidrBlock: string; AvailabilityZone: string }[];
 
-before(async () => {
-  subnets = (await run<{ Subnets: typeof subnets }>('ec2', 'describe-subnets')).Subnets;
-});
-
 /** Nothing of the machine's own AWS configuration takes part. */
 const environment = () => ({
   ...platform.env,
@@ -41,6 +37,11 @@ const elb = <T = Record<string, never>>(...args: string[]) => run<T>('elbv2', ..
 /** One member of the only item of a list. */
 const one = async (list: string, member: string, ...args: string[]): Promise<string> =>
   (await elb<Record<string, Record<string, string>[]>>(...args))[list]?.[0]?.[member] ?? '';
+
+// Behind what it uses: hooks of a file that has waited run at once.
+before(async () => {
+  subnets = (await run<{ Subnets: typeof subnets }>('ec2', 'describe-subnets')).Subnets;
+});
 
 describe('the AWS CLI', () => {
   let lb: string;

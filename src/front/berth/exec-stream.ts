@@ -26,25 +26,39 @@ export function execRoute(deps: BerthApiDeps): StreamRoute {
       const stream = deps.hosts.openStream(hostId);
       signal.addEventListener('abort', () => stream.end('the client went away'), { once: true });
       await deps.hosts.request(hostId, hostOps.taskExec, request, { timeoutMs: limits.execStartMs + limits.hostCallMs, stream });
-      void upload(stream, body);
-      return { status: 200, contentType: 'application/octet-stream', body: download(stream) };
+      const uploaded = upload(stream, body);
+      const rest = () => Promise.race([uploaded, deps.clock.sleep(REST_MS)]);
+      return { status: 200, contentType: 'application/octet-stream', body: download(stream, rest) };
     },
   };
 }
 
+/**
+ * How long the connection is kept for what the client still sends when all was said: one that is closed with bytes unread is reset, and a reset takes
+ * what the client has not read yet (RFC 9112, section 9.6).
+ */
+const REST_MS = 1000;
+
+/** Reads to the end, also when nobody takes more: who stops reading closes the connection. */
 async function upload(stream: ByteStream, body: AsyncIterable<Uint8Array>): Promise<void> {
+  let isTaken = true;
   try {
-    for await (const chunk of body) await stream.write(chunk);
+    for await (const chunk of body) {
+      if (isTaken) isTaken = await stream.write(chunk).then(...settled);
+    }
     stream.end();
   } catch (error) {
-    // The command ended, and nobody takes more; or the client broke off.
+    // The client broke off.
     stream.end(asFault(error).message);
   }
 }
 
-async function* download(stream: ByteStream): AsyncGenerator<Uint8Array> {
+const settled = [() => true, () => false] as const;
+
+async function* download(stream: ByteStream, rest: () => Promise<void>): AsyncGenerator<Uint8Array> {
   try {
     yield* stream.read();
+    await rest();
   } finally {
     stream.end();
   }

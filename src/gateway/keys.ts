@@ -1,8 +1,9 @@
 /** Access keys: made at the first start, kept in one private file, and who they stand for. */
-import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '#base/clock.ts';
 import { Fault, invariant } from '#base/fault.ts';
+import { readKeyText } from '#base/key-file.ts';
 import type { Random } from '#base/random.ts';
 import type { Principal } from '#domain/records.ts';
 
@@ -56,13 +57,8 @@ export function rootPrincipal(account: string, accessKeyId: string): Principal {
 }
 
 function readKeyFile(path: string): KeyFile | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Fault('Internal', `the key file ${path} can't be read: ${(error as Error).message}`, { cause: error });
-  }
+  const text = readKeyText(path);
+  if (text === undefined) return undefined;
   try {
     const file = JSON.parse(text) as KeyFile;
     invariant(file.version === 1 && Array.isArray(file.keys), 'not a key file of version 1');

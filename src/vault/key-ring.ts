@@ -1,20 +1,16 @@
 /** The file of master keys: readable by the control plane alone, there whole or not at all. */
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Fault } from '#base/fault.ts';
+import { readKeyText } from '#base/key-file.ts';
 
 /** `current` wraps what is new; the others unwrap what is there. */
 export type KeyRing = { version: 1; current: string; keys: { id: string; material: string; createdAt: string }[] };
 
 /** undefined when there is none. */
 export function readKeyRing(path: string): KeyRing | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Fault('Internal', `the key file ${path} can't be read: ${(error as Error).message}`, { cause: error });
-  }
+  const text = readKeyText(path);
+  if (text === undefined) return undefined;
   const ring = parse(text);
   // Never the text itself: it holds keys.
   if (ring === undefined)

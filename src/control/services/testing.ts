@@ -1,7 +1,6 @@
 /** For tests: a service's rows as CreateService and UpdateService leave them, and what became of them. */
 import assert from 'node:assert/strict';
 import { targetGroupArn } from '#domain/load-balancer.ts';
-import type { TargetGroupRecord } from '#domain/load-balancer.ts';
 import { containerSpec, taskSpec } from '#domain/samples.ts';
 import { newServiceDeploymentObserved, newServiceObserved } from '#domain/service.ts';
 import type {
@@ -14,6 +13,7 @@ import type {
 } from '#domain/service.ts';
 import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
 import type { TaskRecord } from '#domain/task.ts';
+import { defaultHealthCheck } from '#domain/target-health-check.ts';
 import { deploymentConfig } from '#plan/service/world.ts';
 import type { Store, WriteTx } from '#store/types.ts';
 
@@ -155,17 +155,6 @@ export async function liveTasks(store: Store, name: string): Promise<TaskRecord[
 /** A target group of HTTP targets. */
 export async function insertGroup(store: Store, attributes: Record<string, string>): Promise<{ id: string; arn: string }> {
   const id = 'a'.repeat(16);
-  const healthCheck: TargetGroupRecord['desired']['healthCheck'] = {
-    enabled: true,
-    protocol: 'HTTP',
-    port: 'traffic-port',
-    path: '/',
-    intervalSeconds: 30,
-    timeoutSeconds: 5,
-    healthyThreshold: 5,
-    unhealthyThreshold: 2,
-    matcher: '200',
-  };
   const group = await store.write((tx) =>
     tx.targetGroups.insert(
       { ...scope, name: 'g' },
@@ -177,7 +166,7 @@ export async function insertGroup(store: Store, attributes: Record<string, strin
         vpcId: 'vpc-1',
         targetType: 'ip',
         ipAddressType: 'ipv4',
-        healthCheck,
+        healthCheck: defaultHealthCheck({ protocol: 'HTTP', protocolVersion: 'HTTP1', targetType: 'ip' }, 'HTTP'),
         attributes,
         tags: [],
         createdAt: 1,

@@ -14,6 +14,7 @@ import { deploymentName, serviceGroup } from '#domain/service.ts';
 import type { ServiceDeploymentObserved, ServiceKey, ServiceObserved } from '#domain/service.ts';
 import { newTaskObserved } from '#domain/task.ts';
 import type { TaskObserved, TaskRecord } from '#domain/task.ts';
+import { defaultHealthCheck } from '#domain/target-health-check.ts';
 import { authorizeRoot, createGateway, openKeys } from '#gateway/index.ts';
 import { ensureRegion } from '#intent/index.ts';
 import { createSqliteStore } from '#store/index.ts';
@@ -213,17 +214,7 @@ export async function addTargetGroups(
           vpcId,
           targetType,
           ipAddressType: 'ipv4',
-          healthCheck: {
-            enabled: true,
-            protocol: 'HTTP',
-            port: 'traffic-port',
-            path: '/',
-            intervalSeconds: 30,
-            timeoutSeconds: 5,
-            healthyThreshold: 5,
-            unhealthyThreshold: 2,
-            matcher: '200',
-          },
+          healthCheck: defaultHealthCheck({ protocol: 'HTTP', protocolVersion: 'HTTP1', targetType }, 'HTTP'),
           attributes: {},
           tags: [],
           createdAt: 1,

@@ -1,0 +1,149 @@
+/** What the control plane, its store, its balancer and the command line are held to. Units are in the names. */
+export const controlLimits = {
+  /** Largest answer that the command line reads whole. */
+  answerBytes: 64 * 1024 * 1024,
+  /** One log event (CloudWatch Logs: 1 MiB since 2025, 256 KiB before). */
+  logEventBytes: 256 * 1024,
+  /** Series of metrics that one control plane keeps. */
+  metricSeries: 200_000,
+  /** What of the metrics only the redo log has, before it is written to its place; and how often that is looked at. */
+  metricRedoBytes: 16 * 1024 * 1024,
+  metricTidyMs: 10 * 60_000,
+  /** How long a stopped task stays describable (AWS: at least 1 hour). */
+  stoppedTaskKeepMs: 24 * 3600_000,
+  /** How long a host may take to make, grow or remove a volume's file, and to take a snapshot, which may mean copying it. */
+  volumeCallMs: 120_000,
+  snapshotCallMs: 3600_000,
+  /** How long a host may take to have load balancers' addresses. */
+  vpcAddressesMs: 15_000,
+  /** Targets whose health is written in one transaction. */
+  targetWrites: 200,
+  /** How long HAProxy may take for one batch of runtime commands, and how much it may answer. */
+  haproxyCommandMs: 2000,
+  haproxyAnswerBytes: 8 * 1024 * 1024,
+  /** Runtime commands in one batch (HAProxy reads at most 16 KiB of them). */
+  haproxyBatchCommands: 60,
+  /** How long a fresh HAProxy worker may take until it answers after a reload. */
+  haproxyReloadMs: 5000,
+  /**
+   * Access logs. One line, and of what the client sent in it: URL, host, user agent, and where a redirect leads; what HAProxy keeps of lines while the control
+   * plane is away, and what the control plane keeps until they are stored, every so often.
+   */
+  accessLineBytes: 8192,
+  accessUriBytes: 4096,
+  accessHostBytes: 256,
+  accessAgentBytes: 512,
+  accessLocationBytes: 1024,
+  accessRingBytes: 4 * 1024 * 1024,
+  accessQueueBytes: 32 * 1024 * 1024,
+  accessFlushMs: 1000,
+  /** How often it is said at most that lines were dropped. */
+  accessComplaintMs: 60_000,
+  /** Minutes that percentiles of latencies are about. */
+  latencyMinutes: 5,
+  /** Files that HAProxy has open at once: two for each connection. */
+  balancerFiles: 50_000,
+  /** What an outside program that is run to its end may write. */
+  childOutputBytes: 8 * 1024 * 1024,
+  /** How long hello and welcome may take. */
+  linkHandshakeMs: 5000,
+  /** How often a host says that it is there, and the silence after which it counts as gone. */
+  heartbeatMs: 5000,
+  hostSilenceMs: 20_000,
+  /**
+   * The silence after which a host's tasks count as ended, where another host is connected that could run them: longer than a machine takes to boot
+   * (one that was restarted says itself what it lost), and as long as Kubernetes leaves pods on a node that it can't reach.
+   */
+  hostLostMs: 300_000,
+  /** How often a host is told the whole of what it should run, without any change. */
+  syncMs: 15_000,
+  /** How long an accepted task may wait for room on a host before it ends with AWS's capacity reason. */
+  placementPatienceMs: 60_000,
+  /** Tasks that are placed in one commit, and stopped tasks or tokens that are forgotten in one. */
+  placementBatch: 200,
+  expiryBatch: 200,
+  /** A loop's lease: how long it outlives its holder. */
+  leaseMs: 15_000,
+  /** How long a loop waits after a failure: first and longest. */
+  loopRetryMinMs: 50,
+  loopRetryMaxMs: 5000,
+  /** Batches of output that one host may have under way; further ones are dropped here and sent again by the host. */
+  outputBatches: 256,
+  /** Items of a capacity provider strategy (ECS: 20). */
+  strategyItems: 20,
+  /**
+   * What a target has under way when it is deregistered may take so long, also with a deregistration delay of 0; and how long past the delay the balancer may
+   * be silent before the target's task is stopped all the same.
+   */
+  targetDrainMinMs: 1000,
+  /** How long requests may go on while the platform goes down, whatever the target group's delay. */
+  downDrainMs: 5000,
+  targetDrainUnheardMs: 10_000,
+  /** Log events that wait to be written; past them a writer is told to come back. */
+  logQueueBytes: 64 * 1024 * 1024,
+  /** What one group commit of the logs takes along. */
+  logCommitBytes: 8 * 1024 * 1024,
+  /** A stream's segment is closed when it reaches this size. */
+  logSegmentBytes: 4 * 1024 * 1024,
+  /** Times of the segment that is written to are known for parts of it, about so large. */
+  logPartBytes: 256 * 1024,
+  /** What is written at once to one segment from this size on is synced there, and not written to the redo log before. */
+  logDirectBytes: 256 * 1024,
+  /** The redo log is emptied when it reaches this size. */
+  logRedoBytes: 16 * 1024 * 1024,
+  /** Streams whose state is held in memory. */
+  logOpenStreams: 1000,
+  /** Sources whose offsets one stream remembers. */
+  logSourcesPerStream: 200,
+  /** The longest filter pattern, and how deep its parentheses may nest. */
+  logPatternChars: 1024,
+  logPatternDepth: 50,
+  /** How often log events past their retention are looked for. */
+  logSweepMs: 3600_000,
+  /** How long a service's task without any check has to run until it counts as healthy (ECS DeploymentConfiguration: 40 s). */
+  serviceProvenMs: 40_000,
+  /** The first wait after a service's task failed to start; doubled each time, up to the second (AWS: 15 minutes). */
+  serviceStartDelayMs: 500,
+  serviceStartDelayMaxMs: 15 * 60_000,
+  /** A task that ended so soon after it ran crashed at once; the longest wait before it is replaced. */
+  serviceCrashMs: 10_000,
+  serviceCrashDelayMaxMs: 10_000,
+  /** Failures in a row until a service's events say so. */
+  serviceFailuresSaid: 4,
+  /** Failures in a row until a rollback counts as failed. */
+  serviceRollbackFailures: 8,
+  /** First tasks of a revision that may fail until its others start without digests. */
+  serviceDigestTries: 3,
+  /** BOUNDED_PERCENT of the deployment circuit breaker (ECS ThresholdConfiguration). */
+  breakerThresholdMin: 3,
+  breakerThresholdMax: 200,
+  /** The same event of a service is not said again for so long. */
+  serviceEventRepeatMs: 6 * 3600_000,
+  /** How long a service is steady until a task moves to another zone. */
+  serviceRebalanceMs: 60_000,
+  /** Tasks named by one event of a service. */
+  serviceEventTasks: 20,
+  /** Events kept of a service (ECS: 100). */
+  serviceEvents: 100,
+  /** Services that are planned side by side; how often one may be planned in a row before it must wait, and how long it waits then. */
+  servicePlansInFlight: 32,
+  servicePlansInARow: 20,
+  serviceRestMs: 1000,
+  /** How long a service waits after no host or subnet had room for a task. */
+  serviceRoomRetryMs: 2000,
+  /** How often a service is planned anew although nothing of it changed. */
+  serviceReplanMs: 5 * 60_000,
+  /** The last log lines of a failed task in an event: how long the host may take to tell, how many lines, of how many characters. */
+  lastLinesMs: 700,
+  lastLines: 5,
+  lastLineChars: 160,
+  /** How often services are looked over for what is past its time. */
+  serviceSweepMs: 10 * 60_000,
+  /** How long an INACTIVE service stays describable, and how many ended deployments stay for how long (ECS: 90 days). */
+  inactiveServiceKeepMs: 24 * 3600_000,
+  endedDeployments: 100,
+  endedDeploymentKeepMs: 90 * 24 * 3600_000,
+  /** The task's own endpoints: requests a second of one task, and how many at once (ECS agent: 40 and 60). */
+  metadataRate: 40,
+  metadataBurst: 60,
+} as const;

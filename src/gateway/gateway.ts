@@ -12,6 +12,7 @@ import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import { decompressed, readBody } from './body.ts';
+import type { Principal } from '#domain/records.ts';
 import type { AccessKey, KeyLookup } from './keys.ts';
 import { operationShapes, protocols, type Encoded, type Payload, type WireError } from './protocols.ts';
 import { refusalAnswer } from './refusals.ts';
@@ -21,7 +22,8 @@ import type { ServiceShapes } from './shapes.ts';
 import { assertKey, createSignatureVerifier, payloadHashOf, readCredential, type Credential, type SignedRequest } from './sigv4.ts';
 import { createStreamRoutes } from './stream-routes.ts';
 import { takeUpgrades, type Upgrades } from './upgrades.ts';
-import type { ApiSpec, Authorize, CallContext, Operation, StreamRoute, UpgradeRoute } from './types.ts';
+import { createHttpRoutes } from './http-routes.ts';
+import type { ApiSpec, Authorize, CallContext, HttpRoute, Operation, StreamRoute, UpgradeRoute } from './types.ts';
 
 export type GatewayDeps = {
   apis: ApiSpec[];
@@ -32,6 +34,8 @@ export type GatewayDeps = {
   log: Log;
   /** Signed paths under `/_berth/` that stream. */
   streamRoutes?: StreamRoute[];
+  /** Plain HTTP beside AWS's protocols. */
+  httpRoutes?: HttpRoute[];
   /** Where connections become another protocol. */
   upgrades?: UpgradeRoute[];
   /** Runs after authorization and before every handler, once a call: the place to make what a (account, region) needs at its first use. */
@@ -67,6 +71,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const loadShapes = createShapeLoader(deps.clock);
   const verify = createSignatureVerifier();
   const streams = createStreamRoutes(deps.streamRoutes ?? []);
+  const plain = createHttpRoutes(deps.httpRoutes ?? [], deps.log);
   const operations = new Map(
     deps.apis.map((api) => [api.service, new Map(api.operations.map((operation) => [operation.name, operation]))]),
   );
@@ -98,7 +103,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       name(route.api);
       const service = await loadShapes(route.api);
       call.operation = operationOf(route, service, call.signed);
-      const context = contextOf(req, call, credential, key);
+      const context = contextOf(req, call.requestId, credential.region, key.principal);
       const payload = { body: plain, parameters, path: call.signed.path, headers: call.signed.headers };
       const encoded = await perform(route.api, service, call.operation, payload, context);
       send(res, encoded.status ?? 200, call, encoded);
@@ -122,12 +127,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     await context.assertAllowed(operation.action, await operation.resources(input, context), facts);
   }
 
-  function contextOf(req: IncomingMessage, call: Call, credential: Credential, key: AccessKey): CallContext {
-    const { principal } = key;
+  function contextOf(req: IncomingMessage, requestId: string, region: string, principal: Principal): CallContext {
     const context = {
       account: principal.account,
-      region: credential.region,
-      requestId: call.requestId,
+      region,
+      requestId,
       principal,
       sourceIp: (req.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
       userAgent: req.headers['user-agent'] ?? '',
@@ -145,23 +149,40 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const body = unsigned ? undefined : await readBody(req, deps.clock);
     verify(call.signed, credential, key, payloadHashOf(call.signed, body));
     const route = streams.find(call.signed, credential.service);
-    const context = contextOf(req, call, credential, key);
+    const context = contextOf(req, call.requestId, credential.region, key.principal);
     const query = new URLSearchParams(call.signed.query);
     await context.assertAllowed(route.action, route.resources(query, context));
     await deps.beforeCall?.(context);
     await streams.run(route, req, res, { query, body, context });
   }
 
+  async function servePlain(route: HttpRoute, request: SignedRequest, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const requestId = uuid(deps.random);
+    await plain.run(route, req, res, {
+      requestId,
+      request,
+      lookup: (accessKeyId, token) => deps.keys.lookup(accessKeyId, token),
+      async context(principal, region) {
+        const context = contextOf(req, requestId, region, principal);
+        await deps.beforeCall?.(context);
+        return context;
+      },
+    });
+  }
+
   function openCall(req: IncomingMessage): Call {
+    return { requestId: uuid(deps.random), signed: requestOf(req), protocol: 'query', api: undefined, operation: undefined };
+  }
+
+  function requestOf(req: IncomingMessage): SignedRequest {
     const url = req.url ?? '/';
     const cut = url.indexOf('?');
-    const signed: SignedRequest = {
+    return {
       method: req.method ?? 'GET',
       path: cut < 0 ? url : url.slice(0, cut),
       query: cut < 0 ? '' : url.slice(cut + 1),
       headers: req.headersDistinct,
     };
-    return { requestId: uuid(deps.random), signed, protocol: 'query', api: undefined, operation: undefined };
   }
 
   function fail(req: IncomingMessage, res: ServerResponse, call: Call, thrown: unknown): void {
@@ -190,7 +211,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
       res.end(req.method === 'HEAD' ? undefined : body);
       return;
     }
-    serve(req, res).catch((error: unknown) => {
+    const request = requestOf(req);
+    const route = plain.find(request);
+    const served = route === undefined ? serve(req, res) : servePlain(route, request, req, res);
+    served.catch((error: unknown) => {
       deps.log.error('call-broke', {}, error);
       res.destroy();
     });

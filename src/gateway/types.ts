@@ -1,9 +1,11 @@
 /** What a front door gives the gateway. The gateway knows shapes, not ECS. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Json } from '#base/fault.ts';
 import type { Principal } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
+import type { Fault, Json } from '#base/fault.ts';
+import type { KeyLookup } from './keys.ts';
+import type { SignedRequest } from './sigv4.ts';
 
 export type CallContext = Scope & {
   requestId: string;
@@ -108,3 +110,32 @@ export type StreamAnswer = { status: number; contentType: string; body: AsyncIte
  * has its own proof of who comes, and answers or ends the socket.
  */
 export type UpgradeRoute = { prefix: string; handle(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> };
+
+/**
+ * Requests that are served as plain HTTP, with bodies that are never gathered in memory, in an API's own words also where they fail. The handler itself
+ * finds out who calls: `call.lookup`, then `call.context` for the questions about what the caller may.
+ */
+export type HttpRoute = {
+  /** Looked at before anything of AWS's protocols is. */
+  matches(request: SignedRequest): boolean;
+  /** Throws Faults. */
+  handle(call: HttpCall): Promise<HttpAnswer>;
+  /** The answer to what `handle` threw. */
+  fail(fault: Fault, call: Pick<HttpCall, 'requestId' | 'request'>): HttpAnswer;
+};
+export type HttpCall = {
+  requestId: string;
+  /** The request line and headers (in lower case); `query` without its question mark. */
+  request: SignedRequest;
+  /** Content-Length; undefined for a chunked body, and for none at all. */
+  length: number | undefined;
+  /** Read at most once, and at the pace of the reader. */
+  body: AsyncIterable<Buffer>;
+  /** Aborted when the client goes away. */
+  signal: AbortSignal;
+  lookup: KeyLookup['lookup'];
+  /** What every operation of an API gets, for this caller. Makes what the account lacks in the region at its first use. */
+  context(principal: Principal, region: string): Promise<CallContext>;
+};
+/** `body`: of a stream each piece goes out when the one before is taken. Without a Content-Length a stream is sent chunked. */
+export type HttpAnswer = { status: number; headers: Record<string, string>; body?: string | Uint8Array | AsyncIterable<Uint8Array> };

@@ -1,0 +1,52 @@
+/** Requests outside of AWS's protocols, whose bodies stream both ways: the registry's `/v2/`, and whatever else is plain HTTP. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { asFault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { Log } from '#base/log.ts';
+import type { SignedRequest } from './sigv4.ts';
+import type { HttpAnswer, HttpCall, HttpRoute } from './types.ts';
+
+export type HttpRouteCall = Omit<HttpCall, 'body' | 'signal' | 'length'>;
+
+export function createHttpRoutes(routes: HttpRoute[], log: Log) {
+  return {
+    find: (request: SignedRequest): HttpRoute | undefined => routes.find((route) => route.matches(request)),
+
+    /** Never throws: what the handler throws is answered in the route's own words, and after the first byte the connection is cut. */
+    async run(route: HttpRoute, req: IncomingMessage, res: ServerResponse, call: HttpRouteCall): Promise<void> {
+      const gone = new AbortController();
+      res.once('close', () => gone.abort());
+      const length = req.headers['content-length'] === undefined ? undefined : Number(req.headers['content-length']);
+      let answer: HttpAnswer;
+      try {
+        answer = await route.handle({ ...call, length, body: req, signal: gone.signal });
+      } catch (error) {
+        const fault = asFault(error);
+        const isOurs = fault.code === 'Internal' && !gone.signal.aborted;
+        if (isOurs) log.error('call-failed', { requestId: call.requestId, path: call.request.path }, fault.cause ?? fault);
+        answer = route.fail(fault, call);
+      }
+      try {
+        await write(req, res, answer, call.requestId);
+      } catch (error) {
+        // The client went away, or what was to be sent broke off: either way the answer can't be mended.
+        if (!gone.signal.aborted) log.warn('answer-broke', { requestId: call.requestId, reason: asFault(error).message });
+        res.destroy();
+      }
+    },
+  };
+}
+
+async function write(req: IncomingMessage, res: ServerResponse, answer: HttpAnswer, requestId: string): Promise<void> {
+  const { status, headers, body } = answer;
+  const whole = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+  const rest = req.headers['transfer-encoding'] === undefined ? Number(req.headers['content-length'] ?? 0) : Infinity;
+  // What is left of a large upload would be read to its end before the connection serves again.
+  if (!req.complete && rest > limits.requestBodyBytes) res.setHeader('Connection', 'close');
+  if (whole && headers['Content-Length'] === undefined && status !== 204) res.setHeader('Content-Length', Buffer.byteLength(body ?? ''));
+  res.writeHead(status, { 'x-amzn-RequestId': requestId, ...headers });
+  if (whole || req.method === 'HEAD') return void res.end(req.method === 'HEAD' ? undefined : body);
+  await pipeline(Readable.from(body), res);
+}

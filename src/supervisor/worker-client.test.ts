@@ -83,22 +83,48 @@ test('a worker that dies fails the calls under way, and the next call finds the 
   await assert.rejects(client.ping(), (error) => isFault(error, 'Cancelled'));
 });
 
-test('a call that a worker dies over is made anew, except an unpacking', async (t) => {
+test('a call that a worker dies over is made anew, after what the first try left was taken away; a machine is its caller’s to start again', async (t) => {
   let deaths = 0;
+  const heard: string[] = [];
+  const done = { diffId: 'sha256:1', bytes: 2, entries: 3 };
   const w = await worker(t, (request, say, socket) => {
+    heard.push(request.op);
     if (deaths > 0) {
       deaths--;
       socket.destroy();
-    } else say({ id: request.id, ok: true, result: { pid: 7 } });
+    } else say({ id: request.id, ok: true, result: request.op === 'unpack' ? done : { pid: 7, port: 8 } });
   });
   await w.listen();
   const client = createWorkerClient({ path: w.path, clock: realClock() });
+  t.after(() => client.close());
   deaths = 2;
   assert.deepEqual(await client.taskStart('/a'), { pid: 7 });
+  assert.deepEqual(heard.splice(0), ['task-start', 'task-start', 'task-start']);
   deaths = 1;
-  const unpack = client.unpack({ blob: '/b', compression: 'gzip', into: '/i', diffId: null });
-  await assert.rejects(unpack, (error) => isFault(error, 'Unavailable'));
-  client.close();
+  assert.deepEqual(await client.unpack({ blob: '/b', compression: 'gzip', into: '/layers/i', diffId: null }), done);
+  assert.deepEqual(heard.splice(0), ['unpack', 'remove-tree', 'unpack']);
+  deaths = 1;
+  const cgroup = { path: 'berth-a/b', cpuMillis: null, cpuShares: null, memoryBytes: null, pids: null };
+  const files = { dir: '/d', name: 'n', routerNetns: '/n', address: '169.254.1.1', port: 0, cgroup, volumes: [] };
+  assert.deepEqual(await client.filesStart(files), { pid: 7, port: 8 });
+  assert.deepEqual(heard.splice(0), ['files-start', 'task-clean', 'files-start']);
+  deaths = 1;
+  const vm = {
+    vmId: 'v',
+    dir: '/v',
+    room: '/r',
+    program: '/q',
+    args: [],
+    uid: 1,
+    gid: 1,
+    cgroup,
+    files: [],
+    sockets: [],
+    tap: null,
+    kvm: false,
+  };
+  await assert.rejects(client.vmStart(vm), (error) => isFault(error, 'Unavailable'));
+  assert.deepEqual(heard, ['vm-start']);
 });
 
 test('a worker that says nothing is TimedOut, one that is not there Unavailable', async (t) => {

@@ -1,4 +1,5 @@
 /** The client of the kernel worker: one connection, requests told apart by id, made anew when it breaks. */
+import { dirname } from 'node:path';
 import type { Clock } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import type { FaultCode } from '#base/fault.ts';
@@ -37,8 +38,8 @@ const faultCodes: Record<WorkerErrorCode, FaultCode> = {
 export type UnpackRequest = { blob: string; compression: 'none' | 'gzip' | 'zstd'; into: string; diffId: string | null };
 
 /**
- * Every call throws Fault: the worker's own error, Unavailable when it is not there, TimedOut when it takes too long. What may be asked
- * twice (all but `onceOnly`) is asked again when the worker dies over it.
+ * Every call throws Fault: the worker's own error, Unavailable when it is not there, TimedOut when it takes too long. When the worker dies
+ * over one it is asked again; of `unpack` and `filesStart` what the first try left is taken away before. `vmStart` is its caller's to repeat.
  */
 export type WorkerClient = {
   ping(): Promise<void>;
@@ -61,9 +62,9 @@ export type WorkerClient = {
   vmNetwork(request: { dir: string; tap: string; network: NetworkBundle }): Promise<void>;
   /** `layers`: topmost first. Takes as long as reading them does. */
   erofsBuild(request: { layers: string[]; into: string }): Promise<{ bytes: number }>;
-  /** An empty ext4 of exactly `bytes`, sparse, owned by QEMU's user. `model`: a file for each size, which disks are copied from. */
   /** Throws when this machine can't make and mount a task's disk. */
   diskProbe(request: { dir: string; model: string; bytes: number }): Promise<void>;
+  /** An empty ext4 of exactly `bytes`, sparse, owned by QEMU's user, in place of what is there. `model`: a file for each size, which disks are copied from. */
   scratchMake(request: { path: string; bytes: number; model: string; uid: number; gid: number }): Promise<void>;
   /** null leaves a limit as it is. */
   cgroupLimit(path: string, limits: CgroupLimits): Promise<void>;
@@ -79,11 +80,10 @@ export type WorkerClientOptions = {
   unpackTimeoutMs?: number;
 };
 
-/** A second try would find what the first one left. */
-const onceOnly = new Set<WorkerRequest['op']>(['unpack', 'vm-start', 'files-start', 'scratch-make']);
-
 const RETRY_MS = 50;
 
+/** Before another try; without it there is nothing to undo. */
+type Undo = 'once' | (() => Promise<void>);
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 type Waiting = { resolve(result: unknown): void; reject(fault: Fault): void };
 
@@ -91,8 +91,9 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
   const callTimeoutMs = options.callTimeoutMs ?? 60_000;
   const call = workerCalls(options);
   const done = async (request: WithoutId<WorkerRequest>, timeoutMs = callTimeoutMs) => void (await call.send(request, timeoutMs));
-  const get = async <T>(request: WithoutId<WorkerRequest>, check: Check<T>, timeoutMs = callTimeoutMs) =>
-    check(await call.send(request, timeoutMs), `the answer to ${request.op}`);
+  const get = async <T>(request: WithoutId<WorkerRequest>, check: Check<T>, timeoutMs = callTimeoutMs, undo?: Undo) =>
+    check(await call.send(request, timeoutMs, undo), `the answer to ${request.op}`);
+  const removeTree = (path: string, below: string) => done({ op: 'remove-tree', path, below }, 600_000);
   return {
     ping: () => done({ op: 'ping' }),
     taskStart: (bundle) => get({ op: 'task-start', bundle }, record({ pid: whole(1) })),
@@ -106,11 +107,15 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
         { op: 'unpack', ...request, limits: { bytes: limits.layerUnpackedBytes, entries: limits.layerEntries } },
         record({ diffId: text(), bytes: whole(), entries: whole() }),
         options.unpackTimeoutMs ?? 3600_000,
+        () => removeTree(request.into, dirname(request.into)),
       ),
-    removeTree: (path, below) => done({ op: 'remove-tree', path, below }, 600_000),
+    removeTree,
     cgroupClean: (path) => done({ op: 'cgroup-clean', path }),
-    vmStart: (vm) => get({ op: 'vm-start', vm }, record({ pid: whole(1), qemuPid: whole(1) })),
-    filesStart: (files) => get({ op: 'files-start', files }, record({ pid: whole(1), port: whole(1, 65_535) })),
+    vmStart: (vm) => get({ op: 'vm-start', vm }, record({ pid: whole(1), qemuPid: whole(1) }), callTimeoutMs, 'once'),
+    filesStart: (files) =>
+      get({ op: 'files-start', files }, record({ pid: whole(1), port: whole(1, 65_535) }), callTimeoutMs, () =>
+        done({ op: 'task-clean', dir: files.dir, cgroupPath: files.cgroup.path, routerNetns: null, routerIf: null }),
+      ),
     vmNetwork: (request) => done({ op: 'vm-network', ...request }),
     erofsBuild: (request) =>
       get(
@@ -218,13 +223,14 @@ function workerCalls(options: WorkerClientOptions) {
   };
 
   return {
-    async send(request: WithoutId<WorkerRequest>, timeoutMs: number): Promise<unknown> {
-      const tries = onceOnly.has(request.op) ? 1 : limits.workerTries;
+    async send(request: WithoutId<WorkerRequest>, timeoutMs: number, undo?: Undo): Promise<unknown> {
+      const tries = undo === 'once' ? 1 : limits.workerTries;
       for (let tried = 1; ; tried++) {
         try {
           return await sendOnce(request, timeoutMs);
         } catch (error) {
           if (tried >= tries || !isFault(error, 'Unavailable') || error.details['gone'] !== true) throw error;
+          if (typeof undo === 'function') await undo();
         }
       }
     },

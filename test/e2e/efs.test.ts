@@ -79,10 +79,12 @@ describe('EFS', () => {
     });
 
   it('a microVM and a container share one', async () => {
+    // By a rename: a file is there before what is written to it, over NFS for longer.
     const inside =
-      'echo from the machine > /data/mixed; until [ -e /data/answer ]; do sleep 0.1; done; cat /data/answer; grep -c nfs4 /proc/mounts';
+      'echo from the machine > /data/new; mv /data/new /data/mixed; until [ -e /data/answer ]; do sleep 0.1; done; cat /data/answer; grep -c nfs4 /proc/mounts';
     const [machine] = await sdk.run(await sdk.register('machine', [mounted(inside)], volume()), of('microvm'));
-    const answer = 'until [ -e /data/mixed ]; do sleep 0.1; done; cat /data/mixed; echo from the container > /data/answer';
+    const answer =
+      'until [ -e /data/mixed ]; do sleep 0.1; done; cat /data/mixed; echo from the container > /data/new; mv /data/new /data/answer';
     const container = await sdk.toEnd('beside', [mounted(answer)], volume(), of('container'));
     assert.deepEqual(container.printed['main'], ['from the machine'], `${container.task.stoppedReason}`);
     await sdk.stopped([machine!]);

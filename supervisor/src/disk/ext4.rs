@@ -22,6 +22,11 @@ const FICLONE: libc::c_ulong = 0x4004_9409;
 pub fn make(request: &ScratchRequest) -> Result<(), WorkerError> {
     let model = model(Path::new(&request.model), request.bytes)?;
     let path = Path::new(&request.path);
+    // What a worker that was killed over it left, perhaps half of one: a new file, since somebody may have that one open.
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(format!("remove {}", request.path))(e)),
+        _ => {}
+    }
     let made = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
     let made = made.map_err(failed(format!("make {}", request.path)))?;
     let filled = copy(&model, &made).and_then(|()| fchown(&made, Some(request.uid), Some(request.gid)));

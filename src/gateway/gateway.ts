@@ -4,6 +4,8 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Clock } from '#base/clock.ts';
 import { asFault, type Fault, type Json } from '#base/fault.ts';
 import { http } from '#base/http.ts';
@@ -106,7 +108,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const context = contextOf(req, call.requestId, credential.region, key.principal);
       const payload = { body: plain, parameters, path: call.signed.path, headers: call.signed.headers };
       const encoded = await perform(route.api, service, call.operation, payload, context);
-      send(res, encoded.status ?? 200, call, encoded);
+      if (encoded.events === undefined) send(res, encoded.status ?? 200, call, encoded);
+      else await sendEvents(res, call, encoded.contentType, encoded.events);
     } catch (error) {
       fail(req, res, call, error);
     }
@@ -293,6 +296,18 @@ function send(res: ServerResponse, status: number, call: Call, encoded: Encoded)
   });
   res.end(call.signed.method === 'HEAD' ? undefined : body);
 }
+
+/** Ends when the events do, or when the caller goes away. */
+async function sendEvents(res: ServerResponse, call: Call, contentType: string, events: AsyncIterable<Uint8Array>): Promise<void> {
+  res.writeHead(200, { 'x-amzn-RequestId': call.requestId, 'Content-Type': contentType });
+  res.flushHeaders();
+  // Two ahead: what a slow caller doesn't take waits where it is bounded.
+  await pipeline(Readable.from(events, { highWaterMark: 2 }), res).catch((error: unknown) => {
+    if (!isGone(error)) throw error;
+  });
+}
+
+const isGone = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
 
 function listen(where: Listener, handler: Gateway['handler'], upgrade: Upgrades['take'], servers: Server[]): Promise<number> {
   const server = http.createServer({

@@ -3,6 +3,7 @@
  * "AWS JSON 1.0/1.1", "AWS query", "Amazon EC2 query", "AWS restJson1".
  */
 import { Fault, type Json } from '#base/fault.ts';
+import { EVENT_STREAM, encodeEventStream, eventMember } from './codec-event-stream.ts';
 import { decodeJsonBody, encodeJsonBody } from './codec-json.ts';
 import { decodeQuery } from './codec-query.ts';
 import { decodeRest, encodeRest } from './codec-rest.ts';
@@ -15,7 +16,14 @@ import type { ApiSpec } from './types.ts';
 /** A request's body, its parameters (form body or query string) where the protocol has them, and for REST the request line and headers. */
 export type Payload = { body: Buffer; parameters: URLSearchParams; path: string; headers: Record<string, string[] | undefined> };
 
-export type Encoded = { contentType: string; body: string | Uint8Array; headers?: Record<string, string>; status?: number };
+export type Encoded = {
+  contentType: string;
+  body: string | Uint8Array;
+  headers?: Record<string, string>;
+  status?: number;
+  /** In place of the body, where the answer is a stream of events: it goes on for as long as the caller reads. */
+  events?: AsyncIterable<Uint8Array>;
+};
 
 export type WireError = { name: string; status: number; message: string; members: Record<string, Json>; queryCode?: string | undefined };
 
@@ -53,10 +61,12 @@ function jsonProtocol(version: '1.0' | '1.1'): Protocol {
       if (missing.length > 0) throw new Fault('InvalidParameter', missingText(missing));
       return value;
     },
-    encode: (_name, { output: shape }, _service, output) => ({
-      contentType,
-      body: shape.kind === 'unit' ? '' : encodeJsonBody(shape, output),
-    }),
+    encode(_name, { output: shape }, _service, output) {
+      const stream = eventMember(shape);
+      if (stream === undefined) return { contentType, body: shape.kind === 'unit' ? '' : encodeJsonBody(shape, output) };
+      const events = encodeEventStream(shape, stream, output as Record<string, unknown>, contentType);
+      return { contentType: EVENT_STREAM, body: '', events };
+    },
     error: ({ name, status, message, members, queryCode }) => ({
       contentType,
       body: JSON.stringify({ ...members, __type: name, message }),

@@ -16,6 +16,8 @@ export type Traits = {
   ec2QueryName?: string;
   xmlFlattened?: boolean;
   sparse?: boolean;
+  /** Of a union: it comes as a stream of events. */
+  streaming?: true;
   timestampFormat?: TimestampFormat;
   /** Where a REST protocol puts a member outside of the body (Smithy 2.0, "HTTP binding traits"). */
   httpLabel?: true;
@@ -32,7 +34,7 @@ export type HttpBinding = { method: string; uri: string; status: number };
 
 export type Shape =
   | { kind: SimpleKind }
-  | { kind: 'structure'; name: string; members: Map<string, Member>; required: string[]; union: boolean }
+  | { kind: 'structure'; name: string; members: Map<string, Member>; required: string[]; union: boolean; error?: boolean }
   | { kind: 'list'; item: Target }
   | { kind: 'map'; key: Target; value: Target };
 export type Target = { shape: Shape; traits: Traits };
@@ -53,7 +55,14 @@ export type ServiceShapes = {
 type FlatTarget = [index: number, traits: Traits];
 type FlatShape =
   | { kind: SimpleKind }
-  | { kind: 'structure'; name: string; members: [name: string, index: number, traits: Traits][]; required: number; union: boolean }
+  | {
+      kind: 'structure';
+      name: string;
+      members: [name: string, index: number, traits: Traits][];
+      required: number;
+      union: boolean;
+      error?: boolean;
+    }
   | { kind: 'list'; item: FlatTarget }
   | { kind: 'map'; key: FlatTarget; value: FlatTarget };
 
@@ -126,7 +135,8 @@ function createFlattener() {
       case 4: {
         const names = schema[4] as string[];
         const members = names.map((name, i): [string, number, Traits] => [name, ...target((schema[5] as unknown[])[i])]);
-        return { kind: 'structure', name: String(schema[2]), members, required: Number(schema[6] ?? 0), union: schema[0] === 4 };
+        const kind = { union: schema[0] === 4, ...(schema[0] === -3 ? { error: true } : {}) };
+        return { kind: 'structure', name: String(schema[2]), members, required: Number(schema[6] ?? 0), ...kind };
       }
       default:
         throw new TypeError(`an SDK schema has an unknown kind: ${String(schema[0])}`);
@@ -166,12 +176,13 @@ function split(reference: unknown): [schema: unknown, traits: Traits] {
 function pickTraits(source: unknown): Traits {
   if (typeof source === 'number') return flagTraits(source);
   if (typeof source !== 'object' || source === null) return {};
-  const { xmlName, ec2QueryName, xmlFlattened, sparse } = source as Record<string, unknown>;
+  const { xmlName, ec2QueryName, xmlFlattened, sparse, streaming } = source as Record<string, unknown>;
   return {
     ...(typeof xmlName === 'string' ? { xmlName } : {}),
     ...(typeof ec2QueryName === 'string' ? { ec2QueryName } : {}),
     ...(xmlFlattened ? { xmlFlattened: true } : {}),
     ...(sparse ? { sparse: true } : {}),
+    ...(streaming ? { streaming: true as const } : {}),
     ...httpTraits(source),
   };
 }

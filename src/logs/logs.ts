@@ -6,17 +6,20 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import { packEvents } from '#base/packed-events.ts';
 import type { Scope } from '#domain/scope.ts';
 import { openCatalog, type GroupRow } from './catalog.ts';
 import { assertGroupName, assertRetention, assertStreamName, assertTags, checkBatch, groupMissing, invalid, retentionStart, streamMissing } from './checks.ts'; // prettier-ignore
+import { createLiveTail, liveTailUpdates } from './live-tail.ts';
 import { compilePattern } from './pattern.ts';
 import { createReader, type Cursor, type FoundEvent } from './reader.ts';
 import { openRedoLog, readRedoLog } from './redo-log.ts';
 import { createSegmentFiles } from './segments.ts';
 import { createStreamStates } from './stream-states.ts';
 import { createSweeper } from './sweeper.ts';
+import { createTaps } from './taps.ts';
 import { eventId, parsePageToken, parseStreamToken, streamToken } from './tokens.ts';
 import type { Logs, LogStream, StoredLogEvent } from './types.ts';
 import { createWriter } from './writer.ts';
@@ -30,9 +33,12 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log }): Logs 
   const states = createStreamStates(catalog, files);
   recover();
   const redo = openRedoLog(join(dir, 'redo.log'));
-  const writer = createWriter({ catalog, files, states, redo, clock, log });
+  const taps = createTaps(catalog, log);
+  const writer = createWriter({ catalog, files, states, redo, taps, clock, log });
   const reader = createReader({ catalog, files, states, writer });
   const sweeper = createSweeper({ catalog, files, states, writer, clock, log });
+
+  let liveTails = 0;
 
   function recover(): void {
     const left = readRedoLog(join(dir, 'redo.log')).filter(({ stream }) => catalog.streamById(stream) !== undefined);
@@ -180,6 +186,23 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log }): Logs 
         events: page.events.map((event) => stored(event, nameOf(event.stream))),
         ...(page.more && last !== undefined ? { next: eventId(last) } : {}),
       };
+    },
+    liveTail(scope, names, { streams, streamPrefixes, pattern = '' }) {
+      const groups = new Map(names.map((name) => [need(scope, name).id, name]));
+      const match = compilePattern(pattern);
+      if (liveTails >= limits.logLiveTails)
+        throw new Fault('LimitExceeded', `There are ${liveTails} Live Tail sessions, and no more may be.`);
+      const wantsStream = (stream: string) =>
+        (streams?.includes(stream) ?? true) && (streamPrefixes?.some((prefix) => stream.startsWith(prefix)) ?? true);
+      const tail = createLiveTail({ groups, wantsStream, match });
+      return liveTailUpdates(clock, tail.collect, () => {
+        const remove = taps.add(groups.keys(), (committed) => tail.take(committed));
+        liveTails++;
+        return () => {
+          liveTails--;
+          remove();
+        };
+      });
     },
     sweep: () => sweeper.sweep(),
     async close() {

@@ -6,6 +6,7 @@ import { decodeEvents, type EventsBody } from './event-records.ts';
 import type { Matcher } from './pattern.ts';
 import { readRecords } from './records.ts';
 import type { SegmentFiles } from './segments.ts';
+import { createSieve } from './sieve.ts';
 import type { StreamStates } from './stream-states.ts';
 import type { Writer } from './writer.ts';
 
@@ -87,23 +88,6 @@ function collectEvents({ events, firstSeq, ingestedAt }: EventsBody, stream: num
     const message = events.toString('utf8', start, end);
     if (range.match(message)) found.add({ ...place, ingestedAt, message });
   });
-}
-
-/** Whether one of the needles lies between two places, which only grow. Each byte is looked at once. */
-function createSieve(bytes: Buffer, needles: readonly Buffer[] | undefined): (start: number, end: number) => boolean {
-  if (needles === undefined) return () => true;
-  const next = needles.map((needle) => ({ needle, at: -1 }));
-  return (start, end) => {
-    let hit = false;
-    for (const one of next) {
-      if (one.at < start) {
-        const at = bytes.indexOf(one.needle, start);
-        one.at = at < 0 ? Infinity : at;
-      }
-      hit ||= one.at + one.needle.length <= end;
-    }
-    return hit;
-  };
 }
 
 type Collector = ReturnType<typeof createCollector>;

@@ -20,6 +20,9 @@ export type LogStream = {
 export type LogEvent = { timestamp: number; message: string };
 export type StoredLogEvent = LogEvent & { ingestedAt: number; eventId: string; stream: string };
 
+export type LiveTailEvent = LogEvent & { group: string; stream: string; ingestedAt: number };
+export type LiveTailUpdate = { events: LiveTailEvent[]; sampled: boolean };
+
 /** Faults: ResourceNotFound, AlreadyExists, InvalidParameter, LimitExceeded, with AWS's texts. */
 export type Logs = {
   createGroup(scope: Scope, name: string, options: { tags: Record<string, string> }): Promise<void>;
@@ -70,6 +73,15 @@ export type Logs = {
       limit: number;
     },
   ): Promise<{ events: StoredLogEvent[]; next?: string }>;
+  /**
+   * Throws LimitExceeded past `limits.logLiveTails`. It begins with the first update that is asked for: one each second, whether or not something
+   * came. Ends with Fault('TimedOut').
+   */
+  liveTail(
+    scope: Scope,
+    groups: string[],
+    options: { streams?: string[]; streamPrefixes?: string[]; pattern?: string },
+  ): AsyncGenerator<LiveTailUpdate>;
   /** Removes what is past its retention; called now and again. */
   sweep(): Promise<void>;
   close(): Promise<void>;

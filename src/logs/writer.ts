@@ -11,6 +11,7 @@ import type { Catalog } from './catalog.ts';
 import type { Redo, RedoLog } from './redo-log.ts';
 import type { SegmentFiles } from './segments.ts';
 import type { StreamStates } from './stream-states.ts';
+import type { Taps } from './taps.ts';
 
 export type Append = { stream: number } & ({ events: PackedEvents } | { events: SourceEvents; source: string; to: number });
 
@@ -32,10 +33,11 @@ export function createWriter(parts: {
   files: SegmentFiles;
   states: StreamStates;
   redo: RedoLog;
+  taps: Taps;
   clock: Clock;
   log: Log;
 }): Writer {
-  const { catalog, files, states, redo, clock, log } = parts;
+  const { catalog, files, states, redo, taps, clock, log } = parts;
   const queue: Waiting[] = [];
   let queuedBytes = 0;
   /** The end of the work that was asked for so far: commits and exclusive work follow each other. */
@@ -90,12 +92,14 @@ export function createWriter(parts: {
   }
 
   async function commit(batch: Waiting[]): Promise<void> {
-    const records: Redo[] = [];
-    for (const waiting of batch) records.push(...place(waiting));
+    const now = clock.now();
+    const placed = batch.flatMap((waiting) => place(waiting, now) ?? []);
+    const records = placed.flatMap((one) => one.records);
     if (records.length === 0) return;
     files.write(records);
     await catalog.settled(); // A stream's row must not come later than its events.
     await makeDurable(records);
+    for (const { stream, events } of placed) taps.publish(stream, events.bytes, now);
   }
 
   /** Much for few streams goes to its own place at once: the redo log would write it a second time. */
@@ -109,15 +113,17 @@ export function createWriter(parts: {
     await Promise.all([files.syncOf(records), untold.length > 0 ? redo.append(untold) : undefined]);
   }
 
-  function place(waiting: Waiting): Redo[] {
+  /** Undefined where all of it was taken before. */
+  function place(waiting: Waiting, now: number): { stream: number; events: PackedEvents; records: Redo[] } | undefined {
     const { stream } = waiting;
     const state = states.get(stream);
     if (!before.has(stream)) before.set(stream, { no: state.no, size: state.size });
-    if (!('source' in waiting)) return states.append(state, waiting.events, clock.now(), undefined);
+    if (!('source' in waiting)) return { stream, events: waiting.events, records: states.append(state, waiting.events, now, undefined) };
     const { source, to } = waiting;
     const taken = state.sources.get(source) ?? -1;
-    if (to <= taken) return [];
-    return states.append(state, freshOf(waiting.events, taken), clock.now(), [source, to]);
+    if (to <= taken) return undefined;
+    const events = freshOf(waiting.events, taken);
+    return { stream, events, records: states.append(state, events, now, [source, to]) };
   }
 
   async function checkpointNow(): Promise<void> {

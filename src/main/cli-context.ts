@@ -60,6 +60,8 @@ export function createContext({ state, env, signal, cwd }: ContextInput): Contex
         AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
         AWS_REGION: region ?? regionOf(env),
         AWS_DEFAULT_REGION: region ?? regionOf(env),
+        // Else they put `stream-` before the endpoint's name for StartLiveTail, which no resolver knows.
+        AWS_DISABLE_HOST_PREFIX_INJECTION: 'true',
       };
     },
     async platform() {

@@ -98,6 +98,12 @@ export const controlLimits = {
   /** The longest filter pattern, and how deep its parentheses may nest. */
   logPatternChars: 1024,
   logPatternDepth: 50,
+  /** Live Tail (StartLiveTail): updates, events in one of them, what waits for a reader, how long a session lasts (AWS: 3 hours), and how many there may be. */
+  logLiveTailEveryMs: 1000,
+  logLiveTailEvents: 500,
+  logLiveTailBytes: 4 * 1024 * 1024,
+  logLiveTailMs: 3 * 3600_000,
+  logLiveTails: 100,
   /** How often log events past their retention are looked for. */
   logSweepMs: 3600_000,
   /** How long a service's task without any check has to run until it counts as healthy (ECS DeploymentConfiguration: 40 s). */

@@ -14,6 +14,7 @@ import { listTagsForResourceOperation } from './list-tags-for-resource.ts';
 import { listTagsLogGroupOperation } from './list-tags-log-group.ts';
 import { putLogEventsOperation } from './put-log-events.ts';
 import { putRetentionPolicyOperation } from './put-retention-policy.ts';
+import { startLiveTailOperation } from './start-live-tail.ts';
 import { tagLogGroupOperation } from './tag-log-group.ts';
 import { tagResourceOperation } from './tag-resource.ts';
 import { untagLogGroupOperation } from './untag-log-group.ts';
@@ -35,6 +36,7 @@ export function createLogsApi(deps: { logs: Logs }): ApiSpec {
     listTagsLogGroupOperation,
     putLogEventsOperation,
     putRetentionPolicyOperation,
+    startLiveTailOperation,
     tagLogGroupOperation,
     tagResourceOperation,
     untagLogGroupOperation,

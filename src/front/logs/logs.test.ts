@@ -22,7 +22,13 @@ before(async () => {
   logs = createLogs({ ...deps, dir: join(folder, 'logs') });
   gateway = createGateway({ ...deps, apis: [createLogsApi({ logs })], keys, authorize: authorizeRoot, version: 'test' });
   const port = await gateway.listen({ host: '127.0.0.1', port: 0 });
-  client = new CloudWatchLogs({ endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', maxAttempts: 1, credentials: keys.root });
+  client = new CloudWatchLogs({
+    endpoint: `http://127.0.0.1:${port}`,
+    region: 'us-east-1',
+    maxAttempts: 1,
+    credentials: keys.root,
+    disableHostPrefix: true,
+  });
 });
 
 after(async () => {
@@ -129,4 +135,39 @@ it('puts, gets and filters events, and describes their streams', async () => {
   await assert.rejects(client.describeLogStreams({}), { message: /Exactly one of/ });
   await client.deleteLogStream({ logGroupName, logStreamName });
   await assert.rejects(client.getLogEvents({ logGroupName, logStreamName }), { name: 'ResourceNotFoundException' });
+});
+
+it('tails groups live, as the SDK reads a stream of events', async () => {
+  for (const logGroupName of ['tail-a', 'tail-b']) {
+    await client.createLogGroup({ logGroupName });
+    await client.createLogStream({ logGroupName, logStreamName: 'web/1' });
+  }
+  const arn = 'arn:aws:logs:us-east-1:123456789012:log-group:tail-a';
+  const { responseStream } = await client.startLiveTail({ logGroupIdentifiers: [arn, 'tail-b'], logEventFilterPattern: 'ERROR -quiet' });
+  const put = (logGroupName: string, message: string) =>
+    client.putLogEvents({ logGroupName, logStreamName: 'web/1', logEvents: [{ timestamp: Date.now(), message }] });
+  const found: string[] = [];
+  for await (const event of responseStream!) {
+    if (event.sessionStart !== undefined) {
+      assert.deepEqual(event.sessionStart.logGroupIdentifiers, [arn, 'tail-b']);
+      assert.equal(event.sessionStart.logEventFilterPattern, 'ERROR -quiet');
+      for (const text of ['ERROR one', 'fine', 'ERROR quiet', 'ERROR zwölf']) await put('tail-a', text);
+      await put('tail-b', 'ERROR two');
+    }
+    assert.equal(event.sessionUpdate?.sessionMetadata?.sampled ?? false, false);
+    for (const one of event.sessionUpdate?.sessionResults ?? []) {
+      assert.equal(one.logStreamName, 'web/1');
+      assert.ok(one.ingestionTime! >= one.timestamp!);
+      found.push(`${one.logGroupIdentifier} ${one.message}`);
+    }
+    if (found.length >= 3) break;
+  }
+  assert.deepEqual(found, ['123456789012:tail-a ERROR one', '123456789012:tail-a ERROR zwölf', '123456789012:tail-b ERROR two']);
+  const refused = (input: object, message: RegExp) =>
+    assert.rejects(client.startLiveTail({ logGroupIdentifiers: ['tail-a'], ...input }), { message });
+  await refused({ logGroupIdentifiers: ['none'] }, /does not exist/);
+  await refused({ logGroupIdentifiers: [] }, /1 to 10/);
+  await refused({ logStreamNames: ['a'], logStreamNamePrefixes: ['b'] }, /mutually exclusive/);
+  await refused({ logGroupIdentifiers: ['tail-a', 'tail-b'], logStreamNames: ['a'] }, /one log group only/);
+  await refused({ logEventFilterPattern: '{ $.a' }, /Invalid filter pattern/);
 });

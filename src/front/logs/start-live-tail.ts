@@ -1,5 +1,4 @@
 import type { StartLiveTailRequest, StartLiveTailResponse, StartLiveTailResponseStream } from '@aws-sdk/client-cloudwatch-logs';
-import { randomUUID } from 'node:crypto';
 import { asFault, Fault } from '#base/fault.ts';
 import type { CallContext, Operation } from '#gateway/types.ts';
 import type { LiveTailEvent, LiveTailUpdate, Logs } from '#logs/types.ts';
@@ -54,7 +53,7 @@ async function* session(
   try {
     // What is put once the caller knows of the session is told: the tail begins before.
     let next = updates.next();
-    yield { sessionStart: { requestId, sessionId: randomUUID(), ...filters } };
+    yield { sessionStart: { requestId, sessionId: requestId, ...filters } };
     for (let update = await next; update.done !== true; update = await next) {
       const { events, sampled } = update.value;
       next = updates.next();

@@ -165,3 +165,8 @@ export type Principal = {
     sourceIdentity: string | null;
   };
 };
+
+/** The account's root, which no policy binds; a session of it has the policies that it was given. */
+export function mayDoAll({ actor, session }: Principal): boolean {
+  return actor === undefined && (session?.policies ?? null) === null;
+}

@@ -13,6 +13,7 @@ import { uuid } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import { mayDoAll } from '#domain/records.ts';
 import { decompressed, readBody } from './body.ts';
 import type { Principal } from '#domain/records.ts';
 import type { AccessKey, KeyLookup } from './keys.ts';
@@ -126,8 +127,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   async function assertMay(operation: Operation, input: unknown, context: CallContext): Promise<void> {
+    if (mayDoAll(context.principal)) return;
     const facts = (await operation.facts?.(input, context)) ?? {};
     await context.assertAllowed(operation.action, await operation.resources(input, context), facts);
+    for (const ask of (await operation.also?.(input, context)) ?? []) await context.assertAllowed(ask.action, ask.resources, ask.facts);
   }
 
   function contextOf(req: IncomingMessage, requestId: string, region: string, principal: Principal): CallContext {

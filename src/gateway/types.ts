@@ -17,28 +17,51 @@ export type CallContext = Scope & {
   /** The caller came over TLS, which something before us ended: it says so in X-Forwarded-Proto. Good for telling the caller addresses, and nothing else. */
   isTls?: boolean;
   /** For what else a call needs beyond its own action (`iam:PassRole`). Throws Fault('AccessDenied'). */
-  assertAllowed(action: string, resources: string[], facts?: OwnFacts): Promise<void>;
+  assertAllowed(action: string, resources: readonly (string | Resource)[], facts?: OwnFacts): Promise<void>;
 };
 
 /** Condition keys of an operation's own and their values: `ecs:cluster`, `aws:RequestTag/team`, `aws:TagKeys`. */
 export type OwnFacts = Record<string, string | string[]>;
 
+/** One thing that a call touches. */
+export type Resource = {
+  arn: string;
+  /** Another form of the same ARN that policies name it by: allowed where either is, denied where either is. */
+  alias?: string;
+  /** Condition keys that are this one's own: its tags. */
+  facts?: OwnFacts;
+};
+
+/** A permission that a call needs. */
+export type Ask = { action: string; resources: readonly (string | Resource)[]; facts?: OwnFacts };
+
+/**
+ * What IAM is asked before an operation (`access.ts`): which resources the call touches, from its input, and its condition keys. None of it is
+ * asked of callers who may do all, so looking something up costs them nothing.
+ */
+export type AccessRow<In = any> = {
+  /** IAM's name of the action where it isn't the operation's: `s3:ListBucket`. */
+  action?: string;
+  /** ARNs; ['*'] where AWS has no resource-level permission (`anything`). */
+  resources(input: In, context: CallContext): readonly (string | Resource)[] | Promise<readonly (string | Resource)[]>;
+  facts?(input: In, context: CallContext): OwnFacts | Promise<OwnFacts>;
+  /** Further permissions that this call needs, as for tags that are set while something is made. */
+  also?(input: In, context: CallContext): readonly Ask[] | Promise<readonly Ask[]>;
+  /** Nobody needs permission for it, or `handle` itself asks for the one it needs. */
+  open?: true;
+};
+
 /**
  * One operation of an API, one file each in front/<api>/. `In` and `Out` are the SDK's types (`RunTaskCommandInput`, ...): the gateway
  * decodes and checks the input by the SDK's schema before `handle`, and encodes the output by it.
  */
-export type Operation<In = any, Out = any> = {
+export type Handler<In = any, Out = any> = {
   name: string;
-  /** IAM action, `ecs:RunTask`. */
-  action: string;
-  /** ARNs that the call touches, from its input; ['*'] where AWS has no resource-level permission. */
-  resources(input: In, context: CallContext): string[] | Promise<string[]>;
-  /** Its condition keys, from the input; tags of what the call touches are read where they are. */
-  facts?(input: In, context: CallContext): OwnFacts | Promise<OwnFacts>;
-  /** Nobody needs permission for it, or `handle` itself asks for the one it needs. */
-  open?: true;
   handle(input: In, context: CallContext): Promise<Out>;
 };
+
+/** `action`: IAM's, `ecs:RunTask`. A front door makes these out of its handlers and its access table (`guarded`). */
+export type Operation<In = any, Out = any> = Handler<In, Out> & AccessRow<In> & { action: string };
 
 /** How a service's bytes are read and told apart. */
 export type ApiSpec = {
@@ -77,7 +100,7 @@ export type ApiErrors = {
 export type Authorize = (
   principal: Principal,
   action: string,
-  resources: string[],
+  resources: readonly (string | Resource)[],
   context: Omit<CallContext, 'assertAllowed'>,
   facts: OwnFacts,
 ) => void | Promise<void>;

@@ -3,7 +3,7 @@ import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import type { Random } from '#base/random.ts';
 import { accessKeyContext, iamScope, parseRoleArn, type RoleRecord } from '#domain/iam.ts';
-import type { Principal } from '#domain/records.ts';
+import { mayDoAll, type Principal } from '#domain/records.ts';
 import { compilePolicy, decide, decideOnResource, deniedText, parsePolicy, type Decision } from '#policy/index.ts';
 import type { ReadTx, Store } from '#store/types.ts';
 import type { Vault } from '#vault/index.ts';
@@ -11,7 +11,7 @@ import { factsOf } from './facts.ts';
 import { createPolicyCache } from './policies.ts';
 import { askerOf, rolePrincipal, userPrincipal } from './principals.ts';
 import { createSessions, type SessionWish, type TemporaryCredentials } from './sessions.ts';
-import type { CallFacts, OwnFacts, Question, Verdict } from './types.ts';
+import type { CallFacts, OwnFacts, Question, Touched, Verdict } from './types.ts';
 
 export type FoundKey = { secret: string; sessionToken?: string; expiresAt?: number; principal: Principal };
 
@@ -20,7 +20,7 @@ export type Identity = {
   lookup(accessKeyId: string, token: string | undefined): Promise<FoundKey | undefined>;
   judge(question: Question): Promise<Verdict>;
   /** Throws Fault AccessDenied unless all of these may be touched. Root may do all. */
-  assertAllowed(principal: Principal, action: string, resources: string[], call: CallFacts, facts: OwnFacts): Promise<void>;
+  assertAllowed(principal: Principal, action: string, resources: readonly Touched[], call: CallFacts, facts: OwnFacts): Promise<void>;
   /** Whether a role's trust policy and the caller's own let it be assumed. */
   judgeAssume(role: RoleRecord, question: Question): Promise<Verdict>;
   /** What a service gets of a role that trusts it; null where it doesn't. */
@@ -61,7 +61,7 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
     const { tags, identity, boundary } = await cache.of(principal);
     const session = cache.session(principal);
     const own = principal.actor === undefined ? ROOT : identity;
-    const told = factsOf(principal, call, facts, { ...tags, ...principal.session?.tags });
+    const told = factsOf(principal, call, { 'aws:ResourceAccount': accountOf(resource) ?? principal.account, ...facts }, { ...tags, ...principal.session?.tags }); // prettier-ignore
     return verdict(question, decide({ identity: own, boundary, session }, { action, resource, facts: told }));
   };
 
@@ -75,10 +75,15 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
     },
     judge,
     async assertAllowed(principal, action, resources, call, facts) {
-      if (principal.actor === undefined && (principal.session?.policies ?? null) === null) return;
-      for (const resource of resources.length === 0 ? ['*'] : resources) {
-        const { decision, text } = await judge({ principal, action, resource, call, facts });
-        if (!decision.allowed) throw new Fault('AccessDenied', text);
+      if (mayDoAll(principal)) return;
+      for (const one of resources.length === 0 ? ['*'] : resources) {
+        const { arn, alias, facts: own } = typeof one === 'string' ? { arn: one } : one;
+        // The call's own word comes first: a permissions boundary that it sets before the one that is there.
+        const told = { ...own, ...facts };
+        const said = await judge({ principal, action, resource: arn, call, facts: told });
+        const other = alias === undefined ? said : await judge({ principal, action, resource: alias, call, facts: told });
+        const verdict = isExplicit(other) || (!said.decision.allowed && other.decision.allowed && !isExplicit(said)) ? other : said;
+        if (!verdict.decision.allowed) throw new Fault('AccessDenied', verdict.text);
       }
     },
     async judgeAssume(role, question) {
@@ -102,6 +107,11 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
     sealSecret: (secret, accessKeyId) => vault.encrypt(secret, accessKeyContext(accessKeyId)),
   };
 }
+
+/** Of an ARN that has one. */
+const accountOf = (arn: string) => /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(arn)?.[1];
+
+const isExplicit = ({ decision }: Verdict) => !decision.allowed && decision.explicit;
 
 const SECRETS = 1000;
 const ROOT = [compilePolicy({ version: '2012-10-17', statements: [{ sid: undefined, effect: 'Allow', actions: ['*'], notActions: null, resources: ['*'], notResources: null, principal: null, conditions: [] }] })]; // prettier-ignore

@@ -8,6 +8,9 @@ export type CallFacts = { now: number; region: string; sourceIp: string; userAge
 /** The operation's own condition keys. */
 export type OwnFacts = Record<string, string | string[]>;
 
+/** An ARN, or one with another form of it (`alias`) and condition keys of its own. */
+export type Touched = string | { arn: string; alias?: string; facts?: OwnFacts };
+
 export type Question = { principal: Principal; action: string; resource: string; call: CallFacts; facts: OwnFacts };
 
 /** `text`: in AWS's words, for what is denied. */

@@ -1,7 +1,7 @@
 /** Finding load balancers and what belongs to them by their ARNs, and who uses a target group. Throws ELBv2's errors. */
 import { parseElbArn, type ElbKind, type ElbRef } from '#domain/elb-arn.ts';
 import { elbFault, type ElbErrorName } from '#domain/elb-fault.ts';
-import { loadBalancerArn } from '#domain/load-balancer.ts';
+import { listenerArn, loadBalancerArn, ruleArn, targetGroupArn } from '#domain/load-balancer.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord } from '#domain/load-balancer.ts';
 import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
@@ -41,7 +41,7 @@ export async function loadBalancerOf(tx: ReadTx, scope: Scope, arn: string): Pro
 export async function findTargetGroup(tx: ReadTx, scope: Scope, arn: string): Promise<TargetGroupRecord | undefined> {
   const ref = elbRef(scope, 'target-group', arn);
   const group = ref === undefined ? undefined : await tx.targetGroups.get({ ...scope, name: ref.name });
-  return group?.desired.id === ref?.id ? group : undefined;
+  return group !== undefined && group.desired.id === ref?.id && targetGroupArn(group) === arn ? group : undefined;
 }
 
 export async function targetGroupOf(tx: ReadTx, scope: Scope, arn: string): Promise<TargetGroupRecord> {
@@ -51,7 +51,7 @@ export async function targetGroupOf(tx: ReadTx, scope: Scope, arn: string): Prom
 export async function listenerOf(tx: ReadTx, scope: Scope, arn: string): Promise<ListenerRecord> {
   const ref = elbRef(scope, 'listener', arn);
   const listener = ref === undefined ? undefined : await tx.listeners.get({ ...scope, loadBalancer: ref.loadBalancer, id: ref.id });
-  return listener?.desired.loadBalancerId === ref?.loadBalancerId && listener !== undefined ? listener : elbMissing('listener');
+  return listener !== undefined && listenerArn(listener) === arn ? listener : elbMissing('listener');
 }
 
 /** `rule` is null for the listener's default rule, which stands in the listener. */
@@ -59,7 +59,7 @@ export async function ruleOf(tx: ReadTx, scope: Scope, arn: string): Promise<{ l
   const ref = elbRef(scope, 'rule', arn);
   if (ref === undefined) return elbMissing('rule');
   const listener = await tx.listeners.get({ ...scope, loadBalancer: ref.loadBalancer, id: ref.listener });
-  if (listener === undefined || listener.desired.loadBalancerId !== ref.loadBalancerId) return elbMissing('rule');
+  if (listener === undefined || ruleArn(listener, ref.id) !== arn) return elbMissing('rule');
   if (listener.desired.defaultRuleId === ref.id) return { listener, rule: null };
   const rule = await tx.listenerRules.get({ ...scope, loadBalancer: ref.loadBalancer, listener: ref.listener, id: ref.id });
   return rule === undefined ? elbMissing('rule') : { listener, rule };

@@ -48,6 +48,7 @@ export async function openIamPlatform(options: { clock?: Clock } = {}) {
   return {
     ...deps,
     store,
+    logs,
     folder,
     root: keys.root,
     ...first,

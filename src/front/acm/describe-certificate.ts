@@ -1,15 +1,13 @@
 import type { DescribeCertificateRequest, DescribeCertificateResponse } from '@aws-sdk/client-acm';
 import { certificateArn } from '#domain/certificate.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { certificateUsers, findCertificate } from '#intent/index.ts';
 import type { AcmDeps } from './types.ts';
 import { detailView } from './view.ts';
 
-export function describeCertificateOperation(deps: AcmDeps): Operation<DescribeCertificateRequest, DescribeCertificateResponse> {
+export function describeCertificateOperation(deps: AcmDeps): Handler<DescribeCertificateRequest, DescribeCertificateResponse> {
   return {
     name: 'DescribeCertificate',
-    action: 'acm:DescribeCertificate',
-    resources: (input) => [input.CertificateArn ?? '*'],
     async handle(input, context) {
       const { record, users } = await deps.store.read(async (tx) => ({
         record: await findCertificate(tx, context, input.CertificateArn ?? ''),

@@ -1,15 +1,13 @@
 import type { GetCertificateRequest, GetCertificateResponse } from '@aws-sdk/client-acm';
 import { Fault } from '#base/fault.ts';
 import { certificatePem } from '#domain/certificate.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { findCertificate } from '#intent/index.ts';
 import type { AcmDeps } from './types.ts';
 
-export function getCertificateOperation(deps: AcmDeps): Operation<GetCertificateRequest, GetCertificateResponse> {
+export function getCertificateOperation(deps: AcmDeps): Handler<GetCertificateRequest, GetCertificateResponse> {
   return {
     name: 'GetCertificate',
-    action: 'acm:GetCertificate',
-    resources: (input) => [input.CertificateArn ?? '*'],
     async handle(input, context) {
       const arn = input.CertificateArn ?? '';
       const pem = certificatePem(await deps.store.read((tx) => findCertificate(tx, context, arn)));

@@ -4,16 +4,14 @@ import { uuid } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import { checkImport } from '#certificates/index.ts';
 import { certificateArn, parseCertificateArn } from '#domain/certificate.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { findCertificate, importCertificate, reimportCertificate } from '#intent/index.ts';
 import { readTags } from './tags.ts';
 import type { AcmDeps } from './types.ts';
 
-export function importCertificateOperation(deps: AcmDeps): Operation<ImportCertificateRequest, ImportCertificateResponse> {
+export function importCertificateOperation(deps: AcmDeps): Handler<ImportCertificateRequest, ImportCertificateResponse> {
   return {
     name: 'ImportCertificate',
-    action: 'acm:ImportCertificate',
-    resources: (input) => [input.CertificateArn ?? '*'],
     async handle(input, context) {
       const tags = readTags(input.Tags);
       const arn = input.CertificateArn;

@@ -2,7 +2,9 @@
  * AWS Certificate Manager, as far as it is served: certificates that berth issues itself or by ACME, and imported ones. Reference: ACM API
  * reference, version 2015-12-08.
  */
+import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
+import { acmAccess } from './access.ts';
 import { describeCertificateOperation } from './describe-certificate.ts';
 import { acmErrors } from './errors.ts';
 import { getCertificateOperation } from './get-certificate.ts';
@@ -21,13 +23,13 @@ export function createAcmApi(deps: AcmDeps): ApiSpec {
     target: 'CertificateManager',
     schemaPackage: '@aws-sdk/client-acm',
     errors: acmErrors,
-    operations: [
+    operations: guarded(acmAccess(deps), [
       describeCertificateOperation(deps),
       getCertificateOperation(deps),
       importCertificateOperation(deps),
       listCertificatesOperation(deps),
       requestCertificateOperation(deps),
       ...smallOperations(deps),
-    ],
+    ]),
   };
 }

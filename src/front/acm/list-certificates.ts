@@ -2,7 +2,7 @@ import type { CertificateSummary, ListCertificatesRequest, ListCertificatesRespo
 import { Fault } from '#base/fault.ts';
 import { certificateArn } from '#domain/certificate.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { certificateUsers } from '#intent/index.ts';
 import type { AcmDeps } from './types.ts';
 import { statusOf, summaryView } from './view.ts';
@@ -11,11 +11,9 @@ const PAGE = 1000;
 /** What is listed when no key type is asked for. */
 const defaultKeyTypes = ['RSA_1024', 'RSA_2048'];
 
-export function listCertificatesOperation(deps: AcmDeps): Operation<ListCertificatesRequest, ListCertificatesResponse> {
+export function listCertificatesOperation(deps: AcmDeps): Handler<ListCertificatesRequest, ListCertificatesResponse> {
   return {
     name: 'ListCertificates',
-    action: 'acm:ListCertificates',
-    resources: () => ['*'],
     async handle(input, context) {
       const size = pageSize(input.MaxItems);
       const after = readToken(input.NextToken);

@@ -5,7 +5,7 @@ import { requestableAlgorithms } from '#certificates/index.ts';
 import { certificateArn } from '#domain/certificate.ts';
 import { DOMAIN_NAME_CHARS, DOMAIN_NAME_PATTERN, isDomainName } from '#domain/domain-name.ts';
 import { clip } from '#domain/names.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { requestCertificateOnce } from '#intent/index.ts';
 import type { CertificateRequest } from '#intent/index.ts';
 import { certificateOptions } from './options.ts';
@@ -15,11 +15,9 @@ import type { AcmDeps } from './types.ts';
 const DOMAIN_CHARS = 64;
 const methods = ['DNS', 'EMAIL', 'HTTP'] as const;
 
-export function requestCertificateOperation(deps: AcmDeps): Operation<RequestCertificateRequest, RequestCertificateResponse> {
+export function requestCertificateOperation(deps: AcmDeps): Handler<RequestCertificateRequest, RequestCertificateResponse> {
   return {
     name: 'RequestCertificate',
-    action: 'acm:RequestCertificate',
-    resources: () => ['*'],
     async handle(input, context) {
       const wish = { ...readNames(input), ...readKind(input), options: certificateOptions(input.Options), tags: readTags(input.Tags) };
       const record = await requestCertificateOnce(deps, context, wish, readToken(input.IdempotencyToken));

@@ -8,7 +8,7 @@ import type {
   RenewCertificateRequest,
   UpdateCertificateOptionsRequest,
 } from '@aws-sdk/client-acm';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { deleteCertificate, findCertificate, renewCertificate, setCertificateOptions, setCertificateTags } from '#intent/index.ts';
 import { certificateOptions } from './options.ts';
 import { addTags, readTags, removeTags, tagView } from './tags.ts';
@@ -19,16 +19,14 @@ type OfOne = { CertificateArn: string | undefined };
 function onCertificate<In extends OfOne, Out>(
   name: string,
   handle: (input: In, context: CallContext, arn: string) => Promise<Out>,
-): Operation<In, Out> {
+): Handler<In, Out> {
   return {
     name,
-    action: `acm:${name}`,
-    resources: (input) => [input.CertificateArn ?? '*'],
     handle: (input, context) => handle(input, context, input.CertificateArn ?? ''),
   };
 }
 
-export function smallOperations(deps: AcmDeps): Operation[] {
+export function smallOperations(deps: AcmDeps): Handler[] {
   return [
     onCertificate<DeleteCertificateRequest, object>('DeleteCertificate', async (_input, context, arn) => {
       await deleteCertificate(deps, context, arn);

@@ -11,10 +11,10 @@ import type {
   UntagResourceInput,
 } from '@aws-sdk/client-cloudwatch';
 import { Fault } from '#base/fault.ts';
-import { alarmArn, alarmName } from '#domain/alarm.ts';
+import { alarmName } from '#domain/alarm.ts';
 import type { AlarmState } from '#domain/alarm.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { alarmsOf, changeAlarmTags, deleteAlarms, putAlarm, setAlarmActions, setAlarmState } from '#intent/index.ts';
 import { alarmWish } from './alarm-input.ts';
 import { invalidValue, missing } from './errors.ts';
@@ -26,20 +26,15 @@ const MOST_NAMES = 100;
 const REASON_LENGTH = 1023;
 const DATA_LENGTH = 4000;
 
-const arnsOf = (scope: Scope, names: readonly (string | undefined)[] | undefined) =>
-  (names ?? ['*']).map((name) => alarmArn({ ...scope, name: name ?? '' }));
-
 function checkNames(names: readonly string[] | undefined): readonly string[] {
   if (names === undefined) throw missing('The parameter AlarmNames is required.');
   if (names.length > MOST_NAMES) throw invalidValue(`The collection AlarmNames must not have a size greater than ${MOST_NAMES}.`);
   return names;
 }
 
-function putMetricAlarm({ intent }: CloudWatchDeps): Operation<PutMetricAlarmInput> {
+function putMetricAlarm({ intent }: CloudWatchDeps): Handler<PutMetricAlarmInput> {
   return {
     name: 'PutMetricAlarm',
-    action: 'cloudwatch:PutMetricAlarm',
-    resources: (input, scope) => arnsOf(scope, [input.AlarmName]),
     async handle(input, scope) {
       const name = checkName(input.AlarmName, 'AlarmName');
       await putAlarm(intent, scope, name, alarmWish(input));
@@ -48,11 +43,9 @@ function putMetricAlarm({ intent }: CloudWatchDeps): Operation<PutMetricAlarmInp
   };
 }
 
-function deleteAlarmsOperation({ intent }: CloudWatchDeps): Operation<DeleteAlarmsInput> {
+function deleteAlarmsOperation({ intent }: CloudWatchDeps): Handler<DeleteAlarmsInput> {
   return {
     name: 'DeleteAlarms',
-    action: 'cloudwatch:DeleteAlarms',
-    resources: (input, scope) => arnsOf(scope, input.AlarmNames),
     async handle(input, scope) {
       await deleteAlarms(intent, scope, checkNames(input.AlarmNames));
       return {};
@@ -61,10 +54,8 @@ function deleteAlarmsOperation({ intent }: CloudWatchDeps): Operation<DeleteAlar
 }
 
 function alarmActions(name: 'EnableAlarmActions' | 'DisableAlarmActions') {
-  return ({ intent }: CloudWatchDeps): Operation<EnableAlarmActionsInput | DisableAlarmActionsInput> => ({
+  return ({ intent }: CloudWatchDeps): Handler<EnableAlarmActionsInput | DisableAlarmActionsInput> => ({
     name,
-    action: `cloudwatch:${name}`,
-    resources: (input, scope) => arnsOf(scope, input.AlarmNames),
     async handle(input, scope) {
       await setAlarmActions(intent, scope, checkNames(input.AlarmNames), name === 'EnableAlarmActions');
       return {};
@@ -72,11 +63,9 @@ function alarmActions(name: 'EnableAlarmActions' | 'DisableAlarmActions') {
   });
 }
 
-function setAlarmStateOperation({ intent }: CloudWatchDeps): Operation<SetAlarmStateInput> {
+function setAlarmStateOperation({ intent }: CloudWatchDeps): Handler<SetAlarmStateInput> {
   return {
     name: 'SetAlarmState',
-    action: 'cloudwatch:SetAlarmState',
-    resources: (input, scope) => arnsOf(scope, [input.AlarmName]),
     async handle(input, scope) {
       const { StateValue: state = '', StateReason: reason, StateReasonData: data = null } = input;
       if (!STATES.includes(state))
@@ -108,11 +97,9 @@ function nameOf(arn: string | undefined, scope: Scope): string {
   return name;
 }
 
-function listTagsForResource({ intent }: CloudWatchDeps): Operation<ListTagsForResourceInput, ListTagsForResourceOutput> {
+function listTagsForResource({ intent }: CloudWatchDeps): Handler<ListTagsForResourceInput, ListTagsForResourceOutput> {
   return {
     name: 'ListTagsForResource',
-    action: 'cloudwatch:ListTagsForResource',
-    resources: (input) => [input.ResourceARN ?? ''],
     async handle(input, scope) {
       const [alarm] = await intent.store.read((tx) => alarmsOf(tx, scope, [nameOf(input.ResourceARN, scope)]));
       return { Tags: (alarm?.desired.tags ?? []).map(({ key, value }) => ({ Key: key, Value: value })) };
@@ -120,11 +107,9 @@ function listTagsForResource({ intent }: CloudWatchDeps): Operation<ListTagsForR
   };
 }
 
-function tagResource({ intent }: CloudWatchDeps): Operation<TagResourceInput> {
+function tagResource({ intent }: CloudWatchDeps): Handler<TagResourceInput> {
   return {
     name: 'TagResource',
-    action: 'cloudwatch:TagResource',
-    resources: (input) => [input.ResourceARN ?? ''],
     async handle(input, scope) {
       const set = (input.Tags ?? []).map(({ Key, Value }) => ({ key: Key ?? '', value: Value ?? '' }));
       await changeAlarmTags(intent, scope, nameOf(input.ResourceARN, scope), { set });
@@ -133,11 +118,9 @@ function tagResource({ intent }: CloudWatchDeps): Operation<TagResourceInput> {
   };
 }
 
-function untagResource({ intent }: CloudWatchDeps): Operation<UntagResourceInput> {
+function untagResource({ intent }: CloudWatchDeps): Handler<UntagResourceInput> {
   return {
     name: 'UntagResource',
-    action: 'cloudwatch:UntagResource',
-    resources: (input) => [input.ResourceARN ?? ''],
     async handle(input, scope) {
       await changeAlarmTags(intent, scope, nameOf(input.ResourceARN, scope), { remove: input.TagKeys ?? [] });
       return {};

@@ -9,10 +9,9 @@ import type {
   DescribeAlarmsOutput,
 } from '@aws-sdk/client-cloudwatch';
 import { Fault } from '#base/fault.ts';
-import { alarmArn } from '#domain/alarm.ts';
 import type { AlarmRecord } from '#domain/alarm.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { alarmView } from './alarm-view.ts';
 import { invalidCombination, invalidValue } from './errors.ts';
@@ -37,11 +36,9 @@ function page<T>(all: readonly T[], most: number | undefined, token: string | un
   return end < all.length ? { items, NextToken: encodeToken('alarms', end) } : { items };
 }
 
-export function describeAlarms({ intent }: CloudWatchDeps): Operation<DescribeAlarmsInput, DescribeAlarmsOutput> {
+export function describeAlarms({ intent }: CloudWatchDeps): Handler<DescribeAlarmsInput, DescribeAlarmsOutput> {
   return {
     name: 'DescribeAlarms',
-    action: 'cloudwatch:DescribeAlarms',
-    resources: (input, scope) => (input.AlarmNames ?? ['*']).map((name) => alarmArn({ ...scope, name })),
     async handle(input, scope) {
       const { AlarmNames: names, AlarmNamePrefix: prefix, StateValue: state, ActionPrefix: action, AlarmTypes: types } = input;
       if (names !== undefined && names.length > 0 && prefix !== undefined) {
@@ -67,13 +64,9 @@ export function describeAlarms({ intent }: CloudWatchDeps): Operation<DescribeAl
   };
 }
 
-export function describeAlarmsForMetric({
-  intent,
-}: CloudWatchDeps): Operation<DescribeAlarmsForMetricInput, DescribeAlarmsForMetricOutput> {
+export function describeAlarmsForMetric({ intent }: CloudWatchDeps): Handler<DescribeAlarmsForMetricInput, DescribeAlarmsForMetricOutput> {
   return {
     name: 'DescribeAlarmsForMetric',
-    action: 'cloudwatch:DescribeAlarmsForMetric',
-    resources: () => ['*'],
     async handle(input, scope) {
       const wanted = {
         namespace: checkNamespace(input.Namespace),
@@ -101,11 +94,9 @@ export function describeAlarmsForMetric({
   };
 }
 
-export function describeAlarmHistory({ intent }: CloudWatchDeps): Operation<DescribeAlarmHistoryInput, DescribeAlarmHistoryOutput> {
+export function describeAlarmHistory({ intent }: CloudWatchDeps): Handler<DescribeAlarmHistoryInput, DescribeAlarmHistoryOutput> {
   return {
     name: 'DescribeAlarmHistory',
-    action: 'cloudwatch:DescribeAlarmHistory',
-    resources: (input, scope) => [alarmArn({ ...scope, name: input.AlarmName ?? '*' })],
     async handle(input, scope) {
       const { AlarmName: name, HistoryItemType: kind, StartDate: from, EndDate: to, ScanBy: order } = input;
       const alarms = (await allOf(intent, scope)).filter(({ key }) => name === undefined || key.name === name);

@@ -1,7 +1,7 @@
 /** GetMetricData: metrics and metric math in one call, in pages of points. Times without data have no point. */
 import type { GetMetricDataInput, GetMetricDataOutput, MetricDataResult } from '@aws-sdk/client-cloudwatch';
 import type { Scope } from '#domain/scope.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { runQueries } from '#metrics/queries.ts';
 import { invalidValue } from './errors.ts';
 import { checkTimes } from './input.ts';
@@ -12,11 +12,9 @@ import type { CloudWatchDeps } from './types.ts';
 const MOST_POINTS = 100_800;
 const MOST_PERIODS = 180_000;
 
-export function getMetricData({ metrics }: CloudWatchDeps): Operation<GetMetricDataInput, GetMetricDataOutput> {
+export function getMetricData({ metrics }: CloudWatchDeps): Handler<GetMetricDataInput, GetMetricDataOutput> {
   return {
     name: 'GetMetricData',
-    action: 'cloudwatch:GetMetricData',
-    resources: () => ['*'],
     async handle(input, scope: Scope) {
       const { start, end } = checkTimes(input.StartTime, input.EndTime);
       const queries = queriesOf(input.MetricDataQueries);

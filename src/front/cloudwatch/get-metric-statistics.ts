@@ -1,6 +1,6 @@
 /** GetMetricStatistics: one metric, several statistics, by unit as it was put. */
 import type { Datapoint, GetMetricStatisticsInput, GetMetricStatisticsOutput } from '@aws-sdk/client-cloudwatch';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { statistic } from '#metrics/index.ts';
 import { invalidCombination, invalidValue, missing } from './errors.ts';
 import { checkDimensions, checkName, checkNamespace, checkPeriod, checkStatistic, checkTimes } from './input.ts';
@@ -10,11 +10,9 @@ import { units } from './units.ts';
 const MOST_POINTS = 1440;
 const PLAIN = ['SampleCount', 'Average', 'Sum', 'Minimum', 'Maximum'] as const;
 
-export function getMetricStatistics({ metrics }: CloudWatchDeps): Operation<GetMetricStatisticsInput, GetMetricStatisticsOutput> {
+export function getMetricStatistics({ metrics }: CloudWatchDeps): Handler<GetMetricStatisticsInput, GetMetricStatisticsOutput> {
   return {
     name: 'GetMetricStatistics',
-    action: 'cloudwatch:GetMetricStatistics',
-    resources: () => ['*'],
     async handle(input, scope) {
       const [namespace, name] = [checkNamespace(input.Namespace), checkName(input.MetricName, 'MetricName')];
       const dimensions = checkDimensions(input.Dimensions);

@@ -2,7 +2,9 @@
  * Amazon CloudWatch, as far as it is served: metrics and their alarms. Reference: CloudWatch API reference, version 2010-08-01. Newer clients speak JSON, older ones Query; an
  * operation is the same in both.
  */
+import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
+import { cloudWatchAccess } from './access.ts';
 import { alarmOperations } from './alarms.ts';
 import { describeAlarmHistory, describeAlarms, describeAlarmsForMetric } from './describe-alarms.ts';
 import { jsonErrors, queryErrors } from './errors.ts';
@@ -23,7 +25,7 @@ export function createCloudWatchApis(deps: CloudWatchDeps): ApiSpec[] {
     describeAlarmHistory,
     ...alarmOperations,
   ];
-  const operations = make.map((operation) => operation(deps));
+  const operations = guarded(cloudWatchAccess(deps), make.map((operation) => operation(deps))); // prettier-ignore
   const common = { service: 'monitoring', schemaPackage: '@aws-sdk/client-cloudwatch', operations };
   return [
     { ...common, protocol: 'json-1.0', target: 'GraniteServiceVersion20100801', errors: jsonErrors },

@@ -1,6 +1,6 @@
 /** ListMetrics: those with data in the last two weeks, each once whatever its units; 500 a page. */
 import type { ListMetricsInput, ListMetricsOutput } from '@aws-sdk/client-cloudwatch';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { invalidValue } from './errors.ts';
 import { checkName, checkNamespace, dimensionsView } from './input.ts';
 import { decodeToken, encodeToken } from './tokens.ts';
@@ -11,11 +11,9 @@ const MOST_FILTERS = 10;
 const TWO_WEEKS_MS = 14 * 24 * 3600_000;
 const THREE_HOURS_MS = 3 * 3600_000;
 
-export function listMetrics({ metrics, clock }: CloudWatchDeps): Operation<ListMetricsInput, ListMetricsOutput> {
+export function listMetrics({ metrics, clock }: CloudWatchDeps): Handler<ListMetricsInput, ListMetricsOutput> {
   return {
     name: 'ListMetrics',
-    action: 'cloudwatch:ListMetrics',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       const { RecentlyActive: recently, Dimensions: filters = [], NextToken: token } = input;
       if (recently !== undefined && recently !== 'PT3H')

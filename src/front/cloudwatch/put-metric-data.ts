@@ -3,7 +3,7 @@ import type { MetricDatum, PutMetricDataInput } from '@aws-sdk/client-cloudwatch
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { statisticSet } from '#metrics/index.ts';
 import type { Sample, StatisticSet } from '#metrics/types.ts';
 import { invalidCombination, invalidValue, missing } from './errors.ts';
@@ -16,11 +16,9 @@ const MOST_VALUES = 150;
 /** The range of values is -2^360 to 2^360. */
 const LARGEST = 2 ** 360;
 
-export function putMetricData({ metrics, clock }: CloudWatchDeps): Operation<PutMetricDataInput> {
+export function putMetricData({ metrics, clock }: CloudWatchDeps): Handler<PutMetricDataInput> {
   return {
     name: 'PutMetricData',
-    action: 'cloudwatch:PutMetricData',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       const namespace = checkNamespace(input.Namespace);
       if (namespace.startsWith('AWS/')) throw invalidValue('The value AWS/ for parameter Namespace is invalid.');

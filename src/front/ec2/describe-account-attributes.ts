@@ -1,15 +1,13 @@
 import type { DescribeAccountAttributesRequest, DescribeAccountAttributesResult } from '@aws-sdk/client-ec2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 
 export function describeAccountAttributesOperation(
   store: IntentDeps['store'],
-): Operation<DescribeAccountAttributesRequest, DescribeAccountAttributesResult> {
+): Handler<DescribeAccountAttributesRequest, DescribeAccountAttributesResult> {
   return {
     name: 'DescribeAccountAttributes',
-    action: 'ec2:DescribeAccountAttributes',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       assertNotDryRun(input);
       const vpcs = await store.read((tx) => tx.vpcs.list({ account, region }));

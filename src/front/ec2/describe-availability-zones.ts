@@ -1,7 +1,7 @@
 import type { DescribeAvailabilityZonesRequest, DescribeAvailabilityZonesResult, AvailabilityZone } from '@aws-sdk/client-ec2';
 import { Fault } from '#base/fault.ts';
 import { zonesOf } from '#domain/network.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { assertNotDryRun } from './errors.ts';
 import { select, type ResourceKind } from './selection.ts';
 
@@ -39,11 +39,9 @@ function view(zone: Zone): AvailabilityZone {
   };
 }
 
-export function describeAvailabilityZonesOperation(): Operation<DescribeAvailabilityZonesRequest, DescribeAvailabilityZonesResult> {
+export function describeAvailabilityZonesOperation(): Handler<DescribeAvailabilityZonesRequest, DescribeAvailabilityZonesResult> {
   return {
     name: 'DescribeAvailabilityZones',
-    action: 'ec2:DescribeAvailabilityZones',
-    resources: () => ['*'],
     async handle(input, { region }) {
       assertNotDryRun(input);
       const zones = zonesOf(region).map((zone) => ({ ...zone, region }));

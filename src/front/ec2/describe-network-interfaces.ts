@@ -1,5 +1,5 @@
 import type { DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResult, NetworkInterface } from '@aws-sdk/client-ec2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 import { interfaceItems, interfaceView } from './interfaces.ts';
@@ -42,11 +42,9 @@ const kind: ResourceKind<NetworkInterface> = {
 
 export function describeNetworkInterfacesOperation(
   store: IntentDeps['store'],
-): Operation<DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResult> {
+): Handler<DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResult> {
   return {
     name: 'DescribeNetworkInterfaces',
-    action: 'ec2:DescribeNetworkInterfaces',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       assertNotDryRun(input);
       const scope = { account, region };

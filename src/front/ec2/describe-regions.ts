@@ -1,5 +1,5 @@
 import type { DescribeRegionsRequest, DescribeRegionsResult } from '@aws-sdk/client-ec2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 import { select, type ResourceKind } from './selection.ts';
@@ -20,11 +20,9 @@ const kind: ResourceKind<string> = {
   },
 };
 
-export function describeRegionsOperation(store: IntentDeps['store']): Operation<DescribeRegionsRequest, DescribeRegionsResult> {
+export function describeRegionsOperation(store: IntentDeps['store']): Handler<DescribeRegionsRequest, DescribeRegionsResult> {
   return {
     name: 'DescribeRegions',
-    action: 'ec2:DescribeRegions',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       assertNotDryRun(input);
       // Any name is a region here: those in use are listed, and those that are asked for by name.

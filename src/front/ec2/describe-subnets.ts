@@ -3,7 +3,7 @@ import { ec2Arn } from '#domain/arn.ts';
 import { parseCidr, usableCount } from '#domain/cidr.ts';
 import { subnetAttributes } from '#domain/network.ts';
 import type { SubnetRecord } from '#domain/records.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 import { holdsInterface } from './interfaces.ts';
@@ -68,11 +68,9 @@ export function subnetView({ record, free }: SubnetItem): Subnet {
   };
 }
 
-export function describeSubnetsOperation(store: IntentDeps['store']): Operation<DescribeSubnetsRequest, DescribeSubnetsResult> {
+export function describeSubnetsOperation(store: IntentDeps['store']): Handler<DescribeSubnetsRequest, DescribeSubnetsResult> {
   return {
     name: 'DescribeSubnets',
-    action: 'ec2:DescribeSubnets',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       assertNotDryRun(input);
       const [subnets, tasks] = await store.read(async (tx) => [

@@ -1,17 +1,15 @@
 import type { DescribeVpcAttributeRequest, DescribeVpcAttributeResult } from '@aws-sdk/client-ec2';
 import { Fault } from '#base/fault.ts';
 import { vpcAttributes } from '#domain/network.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 
 export function describeVpcAttributeOperation(
   store: IntentDeps['store'],
-): Operation<DescribeVpcAttributeRequest, DescribeVpcAttributeResult> {
+): Handler<DescribeVpcAttributeRequest, DescribeVpcAttributeResult> {
   return {
     name: 'DescribeVpcAttribute',
-    action: 'ec2:DescribeVpcAttribute',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       assertNotDryRun(input);
       const { VpcId = '', Attribute } = input;

@@ -1,6 +1,6 @@
 import type { DescribeVpcsRequest, DescribeVpcsResult, Vpc } from '@aws-sdk/client-ec2';
 import type { VpcRecord } from '#domain/records.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { assertNotDryRun } from './errors.ts';
 import { derivedId } from '#domain/network.ts';
@@ -42,11 +42,9 @@ export function vpcView(vpc: VpcRecord): Vpc {
   };
 }
 
-export function describeVpcsOperation(store: IntentDeps['store']): Operation<DescribeVpcsRequest, DescribeVpcsResult> {
+export function describeVpcsOperation(store: IntentDeps['store']): Handler<DescribeVpcsRequest, DescribeVpcsResult> {
   return {
     name: 'DescribeVpcs',
-    action: 'ec2:DescribeVpcs',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       assertNotDryRun(input);
       const vpcs = await store.read((tx) => tx.vpcs.list({ account, region }));

@@ -1,6 +1,8 @@
 /** Amazon EC2's parts about networks and volumes, as far as it is served. Reference: EC2 API reference, version 2016-11-15. */
-import type { ApiSpec, Operation } from '#gateway/types.ts';
+import { guarded } from '#gateway/access.ts';
+import type { ApiSpec, Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
+import { ec2Access } from './access.ts';
 import {
   describeAddressesOperation,
   describeNatGatewaysOperation,
@@ -48,11 +50,11 @@ export function createEc2Api(deps: IntentDeps): ApiSpec {
     target: '2016-11-15',
     schemaPackage: '@aws-sdk/client-ec2',
     errors: ec2Errors,
-    operations: [...read, ...[...networkOperations(), ...volumeOperations()].map((operation) => operation(deps))],
+    operations: guarded(ec2Access(deps), [...read, ...[...networkOperations(), ...volumeOperations()].map((operation) => operation(deps))]),
   };
 }
 
-function networkOperations(): ((deps: IntentDeps) => Operation)[] {
+function networkOperations(): ((deps: IntentDeps) => Handler)[] {
   return [
     describeAddressesOperation,
     describeInternetGatewaysOperation,
@@ -96,7 +98,7 @@ function networkOperations(): ((deps: IntentDeps) => Operation)[] {
   ];
 }
 
-function volumeOperations(): ((deps: IntentDeps) => Operation)[] {
+function volumeOperations(): ((deps: IntentDeps) => Handler)[] {
   return [
     volumes.attachVolumeOperation,
     volumes.createVolumeOperation,

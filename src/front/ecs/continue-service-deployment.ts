@@ -1,18 +1,16 @@
 import type { ContinueServiceDeploymentRequest, ContinueServiceDeploymentResponse } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
 import { clip } from '#domain/names.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { continueServiceDeployment, type IntentDeps } from '#intent/index.ts';
 import { partKey } from './service/parts-input.ts';
 
 /** From the hook that it waits at; CONTINUE unless ROLLBACK is asked for. */
 export function continueServiceDeploymentOperation(
   deps: IntentDeps,
-): Operation<ContinueServiceDeploymentRequest, ContinueServiceDeploymentResponse> {
+): Handler<ContinueServiceDeploymentRequest, ContinueServiceDeploymentResponse> {
   return {
     name: 'ContinueServiceDeployment',
-    action: 'ecs:ContinueServiceDeployment',
-    resources: (input) => [input.serviceDeploymentArn ?? '*'],
     async handle(input, context) {
       const arn = input.serviceDeploymentArn ?? '';
       const key = partKey(context, 'service-deployment', arn);

@@ -1,18 +1,15 @@
 import type { CreateClusterRequest, CreateClusterResponse } from '@aws-sdk/client-ecs';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { createCluster, type IntentDeps } from '#intent/index.ts';
-import { clusterArn } from '#domain/arn.ts';
 import { assertTags } from '#domain/tags.ts';
 import { allFields, describeCluster } from './describe-cluster.ts';
 import { checkedConfiguration } from './exec-configuration.ts';
 import { serviceConnectDefaultsOf, settingsOf } from './cluster-input.ts';
 
 /** Idempotent by name: an ACTIVE cluster of that name is returned as it is. */
-export function createClusterOperation(deps: IntentDeps): Operation<CreateClusterRequest, CreateClusterResponse> {
+export function createClusterOperation(deps: IntentDeps): Handler<CreateClusterRequest, CreateClusterResponse> {
   return {
     name: 'CreateCluster',
-    action: 'ecs:CreateCluster',
-    resources: (input, scope) => [clusterArn(scope, input.clusterName ?? 'default')],
     async handle(input, context) {
       const cluster = await createCluster(deps, context, context.principal.arn, {
         name: input.clusterName,

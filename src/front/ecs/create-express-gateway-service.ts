@@ -1,9 +1,9 @@
 import type { CreateExpressGatewayServiceRequest, CreateExpressGatewayServiceResponse } from '@aws-sdk/client-ecs';
 import { hexId } from '#base/ids.ts';
-import { clusterName, serviceArn } from '#domain/arn.ts';
+import { clusterName } from '#domain/arn.ts';
 import type { Scope } from '#domain/scope.ts';
 import { assertTags } from '#domain/tags.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { createExpressService, defaultVpcId, type IntentDeps } from '#intent/index.ts';
 import type { ReadTx } from '#store/types.ts';
 import { describeExpress } from './express/describe-express.ts';
@@ -15,11 +15,9 @@ import { planCreate } from './service/service-members.ts';
 /** Image in, URL out: the service, its task definition and all that stands before it are made at once, or not at all. */
 export function createExpressGatewayServiceOperation(
   deps: IntentDeps,
-): Operation<CreateExpressGatewayServiceRequest, CreateExpressGatewayServiceResponse> {
+): Handler<CreateExpressGatewayServiceRequest, CreateExpressGatewayServiceResponse> {
   return {
     name: 'CreateExpressGatewayService',
-    action: 'ecs:CreateExpressGatewayService',
-    resources: (input, scope) => [serviceArn(scope, clusterName(scope, input.cluster), input.serviceName ?? '*')],
     async handle(input, context) {
       assertCreateExpress(input);
       const tags = assertTags(input.tags ?? []);

@@ -1,6 +1,6 @@
 import type { CreateServiceRequest, CreateServiceResponse } from '@aws-sdk/client-ecs';
-import { clusterName, serviceArn } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import { clusterName } from '#domain/arn.ts';
+import type { Handler } from '#gateway/types.ts';
 import { createService, type IntentDeps } from '#intent/index.ts';
 import { paramsHash } from './params-hash.ts';
 import { assertPassDefinition } from './pass-role.ts';
@@ -9,11 +9,9 @@ import { assertCreateInput } from './service/service-input.ts';
 import { planCreate } from './service/service-members.ts';
 
 /** Commits the service with its first deployment, and answers before any of its tasks is made. */
-export function createServiceOperation(deps: IntentDeps): Operation<CreateServiceRequest, CreateServiceResponse> {
+export function createServiceOperation(deps: IntentDeps): Handler<CreateServiceRequest, CreateServiceResponse> {
   return {
     name: 'CreateService',
-    action: 'ecs:CreateService',
-    resources: (input, scope) => [serviceArn(scope, clusterName(scope, input.cluster), input.serviceName ?? '')],
     async handle(input, context) {
       assertCreateInput(input);
       await assertPassDefinition(deps, context, input.taskDefinition);

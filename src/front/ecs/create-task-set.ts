@@ -3,22 +3,19 @@ import { Fault } from '#base/fault.ts';
 import { clusterName, serviceName } from '#domain/arn.ts';
 import { assertText } from '#domain/names.ts';
 import { assertTags } from '#domain/tags.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { createTaskSet, type IntentDeps } from '#intent/index.ts';
 import { paramsHash } from './params-hash.ts';
 import { describeTaskSet } from './service/describe-task-set.ts';
 import { membersOf, revisionWishOf } from './service/revision-wish.ts';
-import { serviceResource } from './service/service-resource.ts';
 import { assertServed } from './service/service-input.ts';
 import { scaleOf } from './service/task-set-input.ts';
 import { assertFargateWish, launchDefaults, launchableDefinition } from './task/launch.ts';
 
 /** Only in a service whose deployment controller is EXTERNAL. */
-export function createTaskSetOperation(deps: IntentDeps): Operation<CreateTaskSetRequest, CreateTaskSetResponse> {
+export function createTaskSetOperation(deps: IntentDeps): Handler<CreateTaskSetRequest, CreateTaskSetResponse> {
   return {
     name: 'CreateTaskSet',
-    action: 'ecs:CreateTaskSet',
-    resources: (input, scope) => [serviceResource(scope, input)],
     async handle(input, context) {
       assertText(input.clientToken, { what: 'clientToken', max: 36, pattern: /^[\x21-\x7e]*$/ });
       assertText(input.externalId, { what: 'externalId', max: 255 });

@@ -1,14 +1,12 @@
 import type { DeleteAccountSettingRequest, DeleteAccountSettingResponse } from '@aws-sdk/client-ecs';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { deleteAccountSetting, type IntentDeps } from '#intent/index.ts';
 import { describeSetting } from './account-setting.ts';
 
 /** Answers with the value that holds from now on. */
-export function deleteAccountSettingOperation(deps: IntentDeps): Operation<DeleteAccountSettingRequest, DeleteAccountSettingResponse> {
+export function deleteAccountSettingOperation(deps: IntentDeps): Handler<DeleteAccountSettingRequest, DeleteAccountSettingResponse> {
   return {
     name: 'DeleteAccountSetting',
-    action: 'ecs:DeleteAccountSetting',
-    resources: () => ['*'],
     async handle(input, context) {
       const principal = input.principalArn ?? context.principal.arn;
       const name = input.name ?? '';

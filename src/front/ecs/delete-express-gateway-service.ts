@@ -1,5 +1,5 @@
 import type { DeleteExpressGatewayServiceRequest, DeleteExpressGatewayServiceResponse } from '@aws-sdk/client-ecs';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { deleteService, type IntentDeps } from '#intent/index.ts';
 import { describeExpress } from './express/describe-express.ts';
 import { expressKey, expressService } from './express/express-service.ts';
@@ -7,11 +7,9 @@ import { expressKey, expressService } from './express/express-service.ts';
 /** Its tasks are drained and end; what was made for it goes with the last of them (control/services). */
 export function deleteExpressGatewayServiceOperation(
   deps: IntentDeps,
-): Operation<DeleteExpressGatewayServiceRequest, DeleteExpressGatewayServiceResponse> {
+): Handler<DeleteExpressGatewayServiceRequest, DeleteExpressGatewayServiceResponse> {
   return {
     name: 'DeleteExpressGatewayService',
-    action: 'ecs:DeleteExpressGatewayService',
-    resources: (input) => [input.serviceArn ?? ''],
     async handle(input, context) {
       const key = expressKey(context, input.serviceArn);
       await deps.store.read((tx) => expressService(tx, key));

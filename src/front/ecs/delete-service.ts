@@ -1,16 +1,13 @@
 import type { DeleteServiceRequest, DeleteServiceResponse } from '@aws-sdk/client-ecs';
 import { clusterName, serviceName } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { deleteService, type IntentDeps } from '#intent/index.ts';
 import { describeService } from './service/describe-service.ts';
-import { serviceResource } from './service/service-resource.ts';
 
 /** The service is DRAINING from now on; it is described after its end too. */
-export function deleteServiceOperation(deps: IntentDeps): Operation<DeleteServiceRequest, DeleteServiceResponse> {
+export function deleteServiceOperation(deps: IntentDeps): Handler<DeleteServiceRequest, DeleteServiceResponse> {
   return {
     name: 'DeleteService',
-    action: 'ecs:DeleteService',
-    resources: (input, scope) => [serviceResource(scope, input)],
     async handle(input, context) {
       const cluster = clusterName(context, input.cluster);
       const name = serviceName(context, cluster, input.service ?? '');

@@ -1,8 +1,8 @@
 import type { DeleteTaskDefinitionsRequest, DeleteTaskDefinitionsResponse } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import { ecsArn, taskDefinitionArn, taskDefinitionRef } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import { taskDefinitionArn, taskDefinitionRef } from '#domain/arn.ts';
+import type { Handler } from '#gateway/types.ts';
 import { deleteTaskDefinitions, type IntentDeps } from '#intent/index.ts';
 import { describeDefinition } from './describe-task-definition-record.ts';
 
@@ -11,12 +11,9 @@ const details = {
   TASK_DEFINITION_NOT_INACTIVE: 'The specified task definition is still in ACTIVE status. Please deregister the target and try again.',
 };
 
-export function deleteTaskDefinitionsOperation(deps: IntentDeps): Operation<DeleteTaskDefinitionsRequest, DeleteTaskDefinitionsResponse> {
+export function deleteTaskDefinitionsOperation(deps: IntentDeps): Handler<DeleteTaskDefinitionsRequest, DeleteTaskDefinitionsResponse> {
   return {
     name: 'DeleteTaskDefinitions',
-    action: 'ecs:DeleteTaskDefinitions',
-    resources: (input, scope) =>
-      (input.taskDefinitions ?? []).map((ref) => (ref.startsWith('arn:') ? ref : ecsArn(scope, `task-definition/${ref}`))),
     async handle(input, context) {
       const refs = input.taskDefinitions ?? [];
       if (refs.length === 0 || refs.length > limits.deleteTaskDefinitions) {

@@ -1,16 +1,14 @@
 import type { DeregisterTaskDefinitionRequest, DeregisterTaskDefinitionResponse } from '@aws-sdk/client-ecs';
 import { taskDefinitionRef } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { deregisterTaskDefinition, type IntentDeps } from '#intent/index.ts';
 import { describeDefinition } from './describe-task-definition-record.ts';
 
 export function deregisterTaskDefinitionOperation(
   deps: IntentDeps,
-): Operation<DeregisterTaskDefinitionRequest, DeregisterTaskDefinitionResponse> {
+): Handler<DeregisterTaskDefinitionRequest, DeregisterTaskDefinitionResponse> {
   return {
     name: 'DeregisterTaskDefinition',
-    action: 'ecs:DeregisterTaskDefinition',
-    resources: () => ['*'],
     async handle(input, context) {
       const record = await deregisterTaskDefinition(deps, context, taskDefinitionRef(context, input.taskDefinition ?? ''));
       return { taskDefinition: describeDefinition(record) };

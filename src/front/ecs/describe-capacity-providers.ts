@@ -2,15 +2,13 @@ import type { CapacityProvider, DescribeCapacityProvidersRequest, DescribeCapaci
 import { capacityProviderArn, ecsResource } from '#domain/arn.ts';
 import { fargateProviders } from '#domain/capacity-strategy.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { cutPage } from './page.ts';
 
 /** The two that AWS has in every account; further ones come with hosts of one's own. */
-export function describeCapacityProvidersOperation(): Operation<DescribeCapacityProvidersRequest, DescribeCapacityProvidersResponse> {
+export function describeCapacityProvidersOperation(): Handler<DescribeCapacityProvidersRequest, DescribeCapacityProvidersResponse> {
   return {
     name: 'DescribeCapacityProviders',
-    action: 'ecs:DescribeCapacityProviders',
-    resources: (input, scope) => namesOf(input, scope).map((name) => capacityProviderArn(scope, name)),
     async handle(input, context) {
       const names = namesOf(input, context);
       const known = names.filter((name) => fargateProviders.includes(name));

@@ -3,16 +3,14 @@ import { Fault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { clusterArn, clusterName } from '#domain/arn.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { describeCluster } from './describe-cluster.ts';
 
 /** Without names, the default cluster. What isn't there is a failure MISSING, never an error. */
-export function describeClustersOperation(deps: IntentDeps): Operation<DescribeClustersRequest, DescribeClustersResponse> {
+export function describeClustersOperation(deps: IntentDeps): Handler<DescribeClustersRequest, DescribeClustersResponse> {
   return {
     name: 'DescribeClusters',
-    action: 'ecs:DescribeClusters',
-    resources: (input, scope) => refs(input).map((ref) => (ref.startsWith('arn:') ? ref : clusterArn(scope, ref))),
     async handle(input, context) {
       const wanted = refs(input);
       if (wanted.length > limits.describeItems) {

@@ -4,7 +4,7 @@ import type {
   Failure,
   ServiceDeployment,
 } from '@aws-sdk/client-ecs';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { describeServiceDeployment } from './service/describe-service-deployment.ts';
 import { assertArns, partKey } from './service/parts-input.ts';
@@ -12,11 +12,9 @@ import { assertArns, partKey } from './service/parts-input.ts';
 /** What isn't there is a failure MISSING. */
 export function describeServiceDeploymentsOperation(
   deps: IntentDeps,
-): Operation<DescribeServiceDeploymentsRequest, DescribeServiceDeploymentsResponse> {
+): Handler<DescribeServiceDeploymentsRequest, DescribeServiceDeploymentsResponse> {
   return {
     name: 'DescribeServiceDeployments',
-    action: 'ecs:DescribeServiceDeployments',
-    resources: (input) => input.serviceDeploymentArns ?? [],
     async handle(input, context) {
       const arns = assertArns(input.serviceDeploymentArns, 'serviceDeploymentArns');
       const keys = arns.map((arn) => ({ arn, key: partKey(context, 'service-deployment', arn) }));

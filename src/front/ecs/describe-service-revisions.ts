@@ -1,5 +1,5 @@
 import type { DescribeServiceRevisionsRequest, DescribeServiceRevisionsResponse, Failure, ServiceRevision } from '@aws-sdk/client-ecs';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { managedResources } from './express/managed-resources.ts';
 import { describeServiceRevision } from './service/describe-service-revision.ts';
@@ -8,11 +8,9 @@ import { assertArns, partKey } from './service/parts-input.ts';
 /** What isn't there is a failure MISSING. */
 export function describeServiceRevisionsOperation(
   deps: IntentDeps,
-): Operation<DescribeServiceRevisionsRequest, DescribeServiceRevisionsResponse> {
+): Handler<DescribeServiceRevisionsRequest, DescribeServiceRevisionsResponse> {
   return {
     name: 'DescribeServiceRevisions',
-    action: 'ecs:DescribeServiceRevisions',
-    resources: (input) => input.serviceRevisionArns ?? [],
     async handle(input, context) {
       const arns = assertArns(input.serviceRevisionArns, 'serviceRevisionArns');
       const keys = arns.map((arn) => ({ arn, key: partKey(context, 'service-revision', arn) }));

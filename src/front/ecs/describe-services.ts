@@ -2,17 +2,14 @@ import type { DescribeServicesRequest, DescribeServicesResponse, Failure, Servic
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { clusterName, serviceArn, serviceName } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { activeCluster, type IntentDeps } from '#intent/index.ts';
 import { describeService } from './service/describe-service.ts';
-import { serviceResource } from './service/service-resource.ts';
 
 /** What isn't there is a failure MISSING (the SDKs' waiters look for that word); a missing cluster is an error. */
-export function describeServicesOperation(deps: IntentDeps): Operation<DescribeServicesRequest, DescribeServicesResponse> {
+export function describeServicesOperation(deps: IntentDeps): Handler<DescribeServicesRequest, DescribeServicesResponse> {
   return {
     name: 'DescribeServices',
-    action: 'ecs:DescribeServices',
-    resources: (input, scope) => (input.services ?? []).map((service) => serviceResource(scope, { cluster: input.cluster, service })),
     async handle(input, context) {
       const { account, region } = context;
       const cluster = clusterName(context, input.cluster);

@@ -1,17 +1,13 @@
 import type { DescribeTaskDefinitionRequest, DescribeTaskDefinitionResponse } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
 import { taskDefinitionRef } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { findTaskDefinition, type IntentDeps } from '#intent/index.ts';
 import { describeDefinition } from './describe-task-definition-record.ts';
 
-export function describeTaskDefinitionOperation(
-  deps: IntentDeps,
-): Operation<DescribeTaskDefinitionRequest, DescribeTaskDefinitionResponse> {
+export function describeTaskDefinitionOperation(deps: IntentDeps): Handler<DescribeTaskDefinitionRequest, DescribeTaskDefinitionResponse> {
   return {
     name: 'DescribeTaskDefinition',
-    action: 'ecs:DescribeTaskDefinition',
-    resources: () => ['*'],
     async handle(input, context) {
       const ref = taskDefinitionRef(context, input.taskDefinition ?? '');
       const record = await deps.store.read((tx) => findTaskDefinition(tx, context, ref));

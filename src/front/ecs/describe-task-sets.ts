@@ -2,18 +2,15 @@ import type { DescribeTaskSetsRequest, DescribeTaskSetsResponse } from '@aws-sdk
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { clusterName, serviceName, taskSetArn } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { activeCluster, activeService, type IntentDeps } from '#intent/index.ts';
 import { describeTaskSets, revisionIdOf } from './service/describe-task-set.ts';
-import { serviceResource } from './service/service-resource.ts';
 import { taskSetId } from './service/task-set-input.ts';
 
 /** All of a service where the call names none. What isn't there is a failure MISSING. */
-export function describeTaskSetsOperation(deps: IntentDeps): Operation<DescribeTaskSetsRequest, DescribeTaskSetsResponse> {
+export function describeTaskSetsOperation(deps: IntentDeps): Handler<DescribeTaskSetsRequest, DescribeTaskSetsResponse> {
   return {
     name: 'DescribeTaskSets',
-    action: 'ecs:DescribeTaskSets',
-    resources: (input, scope) => [serviceResource(scope, input)],
     async handle(input, context) {
       const { account, region } = context;
       const cluster = clusterName(context, input.cluster);

@@ -1,19 +1,16 @@
 import type { DescribeTasksRequest, DescribeTasksResponse, Failure } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import { clusterName, ecsArn, taskArn, taskId } from '#domain/arn.ts';
+import { clusterName, taskArn, taskId } from '#domain/arn.ts';
 import type { TaskRecord } from '#domain/task.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { activeCluster, type IntentDeps } from '#intent/index.ts';
 import { describeTask, drainingOf, zonesOf } from './task/describe-task.ts';
 
 /** What isn't there is a failure MISSING (the SDKs' waiters look for that word); a missing cluster is an error. */
-export function describeTasksOperation(deps: IntentDeps): Operation<DescribeTasksRequest, DescribeTasksResponse> {
+export function describeTasksOperation(deps: IntentDeps): Handler<DescribeTasksRequest, DescribeTasksResponse> {
   return {
     name: 'DescribeTasks',
-    action: 'ecs:DescribeTasks',
-    resources: (input, scope) =>
-      (input.tasks ?? []).map((ref) => (ref.startsWith('arn:') ? ref : ecsArn(scope, `task/${clusterName(scope, input.cluster)}/${ref}`))),
     async handle(input, context) {
       const { account, region } = context;
       const cluster = clusterName(context, input.cluster);

@@ -1,11 +1,11 @@
 /** ExecuteCommand: a session that the caller's session-manager-plugin then opens. Nothing is started before that. */
 import type { ExecuteCommandRequest, ExecuteCommandResponse } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
-import { clusterArn, clusterName, containerArn, ecsArn, taskArn, taskId } from '#domain/arn.ts';
+import { clusterArn, clusterName, containerArn, taskArn, taskId } from '#domain/arn.ts';
 import type { ClusterRecord } from '#domain/records.ts';
 import { containerIdOf, effectiveDesired } from '#domain/task.ts';
 import type { ContainerObserved, TaskRecord } from '#domain/task.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { activeCluster, type IntentDeps } from '#intent/index.ts';
 import type { Sessions, SessionTarget } from '#session/sessions.ts';
 import { wordsOf } from '#session/words.ts';
@@ -16,14 +16,9 @@ export type ExecuteCommandDeps = IntentDeps & { sessions: Pick<Sessions, 'create
 const NOT_ENABLED =
   "The execute command failed because execute command was not enabled when the task was run or the execute command agent isn't running. Wait and try again or run a new task with execute command enabled and try again.";
 
-export function executeCommandOperation(deps: ExecuteCommandDeps): Operation<ExecuteCommandRequest, ExecuteCommandResponse> {
+export function executeCommandOperation(deps: ExecuteCommandDeps): Handler<ExecuteCommandRequest, ExecuteCommandResponse> {
   return {
     name: 'ExecuteCommand',
-    action: 'ecs:ExecuteCommand',
-    resources: ({ cluster, task = '' }, scope) => [
-      clusterArn(scope, clusterName(scope, cluster)),
-      task.startsWith('arn:') ? task : ecsArn(scope, `task/${clusterName(scope, cluster)}/${task}`),
-    ],
     async handle(input, context) {
       if (input.interactive !== true) throw new Fault('InvalidParameter', 'Interactive is the only mode supported currently.');
       const command = wordsOf(input.command ?? '');

@@ -1,15 +1,13 @@
 import type { Failure, GetTaskProtectionRequest, GetTaskProtectionResponse, ProtectedTask } from '@aws-sdk/client-ecs';
 import { limits } from '#base/limits.ts';
 import { clusterName, taskArn } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { taskProtection, type IntentDeps } from '#intent/index.ts';
-import { describeProtection, protectedResources, protectionTasks } from './service/protection.ts';
+import { describeProtection, protectionTasks } from './service/protection.ts';
 
-export function getTaskProtectionOperation(deps: IntentDeps): Operation<GetTaskProtectionRequest, GetTaskProtectionResponse> {
+export function getTaskProtectionOperation(deps: IntentDeps): Handler<GetTaskProtectionRequest, GetTaskProtectionResponse> {
   return {
     name: 'GetTaskProtection',
-    action: 'ecs:GetTaskProtection',
-    resources: (input, scope) => protectedResources(scope, input),
     async handle(input, context) {
       const { account, region } = context;
       const cluster = clusterName(context, input.cluster);

@@ -2,8 +2,10 @@
  * Amazon Elastic Container Service, as far as it is served. Reference: ECS API reference, version 2014-11-13. Operations that exist there
  * but not here are named by the gateway.
  */
+import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
+import { ecsAccess } from './access.ts';
 import { ecsErrors } from './errors.ts';
 import { executeCommandOperation, type ExecuteCommandDeps } from './execute-command.ts';
 import { continueServiceDeploymentOperation } from './continue-service-deployment.ts';
@@ -67,7 +69,7 @@ export function createEcsApi(deps: IntentDeps, exec?: Pick<ExecuteCommandDeps, '
     target: 'AmazonEC2ContainerServiceV20141113',
     schemaPackage: '@aws-sdk/client-ecs',
     errors: ecsErrors,
-    operations: [
+    operations: guarded(ecsAccess(deps), [
       ...(exec === undefined ? [] : [executeCommandOperation({ ...deps, ...exec })]),
       continueServiceDeploymentOperation(deps),
       updateExpressGatewayServiceOperation(deps),
@@ -121,6 +123,6 @@ export function createEcsApi(deps: IntentDeps, exec?: Pick<ExecuteCommandDeps, '
       updateServicePrimaryTaskSetOperation(deps),
       updateTaskProtectionOperation(deps),
       updateTaskSetOperation(deps),
-    ],
+    ]),
   };
 }

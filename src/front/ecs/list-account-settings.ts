@@ -1,6 +1,6 @@
 import type { ListAccountSettingsRequest, ListAccountSettingsResponse, Setting } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { accountSettings, effectiveSetting, type IntentDeps } from '#intent/index.ts';
 import { describeSetting } from './account-setting.ts';
 import { cutPage } from './page.ts';
@@ -9,11 +9,9 @@ import { cutPage } from './page.ts';
 const PAGE = 10;
 
 /** With `effectiveSettings` every setting as it holds for the principal, else only those that were set for it. */
-export function listAccountSettingsOperation(deps: IntentDeps): Operation<ListAccountSettingsRequest, ListAccountSettingsResponse> {
+export function listAccountSettingsOperation(deps: IntentDeps): Handler<ListAccountSettingsRequest, ListAccountSettingsResponse> {
   return {
     name: 'ListAccountSettings',
-    action: 'ecs:ListAccountSettings',
-    resources: () => ['*'],
     async handle(input, context) {
       if (input.value !== undefined && input.name === undefined) {
         throw new Fault('InvalidParameter', 'A value can only be given together with the name of a setting.');

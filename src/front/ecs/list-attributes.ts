@@ -1,16 +1,14 @@
 import type { ListAttributesRequest, ListAttributesResponse } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
-import { clusterArn, clusterName } from '#domain/arn.ts';
+import { clusterName } from '#domain/arn.ts';
 import { clip } from '#domain/names.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { activeCluster, type IntentDeps } from '#intent/index.ts';
 import { cutPage } from './page.ts';
 
-export function listAttributesOperation(deps: IntentDeps): Operation<ListAttributesRequest, ListAttributesResponse> {
+export function listAttributesOperation(deps: IntentDeps): Handler<ListAttributesRequest, ListAttributesResponse> {
   return {
     name: 'ListAttributes',
-    action: 'ecs:ListAttributes',
-    resources: (input, scope) => [clusterArn(scope, clusterName(scope, input.cluster))],
     async handle(input, context) {
       const { account, region } = context;
       if (input.targetType !== 'container-instance') {

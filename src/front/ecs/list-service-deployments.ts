@@ -4,23 +4,18 @@ import { clusterName, serviceName } from '#domain/arn.ts';
 import { clip } from '#domain/names.ts';
 import { serviceDeploymentStatuses } from '#domain/service.ts';
 import type { ServiceDeploymentRecord } from '#domain/service.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { activeCluster, type IntentDeps } from '#intent/index.ts';
 import { cutPage } from './page.ts';
 import { deploymentStatus, describeBrief } from './service/describe-service-deployment.ts';
-import { serviceResource } from './service/service-resource.ts';
 
 /** Items of a page that doesn't say how many (API reference). */
 const PAGE = 20;
 
 /** The newest first. Throws ServiceNotFound. */
-export function listServiceDeploymentsOperation(
-  deps: IntentDeps,
-): Operation<ListServiceDeploymentsRequest, ListServiceDeploymentsResponse> {
+export function listServiceDeploymentsOperation(deps: IntentDeps): Handler<ListServiceDeploymentsRequest, ListServiceDeploymentsResponse> {
   return {
     name: 'ListServiceDeployments',
-    action: 'ecs:ListServiceDeployments',
-    resources: (input, scope) => [serviceResource(scope, input)],
     async handle(input, context) {
       assertStatuses(input);
       const { account, region } = context;

@@ -1,14 +1,12 @@
 import type { ListServicesByNamespaceRequest, ListServicesByNamespaceResponse } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { pageStart } from './page.ts';
 
 /** No service is in a namespace: Service Connect, which would put it there, is refused when a service is made. */
-export function listServicesByNamespaceOperation(): Operation<ListServicesByNamespaceRequest, ListServicesByNamespaceResponse> {
+export function listServicesByNamespaceOperation(): Handler<ListServicesByNamespaceRequest, ListServicesByNamespaceResponse> {
   return {
     name: 'ListServicesByNamespace',
-    action: 'ecs:ListServicesByNamespace',
-    resources: () => ['*'],
     async handle(input) {
       if (input.namespace === undefined || input.namespace === '') throw new Fault('InvalidParameter', 'namespace can not be blank.');
       pageStart(input);

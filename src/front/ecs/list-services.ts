@@ -1,7 +1,7 @@
 import type { ListServicesRequest, ListServicesResponse } from '@aws-sdk/client-ecs';
-import { clusterArn, clusterName, serviceArn } from '#domain/arn.ts';
+import { clusterName, serviceArn } from '#domain/arn.ts';
 import type { ServiceRecord } from '#domain/service.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { activeCluster, serviceStatus, type IntentDeps } from '#intent/index.ts';
 import { cutPage } from './page.ts';
 import type { ServiceFront } from './service/service-members.ts';
@@ -10,11 +10,9 @@ import type { ServiceFront } from './service/service-members.ts';
 const PAGE = 10;
 
 /** Those that are ACTIVE, by name. */
-export function listServicesOperation(deps: IntentDeps): Operation<ListServicesRequest, ListServicesResponse> {
+export function listServicesOperation(deps: IntentDeps): Handler<ListServicesRequest, ListServicesResponse> {
   return {
     name: 'ListServices',
-    action: 'ecs:ListServices',
-    resources: (input, scope) => [clusterArn(scope, clusterName(scope, input.cluster))],
     async handle(input, context) {
       const { account, region } = context;
       const cluster = clusterName(context, input.cluster);

@@ -1,16 +1,14 @@
 import type { ListTaskDefinitionFamiliesRequest, ListTaskDefinitionFamiliesResponse } from '@aws-sdk/client-ecs';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { cutPage } from './page.ts';
 
 /** A family is ACTIVE while one of its revisions is, else INACTIVE; both are listed unless one is asked for. */
 export function listTaskDefinitionFamiliesOperation(
   deps: IntentDeps,
-): Operation<ListTaskDefinitionFamiliesRequest, ListTaskDefinitionFamiliesResponse> {
+): Handler<ListTaskDefinitionFamiliesRequest, ListTaskDefinitionFamiliesResponse> {
   return {
     name: 'ListTaskDefinitionFamilies',
-    action: 'ecs:ListTaskDefinitionFamilies',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       const records = await deps.store.read((tx) => tx.taskDefinitions.list({ account, region }));
       const active = new Set(records.filter((record) => record.status === 'ACTIVE').map((record) => record.key.family));

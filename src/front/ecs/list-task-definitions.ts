@@ -1,16 +1,14 @@
 import type { ListTaskDefinitionsRequest, ListTaskDefinitionsResponse } from '@aws-sdk/client-ecs';
 import { taskDefinitionArn } from '#domain/arn.ts';
 import type { TaskDefinitionRecord } from '#domain/records.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { cutPage } from './page.ts';
 
 /** Sorted by family, then by revision as a number; ACTIVE ones unless asked otherwise. `familyPrefix` is a whole family name, as in AWS. */
-export function listTaskDefinitionsOperation(deps: IntentDeps): Operation<ListTaskDefinitionsRequest, ListTaskDefinitionsResponse> {
+export function listTaskDefinitionsOperation(deps: IntentDeps): Handler<ListTaskDefinitionsRequest, ListTaskDefinitionsResponse> {
   return {
     name: 'ListTaskDefinitions',
-    action: 'ecs:ListTaskDefinitions',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       const family = input.familyPrefix;
       const records = await deps.store.read((tx) =>

@@ -1,20 +1,18 @@
 import type { ListTasksRequest, ListTasksResponse } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
-import { clusterArn, clusterName, serviceName, taskArn } from '#domain/arn.ts';
+import { clusterName, serviceName, taskArn } from '#domain/arn.ts';
 import { clip } from '#domain/names.ts';
 import { serviceGroup } from '#domain/service.ts';
 import type { ServiceKey } from '#domain/service.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { activeCluster, type IntentDeps } from '#intent/index.ts';
 import type { ReadTx, TaskFilter } from '#store/types.ts';
 import { encodeToken, pageStart } from './page.ts';
 
 /** Those that are to run, unless `desiredStatus` says STOPPED. `startedBy` must be the only filter beside the cluster. */
-export function listTasksOperation(deps: IntentDeps): Operation<ListTasksRequest, ListTasksResponse> {
+export function listTasksOperation(deps: IntentDeps): Handler<ListTasksRequest, ListTasksResponse> {
   return {
     name: 'ListTasks',
-    action: 'ecs:ListTasks',
-    resources: (input, scope) => [clusterArn(scope, clusterName(scope, input.cluster))],
     async handle(input, context) {
       const cluster = clusterName(context, input.cluster);
       assertFilters(input);

@@ -1,7 +1,6 @@
 import type { RegisterTaskDefinitionRequest, RegisterTaskDefinitionResponse } from '@aws-sdk/client-ecs';
-import { ecsArn } from '#domain/arn.ts';
 import { assertTags } from '#domain/tags.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { registerTaskDefinition, type IntentDeps } from '#intent/index.ts';
 import { fillDefaults } from './definition/defaults.ts';
 import { validateDefinition } from './definition/validate.ts';
@@ -9,13 +8,9 @@ import { assertPassRoles } from './pass-role.ts';
 import { describeDefinition } from './describe-task-definition-record.ts';
 
 /** A definition that doesn't ask for Fargate is checked as one for EC2 and kept; only what is compatible with Fargate can be run. */
-export function registerTaskDefinitionOperation(
-  deps: IntentDeps,
-): Operation<RegisterTaskDefinitionRequest, RegisterTaskDefinitionResponse> {
+export function registerTaskDefinitionOperation(deps: IntentDeps): Handler<RegisterTaskDefinitionRequest, RegisterTaskDefinitionResponse> {
   return {
     name: 'RegisterTaskDefinition',
-    action: 'ecs:RegisterTaskDefinition',
-    resources: (input, scope) => [ecsArn(scope, `task-definition/${input.family}:*`)],
     async handle(input, context) {
       const checked = validateDefinition(input);
       await assertPassRoles(context, input);

@@ -1,8 +1,8 @@
 import type { RunTaskRequest, RunTaskResponse } from '@aws-sdk/client-ecs';
 import { Fault, isFault } from '#base/fault.ts';
-import { clusterName, ecsArn, taskArn } from '#domain/arn.ts';
+import { clusterName, taskArn } from '#domain/arn.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { activeCluster, runTask, type IntentDeps, type RunTaskResult, type RunTaskWish } from '#intent/index.ts';
 import { describeTask, zonesOf } from './task/describe-task.ts';
 import { paramsHash } from './params-hash.ts';
@@ -12,11 +12,9 @@ import { assertRunTaskInput } from './task/run-task-input.ts';
 import { wishOf } from './task/run-task-wish.ts';
 
 /** Commits the wish and answers at once: 200 with the tasks that were accepted and the failures of the others. */
-export function runTaskOperation(deps: IntentDeps): Operation<RunTaskRequest, RunTaskResponse> {
+export function runTaskOperation(deps: IntentDeps): Handler<RunTaskRequest, RunTaskResponse> {
   return {
     name: 'RunTask',
-    action: 'ecs:RunTask',
-    resources: (input, scope) => [definitionResource(scope, input.taskDefinition ?? '')],
     async handle(input, context) {
       assertRunTaskInput(input);
       const wish = await prepare(deps, input, context);
@@ -59,9 +57,4 @@ async function runOnce(deps: IntentDeps, scope: Scope, wish: RunTaskWish): Promi
       cause: error,
     });
   }
-}
-
-function definitionResource(scope: Scope, ref: string): string {
-  if (ref.startsWith('arn:')) return ref;
-  return ecsArn(scope, `task-definition/${ref.includes(':') ? ref : `${ref}:*`}`);
 }

@@ -1,16 +1,14 @@
 import type { StopServiceDeploymentRequest, StopServiceDeploymentResponse } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
 import { clip } from '#domain/names.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { stopServiceDeployment, type IntentDeps } from '#intent/index.ts';
 import { partKey } from './service/parts-input.ts';
 
 /** ROLLBACK unless ABORT is asked for, which leaves the tasks as they are. */
-export function stopServiceDeploymentOperation(deps: IntentDeps): Operation<StopServiceDeploymentRequest, StopServiceDeploymentResponse> {
+export function stopServiceDeploymentOperation(deps: IntentDeps): Handler<StopServiceDeploymentRequest, StopServiceDeploymentResponse> {
   return {
     name: 'StopServiceDeployment',
-    action: 'ecs:StopServiceDeployment',
-    resources: (input) => [input.serviceDeploymentArn ?? '*'],
     async handle(input, context) {
       const arn = input.serviceDeploymentArn ?? '';
       const key = partKey(context, 'service-deployment', arn);

@@ -1,16 +1,12 @@
 import type { StopTaskRequest, StopTaskResponse } from '@aws-sdk/client-ecs';
-import { clusterName, ecsArn, taskId } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import { clusterName, taskId } from '#domain/arn.ts';
+import type { Handler } from '#gateway/types.ts';
 import { stopTask, type IntentDeps } from '#intent/index.ts';
 import { describeTask, zonesOf } from './task/describe-task.ts';
 
-export function stopTaskOperation(deps: IntentDeps): Operation<StopTaskRequest, StopTaskResponse> {
+export function stopTaskOperation(deps: IntentDeps): Handler<StopTaskRequest, StopTaskResponse> {
   return {
     name: 'StopTask',
-    action: 'ecs:StopTask',
-    resources: ({ cluster, task = '' }, scope) => [
-      task.startsWith('arn:') ? task : ecsArn(scope, `task/${clusterName(scope, cluster)}/${task}`),
-    ],
     async handle(input, context) {
       const cluster = clusterName(context, input.cluster);
       const id = taskId(context, cluster, input.task ?? '');

@@ -1,16 +1,14 @@
 import type { UpdateClusterRequest, UpdateClusterResponse } from '@aws-sdk/client-ecs';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { updateCluster, type IntentDeps } from '#intent/index.ts';
-import { clusterArn, clusterName } from '#domain/arn.ts';
+import { clusterName } from '#domain/arn.ts';
 import { checkedConfiguration } from './exec-configuration.ts';
 import { serviceConnectDefaultsOf, settingsOf } from './cluster-input.ts';
 import { allFields, describeCluster } from './describe-cluster.ts';
 
-export function updateClusterOperation(deps: IntentDeps): Operation<UpdateClusterRequest, UpdateClusterResponse> {
+export function updateClusterOperation(deps: IntentDeps): Handler<UpdateClusterRequest, UpdateClusterResponse> {
   return {
     name: 'UpdateCluster',
-    action: 'ecs:UpdateCluster',
-    resources: (input, scope) => [clusterArn(scope, clusterName(scope, input.cluster))],
     async handle(input, context) {
       const cluster = await updateCluster(deps, context, clusterName(context, input.cluster), {
         ...(input.settings === undefined ? {} : { settings: settingsOf(input.settings) }),

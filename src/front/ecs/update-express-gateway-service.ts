@@ -2,7 +2,7 @@ import type { UpdateExpressGatewayServiceRequest, UpdateExpressGatewayServiceRes
 import { serviceArn } from '#domain/arn.ts';
 import { targetGroupArn } from '#domain/load-balancer.ts';
 import type { ServiceKey, ServiceRecord } from '#domain/service.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { modifyTargetGroup, updateService, within, type IntentDeps } from '#intent/index.ts';
 import type { ReadTx } from '#store/types.ts';
 import { configurationOf, expressStatus } from './express/describe-express.ts';
@@ -19,11 +19,9 @@ import { effectiveRevisionId } from './service/effective.ts';
 /** What is left out stays as it was. A new container, size or network starts a deployment. */
 export function updateExpressGatewayServiceOperation(
   deps: IntentDeps,
-): Operation<UpdateExpressGatewayServiceRequest, UpdateExpressGatewayServiceResponse> {
+): Handler<UpdateExpressGatewayServiceRequest, UpdateExpressGatewayServiceResponse> {
   return {
     name: 'UpdateExpressGatewayService',
-    action: 'ecs:UpdateExpressGatewayService',
-    resources: (input) => [input.serviceArn ?? ''],
     async handle(input, context) {
       assertExpress(input);
       const key = expressKey(context, input.serviceArn);

@@ -1,18 +1,15 @@
 import type { UpdateServiceRequest, UpdateServiceResponse } from '@aws-sdk/client-ecs';
 import { clusterName, serviceName } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { updateService, type IntentDeps } from '#intent/index.ts';
 import { assertPassDefinition } from './pass-role.ts';
 import { describeService } from './service/describe-service.ts';
 import { planUpdate } from './service/service-members.ts';
-import { serviceResource } from './service/service-resource.ts';
 
 /** Members that are left out stay as they are. What makes other tasks starts a deployment, the rest doesn't. */
-export function updateServiceOperation(deps: IntentDeps): Operation<UpdateServiceRequest, UpdateServiceResponse> {
+export function updateServiceOperation(deps: IntentDeps): Handler<UpdateServiceRequest, UpdateServiceResponse> {
   return {
     name: 'UpdateService',
-    action: 'ecs:UpdateService',
-    resources: (input, scope) => [serviceResource(scope, input)],
     async handle(input, context) {
       const cluster = clusterName(context, input.cluster);
       await assertPassDefinition(deps, context, input.taskDefinition);

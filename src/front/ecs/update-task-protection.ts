@@ -2,15 +2,13 @@ import type { UpdateTaskProtectionRequest, UpdateTaskProtectionResponse } from '
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { clusterName, taskArn } from '#domain/arn.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { protectionEnd, setTaskProtection, type IntentDeps } from '#intent/index.ts';
-import { describeProtection, protectedResources, protectionTasks } from './service/protection.ts';
+import { describeProtection, protectionTasks } from './service/protection.ts';
 
-export function updateTaskProtectionOperation(deps: IntentDeps): Operation<UpdateTaskProtectionRequest, UpdateTaskProtectionResponse> {
+export function updateTaskProtectionOperation(deps: IntentDeps): Handler<UpdateTaskProtectionRequest, UpdateTaskProtectionResponse> {
   return {
     name: 'UpdateTaskProtection',
-    action: 'ecs:UpdateTaskProtection',
-    resources: (input, scope) => protectedResources(scope, input),
     async handle(input, context) {
       const { account, region } = context;
       const cluster = clusterName(context, input.cluster);

@@ -1,15 +1,13 @@
 import type { UpdateTaskSetRequest, UpdateTaskSetResponse } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { scaleTaskSet, type IntentDeps } from '#intent/index.ts';
 import { describeTaskSet } from './service/describe-task-set.ts';
-import { scaleOf, taskSetResource, taskSetTarget } from './service/task-set-input.ts';
+import { scaleOf, taskSetTarget } from './service/task-set-input.ts';
 
-export function updateTaskSetOperation(deps: IntentDeps): Operation<UpdateTaskSetRequest, UpdateTaskSetResponse> {
+export function updateTaskSetOperation(deps: IntentDeps): Handler<UpdateTaskSetRequest, UpdateTaskSetResponse> {
   return {
     name: 'UpdateTaskSet',
-    action: 'ecs:UpdateTaskSet',
-    resources: (input, scope) => [taskSetResource(scope, input, input.taskSet)],
     async handle(input, context) {
       if (input.scale === undefined) throw new Fault('InvalidParameter', 'scale can not be null.');
       const target = taskSetTarget(context, input, input.taskSet ?? '');

@@ -10,7 +10,7 @@ import { uuid } from '#base/ids.ts';
 import type { AccessPointRecord } from '#domain/file-system.ts';
 import { efsIdOf } from '#domain/file-system.ts';
 import { clip } from '#domain/names.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { accessPointOf, createAccessPoint, deleteAccessPoint, efsFault, fileSystemOf } from '#intent/index.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { pageOf, readTags } from './input.ts';
@@ -21,25 +21,21 @@ const ID_MAX = 4_294_967_295;
 const GROUPS_MAX = 16;
 const PATH_MAX = 100;
 
-export function accessPointOperations(deps: IntentDeps): Operation[] {
+export function accessPointOperations(deps: IntentDeps): Handler[] {
   return [
-    efsOperation<CreateAccessPointRequest, AccessPointDescription>(
-      'CreateAccessPoint',
-      ({ FileSystemId }) => FileSystemId,
-      async (input, context) =>
-        accessPointView(
-          await createAccessPoint(deps, context, {
-            fileSystemId: efsIdOf(context, input.FileSystemId ?? ''),
-            clientToken: input.ClientToken ?? uuid(deps.random),
-            user: userOf(input),
-            root: rootOf(input),
-            tags: readTags(input.Tags),
-          }),
-        ),
+    efsOperation<CreateAccessPointRequest, AccessPointDescription>('CreateAccessPoint', async (input, context) =>
+      accessPointView(
+        await createAccessPoint(deps, context, {
+          fileSystemId: efsIdOf(context, input.FileSystemId ?? ''),
+          clientToken: input.ClientToken ?? uuid(deps.random),
+          user: userOf(input),
+          root: rootOf(input),
+          tags: readTags(input.Tags),
+        }),
+      ),
     ),
     efsOperation<DescribeAccessPointsRequest, DescribeAccessPointsResponse>(
       'DescribeAccessPoints',
-      ({ AccessPointId, FileSystemId }) => AccessPointId ?? FileSystemId,
       async (input, { account, region }) =>
         await deps.store.read(async (tx) => {
           const scope = { account, region };
@@ -51,14 +47,10 @@ export function accessPointOperations(deps: IntentDeps): Operation[] {
           return { AccessPoints: page.map(accessPointView), NextToken: next };
         }),
     ),
-    efsOperation<DeleteAccessPointRequest, object>(
-      'DeleteAccessPoint',
-      ({ AccessPointId }) => AccessPointId,
-      async (input, context) => {
-        await deleteAccessPoint(deps, context, efsIdOf(context, input.AccessPointId ?? ''));
-        return {};
-      },
-    ),
+    efsOperation<DeleteAccessPointRequest, object>('DeleteAccessPoint', async (input, context) => {
+      await deleteAccessPoint(deps, context, efsIdOf(context, input.AccessPointId ?? ''));
+      return {};
+    }),
   ];
 }
 

@@ -10,7 +10,7 @@ import type {
 } from '@aws-sdk/client-efs';
 import type { FileSystemRecord } from '#domain/file-system.ts';
 import { efsIdOf } from '#domain/file-system.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { changeFileSystem, createFileSystem, deleteFileSystem, efsFault, fileSystemOf } from '#intent/index.ts';
 import type { FileSystemWish, IntentDeps } from '#intent/index.ts';
 import type { ReadTx } from '#store/types.ts';
@@ -20,17 +20,14 @@ import { fileSystemView } from './views.ts';
 
 const throughputModes = ['bursting', 'provisioned', 'elastic'] as const;
 
-export function fileSystemOperations(deps: IntentDeps): Operation[] {
+export function fileSystemOperations(deps: IntentDeps): Handler[] {
   const show = (system: FileSystemRecord) => deps.store.read(async (tx) => await view(tx, system));
   return [
-    efsOperation<CreateFileSystemRequest, FileSystemDescription>(
-      'CreateFileSystem',
-      () => undefined,
-      async (input, context) => show(await createFileSystem(deps, context, wishOf(input))),
+    efsOperation<CreateFileSystemRequest, FileSystemDescription>('CreateFileSystem', async (input, context) =>
+      show(await createFileSystem(deps, context, wishOf(input))),
     ),
     efsOperation<DescribeFileSystemsRequest, DescribeFileSystemsResponse>(
       'DescribeFileSystems',
-      ({ FileSystemId }) => FileSystemId,
       async (input, { account, region }) =>
         await deps.store.read(async (tx) => {
           const id = input.FileSystemId === undefined ? undefined : efsIdOf({ account, region }, input.FileSystemId);
@@ -44,30 +41,19 @@ export function fileSystemOperations(deps: IntentDeps): Operation[] {
           return { FileSystems, Marker: input.Marker, NextMarker: next };
         }),
     ),
-    efsOperation<UpdateFileSystemRequest, FileSystemDescription>(
-      'UpdateFileSystem',
-      ({ FileSystemId }) => FileSystemId,
-      async (input, context) =>
-        show(await changeFileSystem(deps, context, input.FileSystemId ?? '', (present) => throughputOf(input, present))),
+    efsOperation<UpdateFileSystemRequest, FileSystemDescription>('UpdateFileSystem', async (input, context) =>
+      show(await changeFileSystem(deps, context, input.FileSystemId ?? '', (present) => throughputOf(input, present))),
     ),
-    efsOperation<UpdateFileSystemProtectionRequest, object>(
-      'UpdateFileSystemProtection',
-      ({ FileSystemId }) => FileSystemId,
-      async (input, context) => {
-        const wanted = input.ReplicationOverwriteProtection ?? 'ENABLED';
-        const overwriteProtection = oneOf('replicationOverwriteProtection', wanted, ['ENABLED', 'DISABLED']);
-        await changeFileSystem(deps, context, input.FileSystemId ?? '', () => ({ overwriteProtection }));
-        return { ReplicationOverwriteProtection: overwriteProtection };
-      },
-    ),
-    efsOperation<DeleteFileSystemRequest, object>(
-      'DeleteFileSystem',
-      ({ FileSystemId }) => FileSystemId,
-      async (input, context) => {
-        await deleteFileSystem(deps, context, input.FileSystemId ?? '');
-        return {};
-      },
-    ),
+    efsOperation<UpdateFileSystemProtectionRequest, object>('UpdateFileSystemProtection', async (input, context) => {
+      const wanted = input.ReplicationOverwriteProtection ?? 'ENABLED';
+      const overwriteProtection = oneOf('replicationOverwriteProtection', wanted, ['ENABLED', 'DISABLED']);
+      await changeFileSystem(deps, context, input.FileSystemId ?? '', () => ({ overwriteProtection }));
+      return { ReplicationOverwriteProtection: overwriteProtection };
+    }),
+    efsOperation<DeleteFileSystemRequest, object>('DeleteFileSystem', async (input, context) => {
+      await deleteFileSystem(deps, context, input.FileSystemId ?? '');
+      return {};
+    }),
   ];
 }
 

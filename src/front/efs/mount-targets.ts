@@ -14,7 +14,7 @@ import type { MountTargetRecord } from '#domain/file-system.ts';
 import { efsIdOf } from '#domain/file-system.ts';
 import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import {
   accessPointOf,
   createMountTarget,
@@ -30,44 +30,37 @@ import { pageOf } from './input.ts';
 import { efsOperation } from './operation.ts';
 import { mountTargetView } from './views.ts';
 
-export function mountTargetOperations(deps: IntentDeps): Operation[] {
-  const anyOne = () => undefined;
+export function mountTargetOperations(deps: IntentDeps): Handler[] {
   return [
-    efsOperation<CreateMountTargetRequest, MountTargetDescription>(
-      'CreateMountTarget',
-      ({ FileSystemId }) => FileSystemId,
-      async (input, context) => {
-        if ((input.IpAddressType ?? 'IPV4_ONLY') !== 'IPV4_ONLY' || input.Ipv6Address !== undefined) {
-          throw efsFault('BadRequest', 'berth has no IPv6: a mount target has an IPv4 address (IpAddressType IPV4_ONLY).');
-        }
-        const ip = input.IpAddress ?? null;
-        if (ip !== null && !isIPv4(ip)) throw efsFault('BadRequest', `'${clip(ip)}' is not an IPv4 address.`);
-        const wish = { fileSystemId: efsIdOf(context, input.FileSystemId ?? ''), subnetId: input.SubnetId ?? '', ip, securityGroups: input.SecurityGroups ?? [] }; // prettier-ignore
-        return mountTargetView(await createMountTarget(deps, context, wish));
-      },
-    ),
+    efsOperation<CreateMountTargetRequest, MountTargetDescription>('CreateMountTarget', async (input, context) => {
+      if ((input.IpAddressType ?? 'IPV4_ONLY') !== 'IPV4_ONLY' || input.Ipv6Address !== undefined) {
+        throw efsFault('BadRequest', 'berth has no IPv6: a mount target has an IPv4 address (IpAddressType IPV4_ONLY).');
+      }
+      const ip = input.IpAddress ?? null;
+      if (ip !== null && !isIPv4(ip)) throw efsFault('BadRequest', `'${clip(ip)}' is not an IPv4 address.`);
+      const wish = { fileSystemId: efsIdOf(context, input.FileSystemId ?? ''), subnetId: input.SubnetId ?? '', ip, securityGroups: input.SecurityGroups ?? [] }; // prettier-ignore
+      return mountTargetView(await createMountTarget(deps, context, wish));
+    }),
     efsOperation<DescribeMountTargetsRequest, DescribeMountTargetsResponse>(
       'DescribeMountTargets',
-      ({ FileSystemId }) => FileSystemId,
       async (input, { account, region }) =>
         await deps.store.read(async (tx) => {
           const { page, next } = pageOf(await selected(tx, { account, region }, input), input.Marker, input.MaxItems);
           return { MountTargets: page.map(mountTargetView), Marker: input.Marker, NextMarker: next };
         }),
     ),
-    efsOperation<DeleteMountTargetRequest, object>('DeleteMountTarget', anyOne, async (input, context) => {
+    efsOperation<DeleteMountTargetRequest, object>('DeleteMountTarget', async (input, context) => {
       await deleteMountTarget(deps, context, input.MountTargetId ?? '');
       return {};
     }),
     efsOperation<DescribeMountTargetSecurityGroupsRequest, DescribeMountTargetSecurityGroupsResponse>(
       'DescribeMountTargetSecurityGroups',
-      anyOne,
       async (input, context) => {
         const target = await deps.store.read((tx) => mountTargetOf(tx, context, input.MountTargetId ?? ''));
         return { SecurityGroups: target.securityGroups };
       },
     ),
-    efsOperation<ModifyMountTargetSecurityGroupsRequest, object>('ModifyMountTargetSecurityGroups', anyOne, async (input, context) => {
+    efsOperation<ModifyMountTargetSecurityGroupsRequest, object>('ModifyMountTargetSecurityGroups', async (input, context) => {
       await setMountTargetGroups(deps, context, input.MountTargetId ?? '', input.SecurityGroups ?? []);
       return {};
     }),

@@ -15,20 +15,18 @@ import type {
 } from '@aws-sdk/client-efs';
 import { efsIdOf } from '#domain/file-system.ts';
 import { mergeTags, withoutTags } from '#domain/tags.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { accessPointOf, changeFileSystem, efsFault, fileSystemOf, setEfsTags } from '#intent/index.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { oneOf, readTags, tagView } from './input.ts';
 import { efsOperation } from './operation.ts';
 
-const ofSystem = ({ FileSystemId }: { FileSystemId: string | undefined }) => FileSystemId;
 const backupView = (backup: boolean): BackupPolicyDescription => ({ BackupPolicy: { Status: backup ? 'ENABLED' : 'DISABLED' } });
 
-export function settingsOperations(deps: IntentDeps): Operation[] {
+export function settingsOperations(deps: IntentDeps): Handler[] {
   return [
     efsOperation<DescribeLifecycleConfigurationRequest, LifecycleConfigurationDescription>(
       'DescribeLifecycleConfiguration',
-      ofSystem,
       async (input, context) => {
         const system = await deps.store.read((tx) => fileSystemOf(tx, context, input.FileSystemId ?? ''));
         return { LifecyclePolicies: system.lifecycle };
@@ -36,21 +34,20 @@ export function settingsOperations(deps: IntentDeps): Operation[] {
     ),
     efsOperation<PutLifecycleConfigurationRequest, LifecycleConfigurationDescription>(
       'PutLifecycleConfiguration',
-      ofSystem,
       async (input, context) => {
         const lifecycle = (input.LifecyclePolicies ?? []).map(lifecycleOf);
         const system = await changeFileSystem(deps, context, input.FileSystemId ?? '', () => ({ lifecycle }));
         return { LifecyclePolicies: system.lifecycle };
       },
     ),
-    efsOperation<DescribeBackupPolicyRequest, BackupPolicyDescription>('DescribeBackupPolicy', ofSystem, async (input, context) =>
+    efsOperation<DescribeBackupPolicyRequest, BackupPolicyDescription>('DescribeBackupPolicy', async (input, context) =>
       backupView((await deps.store.read((tx) => fileSystemOf(tx, context, input.FileSystemId ?? ''))).backup),
     ),
-    efsOperation<PutBackupPolicyRequest, BackupPolicyDescription>('PutBackupPolicy', ofSystem, async (input, context) => {
+    efsOperation<PutBackupPolicyRequest, BackupPolicyDescription>('PutBackupPolicy', async (input, context) => {
       const status = oneOf('backupPolicy.status', input.BackupPolicy?.Status ?? '', ['ENABLED', 'DISABLED']);
       return backupView((await changeFileSystem(deps, context, input.FileSystemId ?? '', () => ({ backup: status === 'ENABLED' }))).backup);
     }),
-    efsOperation<DescribeFileSystemPolicyRequest, object>('DescribeFileSystemPolicy', ofSystem, async (input, context) => {
+    efsOperation<DescribeFileSystemPolicyRequest, object>('DescribeFileSystemPolicy', async (input, context) => {
       const { key } = await deps.store.read((tx) => fileSystemOf(tx, context, input.FileSystemId ?? ''));
       throw efsFault('PolicyNotFound', `The file system policy for '${key.id}' was not found.`, 'ResourceNotFound');
     }),
@@ -58,19 +55,18 @@ export function settingsOperations(deps: IntentDeps): Operation[] {
   ];
 }
 
-function tagOperations(deps: IntentDeps): Operation[] {
-  const ofResource = ({ ResourceId }: { ResourceId: string | undefined }) => ResourceId;
+function tagOperations(deps: IntentDeps): Handler[] {
   return [
-    efsOperation<TagResourceRequest, object>('TagResource', ofResource, async (input, context) => {
+    efsOperation<TagResourceRequest, object>('TagResource', async (input, context) => {
       const tags = readTags(input.Tags);
       await setEfsTags(deps, context, efsIdOf(context, input.ResourceId ?? ''), (present) => mergeTags(present, tags));
       return {};
     }),
-    efsOperation<UntagResourceRequest, object>('UntagResource', ofResource, async (input, context) => {
+    efsOperation<UntagResourceRequest, object>('UntagResource', async (input, context) => {
       await setEfsTags(deps, context, efsIdOf(context, input.ResourceId ?? ''), (present) => withoutTags(present, input.TagKeys ?? []));
       return {};
     }),
-    efsOperation<ListTagsForResourceRequest, ListTagsForResourceResponse>('ListTagsForResource', ofResource, async (input, context) => {
+    efsOperation<ListTagsForResourceRequest, ListTagsForResourceResponse>('ListTagsForResource', async (input, context) => {
       const id = efsIdOf(context, input.ResourceId ?? '');
       const look = id.startsWith('fsap-') ? accessPointOf : fileSystemOf;
       return { Tags: tagView((await deps.store.read(async (tx) => await look(tx, context, id))).tags) };

@@ -1,15 +1,13 @@
 import type { AddListenerCertificatesCommandInput, AddListenerCertificatesCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { addListenerCertificates, type IntentDeps } from '#intent/index.ts';
 import { certificateArnsOf } from './listener-input.ts';
 
 type Output = Omit<AddListenerCertificatesCommandOutput, '$metadata'>;
 
-export function addListenerCertificatesOperation(deps: IntentDeps): Operation<AddListenerCertificatesCommandInput, Output> {
+export function addListenerCertificatesOperation(deps: IntentDeps): Handler<AddListenerCertificatesCommandInput, Output> {
   return {
     name: 'AddListenerCertificates',
-    action: 'elasticloadbalancing:AddListenerCertificates',
-    resources: (input) => [input.ListenerArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       const arns = certificateArnsOf(input.Certificates ?? []);

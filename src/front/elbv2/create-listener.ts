@@ -1,6 +1,6 @@
 import type { CreateListenerCommandInput, CreateListenerCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { elbFault } from '#domain/elb-fault.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { createListener, type IntentDeps } from '#intent/index.ts';
 import { toActions } from './actions.ts';
 import { tagsOf } from './input.ts';
@@ -10,11 +10,9 @@ import { listenerView } from './views.ts';
 
 type Output = Omit<CreateListenerCommandOutput, '$metadata'>;
 
-export function createListenerOperation(deps: IntentDeps): Operation<CreateListenerCommandInput, Output> {
+export function createListenerOperation(deps: IntentDeps): Handler<CreateListenerCommandInput, Output> {
   return {
     name: 'CreateListener',
-    action: 'elasticloadbalancing:CreateListener',
-    resources: (input) => [input.LoadBalancerArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       if (input.Protocol === undefined) throw elbFault('ValidationError', 'A listener protocol must be specified');

@@ -1,7 +1,7 @@
 import type { CreateLoadBalancerCommandInput, CreateLoadBalancerCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { notInBerth } from '#domain/elb-fault.ts';
 import type { LoadBalancerType } from '#domain/load-balancer.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { createLoadBalancer, type IntentDeps } from '#intent/index.ts';
 import { enumValue, tagsOf } from './input.ts';
 import { subnetsOf } from './subnets.ts';
@@ -9,11 +9,9 @@ import { loadBalancerView } from './views.ts';
 
 type Output = Omit<CreateLoadBalancerCommandOutput, '$metadata'>;
 
-export function createLoadBalancerOperation(deps: IntentDeps): Operation<CreateLoadBalancerCommandInput, Output> {
+export function createLoadBalancerOperation(deps: IntentDeps): Handler<CreateLoadBalancerCommandInput, Output> {
   return {
     name: 'CreateLoadBalancer',
-    action: 'elasticloadbalancing:CreateLoadBalancer',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       const type = typeOf(input);

@@ -1,6 +1,6 @@
 import type { CreateRuleCommandInput, CreateRuleCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { notInBerth } from '#domain/elb-fault.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { createRule, type IntentDeps } from '#intent/index.ts';
 import { toActions } from './actions.ts';
 import { toConditions } from './conditions.ts';
@@ -9,11 +9,9 @@ import { ruleView } from './views.ts';
 
 type Output = Omit<CreateRuleCommandOutput, '$metadata'>;
 
-export function createRuleOperation(deps: IntentDeps): Operation<CreateRuleCommandInput, Output> {
+export function createRuleOperation(deps: IntentDeps): Handler<CreateRuleCommandInput, Output> {
   return {
     name: 'CreateRule',
-    action: 'elasticloadbalancing:CreateRule',
-    resources: (input) => [input.ListenerArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       if ((input.Transforms ?? []).length > 0) throw notInBerth('transforms of rules');

@@ -1,7 +1,7 @@
 import type { CreateTargetGroupCommandInput, CreateTargetGroupCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { elbFault, notInBerth } from '#domain/elb-fault.ts';
 import { targetGroupArn, type TargetGroupRecord } from '#domain/load-balancer.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { createTargetGroup, groupUsers, type IntentDeps } from '#intent/index.ts';
 import { healthCheckOf } from './health-check.ts';
 import { enumValue, tagsOf } from './input.ts';
@@ -10,11 +10,9 @@ import { targetGroupView } from './views.ts';
 
 type Output = Omit<CreateTargetGroupCommandOutput, '$metadata'>;
 
-export function createTargetGroupOperation(deps: IntentDeps): Operation<CreateTargetGroupCommandInput, Output> {
+export function createTargetGroupOperation(deps: IntentDeps): Handler<CreateTargetGroupCommandInput, Output> {
   return {
     name: 'CreateTargetGroup',
-    action: 'elasticloadbalancing:CreateTargetGroup',
-    resources: () => ['*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       const targetType = targetTypeOf(input);

@@ -1,14 +1,12 @@
 import type { DeleteLoadBalancerCommandInput, DeleteLoadBalancerCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { deleteLoadBalancer, type IntentDeps } from '#intent/index.ts';
 
 type Output = Omit<DeleteLoadBalancerCommandOutput, '$metadata'>;
 
-export function deleteLoadBalancerOperation(deps: IntentDeps): Operation<DeleteLoadBalancerCommandInput, Output> {
+export function deleteLoadBalancerOperation(deps: IntentDeps): Handler<DeleteLoadBalancerCommandInput, Output> {
   return {
     name: 'DeleteLoadBalancer',
-    action: 'elasticloadbalancing:DeleteLoadBalancer',
-    resources: (input) => [input.LoadBalancerArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       await deleteLoadBalancer(deps, scope, input.LoadBalancerArn ?? '');

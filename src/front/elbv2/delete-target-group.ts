@@ -1,14 +1,12 @@
 import type { DeleteTargetGroupCommandInput, DeleteTargetGroupCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { deleteTargetGroup, type IntentDeps } from '#intent/index.ts';
 
 type Output = Omit<DeleteTargetGroupCommandOutput, '$metadata'>;
 
-export function deleteTargetGroupOperation(deps: IntentDeps): Operation<DeleteTargetGroupCommandInput, Output> {
+export function deleteTargetGroupOperation(deps: IntentDeps): Handler<DeleteTargetGroupCommandInput, Output> {
   return {
     name: 'DeleteTargetGroup',
-    action: 'elasticloadbalancing:DeleteTargetGroup',
-    resources: (input) => [input.TargetGroupArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       await deleteTargetGroup(deps, scope, input.TargetGroupArn ?? '');

@@ -1,17 +1,15 @@
 /** The quotas that berth holds callers to, by their names in AWS. */
 import type { DescribeAccountLimitsCommandInput, DescribeAccountLimitsCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { limits } from '#base/limits.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { pageOf } from './input.ts';
 
 type Output = Omit<DescribeAccountLimitsCommandOutput, '$metadata'>;
 
-export function describeAccountLimitsOperation(_deps: IntentDeps): Operation<DescribeAccountLimitsCommandInput, Output> {
+export function describeAccountLimitsOperation(_deps: IntentDeps): Handler<DescribeAccountLimitsCommandInput, Output> {
   return {
     name: 'DescribeAccountLimits',
-    action: 'elasticloadbalancing:DescribeAccountLimits',
-    resources: () => ['*'],
     async handle(input) {
       const { page, NextMarker } = pageOf(quotas, ([name]) => name, input);
       return { Limits: page.map(([Name, max]) => ({ Name, Max: String(max) })), NextMarker };

@@ -3,16 +3,14 @@ import type {
   DescribeCapacityReservationCommandInput,
   DescribeCapacityReservationCommandOutput,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { loadBalancerOf, type IntentDeps } from '#intent/index.ts';
 
 type Output = Omit<DescribeCapacityReservationCommandOutput, '$metadata'>;
 
-export function describeCapacityReservationOperation(deps: IntentDeps): Operation<DescribeCapacityReservationCommandInput, Output> {
+export function describeCapacityReservationOperation(deps: IntentDeps): Handler<DescribeCapacityReservationCommandInput, Output> {
   return {
     name: 'DescribeCapacityReservation',
-    action: 'elasticloadbalancing:DescribeCapacityReservation',
-    resources: (input) => [input.LoadBalancerArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       await deps.store.read((tx) => loadBalancerOf(tx, scope, input.LoadBalancerArn ?? ''));

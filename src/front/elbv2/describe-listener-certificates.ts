@@ -2,17 +2,15 @@ import type {
   DescribeListenerCertificatesCommandInput,
   DescribeListenerCertificatesCommandOutput,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { listenerOf, type IntentDeps } from '#intent/index.ts';
 import { pageOf } from './input.ts';
 
 type Output = Omit<DescribeListenerCertificatesCommandOutput, '$metadata'>;
 
-export function describeListenerCertificatesOperation(deps: IntentDeps): Operation<DescribeListenerCertificatesCommandInput, Output> {
+export function describeListenerCertificatesOperation(deps: IntentDeps): Handler<DescribeListenerCertificatesCommandInput, Output> {
   return {
     name: 'DescribeListenerCertificates',
-    action: 'elasticloadbalancing:DescribeListenerCertificates',
-    resources: (input) => [input.ListenerArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       const { desired } = await deps.store.read((tx) => listenerOf(tx, scope, input.ListenerArn ?? ''));

@@ -1,18 +1,16 @@
 import type { DescribeListenersCommandInput, DescribeListenersCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { elbFault } from '#domain/elb-fault.ts';
 import type { ListenerRecord } from '#domain/load-balancer.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { listenerOf, loadBalancerOf, type IntentDeps } from '#intent/index.ts';
 import { pageOf } from './input.ts';
 import { listenerView } from './views.ts';
 
 type Output = Omit<DescribeListenersCommandOutput, '$metadata'>;
 
-export function describeListenersOperation(deps: IntentDeps): Operation<DescribeListenersCommandInput, Output> {
+export function describeListenersOperation(deps: IntentDeps): Handler<DescribeListenersCommandInput, Output> {
   return {
     name: 'DescribeListeners',
-    action: 'elasticloadbalancing:DescribeListeners',
-    resources: (input) => input.ListenerArns ?? [input.LoadBalancerArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       const { LoadBalancerArn: lbArn, ListenerArns: arns = [] } = input;

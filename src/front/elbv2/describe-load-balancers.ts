@@ -2,18 +2,16 @@ import type { DescribeLoadBalancersCommandInput, DescribeLoadBalancersCommandOut
 import { elbFault } from '#domain/elb-fault.ts';
 import { loadBalancerArn, type LoadBalancerRecord } from '#domain/load-balancer.ts';
 import { clip } from '#domain/names.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { loadBalancerOf, type IntentDeps } from '#intent/index.ts';
 import { pageOf } from './input.ts';
 import { loadBalancerView } from './views.ts';
 
 type Output = Omit<DescribeLoadBalancersCommandOutput, '$metadata'>;
 
-export function describeLoadBalancersOperation(deps: IntentDeps): Operation<DescribeLoadBalancersCommandInput, Output> {
+export function describeLoadBalancersOperation(deps: IntentDeps): Handler<DescribeLoadBalancersCommandInput, Output> {
   return {
     name: 'DescribeLoadBalancers',
-    action: 'elasticloadbalancing:DescribeLoadBalancers',
-    resources: (input) => input.LoadBalancerArns ?? ['*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       const { LoadBalancerArns: arns = [], Names: names = [] } = input;

@@ -1,17 +1,15 @@
 import type { DescribeRulesCommandInput, DescribeRulesCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { elbFault } from '#domain/elb-fault.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { listenerOf, ruleOf, type RuleOfListener, type IntentDeps } from '#intent/index.ts';
 import { pageOf } from './input.ts';
 import { ruleView } from './views.ts';
 
 type Output = Omit<DescribeRulesCommandOutput, '$metadata'>;
 
-export function describeRulesOperation(deps: IntentDeps): Operation<DescribeRulesCommandInput, Output> {
+export function describeRulesOperation(deps: IntentDeps): Handler<DescribeRulesCommandInput, Output> {
   return {
     name: 'DescribeRules',
-    action: 'elasticloadbalancing:DescribeRules',
-    resources: (input) => input.RuleArns ?? [input.ListenerArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       const { ListenerArn: listenerArn, RuleArns: arns = [] } = input;

@@ -2,17 +2,15 @@ import type { DescribeSSLPoliciesCommandInput, DescribeSSLPoliciesCommandOutput 
 import { elbFault } from '#domain/elb-fault.ts';
 import { clip } from '#domain/names.ts';
 import { sslPolicies, sslPolicyNamed, type SslPolicy } from '#domain/ssl-policies.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { enumValue, pageOf } from './input.ts';
 
 type Output = Omit<DescribeSSLPoliciesCommandOutput, '$metadata'>;
 
-export function describeSSLPoliciesOperation(_deps: IntentDeps): Operation<DescribeSSLPoliciesCommandInput, Output> {
+export function describeSSLPoliciesOperation(_deps: IntentDeps): Handler<DescribeSSLPoliciesCommandInput, Output> {
   return {
     name: 'DescribeSSLPolicies',
-    action: 'elasticloadbalancing:DescribeSSLPolicies',
-    resources: () => ['*'],
     async handle(input) {
       const names = input.Names ?? [];
       if (input.LoadBalancerType !== undefined)

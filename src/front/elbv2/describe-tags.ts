@@ -1,16 +1,14 @@
 import type { DescribeTagsCommandInput, DescribeTagsCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { TagDescription } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { listElbTags, type IntentDeps } from '#intent/index.ts';
 import { resourceArns, tagViews } from './input.ts';
 
 type Output = Omit<DescribeTagsCommandOutput, '$metadata'>;
 
-export function describeTagsOperation(deps: IntentDeps): Operation<DescribeTagsCommandInput, Output> {
+export function describeTagsOperation(deps: IntentDeps): Handler<DescribeTagsCommandInput, Output> {
   return {
     name: 'DescribeTags',
-    action: 'elasticloadbalancing:DescribeTags',
-    resources: (input) => input.ResourceArns ?? [],
     async handle(input, { account, region }) {
       const scope = { account, region };
       return await deps.store.read(async (tx) => {

@@ -1,18 +1,16 @@
 import type { DescribeTargetGroupsCommandInput, DescribeTargetGroupsCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { elbFault } from '#domain/elb-fault.ts';
 import { targetGroupArn, type TargetGroupRecord } from '#domain/load-balancer.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { groupUsers, loadBalancerOf, targetGroupOf, type IntentDeps } from '#intent/index.ts';
 import { pageOf } from './input.ts';
 import { targetGroupView } from './views.ts';
 
 type Output = Omit<DescribeTargetGroupsCommandOutput, '$metadata'>;
 
-export function describeTargetGroupsOperation(deps: IntentDeps): Operation<DescribeTargetGroupsCommandInput, Output> {
+export function describeTargetGroupsOperation(deps: IntentDeps): Handler<DescribeTargetGroupsCommandInput, Output> {
   return {
     name: 'DescribeTargetGroups',
-    action: 'elasticloadbalancing:DescribeTargetGroups',
-    resources: (input) => input.TargetGroupArns ?? ['*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       const { LoadBalancerArn: lbArn, TargetGroupArns: arns = [], Names: names = [] } = input;

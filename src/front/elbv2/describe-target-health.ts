@@ -1,16 +1,14 @@
 import type { DescribeTargetHealthCommandInput, DescribeTargetHealthCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { groupUsers, namedTargets, targetGroupOf, type IntentDeps } from '#intent/index.ts';
 import { enumValue } from './input.ts';
 import { targetHealthView, targetsOf } from './targets.ts';
 
 type Output = Omit<DescribeTargetHealthCommandOutput, '$metadata'>;
 
-export function describeTargetHealthOperation(deps: IntentDeps): Operation<DescribeTargetHealthCommandInput, Output> {
+export function describeTargetHealthOperation(deps: IntentDeps): Handler<DescribeTargetHealthCommandInput, Output> {
   return {
     name: 'DescribeTargetHealth',
-    action: 'elasticloadbalancing:DescribeTargetHealth',
-    resources: (input) => [input.TargetGroupArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       const arn = input.TargetGroupArn ?? '';

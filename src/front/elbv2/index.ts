@@ -1,6 +1,8 @@
 /** Elastic Load Balancing, application and network. Reference: Elastic Load Balancing API reference, version 2015-12-01. */
+import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
+import { elbv2Access } from './access.ts';
 import { addListenerCertificatesOperation } from './add-listener-certificates.ts';
 import { addTagsOperation } from './add-tags.ts';
 import { createListenerOperation } from './create-listener.ts';
@@ -87,6 +89,6 @@ export function createElbv2Api(deps: IntentDeps): ApiSpec {
     target: '2015-12-01',
     schemaPackage: '@aws-sdk/client-elastic-load-balancing-v2',
     errors: elbv2Errors,
-    operations: make.map((operation) => operation(deps)),
+    operations: guarded(elbv2Access(deps), make.map((operation) => operation(deps))), // prettier-ignore
   };
 }

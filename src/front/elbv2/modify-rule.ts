@@ -1,6 +1,6 @@
 import type { ModifyRuleCommandInput, ModifyRuleCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { notInBerth } from '#domain/elb-fault.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { modifyRule, type IntentDeps } from '#intent/index.ts';
 import { toActions } from './actions.ts';
 import { toConditions } from './conditions.ts';
@@ -8,11 +8,9 @@ import { ruleView } from './views.ts';
 
 type Output = Omit<ModifyRuleCommandOutput, '$metadata'>;
 
-export function modifyRuleOperation(deps: IntentDeps): Operation<ModifyRuleCommandInput, Output> {
+export function modifyRuleOperation(deps: IntentDeps): Handler<ModifyRuleCommandInput, Output> {
   return {
     name: 'ModifyRule',
-    action: 'elasticloadbalancing:ModifyRule',
-    resources: (input) => [input.RuleArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       if ((input.Transforms ?? []).length > 0) throw notInBerth('transforms of rules');

@@ -1,15 +1,13 @@
 import type { RegisterTargetsCommandInput, RegisterTargetsCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { registerTargets, type IntentDeps } from '#intent/index.ts';
 import { targetsOf } from './targets.ts';
 
 type Output = Omit<RegisterTargetsCommandOutput, '$metadata'>;
 
-export function registerTargetsOperation(deps: IntentDeps): Operation<RegisterTargetsCommandInput, Output> {
+export function registerTargetsOperation(deps: IntentDeps): Handler<RegisterTargetsCommandInput, Output> {
   return {
     name: 'RegisterTargets',
-    action: 'elasticloadbalancing:RegisterTargets',
-    resources: (input) => [input.TargetGroupArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       await registerTargets(deps, scope, input.TargetGroupArn ?? '', targetsOf(input.Targets));

@@ -1,14 +1,12 @@
 import type { SetIpAddressTypeCommandInput, SetIpAddressTypeCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { setLoadBalancerIpAddressType, type IntentDeps } from '#intent/index.ts';
 
 type Output = Omit<SetIpAddressTypeCommandOutput, '$metadata'>;
 
-export function setIpAddressTypeOperation(deps: IntentDeps): Operation<SetIpAddressTypeCommandInput, Output> {
+export function setIpAddressTypeOperation(deps: IntentDeps): Handler<SetIpAddressTypeCommandInput, Output> {
   return {
     name: 'SetIpAddressType',
-    action: 'elasticloadbalancing:SetIpAddressType',
-    resources: (input) => [input.LoadBalancerArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       const lb = await setLoadBalancerIpAddressType(deps, scope, input.LoadBalancerArn ?? '', input.IpAddressType ?? '');

@@ -1,5 +1,5 @@
 import type { SetSubnetsCommandInput, SetSubnetsCommandOutput } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { setLoadBalancerSubnets, type IntentDeps } from '#intent/index.ts';
 import { enumValue } from './input.ts';
 import { subnetsOf } from './subnets.ts';
@@ -7,11 +7,9 @@ import { loadBalancerView } from './views.ts';
 
 type Output = Omit<SetSubnetsCommandOutput, '$metadata'>;
 
-export function setSubnetsOperation(deps: IntentDeps): Operation<SetSubnetsCommandInput, Output> {
+export function setSubnetsOperation(deps: IntentDeps): Handler<SetSubnetsCommandInput, Output> {
   return {
     name: 'SetSubnets',
-    action: 'elasticloadbalancing:SetSubnets',
-    resources: (input) => [input.LoadBalancerArn ?? '*'],
     async handle(input, { account, region }) {
       const scope = { account, region };
       if (input.IpAddressType !== undefined) enumValue(input.IpAddressType, ['ipv4'], 'ipAddressType');

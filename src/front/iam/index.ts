@@ -2,7 +2,9 @@
  * AWS Identity and Access Management: users and their keys, roles, policies. Groups, login profiles, MFA devices and identity providers are refused by
  * name. Reference: IAM API reference, version 2010-05-08.
  */
+import { describingResources } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
+import { aboutIam } from './access.ts';
 import { entityOperations } from './entities.ts';
 import { iamErrors } from './errors.ts';
 import type { IamDeps } from './operation.ts';
@@ -18,13 +20,16 @@ export function createIamApi(deps: IamDeps): ApiSpec {
     target: '2010-05-08',
     schemaPackage: '@aws-sdk/client-iam',
     errors: iamErrors,
-    operations: [
-      ...userOperations(deps),
-      ...roleOperations(deps),
-      ...entityOperations(deps, 'user'),
-      ...entityOperations(deps, 'role'),
-      ...policyOperations(deps),
-      ...simulateOperations(deps),
-    ],
+    operations: describingResources(
+      (arn, context) => aboutIam(deps, arn, context),
+      [
+        ...userOperations(deps),
+        ...roleOperations(deps),
+        ...entityOperations(deps, 'user'),
+        ...entityOperations(deps, 'role'),
+        ...policyOperations(deps),
+        ...simulateOperations(deps),
+      ],
+    ),
   };
 }

@@ -1,6 +1,7 @@
 /** An operation of IAM, and what its resources are called. */
 import { entityArn, iamScope, instanceProfileArn } from '#domain/iam.ts';
 import type { IamEntityKind } from '#domain/iam.ts';
+import { requestTags } from '#gateway/access.ts';
 import type { CallContext, Operation, OwnFacts } from '#gateway/types.ts';
 import type { Identity } from '#identity/index.ts';
 import type { IntentDeps } from '#intent/index.ts';
@@ -17,18 +18,16 @@ export function iamOperation<In, Out>(
   resources: Resources<In>,
   handle: (input: In, context: CallContext) => Promise<Out>,
 ): Operation<In, Out> {
-  return { name, action: `iam:${name}`, resources, facts: (input) => factsOf(input as Record<string, unknown> & Tagged), handle };
+  return { name, action: `iam:${name}`, resources, facts: (input) => factsOf(name, input as Record<string, unknown> & Tagged), handle };
 }
 
 /** IAM's own condition keys, from members that any of its calls may have. */
-function factsOf(input: Record<string, unknown> & Tagged): OwnFacts {
-  const facts: OwnFacts = {};
-  const { PolicyArn: policy, PermissionsBoundary: boundary, Tags: tags, TagKeys: keys } = input;
-  if (typeof policy === 'string') facts['iam:PolicyARN'] = policy;
+function factsOf(name: string, input: Record<string, unknown> & Tagged): OwnFacts {
+  const { PolicyArn: policy, PermissionsBoundary: boundary, Tags: tags, TagKeys: keys, AWSServiceName: service } = input;
+  const facts = requestTags(tags, Array.isArray(keys) ? (keys as string[]) : []);
+  if (typeof policy === 'string' && /^(At|De)tach/.test(name)) facts['iam:PolicyARN'] = policy;
   if (typeof boundary === 'string') facts['iam:PermissionsBoundary'] = boundary;
-  for (const { Key, Value } of tags ?? []) if (Key !== undefined) facts[`aws:RequestTag/${Key}`] = Value ?? '';
-  const names = [...(tags ?? []).map(({ Key }) => Key ?? ''), ...(Array.isArray(keys) ? (keys as string[]) : [])];
-  if (names.length > 0) facts['aws:TagKeys'] = names;
+  if (typeof service === 'string') facts['iam:AWSServiceName'] = service;
   return facts;
 }
 

@@ -1,13 +1,13 @@
 import type { DescribeLogGroupsRequest, DescribeLogGroupsResponse } from '@aws-sdk/client-cloudwatch-logs';
 import { Fault } from '#base/fault.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { Logs } from '#logs/types.ts';
-import { groupArn, nameOfIdentifier } from './arn.ts';
+import { nameOfIdentifier } from './arn.ts';
 import { decodeToken, encodeToken, pageLimit } from './page.ts';
 import { groupView } from './views.ts';
 
-export function describeLogGroupsOperation(logs: Logs): Operation<DescribeLogGroupsRequest, DescribeLogGroupsResponse> {
+export function describeLogGroupsOperation(logs: Logs): Handler<DescribeLogGroupsRequest, DescribeLogGroupsResponse> {
   async function named(identifiers: string[], scope: Scope) {
     const groups = await Promise.all(identifiers.slice(0, 50).map((one) => logs.getGroup(scope, nameOfIdentifier(one, scope))));
     return groups.filter((group) => group !== undefined).map(groupView);
@@ -15,8 +15,6 @@ export function describeLogGroupsOperation(logs: Logs): Operation<DescribeLogGro
 
   return {
     name: 'DescribeLogGroups',
-    action: 'logs:DescribeLogGroups',
-    resources: (_input, scope) => [groupArn(scope, '*')],
     async handle(input, scope) {
       const { logGroupNamePrefix: prefix, logGroupNamePattern: pattern, logGroupIdentifiers: identifiers } = input;
       if (prefix !== undefined && pattern !== undefined) {

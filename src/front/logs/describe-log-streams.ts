@@ -1,16 +1,14 @@
 import type { DescribeLogStreamsRequest, DescribeLogStreamsResponse } from '@aws-sdk/client-cloudwatch-logs';
 import { Fault } from '#base/fault.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { Logs } from '#logs/types.ts';
-import { groupArn, groupNameOf } from './arn.ts';
+import { groupNameOf } from './arn.ts';
 import { decodeToken, encodeToken, pageLimit } from './page.ts';
 import { streamView } from './views.ts';
 
-export function describeLogStreamsOperation(logs: Logs): Operation<DescribeLogStreamsRequest, DescribeLogStreamsResponse> {
+export function describeLogStreamsOperation(logs: Logs): Handler<DescribeLogStreamsRequest, DescribeLogStreamsResponse> {
   return {
     name: 'DescribeLogStreams',
-    action: 'logs:DescribeLogStreams',
-    resources: (input, scope) => [groupArn(scope, groupNameOf(input, scope))],
     async handle(input, scope) {
       const { orderBy = 'LogStreamName', logStreamNamePrefix: prefix } = input;
       if (orderBy !== 'LogStreamName' && orderBy !== 'LastEventTime') {

@@ -1,17 +1,15 @@
 import type { FilterLogEventsRequest, FilterLogEventsResponse } from '@aws-sdk/client-cloudwatch-logs';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { Logs } from '#logs/types.ts';
-import { groupArn, groupNameOf } from './arn.ts';
+import { groupNameOf } from './arn.ts';
 import { pageLimit } from './page.ts';
 import { eventView } from './views.ts';
 
-export function filterLogEventsOperation(logs: Logs): Operation<FilterLogEventsRequest, FilterLogEventsResponse> {
+export function filterLogEventsOperation(logs: Logs): Handler<FilterLogEventsRequest, FilterLogEventsResponse> {
   return {
     name: 'FilterLogEvents',
-    action: 'logs:FilterLogEvents',
-    resources: (input, scope) => [groupArn(scope, groupNameOf(input, scope))],
     async handle(input, scope) {
       const {
         logStreamNames: streams,

@@ -1,15 +1,13 @@
 import type { GetLogEventsRequest, GetLogEventsResponse } from '@aws-sdk/client-cloudwatch-logs';
 import { limits } from '#base/limits.ts';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { Logs } from '#logs/types.ts';
-import { groupNameOf, streamArn } from './arn.ts';
+import { groupNameOf } from './arn.ts';
 import { pageLimit } from './page.ts';
 
-export function getLogEventsOperation(logs: Logs): Operation<GetLogEventsRequest, GetLogEventsResponse> {
+export function getLogEventsOperation(logs: Logs): Handler<GetLogEventsRequest, GetLogEventsResponse> {
   return {
     name: 'GetLogEvents',
-    action: 'logs:GetLogEvents',
-    resources: (input, scope) => [streamArn(scope, groupNameOf(input, scope), input.logStreamName ?? '')],
     async handle(input, scope) {
       const { startTime, endTime, nextToken: token } = input;
       const { events, forward, backward } = await logs.getEvents(scope, groupNameOf(input, scope), input.logStreamName ?? '', {

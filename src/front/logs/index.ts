@@ -1,6 +1,8 @@
 /** Amazon CloudWatch Logs, as far as it is served. Reference: CloudWatch Logs API reference, version 2014-03-28. */
+import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
 import type { Logs } from '#logs/types.ts';
+import { logsAccess } from './access.ts';
 import { createLogGroupOperation } from './create-log-group.ts';
 import { createLogStreamOperation } from './create-log-stream.ts';
 import { deleteLogGroupOperation } from './delete-log-group.ts';
@@ -48,6 +50,9 @@ export function createLogsApi(deps: { logs: Logs }): ApiSpec {
     target: 'Logs_20140328',
     schemaPackage: '@aws-sdk/client-cloudwatch-logs',
     errors: logsErrors,
-    operations: make.map((operation) => operation(deps.logs)),
+    operations: guarded(
+      logsAccess(deps.logs),
+      make.map((operation) => operation(deps.logs)),
+    ),
   };
 }

@@ -1,14 +1,11 @@
 import type { PutLogEventsRequest, PutLogEventsResponse } from '@aws-sdk/client-cloudwatch-logs';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import type { Logs } from '#logs/types.ts';
-import { streamArn } from './arn.ts';
 import { SEQUENCE_TOKEN } from './views.ts';
 
-export function putLogEventsOperation(logs: Logs): Operation<PutLogEventsRequest, PutLogEventsResponse> {
+export function putLogEventsOperation(logs: Logs): Handler<PutLogEventsRequest, PutLogEventsResponse> {
   return {
     name: 'PutLogEvents',
-    action: 'logs:PutLogEvents',
-    resources: (input, scope) => [streamArn(scope, input.logGroupName ?? '', input.logStreamName ?? '')],
     async handle(input, scope) {
       const events = (input.logEvents ?? []).map((event) => ({ timestamp: event.timestamp ?? 0, message: event.message ?? '' }));
       const { tooOldEnd, tooNewStart, expiredEnd } = await logs.put(scope, input.logGroupName ?? '', input.logStreamName ?? '', events);

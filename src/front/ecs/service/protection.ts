@@ -1,7 +1,7 @@
 /** Task protection as the API shows it, and the tasks that its calls name. */
 import type { ProtectedTask } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
-import { clusterName, taskArn, taskId } from '#domain/arn.ts';
+import { taskArn, taskId } from '#domain/arn.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { TaskRecord } from '#domain/task.ts';
 
@@ -22,10 +22,4 @@ export function protectionTasks(scope: Scope, cluster: string, tasks: readonly s
   if (ids.length === 0) throw new Fault('InvalidParameter', 'Tasks cannot be empty.');
   if (ids.length > most) throw new Fault('InvalidParameter', `Tasks can have at most ${most} items; there are ${ids.length}.`);
   return ids;
-}
-
-/** The tasks that a call about protection touches, by their ARNs. */
-export function protectedResources(scope: Scope, input: { cluster?: string | undefined; tasks?: string[] | undefined }): string[] {
-  const ofId = (id: string) => taskArn({ ...scope, cluster: clusterName(scope, input.cluster), id });
-  return (input.tasks ?? []).map((ref) => (ref.startsWith('arn:') ? ref : ofId(ref)));
 }

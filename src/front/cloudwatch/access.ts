@@ -1,0 +1,51 @@
+/** What IAM is asked before each operation of CloudWatch. Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch". */
+import { alarmArn, alarmName } from '#domain/alarm.ts';
+import type { Scope } from '#domain/scope.ts';
+import { anything, ifThere, requestTags, resourceTags, type AccessTable } from '#gateway/access.ts';
+import type { AccessRow } from '#gateway/types.ts';
+import { alarmsOf } from '#intent/index.ts';
+import type { CloudWatchDeps } from './types.ts';
+
+export function cloudWatchAccess({ intent }: Pick<CloudWatchDeps, 'intent'>): AccessTable {
+  const all: AccessRow = { resources: anything };
+  const ofAlarm: AccessRow<{ AlarmName?: string | undefined }> = {
+    resources: ({ AlarmName: name }, scope) => arnsOf(scope, [name ?? '*']),
+  };
+  const ofAlarms: AccessRow<{ AlarmNames?: string[] | undefined }> = { resources: ({ AlarmNames: names }, scope) => arnsOf(scope, names) };
+  const ofAny: AccessRow = { resources: ({ ResourceARN: arn }) => [arn ?? ''] };
+  return {
+    vendor: 'cloudwatch',
+    about: async (arn, scope) => {
+      const name = alarmName(arn, scope);
+      const [alarm] = name === undefined ? [] : ((await ifThere(() => intent.store.read((tx) => alarmsOf(tx, scope, [name])))) ?? []);
+      return resourceTags(alarm?.desired.tags);
+    },
+    rows: {
+      DeleteAlarms: ofAlarms,
+      DescribeAlarmHistory: ofAlarm,
+      DescribeAlarms: ofAlarms,
+      DescribeAlarmsForMetric: all,
+      DisableAlarmActions: ofAlarms,
+      EnableAlarmActions: ofAlarms,
+      GetMetricData: all,
+      GetMetricStatistics: all,
+      ListMetrics: all,
+      ListTagsForResource: ofAny,
+      PutMetricAlarm: {
+        ...ofAlarm,
+        facts: (input) => ({
+          ...requestTags(input.Tags),
+          'cloudwatch:AlarmActions': [input.AlarmActions, input.OKActions, input.InsufficientDataActions].flatMap(
+            (actions) => actions ?? [],
+          ),
+        }),
+      } satisfies AccessRow,
+      PutMetricData: { resources: anything, facts: ({ Namespace: name }) => (name === undefined ? {} : { 'cloudwatch:namespace': name }) },
+      SetAlarmState: ofAlarm,
+      TagResource: { ...ofAny, facts: ({ Tags }) => requestTags(Tags) },
+      UntagResource: { ...ofAny, facts: ({ TagKeys }) => requestTags([], TagKeys) },
+    },
+  };
+}
+
+const arnsOf = ({ account, region }: Scope, names: readonly string[] = ['*']) => names.map((name) => alarmArn({ account, region, name }));

@@ -1,0 +1,24 @@
+/** Tags that are set while something is made need ecs:TagResource too, once the account's setting `tagResourceAuthorization` is on (developer guide, "Tagging authorization"). */
+import type { Tag } from '@aws-sdk/client-ecs';
+import type { Scope } from '#domain/scope.ts';
+import { requestTags } from '#gateway/access.ts';
+import type { AccessRow, CallContext } from '#gateway/types.ts';
+import { effectiveSetting, type IntentDeps } from '#intent/index.ts';
+
+type Making = { tags?: Tag[] | undefined };
+
+export function alsoTagging({ store }: IntentDeps) {
+  return (operation: string, arnOf: (input: any, scope: Scope) => string): NonNullable<AccessRow['also']> =>
+    async (input: Making, context: CallContext) => {
+      if ((input.tags ?? []).length === 0) return [];
+      const setting = await store.read((tx) => effectiveSetting(tx, context, context.principal.arn, 'tagResourceAuthorization'));
+      if (setting !== 'on') return [];
+      return [
+        {
+          action: 'ecs:TagResource',
+          resources: [arnOf(input, context)],
+          facts: { ...requestTags(input.tags), 'ecs:CreateAction': operation },
+        },
+      ];
+    };
+}

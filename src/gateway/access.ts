@@ -1,0 +1,98 @@
+/**
+ * What IAM is asked before an operation. Each front door has a table: an operation's row says which resources the call touches and which condition keys
+ * it has, as AWS's Service Authorization Reference tells of the action. Nothing of a row is worked out for callers who may do all.
+ */
+import { isFault } from '#base/fault.ts';
+import type { AccessRow, CallContext, Handler, Operation, OwnFacts, Resource } from './types.ts';
+
+export type AccessTable = {
+  /** `ecs`: what stands before the colon of the API's actions. */
+  vendor: string;
+  /** By the operation's name. */
+  rows: Record<string, AccessRow>;
+  /** What is known of a resource itself, its tags above all (`resourceTags`). Called with `*` too; one that isn't there has nothing. */
+  about?(arn: string, context: CallContext): OwnFacts | Promise<OwnFacts>;
+};
+
+/** For actions without resource-level permissions. */
+export const anything = () => ['*'];
+
+/** Joins what is done with what is asked before it. Throws for an operation without a row. */
+export function guarded(table: AccessTable, handlers: readonly Handler[]): Operation[] {
+  return handlers.map((handler) => {
+    const row = Object.hasOwn(table.rows, handler.name) ? table.rows[handler.name] : undefined;
+    if (row === undefined) throw new Error(`the access table of ${table.vendor} has no row for ${handler.name}`);
+    const { resources, facts, also, open } = row;
+    return {
+      ...handler,
+      action: row.action ?? `${table.vendor}:${handler.name}`,
+      resources: async (input, context) => await describeAll(table.about, await resources(input, context), context),
+      ...(facts && { facts }),
+      ...(also && { also }),
+      ...(open && { open }),
+    };
+  });
+}
+
+/** For operations that say their resources themselves: what is known of those is told too. */
+export function describingResources(about: NonNullable<AccessTable['about']>, operations: readonly Operation[]): Operation[] {
+  return operations.map((operation) => ({
+    ...operation,
+    resources: async (input: unknown, context) => await describeAll(about, await operation.resources(input, context), context),
+  }));
+}
+
+async function describeAll(
+  about: AccessTable['about'],
+  resources: readonly (string | Resource)[],
+  context: CallContext,
+): Promise<(string | Resource)[]> {
+  if (about === undefined) return [...resources];
+  const described: Resource[] = [];
+  for (const one of resources) {
+    const resource = typeof one === 'string' ? { arn: one } : one;
+    described.push({ ...resource, facts: { ...(await about(resource.arn, context)), ...resource.facts } });
+  }
+  return described;
+}
+
+/** Tags as the APIs have them: `{ key, value }`, `{ Key, Value }` or a map. */
+export type AnyTags =
+  | Readonly<Record<string, string | undefined>>
+  | readonly {
+      readonly key?: string | undefined;
+      readonly value?: string | undefined;
+      readonly Key?: string | undefined;
+      readonly Value?: string | undefined;
+    }[];
+
+/** `aws:RequestTag/KEY` and `aws:TagKeys` of tags that a call sets; `removed`: keys that it takes away. */
+export function requestTags(tags: AnyTags | undefined, removed: readonly (string | undefined)[] = []): OwnFacts {
+  const pairs = pairsOf(tags);
+  const keys = [...pairs.map(([key]) => key), ...removed.filter((key) => key !== undefined)];
+  const facts: OwnFacts = Object.fromEntries(pairs.map(([key, value]) => [`aws:RequestTag/${key}`, value]));
+  return keys.length === 0 ? facts : { ...facts, 'aws:TagKeys': keys };
+}
+
+/** `aws:ResourceTag/KEY`, and `VENDOR:ResourceTag/KEY` where the service has such a key of its own. */
+export function resourceTags(tags: AnyTags | undefined, vendor?: string): OwnFacts {
+  const prefixes = ['aws', ...(vendor === undefined ? [] : [vendor])];
+  return Object.fromEntries(pairsOf(tags).flatMap(([key, value]) => prefixes.map((prefix) => [`${prefix}:ResourceTag/${key}`, value])));
+}
+
+function pairsOf(tags: AnyTags | undefined): [string, string][] {
+  if (tags === undefined) return [];
+  if (!Array.isArray(tags)) return Object.entries(tags).map(([key, value]) => [key, value ?? '']);
+  const listed: Exclude<AnyTags, Readonly<Record<string, string | undefined>>> = tags;
+  return listed.map((tag) => [tag.key ?? tag.Key ?? '', tag.value ?? tag.Value ?? '']);
+}
+
+/** What reads the tags of something that may not be there: then undefined, since a call of it is refused by the operation itself. */
+export async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isFault(error) && error.code !== 'Internal') return undefined;
+    throw error;
+  }
+}

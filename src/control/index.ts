@@ -9,12 +9,13 @@ import { startPlacementLoop } from './placement-loop.ts';
 import { startServiceLoop } from './services/loop.ts';
 import { startTargetLoop } from './services/target-loop.ts';
 import { startVolumesLoop } from './volumes-loop.ts';
+import { startUsageLoop } from './usage-loop.ts';
 import { startMetricsLoop } from './metrics/loop.ts';
 import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
 export type { Control, ControlDeps, ControlOptions, HostCalls } from './types.ts';
 
-const leases = ['placement', 'hosts', 'housekeeping', 'certificates', 'services', 'targets', 'balancer', 'volumes', 'alarms'];
+const leases = ['placement', 'hosts', 'housekeeping', 'certificates', 'services', 'targets', 'balancer', 'volumes', 'alarms', 'usage'];
 
 /** Starts all loops and lets hosts in. Throws the store's Fault when it can't be written. */
 export async function startControl(deps: ControlDeps, options: ControlOptions): Promise<Control> {
@@ -31,6 +32,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const services = startServiceLoop({ ...deps, hosts: sessions.calls }, options.holder, () => paused);
   const targets = startTargetLoop(deps, options.holder, () => paused);
   const housekeeping = startHousekeepingLoop(deps, options.holder);
+  const usage = startUsageLoop(deps, options.holder);
   const volumes = startVolumesLoop({ ...deps, hosts: sessions.calls }, options.holder);
   const metrics = deps.metrics === undefined ? null : startMetricsLoop({ ...deps, hosts: sessions.calls, metrics: deps.metrics });
   const alarms = deps.metrics === undefined ? null : startAlarmsLoop({ ...deps, metrics: deps.metrics }, options.holder);
@@ -62,7 +64,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     },
     async stop() {
       for (const stop of unwatch) stop();
-      const parts = [placement, balancer, services, targets, housekeeping, volumes, metrics, alarms, certificates, sessions];
+      const parts = [placement, balancer, services, targets, housekeeping, usage, volumes, metrics, alarms, certificates, sessions];
       await Promise.all(parts.map((part) => part?.stop()));
     },
   };

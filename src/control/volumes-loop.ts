@@ -5,6 +5,7 @@ import type { Json } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { TaskRecord } from '#domain/task.ts';
+import { volumeUsage } from '#domain/usage.ts';
 import type { SnapshotRecord, VolumeRecord } from '#domain/volume.ts';
 import { hostOps } from '#link/operations.ts';
 import { planVolumes } from '#plan/volumes.ts';
@@ -82,7 +83,13 @@ async function carryOut({ clock, hosts }: VolumesDeps, lease: Lease, step: Volum
     }
     case 'remove':
       if (step.hostId !== null) await ask(step.hostId, hostOps.volumeRemove, { id: step.volume.key.id });
-      return await lease.write(async (tx) => void (await tx.volumes.delete(step.volume.key)));
+      return await lease.write(async (tx) => {
+        const volume = await tx.volumes.get(step.volume.key);
+        if (volume === undefined) return;
+        const task = volume.desired.task === null ? undefined : await tx.tasks.byId(volume.desired.task.id);
+        await tx.usage.add(volumeUsage(volume, task, clock.now()));
+        await tx.volumes.delete(volume.key);
+      });
     case 'take': {
       const { snapshot, hostId } = step;
       return await setSnapshot(lease, snapshot, await taken(ask, snapshot, hostId, clock));

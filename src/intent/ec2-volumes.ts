@@ -6,6 +6,7 @@ import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
 import { tagValue } from '#domain/tag-value.ts';
 import type { TaskRecord } from '#domain/task.ts';
+import { volumeUsage } from '#domain/usage.ts';
 import { newVolumeObserved, VOLUME_NAME_TAG, volumeState } from '#domain/volume.ts';
 import type { VolumeDesired, VolumeRecord } from '#domain/volume.ts';
 import { volumeSettings } from '#domain/volume-types.ts';
@@ -116,6 +117,8 @@ export async function modifyVolume(deps: IntentDeps, scope: Scope, id: string, w
       Object.entries({ iops: wish.iops, throughput: wish.throughput }).filter(([, value]) => value !== undefined),
     );
     const settings = volumeSettings({ ...kept, ...given, type, sizeGib }, desired.type);
+    const task = desired.task === null ? undefined : await tx.tasks.byId(desired.task.id);
+    await tx.usage.add(volumeUsage(volume, task, at));
     const before = { type: desired.type, sizeGib: desired.sizeGib, iops: desired.iops, throughput: desired.throughput };
     return await tx.volumes.setDesired(volume.key, { ...desired, ...settings, modification: { at, before } }, volume.revision);
   });

@@ -4,6 +4,7 @@ import { limits } from '#base/limits.ts';
 import type { FileSystemRecord } from '#domain/file-system.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { Tag } from '#domain/task.ts';
+import { fileSystemBytes, fileSystemUsage } from '#domain/usage.ts';
 import { accessPointOf, efsFault, fileSystemOf } from './efs-faults.ts';
 import type { IntentDeps } from './types.ts';
 
@@ -43,6 +44,7 @@ export async function changeFileSystem(
 /** Its access points go with it. Throws FileSystemInUse while it has mount targets. */
 export async function deleteFileSystem(deps: IntentDeps, scope: Scope, id: string): Promise<void> {
   const { account, region } = scope;
+  const now = deps.clock.now();
   await deps.store.write(async (tx) => {
     const present = await fileSystemOf(tx, scope, id);
     const targets = (await tx.mountTargets.list({ account, region })).filter((one) => one.fileSystemId === id);
@@ -53,6 +55,9 @@ export async function deleteFileSystem(deps: IntentDeps, scope: Scope, id: strin
     for (const point of await tx.accessPoints.list({ account, region })) {
       if (point.fileSystemId === id) await tx.accessPoints.delete(point.key);
     }
+    const since = (await tx.usage.lastEnd('fileSystem', present.key.id)) ?? present.createdAt;
+    const bytes = fileSystemBytes(await tx.hosts.list({}), present.key.id);
+    await tx.usage.add(fileSystemUsage(present, bytes ?? 0, since, now));
     await tx.fileSystems.delete(present.key);
   });
 }

@@ -34,6 +34,7 @@ import type { Session } from './session.ts';
 import { splitRows } from './split-rows.ts';
 import { openSqlite } from './sqlite.ts';
 import { taskRows } from './task-rows.ts';
+import { usageRows } from './usage-rows.ts';
 import type { LeaseRow, Store, TableName, WritableRows, WriteTx } from './types.ts';
 
 export type SqliteStoreOptions = {
@@ -104,6 +105,7 @@ function transaction(session: Session): WriteTx {
     ...serviceTables(session),
     ...balancerTables(session),
     tasks: taskRows(session),
+    usage: usageRows(session),
     lastTaskRevision: async (of, family) => lastTaskRevision(session, of, family),
     takeLease: async (name, holder, now, ttlMs) => takeLease(session, name, holder, now, ttlMs),
     expireLease: async (name) => void session.writing('leases').run('UPDATE leases SET expires_at = 0 WHERE name = ?', [name]),

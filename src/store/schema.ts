@@ -5,6 +5,21 @@
 import { Fault } from '#base/fault.ts';
 import type { Sqlite } from './sqlite.ts';
 
+/** What ended before and can still be described is in the ledger from its beginning. */
+export const USAGE_STEP = `
+CREATE TABLE usage (account TEXT, region TEXT, to_at INTEGER, kind TEXT, id TEXT, from_at INTEGER, body TEXT NOT NULL,
+  PRIMARY KEY (account, region, to_at, kind, id, from_at)) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_by_end ON usage (to_at);
+CREATE INDEX usage_of_file_systems ON usage (id, to_at) WHERE kind = 'fileSystem';
+INSERT INTO usage SELECT account, region,
+    (observed ->> 'pullStartedAt') + max(60000, (stopped_at - (observed ->> 'pullStartedAt') + 999) / 1000 * 1000), 'task', id, observed ->> 'pullStartedAt',
+    json_object('rates', json_object('cpuMillis', cpu_millis, 'memoryMib', (memory_bytes + 1048575) / 1048576,
+        'ephemeralMib', max(0, (coalesce(desired ->> '$.spec.ephemeralBytes', 0) + 1048575) / 1048576 - 20480)),
+      'cluster', cluster, 'service', service, 'family', family,
+      'tags', (SELECT json_group_array(json_array(value ->> 'key', value ->> 'value')) FROM json_each(desired, '$.tags')))
+  FROM tasks WHERE live = 0 AND observed ->> 'pullStartedAt' IS NOT NULL AND stopped_at IS NOT NULL;
+`;
+
 const steps: string[] = [
   `
   CREATE TABLE clusters (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
@@ -143,6 +158,7 @@ const steps: string[] = [
   CREATE TABLE iam_stamps (account TEXT, region TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (account, region)) STRICT, WITHOUT ROWID;
   `,
+  USAGE_STEP,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

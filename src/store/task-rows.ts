@@ -3,10 +3,12 @@ import { Fault } from '#base/fault.ts';
 import type { ServiceKey } from '#domain/service.ts';
 import { assertTaskMove } from '#domain/task.ts';
 import type { TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord } from '#domain/task.ts';
+import { taskUsage } from '#domain/usage.ts';
 import { revisionConflict } from './rows.ts';
 import { serviceTaskSlots } from './service-stamps.ts';
 import type { Session } from './session.ts';
 import type { Cell, Line } from './sqlite.ts';
+import { addUsageRow } from './usage-rows.ts';
 import type { ServiceCount, TaskFilter, TaskSlot, WritableTaskRows } from './types.ts';
 
 const SELECT = 'SELECT id, account, region, cluster, revision, desired, placement, observed FROM tasks';
@@ -86,8 +88,12 @@ export function taskRows(session: Session): WritableTaskRows {
     setDesired: async (key, desired, expected) => update(key, expected, desiredColumns(desired)),
     setPlacement: async (key, placement, expected) => update(key, expected, placementColumns(placement)),
     async setObserved(key, observed, expected) {
-      assertTaskMove(mustGet(key).observed.status, observed.status);
-      return update(key, expected, observedColumns(observed));
+      const before = mustGet(key).observed.status;
+      assertTaskMove(before, observed.status);
+      const task = update(key, expected, observedColumns(observed));
+      const used = before === 'STOPPED' || observed.status !== 'STOPPED' ? undefined : taskUsage(task, observed.stoppedAt ?? 0);
+      if (used !== undefined) addUsageRow(session, used);
+      return task;
     },
     async setAccounted(ids) {
       const db = session.writing('tasks');

@@ -33,6 +33,7 @@ import type {
 } from '#domain/service.ts';
 import type { SnapshotRecord, VolumeRecord } from '#domain/volume.ts';
 import type { DesiredStatus, TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord, TaskStatus } from '#domain/task.ts';
+import type { UsageEntry, UsageKind, UsageSpan } from '#domain/usage.ts';
 
 export type TableName =
   | 'clusters'
@@ -71,7 +72,8 @@ export type TableName =
   | 'iamPolicies'
   | 'iamInstanceProfiles'
   | 'iamAccessKeys'
-  | 'iamStamps';
+  | 'iamStamps'
+  | 'usage';
 
 export type Store = {
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T>;
@@ -196,6 +198,23 @@ export type WritableTaskRows = TaskRows & {
   delete(key: TaskKey): Promise<boolean>;
 };
 
+/** Where a page of the ledger ended. */
+export type UsagePlace = { to: number; kind: string; id: string; from: number };
+export type UsageRows = {
+  /** Entries that reach into the span, in the order of their ends; further ones after the place of the last. */
+  page(scope: Scope, span: UsageSpan, after: UsagePlace | undefined, limit: number): Promise<UsageEntry[]>;
+  /** Where the last entry of one ends; undefined: there is none. Only of file systems is this quick. */
+  lastEnd(kind: UsageKind, id: string): Promise<number | undefined>;
+  /** Whether an entry ended before. */
+  hasBefore(before: number): Promise<boolean>;
+};
+export type WritableUsageRows = UsageRows & {
+  /** Nothing where the entry lasted no time. A task's is added by `setObserved` itself, in the transaction that says that it is STOPPED. */
+  add(entry: UsageEntry): Promise<void>;
+  /** Deletes up to `limit` entries that ended before; how many they were. */
+  expire(before: number, limit: number): Promise<number>;
+};
+
 export type LeaseRow = { name: string; holder: string; fence: number; expiresAt: number };
 
 export type ReadTx = {
@@ -243,6 +262,7 @@ export type ReadTx = {
   /** Whoever's it is: ids are unique beyond accounts. */
   accessKeyById(id: string): Promise<AccessKeyRecord | undefined>;
   tasks: TaskRows;
+  usage: UsageRows;
   /** Highest taskRevision ever registered in a family (revision numbers are never reused); 0 when none. */
   lastTaskRevision(scope: Scope, family: string): Promise<number>;
 };
@@ -290,6 +310,7 @@ export type WriteTx = {
   /** Whoever's it is: ids are unique beyond accounts. */
   accessKeyById(id: string): Promise<AccessKeyRecord | undefined>;
   tasks: WritableTaskRows;
+  usage: WritableUsageRows;
   lastTaskRevision(scope: Scope, family: string): Promise<number>;
   /** Takes or renews a lease; the fence grows each time the holder changes. undefined while somebody else holds it. */
   takeLease(name: string, holder: string, now: number, ttlMs: number): Promise<LeaseRow | undefined>;

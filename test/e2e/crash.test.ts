@@ -128,7 +128,20 @@ describe('the control plane is killed', () => {
     );
     assert.deepEqual((await everyTask('RUNNING')).toSorted(), [...acknowledged, ...old.map((task) => task.taskArn ?? '')].toSorted());
     assert.deepEqual(await everyTask('STOPPED'), []);
-    await stopAll();
+    // Killed again while they end: each is in the ledger of usage once.
+    const all = await everyTask('RUNNING');
+    await sdk.stop(all);
+    process.kill((await processes()).control, 'SIGKILL');
+    await ready();
+    await sdk.stopped(all);
+    const used = JSON.parse(await platform.ok(['usage', '--by', 'task', '--json'])) as {
+      groups: { name: string; tasks: number; vcpuSeconds: number }[];
+    };
+    assert.deepEqual(used.groups.map(({ name }) => name).toSorted(), [...acknowledged, ...old].map((task) => taskId(task)).toSorted());
+    for (const { tasks, vcpuSeconds } of used.groups) {
+      assert.equal(tasks, 1);
+      assert.ok(vcpuSeconds >= 15 && vcpuSeconds < 900, `${vcpuSeconds} vCPU-seconds of a quarter of a vCPU`);
+    }
   });
 
   it('while tasks write: each line arrives once and in order', async () => {

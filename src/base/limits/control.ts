@@ -11,6 +11,11 @@ export const controlLimits = {
   metricTidyMs: 10 * 60_000,
   /** How long a stopped task stays describable (AWS: at least 1 hour). */
   stoppedTaskKeepMs: 24 * 3600_000,
+  /** How long the ledger of usage is kept; how often it notes what file systems hold; entries that are read at once, and groups in one answer. */
+  usageKeepMs: 400 * 24 * 3600_000,
+  fileSystemUsageMs: 3600_000,
+  usagePage: 2000,
+  usageGroups: 20_000,
   /** How long a host may take to make, grow or remove a volume's file, and to take a snapshot, which may mean copying it. */
   volumeCallMs: 120_000,
   snapshotCallMs: 3600_000,

@@ -24,6 +24,7 @@ import { stop } from './stop.ts';
 import { top } from './top.ts';
 import { trust } from './trust.ts';
 import { up } from './up.ts';
+import { usage } from './usage.ts';
 import { volumeCommands } from './volumes.ts';
 
 export const commands: Command[] = [
@@ -35,6 +36,7 @@ export const commands: Command[] = [
   ps,
   services,
   top,
+  usage,
   logs,
   exec,
   cp,

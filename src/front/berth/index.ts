@@ -6,6 +6,7 @@ import { describeHosts } from './describe-hosts.ts';
 import { describeLoadBalancerMetrics } from './describe-load-balancer-metrics.ts';
 import { describePlatform } from './describe-platform.ts';
 import { execRoute } from './exec-stream.ts';
+import { getUsage } from './get-usage.ts';
 import { importRoute, pullRoute } from './image-streams.ts';
 import { listImages, pruneImages, removeImage } from './images.ts';
 import { pausePlacement } from './pause-placement.ts';
@@ -34,6 +35,7 @@ export function createBerthApi(deps: BerthApiDeps, intent: IntentDeps): ApiSpec 
       pruneImages(deps),
       tailTask(deps),
       taskUsage(deps),
+      getUsage(deps),
       pausePlacement(deps),
       listVolumes(deps),
       removeVolume(deps, intent),

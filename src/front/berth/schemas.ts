@@ -62,6 +62,11 @@ export const schemas: Record<string, unknown> = {
   ListVolumes$: operation('ListVolumes', {}, { volumes: DOCUMENT }),
   RemoveVolume$: operation('RemoveVolume', { 'volume!': STRING }, { volumeId: STRING, name: STRING }),
   PruneVolumes$: operation('PruneVolumes', { all: BOOLEAN }, { removed: LIST | STRING, freedBytes: NUMBER }),
+  GetUsage$: operation(
+    'GetUsage',
+    { since: NUMBER, until: NUMBER, by: STRING },
+    { at: NUMBER, since: NUMBER, until: NUMBER, by: STRING, groups: DOCUMENT, total: DOCUMENT },
+  ),
   TaskUsage$: operation('TaskUsage', { 'tasks!': LIST | STRING }, { usages: DOCUMENT }),
   TailTask$: operation('TailTask', { 'task!': STRING, container: STRING, limit: NUMBER }, { lines: DOCUMENT }),
 };

@@ -259,6 +259,7 @@ async function cleanStrays(deps: HostAgentDeps, drivers: Drivers, tasksDir: stri
   for (const taskId of taskIds) {
     try {
       await drivers.clean(taskId, `${tasksDir}/${taskId}`, null);
+      await deps.volumes.releaseAll(taskId);
       await deps.journal.remove(taskId);
     } catch (error) {
       deps.log.error('task.leak', { taskId }, error);

@@ -18,6 +18,7 @@ import { createNetwork } from '#network/network.ts';
 import { createResolver } from '#network/resolver.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
 import { createHostVolumes } from '#volume/kinds.ts';
+import { createOneUser } from '#volume/one-user.ts';
 import { createFileSystemSizes } from '#volume/sizes.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
@@ -83,7 +84,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       drivers: sandboxes.drivers,
       images,
       network,
-      volumes: createHostVolumes(clock, paths.host, sandboxes.vmUser),
+      volumes: createHostVolumes({ clock, oneUser: createOneUser(worker, paths.instance) }, paths.host, sandboxes.vmUser),
       journal: createFileJournal(paths.host),
       clock,
       random,

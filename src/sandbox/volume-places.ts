@@ -43,7 +43,7 @@ export function assertUsers({ spec, volumes }: SandboxPlan): void {
       const source = volumes[volume];
       const wanted = source?.kind === 'directory' ? (source.user ?? null) : null;
       if (wanted === null || user === `${wanted.uid}:${wanted.gid}`) continue;
-      const text = `the access point of volume "${volume}" enforces the POSIX user ${wanted.uid}:${wanted.gid}, which the isolation microvm does for any user: here give container "${name}" "user": "${wanted.uid}:${wanted.gid}"`;
+      const text = `the access point of volume "${volume}" enforces the POSIX user ${wanted.uid}:${wanted.gid}, which is not done for others here: give container "${name}" "user": "${wanted.uid}:${wanted.gid}"`;
       throw new Fault('ResourceInitialization', efsUtilsError(text));
     }
   }

@@ -159,6 +159,7 @@ export const checkTaskBundle: Check<TaskBundle> = record({
 });
 
 const userId = whole(0, 0xffff_fffe);
+const filesUser = record({ uid: userId, gid: userId, groups: list(userId, limits.posixGroups) });
 export const checkFilesBundle: Check<FilesBundle> = record({
   dir: path,
   name,
@@ -166,10 +167,7 @@ export const checkFilesBundle: Check<FilesBundle> = record({
   address: text(15),
   port: whole(0, 65_535),
   cgroup: record({ ...cgroupLimits, path }),
-  volumes: list(
-    record({ path, readOnly: flag, user: orNull(record({ uid: userId, gid: userId, groups: list(userId, limits.posixGroups) })) }),
-    limits.servedVolumes,
-  ),
+  volumes: list(record({ path, readOnly: flag, user: orNull(filesUser) }), limits.servedVolumes),
 });
 
 const fd = whole(3, 255);
@@ -290,6 +288,10 @@ export const checkWorkerRequest: Check<WorkerRequest> = tagged('op', {
   'remove-tree': record({ id, path, below: path }),
   'vm-start': record({ id, vm: vmBundle }),
   'files-start': record({ id, files: checkFilesBundle }),
+  'share-start': record({
+    id,
+    share: record({ place: path, user: filesUser, spread: flag, ignoresOwners: flag, cgroup: record({ ...cgroupLimits, path }) }),
+  }),
   'vm-network': record({ id, dir: path, tap: text(15), network: checkNetworkBundle }),
   'cgroup-limit': record({ id, path, limits: checkCgroupLimits }),
   'erofs-build': record({

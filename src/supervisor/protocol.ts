@@ -328,6 +328,8 @@ export type WorkerRequest =
   | { id: number; op: 'vm-start'; vm: VmBundle }
   /** Forks the keeper of a task's file server; answers { pid, port } once it serves. `exists`: one serves already. */
   | { id: number; op: 'files-start'; files: FilesBundle }
+  /** Mounts the directory over itself so that everybody has it as one user; a process does so until it is mounted nowhere any more. */
+  | { id: number; op: 'share-start'; share: ShareBundle }
   /** Moves the tap of the machine in `dir` into a VPC's router and makes it the way to the task's address. Idempotent. */
   | { id: number; op: 'vm-network'; dir: string; tap: string; network: NetworkBundle }
   /** Changes limits of a group that is there; null leaves one as it is. */
@@ -392,6 +394,16 @@ export type FilesBundle = {
   cgroup: CgroupLimits & { path: string };
   /** `user`: whoever calls is this one; null: whom the client says. */
   volumes: { path: string; readOnly: boolean; user: { uid: number; gid: number; groups: number[] } | null }[];
+};
+
+/** `spread`: the user's rights are shown as everybody's. `ignoresOwners`: a change of owner is taken, and not made. Both are for gVisor. */
+export type ShareBundle = {
+  place: string;
+  user: { uid: number; gid: number; groups: number[] };
+  spread: boolean;
+  ignoresOwners: boolean;
+  /** One for all of a task's, which is made when it isn't there. */
+  cgroup: CgroupLimits & { path: string };
 };
 
 /** exit.json: how QEMU ended, and the last of its console and its errors (control characters but newline and tab are left out). */

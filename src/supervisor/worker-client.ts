@@ -13,6 +13,7 @@ import { checkWorkerResponse } from './messages.ts';
 import type {
   CgroupLimits,
   FilesBundle,
+  ShareBundle,
   NetworkBundle,
   PoolBundle,
   VmBundle,
@@ -58,6 +59,8 @@ export type WorkerClient = {
   vmStart(vm: VmBundle): Promise<{ pid: number; qemuPid: number }>;
   /** Throws AlreadyExists when one serves already. */
   filesStart(files: FilesBundle): Promise<{ pid: number; port: number }>;
+  /** What is mounted there is mounted over; twice does no harm. Throws Failed with the reason where this kernel can't. */
+  shareStart(share: ShareBundle): Promise<void>;
   /** `dir`: the machine's. */
   vmNetwork(request: { dir: string; tap: string; network: NetworkBundle }): Promise<void>;
   /** `layers`: topmost first. Takes as long as reading them does. */
@@ -116,6 +119,7 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
       get({ op: 'files-start', files }, record({ pid: whole(1), port: whole(1, 65_535) }), callTimeoutMs, () =>
         done({ op: 'task-clean', dir: files.dir, cgroupPath: files.cgroup.path, routerNetns: null, routerIf: null }),
       ),
+    shareStart: (share) => done({ op: 'share-start', share }),
     vmNetwork: (request) => done({ op: 'vm-network', ...request }),
     erofsBuild: (request) =>
       get(

@@ -10,23 +10,32 @@ import { mkdir, open, readdir, readFile, rename, rmdir } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { Fault } from '#base/fault.ts';
+import { asFault, Fault } from '#base/fault.ts';
+import type { PosixUser } from '#domain/file-system.ts';
 import { efsUtilsError } from '#domain/shared-volume.ts';
 import type { SharedPlace, SharedVolume } from '#domain/shared-volume.ts';
+import type { OneUser } from './one-user.ts';
+import type { VolumeUse } from './volumes.ts';
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 type Creation = Extract<SharedPlace, { kind: 'directory' }>['creation'];
 
 export type SharedVolumes = {
-  /** The directory to bind. Idempotent. Throws ResourceInitialization with AWS's text. */
-  prepare(taskId: string, volume: SharedVolume): Promise<string>;
+  /**
+   * The directory to bind, and whom whoever uses it must be made by the sandbox; null: nobody else. Idempotent. Throws ResourceInitialization with
+   * AWS's text.
+   */
+  prepare(taskId: string, volume: SharedVolume, use: VolumeUse): Promise<{ path: string; user: PosixUser | null }>;
   /** Of all of a task's. Idempotent, and safe without `prepare`; never touches what is in the file system. */
   release(taskId: string): Promise<void>;
+  /** Releases what tasks have that are not among the living. */
+  recover(living: readonly string[]): Promise<void>;
 };
 
 /** `hostDir`: STATE/host. */
-export function createSharedVolumes(hostDir: string): SharedVolumes {
-  const mountsOf = (taskId: string) => join(hostDir, 'mounts', taskId);
+export function createSharedVolumes(hostDir: string, oneUser: OneUser): SharedVolumes {
+  const mountsDir = join(hostDir, 'mounts');
+  const mountsOf = (taskId: string) => join(mountsDir, taskId);
   // One after the other, so that two tasks don't make one directory at the same time.
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
@@ -35,7 +44,7 @@ export function createSharedVolumes(hostDir: string): SharedVolumes {
     return done;
   };
   return {
-    async prepare(taskId, volume) {
+    async prepare(taskId, volume, { kind, usersOf }) {
       const { found } = volume;
       if (found === undefined) throw refusal(`file system ${volume.fileSystemId} was not looked up`);
       if (found.kind === 'refused') throw refusal(found.reason);
@@ -50,19 +59,36 @@ export function createSharedVolumes(hostDir: string): SharedVolumes {
       } finally {
         await directory.close();
       }
-      return place;
-    },
-    async release(taskId) {
-      const dir = mountsOf(taskId);
-      const places = await readdir(dir).catch(() => []);
-      for (const name of places) {
-        await unmount(join(dir, name));
-        // Never recursively: what is still mounted there must not be removed.
-        await rmdir(join(dir, name));
+      const user = found.user ?? null;
+      if (user === null || kind === 'microvm') return { path: place, user };
+      const users = usersOf(volume.name);
+      try {
+        await oneUser.mount(taskId, place, user, { kind, users });
+        return { path: place, user: null };
+      } catch (error) {
+        const own = `${user.uid}:${user.gid}`;
+        // A bind mount can't change who writes: here it goes only into containers that run as that one.
+        if (users.every((one) => one === own)) return { path: place, user };
+        const text = `the access point of volume "${volume.name}" enforces the POSIX user ${own}, which this machine can't do for others (${asFault(error).message}): give the containers that mount it "user": "${own}"`;
+        throw refusal(text);
       }
-      if (places.length > 0) await rmdir(dir);
+    },
+    release,
+    async recover(living) {
+      for (const taskId of await readdir(mountsDir).catch(() => [])) if (!living.includes(taskId)) await release(taskId);
     },
   };
+
+  async function release(taskId: string): Promise<void> {
+    const dir = mountsOf(taskId);
+    const places = await readdir(dir).catch(() => null);
+    if (places === null) return;
+    for (const name of places) await unmount(join(dir, name));
+    await oneUser.end(taskId, dir);
+    // Never recursively: what is still mounted there must not be removed.
+    for (const name of places) await rmdir(join(dir, name));
+    await rmdir(dir);
+  }
 }
 
 const refusal = (reason: string) => new Fault('ResourceInitialization', efsUtilsError(reason));

@@ -3,43 +3,61 @@ import type { IsolationKind, VolumeSpec } from '#domain/task-spec.ts';
 import type { VolumeSource } from '#domain/volume-source.ts';
 import type { BlockVolumes } from './block.ts';
 
+/** Who will have a task's volumes. */
+export type VolumeUse = {
+  kind: IsolationKind;
+  /** Whom containers run as that mount the volume, as definition or image say it; '' is root. */
+  usersOf(volume: string): string[];
+};
+
 export type Volumes = {
-  /** Sources by volume name, for a sandbox of this kind. Idempotent. Throws ResourceInitialization with AWS's text. */
-  prepare(taskId: string, volumes: VolumeSpec[], kind: IsolationKind): Promise<Record<string, VolumeSource>>;
+  /** Sources by volume name. Idempotent. Throws ResourceInitialization with AWS's text. */
+  prepare(taskId: string, volumes: VolumeSpec[], use: VolumeUse): Promise<Record<string, VolumeSource>>;
   /** After the task's sandbox is gone. Idempotent, and safe without `prepare` and after half of one. */
   release(taskId: string, volumes: VolumeSpec[]): Promise<void>;
-} & Pick<BlockVolumes, 'recover' | 'keep' | 'remove' | 'snapshot' | 'removeSnapshot' | 'usage'>;
+  /** As `release`, of a task that nothing is known of. */
+  releaseAll(taskId: string): Promise<void>;
+  /** Before anything is prepared: takes back what tasks had that are not among the living. */
+  recover(living: readonly string[]): Promise<void>;
+} & Pick<BlockVolumes, 'keep' | 'remove' | 'snapshot' | 'removeSnapshot' | 'usage'>;
 
 /** One kind of volume. */
 export type VolumeKind<V extends VolumeSpec> = {
-  prepare(taskId: string, volume: V, kind: IsolationKind): Promise<VolumeSource>;
+  prepare(taskId: string, volume: V, use: VolumeUse): Promise<VolumeSource>;
   /** Of all the task's volumes of this kind, once; not called when it has none. */
   release?(taskId: string): Promise<void>;
+  /** Before anything is prepared: takes back what tasks had that are gone. */
+  recover?(living: readonly string[]): Promise<void>;
 };
 
 /** Every kind, by its name in a spec. */
 export type VolumeKinds = { [K in VolumeSpec['kind']]: VolumeKind<Extract<VolumeSpec, { kind: K }>> };
 
 export function createVolumes(kinds: VolumeKinds, block: BlockVolumes): Volumes {
-  const prepareOne = (taskId: string, volume: VolumeSpec, kind: IsolationKind) => {
-    if (volume.kind === 'scratch') return kinds.scratch.prepare(taskId, volume, kind);
-    return volume.kind === 'shared' ? kinds.shared.prepare(taskId, volume, kind) : kinds.block.prepare(taskId, volume, kind);
+  const prepareOne = (taskId: string, volume: VolumeSpec, use: VolumeUse) => {
+    if (volume.kind === 'scratch') return kinds.scratch.prepare(taskId, volume, use);
+    return volume.kind === 'shared' ? kinds.shared.prepare(taskId, volume, use) : kinds.block.prepare(taskId, volume, use);
   };
-  const { recover, keep, remove, snapshot, removeSnapshot, usage } = block;
+  const { keep, remove, snapshot, removeSnapshot, usage } = block;
   return {
-    recover,
+    async recover(living) {
+      for (const kind of Object.values(kinds)) await kind.recover?.(living);
+    },
     keep,
     remove,
     snapshot,
     removeSnapshot,
     usage,
-    async prepare(taskId, volumes, kind) {
+    async prepare(taskId, volumes, use) {
       const sources: Record<string, VolumeSource> = {};
-      for (const volume of volumes) sources[volume.name] = await prepareOne(taskId, volume, kind);
+      for (const volume of volumes) sources[volume.name] = await prepareOne(taskId, volume, use);
       return sources;
     },
     async release(taskId, volumes) {
       for (const kind of new Set(volumes.map((volume) => volume.kind))) await kinds[kind].release?.(taskId);
+    },
+    async releaseAll(taskId) {
+      for (const kind of Object.values(kinds)) await kind.release?.(taskId);
     },
   };
 }
@@ -49,6 +67,7 @@ export function createFakeVolumes(): Volumes {
   return {
     prepare: async (_taskId, volumes) => Object.fromEntries(volumes.map((volume) => [volume.name, { kind: 'scratch' as const }])),
     release: async () => {},
+    releaseAll: async () => {},
     recover: async () => {},
     keep: async () => {},
     remove: async () => {},

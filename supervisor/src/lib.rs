@@ -20,6 +20,7 @@ pub mod protocol;
 pub mod runsc;
 pub mod seccomp;
 pub mod serve;
+pub mod share;
 pub mod signals;
 pub mod spool;
 pub mod sys;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use disk::{DiskBundle, DiskLimits, ErofsRequest, FillBundle, ScratchRequest};
-pub use files::{FilesBundle, FilesUser, FilesVolume};
+pub use files::{FilesBundle, FilesUser, FilesVolume, ShareBundle};
 pub use gvisor::{FromPool, PoolBundle, RunscBundle, ToPool};
 pub use health::{HealthBundle, HealthStatus};
 pub use lanes::{LaneBundle, LaneState};
@@ -273,6 +273,10 @@ pub enum WorkerOp {
     /// Forks the keeper of a task's file server; answers `{pid, port}` once it serves.
     FilesStart {
         files: Box<FilesBundle>,
+    },
+    /// Forks the process that gives a directory to everybody as one user; answers null once it does.
+    ShareStart {
+        share: Box<ShareBundle>,
     },
     /// Changes limits of a group that is there; null leaves one as it is.
     CgroupLimit {

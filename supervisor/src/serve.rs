@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use crate::cgroup::{self, Cgroups};
 use crate::protocol::{ErrorCode, WorkerError, WorkerOp, WorkerRequest, WorkerResponse};
-use crate::{disk, frames, mount, net, nfs, sys, task, unpack, vm};
+use crate::{disk, frames, mount, net, nfs, share, sys, task, unpack, vm};
 
 /// Children that work at the same time; more requests wait in line.
 const JOBS: usize = 64;
@@ -356,6 +356,9 @@ fn in_child(request: &WorkerRequest, cgroups: Option<Cgroups>, disk: Option<disk
     if let WorkerOp::FilesStart { files } = &request.op {
         nfs::start(files, cgroups, reply)
     }
+    if let WorkerOp::ShareStart { share } = &request.op {
+        share::start(share, cgroups, reply)
+    }
     if let WorkerOp::PoolStart { pool } = &request.op {
         task::start_pool(pool.clone(), cgroups, disk, reply)
     }
@@ -371,6 +374,7 @@ fn carry_out(op: &WorkerOp) -> Result<serde_json::Value, WorkerError> {
         | WorkerOp::TaskStart { .. }
         | WorkerOp::VmStart { .. }
         | WorkerOp::FilesStart { .. }
+        | WorkerOp::ShareStart { .. }
         | WorkerOp::PoolStart { .. } => Ok(serde_json::Value::Null),
         WorkerOp::TaskClean { dir, cgroup_path, router_netns, router_if } => {
             let router = router_netns.as_deref().zip(router_if.as_deref()).map(|(netns, name)| (Path::new(netns), name));

@@ -18,6 +18,7 @@ import type { ControlConnection } from '#link/types.ts';
 import type { SandboxDriver } from '#sandbox/driver.ts';
 import { eachRecord } from '#sandbox/run-records.ts';
 import { createHostVolumes } from '#volume/kinds.ts';
+import { createOneUser } from '#volume/one-user.ts';
 import { VPC } from './real-host.ts';
 import type { RealHost } from './real-host.ts';
 
@@ -95,7 +96,7 @@ export function createAgentUnderTest(
           drivers,
           images: { ...createFakeImages(), prepare: async () => host.image },
           network: host.network,
-          volumes: createHostVolumes(clock, host.dir, vmUser),
+          volumes: createHostVolumes({ clock, oneUser: createOneUser(host.worker, host.instance) }, host.dir, vmUser),
           journal: createFileJournal(host.dir),
           clock,
           random,

@@ -36,6 +36,7 @@ import type { SandboxDriver, SandboxPlan } from '#sandbox/driver.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
 import type { WorkerClient } from '#supervisor/worker-client.ts';
 import { createHostVolumes } from '#volume/kinds.ts';
+import { createOneUser } from '#volume/one-user.ts';
 import type { Volumes } from '#volume/volumes.ts';
 import type { Inside, KindLimits, Life, SandboxUnderTest } from './sandbox.ts';
 
@@ -124,7 +125,7 @@ export async function createRealHost(
       throw error;
     },
   );
-  const volumes = createHostVolumes(clock, dir, null);
+  const volumes = createHostVolumes({ clock, oneUser: createOneUser(worker, instance) }, dir, null);
   const image = busybox(join(dir, 'layer'));
   let address = 10;
   return {
@@ -154,7 +155,7 @@ export async function createRealHost(
         environment: Object.fromEntries(containers.map((one) => [one.name, { ...one.environment }])),
         runtimeIds: Object.fromEntries(containers.map((one) => [one.name, `${hexId(random)}-0000000001`])),
         files: projectedFiles(joined.hostname, ip),
-        volumes: await volumes.prepare(taskId, spec.volumes, kindOf(driver)),
+        volumes: await volumes.prepare(taskId, spec.volumes, { kind: kindOf(driver), usersOf: () => [] }),
       };
     },
     leftovers: (taskId) => leftovers(taskId, dir, runDir),

@@ -198,8 +198,8 @@ export const volumeMembers: Entry[] = [
     at: 'volumes[].efsVolumeConfiguration',
     leaves: ['transitEncryption', 'transitEncryptionPort', 'authorizationConfig.accessPointId', 'authorizationConfig.iam'],
     is: 'works',
-    note: 'Nothing goes over a network that could be encrypted. The POSIX user of an access point holds for every process in a microvm; elsewhere a container must run as that user.',
-    tests: ['test/e2e/efs.test.ts: an access point makes its root directory, and only its user gets in'],
+    note: 'Nothing goes over a network that could be encrypted. The POSIX user of an access point holds for every process, in every kind of sandbox; without FUSE on the host containers must run as that user, in other kinds than microvm.',
+    tests: ['test/e2e/efs.test.ts: an access point makes its root directory, and everybody in there is its user'],
     elsewhere: ['transitEncryption', 'transitEncryptionPort', 'authorizationConfig.iam'],
     definition: {
       volumes: [

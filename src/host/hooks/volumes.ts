@@ -8,7 +8,12 @@ export function volumesHook(volumes: Volumes, kindOf: (run: TaskRun) => Isolatio
   return {
     name: 'volumes',
     async prepare(run) {
-      if (run.spec.volumes.length > 0) run.volumes = await volumes.prepare(run.taskId, run.spec.volumes, kindOf(run));
+      if (run.spec.volumes.length === 0) return;
+      const usersOf = (volume: string) =>
+        run.spec.containers
+          .filter((container) => container.mounts.some((mount) => mount.volume === volume))
+          .map((container) => container.user ?? run.images[container.name]?.config.user ?? '');
+      run.volumes = await volumes.prepare(run.taskId, run.spec.volumes, { kind: kindOf(run), usersOf });
     },
     release: (run) => volumes.release(run.taskId, run.spec.volumes),
   };

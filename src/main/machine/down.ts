@@ -8,6 +8,7 @@ import { silentLog } from '#base/log.ts';
 import type { Steps } from '#cli/steps.ts';
 import { updateHosts } from '#network/hosts-file.ts';
 import { createNetwork } from '#network/network.ts';
+import { createOneUser } from '#volume/one-user.ts';
 import { createWorkerClient } from '#supervisor/worker-client.ts';
 import type { WorkerClient } from '#supervisor/worker-client.ts';
 import { readConfig } from '../config.ts';
@@ -77,6 +78,9 @@ async function cleanWith(worker: WorkerClient, paths: InstancePaths): Promise<vo
       routerIf: null,
     });
   }
+  const oneUser = createOneUser(worker, paths.instance);
+  const mounts = join(paths.host, 'mounts');
+  for (const id of existsSync(mounts) ? readdirSync(mounts) : []) await oneUser.end(id, join(mounts, id));
   await network.down();
   await worker.cgroupClean(paths.cgroup);
 }

@@ -51,11 +51,23 @@ pub fn drop_to_user(uid: u32, gid: u32) -> Result<(), Error> {
     become_user(uid, gid, &Sets::default())
 }
 
+/// Becomes the user that files are read and written as; root keeps its rights over files, and nothing else.
+pub fn drop_to_files_user(uid: u32, gid: u32, groups: &[u32]) -> Result<(), Error> {
+    let names: &[&str] = if uid == 0 { &["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"] } else { &[] };
+    let set = mask(&names.iter().map(|name| (*name).to_string()).collect::<Vec<_>>())?;
+    let identity = Identity { uid, gid, groups: groups.to_vec(), home: None };
+    become_identity(&identity, &Sets { bounding: set, effective: set, permitted: set, ..Sets::default() })
+}
+
 fn become_user(uid: u32, gid: u32, sets: &Sets) -> Result<(), Error> {
+    become_identity(&Identity { uid, gid, groups: Vec::new(), home: None }, sets)
+}
+
+fn become_identity(identity: &Identity, sets: &Sets) -> Result<(), Error> {
     sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).map_err(failed("set no_new_privs"))?;
     drop_bounding(sets)?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).map_err(failed("keep capabilities"))?;
-    set_ids(&Identity { uid, gid, groups: Vec::new(), home: None })?;
+    set_ids(identity)?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 0, 0).map_err(failed("keep capabilities"))?;
     set_capabilities(sets)
 }

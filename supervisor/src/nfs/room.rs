@@ -16,7 +16,7 @@ use crate::{seccomp, sys};
 /// Of a server's own; the kernel gives and takes those over files with the user that it acts as.
 const CAPABILITIES: [&str; 6] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETUID", "SETGID"];
 const OPEN_FILES: u64 = 64 * 1024;
-const CALLS: [&str; 90] = [
+pub(crate) const CALLS: [&str; 90] = [
     "read",
     "write",
     "readv",
@@ -160,7 +160,7 @@ fn open_volume(volume: &crate::protocol::FilesVolume) -> Result<Volume, String> 
     Ok(Volume { root: tree, user })
 }
 
-fn make_root() -> Result<(), String> {
+pub(crate) fn make_root() -> Result<(), String> {
     let failed = |e: io::Error| format!("cannot make the server's root: {}", sys::reason(&e));
     let attributes = mount::NOSUID | mount::NODEV | mount::NOEXEC;
     let root = mount::new_detached(c"tmpfs", &["mode=755", "size=4k", "nr_inodes=3"], attributes).map_err(failed)?;

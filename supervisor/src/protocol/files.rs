@@ -37,3 +37,18 @@ pub struct FilesUser {
     pub gid: u32,
     pub groups: Vec<u32>,
 }
+
+/// A directory that everybody has as one user, and the process that sees to it (`share`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShareBundle {
+    /// The directory, which is mounted over by what it becomes.
+    pub place: String,
+    pub user: FilesUser,
+    /// Shows the user's rights as everybody's: for a kernel that decides by what it is shown, not by asking (gVisor's).
+    pub spread: bool,
+    /// A change of a file's owner is taken and not made: gVisor's file server changes that of all it makes.
+    pub ignores_owners: bool,
+    /// One for all of a task's, which is made when it isn't there.
+    pub cgroup: TaskCgroup,
+}

@@ -17,10 +17,11 @@ export type AccessTable = {
 /** For actions without resource-level permissions. */
 export const anything = () => ['*'];
 
-/** Joins what is done with what is asked before it. Throws for an operation without a row. */
-export function guarded(table: AccessTable, handlers: readonly Handler[]): Operation[] {
+/** Joins what is done with what is asked before it: a row of the table, or what the operation says itself. Throws for one that has neither. */
+export function guarded(table: AccessTable, handlers: readonly (Handler | Operation)[]): Operation[] {
   return handlers.map((handler) => {
-    const row = Object.hasOwn(table.rows, handler.name) ? table.rows[handler.name] : undefined;
+    const own = 'resources' in handler ? handler : undefined;
+    const row = Object.hasOwn(table.rows, handler.name) ? table.rows[handler.name] : own;
     if (row === undefined) throw new Error(`the access table of ${table.vendor} has no row for ${handler.name}`);
     const { resources, facts, also, open } = row;
     return {

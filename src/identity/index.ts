@@ -3,4 +3,4 @@ export { createIdentity, findRole, type FoundKey, type Identity, type ServiceWis
 export { compileText, managedDocument, policiesOf } from './policies.ts';
 export { rolePrincipal, userPrincipal } from './principals.ts';
 export type { TemporaryCredentials } from './sessions.ts';
-export type { CallFacts, OwnFacts, Question, Verdict } from './types.ts';
+export type { CallFacts, OwnFacts, Question, Touched, Verdict } from './types.ts';

@@ -47,7 +47,7 @@ const input = {
   // EFS
   FileSystemId: 'fs-1', AccessPointId: 'fsap-1', MountTargetId: 'fsmt-1', ResourceId: 'fs-1', Encrypted: true,
   // logs
-  logGroupName: 'g', logStreamName: 's',
+  logGroupName: 'g', logStreamName: 's', logGroupIdentifiers: ['g'],
   // CloudWatch
   AlarmName: 'a', AlarmNames: ['a'], ResourceARN: `arn:aws:cloudwatch:${region}:${account}:alarm:a`, AlarmActions: ['arn:aws:sns:us-east-1:1:t'], Namespace: 'N',
   // ACM

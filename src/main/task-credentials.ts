@@ -5,7 +5,7 @@ import type { ControlDeps } from '#control/index.ts';
 import { taskArn } from '#domain/arn.ts';
 import { iamScope, parseRoleArn, type RoleRecord } from '#domain/iam.ts';
 import type { TaskKey } from '#domain/task.ts';
-import { findRole, type Identity, type TemporaryCredentials } from '#identity/index.ts';
+import { findRole, type Identity, type TemporaryCredentials, type Touched } from '#identity/index.ts';
 import type { TaskCredentials } from '#link/operations.ts';
 import type { Store } from '#store/types.ts';
 
@@ -35,7 +35,7 @@ export async function assertExecutionRole(
   task: TaskKey,
   role: string | undefined,
   action: string,
-  resource: string,
+  resource: Touched,
 ): Promise<void> {
   if (role === undefined) return;
   const { principal } = await assume(deps, task, role);
@@ -50,7 +50,9 @@ export function guardedLogStreams(deps: Deps, open: ControlDeps['openLogStream']
     const { key, target } = wish;
     const role = (await deps.store.read((tx) => tx.tasks.byId(key.id)))?.desired.spec.executionRole;
     const group = `arn:aws:logs:${target.region}:${key.account}:log-group:${target.group}`;
-    if (target.createGroup) await assertExecutionRole(deps, key, role, 'logs:CreateLogGroup', group);
+    // As the API itself asks it (front/logs/access.ts).
+    const both = { arn: `${group}:log-stream:`, alias: group };
+    if (target.createGroup) await assertExecutionRole(deps, key, role, 'logs:CreateLogGroup', both);
     await assertExecutionRole(deps, key, role, 'logs:CreateLogStream', `${group}:log-stream:${target.stream}`);
     await open(wish);
   };

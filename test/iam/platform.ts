@@ -7,6 +7,7 @@ import { silentLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
 import { createEcsApi } from '#front/ecs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
+import { createEfsApi } from '#front/efs/index.ts';
 import { createEc2Api } from '#front/ec2/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
@@ -34,7 +35,7 @@ export async function openIamPlatform(options: { clock?: Clock } = {}) {
     const all = { ...intent, identity };
     const gateway = createGateway({
       ...deps,
-      apis: [createIamApi(all), createStsApi(all), createEcsApi(intent), createEc2Api(intent), createElbv2Api(intent), createLogsApi({ logs })], // prettier-ignore
+      apis: [createIamApi(all), createStsApi(all), createEcsApi(intent), createEc2Api(intent), createElbv2Api(intent), createEfsApi(intent), createLogsApi({ logs })], // prettier-ignore
       keys: { lookup: (id, token) => keys.lookup(id) ?? identity.lookup(id, token) },
       authorize: (principal, action, resources, { region, sourceIp, userAgent }, facts) =>
         identity.assertAllowed(principal, action, resources, { now: deps.clock.now(), region, sourceIp, userAgent, secure: false }, facts),

@@ -7,10 +7,11 @@ import type { Handler } from '#gateway/types.ts';
 import { createExpressService, defaultVpcId, type IntentDeps } from '#intent/index.ts';
 import type { ReadTx } from '#store/types.ts';
 import { describeExpress } from './express/describe-express.ts';
-import { expressDefinition } from './express/express-definition.ts';
+import { defaultExecutionRole, expressDefinition } from './express/express-definition.ts';
 import { assertCreateExpress, DEFAULTS, healthCodesOf, MAIN, strategyOf } from './express/express-input.ts';
 import { createRequest, frontOfCreate, withExpress } from './express/express-plan.ts';
 import { planCreate } from './service/service-members.ts';
+import { assertPassDefinition, assertPassRoles, assertPassToEcs } from './pass-role.ts';
 
 /** Image in, URL out: the service, its task definition and all that stands before it are made at once, or not at all. */
 export function createExpressGatewayServiceOperation(
@@ -20,6 +21,9 @@ export function createExpressGatewayServiceOperation(
     name: 'CreateExpressGatewayService',
     async handle(input, context) {
       assertCreateExpress(input);
+      if (input.taskDefinitionArn === undefined) await assertPassRoles(context, input, { executionRoleArn: defaultExecutionRole(context) });
+      else await assertPassDefinition(deps, context, input.taskDefinitionArn);
+      await assertPassToEcs(context, input);
       const tags = assertTags(input.tags ?? []);
       const cluster = clusterName(context, input.cluster);
       const name = input.serviceName ?? `${MAIN.toLowerCase()}-${hexId(deps.random, 8)}`;

@@ -3,7 +3,7 @@ import { clusterName } from '#domain/arn.ts';
 import type { Handler } from '#gateway/types.ts';
 import { createService, type IntentDeps } from '#intent/index.ts';
 import { paramsHash } from './params-hash.ts';
-import { assertPassDefinition } from './pass-role.ts';
+import { assertPassDefinition, assertPassToEcs } from './pass-role.ts';
 import { describeService } from './service/describe-service.ts';
 import { assertCreateInput } from './service/service-input.ts';
 import { planCreate } from './service/service-members.ts';
@@ -15,6 +15,7 @@ export function createServiceOperation(deps: IntentDeps): Handler<CreateServiceR
     async handle(input, context) {
       assertCreateInput(input);
       await assertPassDefinition(deps, context, input.taskDefinition);
+      await assertPassToEcs(context, input);
       const service = await createService(deps, context, {
         cluster: clusterName(context, input.cluster),
         name: input.serviceName ?? '',

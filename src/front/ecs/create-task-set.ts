@@ -5,6 +5,7 @@ import { assertText } from '#domain/names.ts';
 import { assertTags } from '#domain/tags.ts';
 import type { Handler } from '#gateway/types.ts';
 import { createTaskSet, type IntentDeps } from '#intent/index.ts';
+import { assertPassDefinition, assertPassToEcs } from './pass-role.ts';
 import { paramsHash } from './params-hash.ts';
 import { describeTaskSet } from './service/describe-task-set.ts';
 import { membersOf, revisionWishOf } from './service/revision-wish.ts';
@@ -22,6 +23,8 @@ export function createTaskSetOperation(deps: IntentDeps): Handler<CreateTaskSetR
       if (input.taskDefinition === undefined) throw new Fault('InvalidParameter', 'TaskDefinition can not be blank.');
       assertFargateWish(input);
       assertServed(input);
+      await assertPassDefinition(deps, context, input.taskDefinition);
+      await assertPassToEcs(context, input);
       const cluster = clusterName(context, input.cluster);
       const tags = assertTags(input.tags ?? []);
       const record = await createTaskSet(deps, context, {

@@ -10,9 +10,31 @@ export async function assertPassRoles(context: CallContext, ...given: Roles[]): 
   for (const member of ['executionRoleArn', 'taskRoleArn'] as const) {
     const role = given.map((roles) => roles[member]).find(Boolean);
     if (role === undefined) continue;
-    const arn = role.startsWith('arn:') ? role : `arn:aws:iam::${context.account}:role/${role}`;
-    await context.assertAllowed('iam:PassRole', [arn], { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' });
+    await assertPass(context, role, 'ecs-tasks.amazonaws.com');
   }
+}
+
+type Managed = {
+  infrastructureRoleArn?: string | undefined;
+  volumeConfigurations?: { managedEBSVolume?: { roleArn: string | undefined } | undefined }[] | undefined;
+  loadBalancers?: { advancedConfiguration?: { roleArn?: string | undefined } | undefined }[] | undefined;
+  deploymentConfiguration?: { lifecycleHooks?: { roleArn?: string | undefined }[] | undefined } | undefined;
+};
+
+/** Roles by which ECS itself makes volumes, moves traffic and calls hooks (developer guide, "Amazon ECS infrastructure IAM role"). Throws AccessDenied. */
+export async function assertPassToEcs(context: CallContext, input: Managed): Promise<void> {
+  const roles = [
+    input.infrastructureRoleArn,
+    ...(input.volumeConfigurations ?? []).map(({ managedEBSVolume: volume }) => volume?.roleArn),
+    ...(input.loadBalancers ?? []).map(({ advancedConfiguration: advanced }) => advanced?.roleArn),
+    ...(input.deploymentConfiguration?.lifecycleHooks ?? []).map(({ roleArn }) => roleArn),
+  ];
+  for (const role of new Set(roles)) if (role) await assertPass(context, role, 'ecs.amazonaws.com');
+}
+
+async function assertPass(context: CallContext, role: string, service: string): Promise<void> {
+  const arn = role.startsWith('arn:') ? role : `arn:aws:iam::${context.account}:role/${role}`;
+  await context.assertAllowed('iam:PassRole', [arn], { 'iam:PassedToService': service });
 }
 
 /** The same of a definition that a service names; one that isn't there is said by the service's own checks. */

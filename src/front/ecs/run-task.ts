@@ -6,7 +6,7 @@ import type { CallContext, Handler } from '#gateway/types.ts';
 import { activeCluster, runTask, type IntentDeps, type RunTaskResult, type RunTaskWish } from '#intent/index.ts';
 import { describeTask, zonesOf } from './task/describe-task.ts';
 import { paramsHash } from './params-hash.ts';
-import { assertPassRoles } from './pass-role.ts';
+import { assertPassRoles, assertPassToEcs } from './pass-role.ts';
 import { launchDefaults, launchableDefinition } from './task/launch.ts';
 import { assertRunTaskInput } from './task/run-task-input.ts';
 import { wishOf } from './task/run-task-wish.ts';
@@ -39,6 +39,7 @@ async function prepare(deps: IntentDeps, input: RunTaskRequest, context: CallCon
     };
   });
   await assertPassRoles(context, input.overrides ?? {}, definition.definition);
+  await assertPassToEcs(context, input);
   const token = input.clientToken === undefined ? null : { token: input.clientToken, paramsHash: paramsHash(input) };
   return wishOf({ input, cluster: clusterRecord, definition, token, region: context.region, ...launch });
 }

@@ -111,7 +111,7 @@ export async function startTestPlatform(): Promise<TestPlatform> {
   };
 }
 
-const host: Omit<HostRecord, 'revision'> = {
+export const host: Omit<HostRecord, 'revision'> = {
   key: { hostId: 'host-1' },
   status: 'CONNECTED',
   seenAt: 0,

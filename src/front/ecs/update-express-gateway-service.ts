@@ -15,6 +15,7 @@ import { expressKey, expressService } from './express/express-service.ts';
 import type { RevisionFront } from './service/revision-wish.ts';
 import { planUpdate } from './service/service-members.ts';
 import { effectiveRevisionId } from './service/effective.ts';
+import { assertPassDefinition, assertPassRoles } from './pass-role.ts';
 
 /** What is left out stays as it was. A new container, size or network starts a deployment. */
 export function updateExpressGatewayServiceOperation(
@@ -24,6 +25,8 @@ export function updateExpressGatewayServiceOperation(
     name: 'UpdateExpressGatewayService',
     async handle(input, context) {
       assertExpress(input);
+      await assertPassRoles(context, input);
+      await assertPassDefinition(deps, context, input.taskDefinitionArn);
       const key = expressKey(context, input.serviceArn);
       const service = await update(deps, context, key, input);
       return { service: await deps.store.read((tx) => describeUpdated(tx, service)) };

@@ -2,7 +2,7 @@ import type { UpdateServiceRequest, UpdateServiceResponse } from '@aws-sdk/clien
 import { clusterName, serviceName } from '#domain/arn.ts';
 import type { Handler } from '#gateway/types.ts';
 import { updateService, type IntentDeps } from '#intent/index.ts';
-import { assertPassDefinition } from './pass-role.ts';
+import { assertPassDefinition, assertPassToEcs } from './pass-role.ts';
 import { describeService } from './service/describe-service.ts';
 import { planUpdate } from './service/service-members.ts';
 
@@ -13,6 +13,7 @@ export function updateServiceOperation(deps: IntentDeps): Handler<UpdateServiceR
     async handle(input, context) {
       const cluster = clusterName(context, input.cluster);
       await assertPassDefinition(deps, context, input.taskDefinition);
+      await assertPassToEcs(context, input);
       const service = await updateService(deps, context, {
         cluster,
         name: serviceName(context, cluster, input.service ?? ''),

@@ -44,6 +44,10 @@ export function logsAccess(logs: Logs): AccessTable {
       ListTagsLogGroup: ofNamed,
       PutLogEvents: ofNewStream,
       PutRetentionPolicy: ofNamed,
+      StartLiveTail: {
+        resources: ({ logGroupIdentifiers: named = [] }: { logGroupIdentifiers?: string[] }, scope) =>
+          named.map((one) => group(scope, nameOfIdentifier(one, scope))),
+      },
       TagLogGroup: { ...ofNamed, facts: ({ tags }) => requestTags(tags) } satisfies AccessRow,
       TagResource: { ...ofArn, facts: ({ tags }) => requestTags(tags) } satisfies AccessRow,
       UntagLogGroup: { ...ofNamed, facts: ({ tags }) => requestTags([], tags) } satisfies AccessRow,

@@ -1,15 +1,13 @@
 import type { StartLiveTailRequest, StartLiveTailResponse, StartLiveTailResponseStream } from '@aws-sdk/client-cloudwatch-logs';
 import { asFault, Fault } from '#base/fault.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import type { LiveTailEvent, LiveTailUpdate, Logs } from '#logs/types.ts';
-import { groupArn, nameOfIdentifier } from './arn.ts';
+import { nameOfIdentifier } from './arn.ts';
 
 /** Source: CloudWatch Logs API reference, StartLiveTail; limits of its members as there. */
-export function startLiveTailOperation(logs: Logs): Operation<StartLiveTailRequest, StartLiveTailResponse> {
+export function startLiveTailOperation(logs: Logs): Handler<StartLiveTailRequest, StartLiveTailResponse> {
   return {
     name: 'StartLiveTail',
-    action: 'logs:StartLiveTail',
-    resources: (input, scope) => (input.logGroupIdentifiers ?? []).map((one) => groupArn(scope, nameOfIdentifier(one, scope))),
     async handle(input, context) {
       check(input);
       const {

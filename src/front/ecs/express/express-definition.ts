@@ -85,7 +85,7 @@ function definitionRequest(scope: Scope, place: DefinitionPlace, input: Definiti
     networkMode: 'awsvpc',
     cpu: input.cpu ?? DEFAULTS.cpu,
     memory: input.memory ?? DEFAULTS.memory,
-    executionRoleArn: input.executionRoleArn ?? `arn:aws:iam::${scope.account}:role/ecsTaskExecutionRole`,
+    executionRoleArn: input.executionRoleArn ?? defaultExecutionRole(scope),
     taskRoleArn: input.taskRoleArn,
     ...(input.cpuArchitecture === undefined
       ? {}
@@ -93,3 +93,6 @@ function definitionRequest(scope: Scope, place: DefinitionPlace, input: Definiti
     containerDefinitions: [main],
   };
 }
+
+/** Whose name ECS's documentation gives to everybody's. */
+export const defaultExecutionRole = ({ account }: { account: string }) => `arn:aws:iam::${account}:role/ecsTaskExecutionRole`;

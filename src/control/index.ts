@@ -8,6 +8,7 @@ import { startHousekeepingLoop } from './housekeeping-loop.ts';
 import { startPlacementLoop } from './placement-loop.ts';
 import { startServiceLoop } from './services/loop.ts';
 import { startTargetLoop } from './services/target-loop.ts';
+import { startVaultLoop } from './vault-loop.ts';
 import { startVolumesLoop } from './volumes-loop.ts';
 import { startUsageLoop } from './usage-loop.ts';
 import { startMetricsLoop } from './metrics/loop.ts';
@@ -15,7 +16,19 @@ import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
 export type { Control, ControlDeps, ControlOptions, HostCalls } from './types.ts';
 
-const leases = ['placement', 'hosts', 'housekeeping', 'certificates', 'services', 'targets', 'balancer', 'volumes', 'alarms', 'usage'];
+const leases = [
+  'placement',
+  'hosts',
+  'housekeeping',
+  'certificates',
+  'services',
+  'targets',
+  'balancer',
+  'volumes',
+  'alarms',
+  'usage',
+  'vault',
+];
 
 /** Starts all loops and lets hosts in. Throws the store's Fault when it can't be written. */
 export async function startControl(deps: ControlDeps, options: ControlOptions): Promise<Control> {
@@ -36,6 +49,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const volumes = startVolumesLoop({ ...deps, hosts: sessions.calls }, options.holder);
   const metrics = deps.metrics === undefined ? null : startMetricsLoop({ ...deps, hosts: sessions.calls, metrics: deps.metrics });
   const alarms = deps.metrics === undefined ? null : startAlarmsLoop({ ...deps, metrics: deps.metrics }, options.holder);
+  const vault = deps.vault === undefined ? null : startVaultLoop({ ...deps, vault: deps.vault }, options.holder);
   const certificates =
     deps.certificates === undefined ? null : startCertificatesLoop({ ...deps, sources: deps.certificates }, options.holder);
   const unwatch = [
@@ -58,13 +72,14 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   ];
   return {
     hosts: sessions.calls,
+    rewrap: () => vault?.look(),
     pausePlacement() {
       paused = true;
       targets.look();
     },
     async stop() {
       for (const stop of unwatch) stop();
-      const parts = [placement, balancer, services, targets, housekeeping, usage, volumes, metrics, alarms, certificates, sessions];
+      const parts = [placement, balancer, services, targets, housekeeping, usage, volumes, metrics, alarms, vault, certificates, sessions];
       await Promise.all(parts.map((part) => part?.stop()));
     },
   };

@@ -12,6 +12,7 @@ import type { OutputBatch } from '#link/protocol.ts';
 import type { ByteStream, LinkServer } from '#link/types.ts';
 import type { Metrics } from '#metrics/types.ts';
 import type { Store } from '#store/types.ts';
+import type { Vault } from '#vault/index.ts';
 
 export type ControlDeps = {
   store: Store;
@@ -24,6 +25,8 @@ export type ControlDeps = {
   certificates?: CertificateSources;
   /** Absent in a simulation: nothing is measured then. */
   metrics?: Metrics;
+  /** Absent in a simulation: nothing is encrypted then. */
+  vault?: Vault;
   /** Where the bundle `ID.pem` of each certificate stands. */
   certificatesDir: string;
   /**
@@ -64,6 +67,8 @@ export type HostCalls = {
 
 export type Control = {
   hosts: HostCalls;
+  /** There is a new master key: what the former ones wrapped is wrapped anew. */
+  rewrap(): void;
   /** From now on, until the end of this control plane, tasks wait for their place and services are left as they are. */
   pausePlacement(): void;
   /** Ends the loops and the sessions; the tasks go on. */

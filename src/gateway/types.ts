@@ -30,6 +30,8 @@ export type Resource = {
   alias?: string;
   /** Condition keys that are this one's own: its tags. */
   facts?: OwnFacts;
+  /** Its own policy, as it was written: within an account it may allow what the caller's don't, and what it denies is denied. */
+  policy?: string;
 };
 
 /** A permission that a call needs. */

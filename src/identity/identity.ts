@@ -65,6 +65,18 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
     return verdict(question, decide({ identity: own, boundary, session }, { action, resource, facts: told }));
   };
 
+  /** Where the resource has a policy of its own: within an account either may allow, and what either denies is denied. */
+  const judgeOn = async (policy: string, question: Question): Promise<Verdict> => {
+    const { principal, action, resource, call, facts } = question;
+    const { tags, identity, boundary } = await cache.of(principal);
+    const policies = { identity: principal.actor === undefined ? ROOT : identity, boundary, session: cache.session(principal) };
+    const request = { action, resource, facts: factsOf(principal, call, facts, { ...tags, ...principal.session?.tags }) };
+    const own = compilePolicy(parsePolicy(policy, 'resource'));
+    const decision = decideOnResource(own, policies, askerOf(principal), true, request);
+    const isClear = decision.allowed || decision.explicit;
+    return verdict(question, isClear ? decision : decide(policies, request));
+  };
+
   return {
     async lookup(accessKeyId, token) {
       if (!accessKeyId.startsWith('ASIA')) return await userKey(accessKeyId);
@@ -77,11 +89,15 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
     async assertAllowed(principal, action, resources, call, facts) {
       if (mayDoAll(principal)) return;
       for (const one of resources.length === 0 ? ['*'] : resources) {
-        const { arn, alias, facts: own } = typeof one === 'string' ? { arn: one } : one;
+        const { arn, alias, facts: own, policy } = typeof one === 'string' ? { arn: one } : one;
         // The call's own word comes first: a permissions boundary that it sets before the one that is there.
         const told = { ...own, ...facts };
-        const said = await judge({ principal, action, resource: arn, call, facts: told });
-        const other = alias === undefined ? said : await judge({ principal, action, resource: alias, call, facts: told });
+        const ask = async (resource: string) => {
+          const question = { principal, action, resource, call, facts: told };
+          return policy === undefined ? await judge(question) : await judgeOn(policy, question);
+        };
+        const said = await ask(arn);
+        const other = alias === undefined ? said : await ask(alias);
         const verdict = isExplicit(other) || (!said.decision.allowed && other.decision.allowed && !isExplicit(said)) ? other : said;
         if (!verdict.decision.allowed) throw new Fault('AccessDenied', verdict.text);
       }

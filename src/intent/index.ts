@@ -120,3 +120,21 @@ export {
 } from './iam-policies.ts';
 export { entityOf, iamFault, noSuchEntity, policyOf, roleOf } from './iam-faults.ts';
 export { iamTags } from './iam-checks.ts';
+export { changeSecret, createSecret, deleteSecret, restoreSecret } from './secrets.ts';
+export type { DeletionWish, SecretWish } from './secrets.ts';
+export { moveSecretStage, putSecretValue, updateSecret } from './secrets-versions.ts';
+export type { SecretDeps, SecretValue } from './secrets-versions.ts';
+export { findSecret, invalidRequest, invalidSecret, liveSecretOf, noSecret, openSecret, secretFault, secretOf } from './secrets-faults.ts';
+export type { OpenedSecret, VersionWish } from './secrets-faults.ts';
+export { deleteParameters, labelParameter, putParameter, tagParameter, unlabelParameter } from './parameters.ts';
+export type { ParameterWish } from './parameters.ts';
+export {
+  findParameter,
+  invalidParameter,
+  noParameter,
+  openParameter,
+  openVersion,
+  parameterFault,
+  parameterOf,
+} from './parameters-faults.ts';
+export type { OpenedParameter } from './parameters-faults.ts';

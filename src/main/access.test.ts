@@ -15,6 +15,7 @@ import { createEfsApi } from '#front/efs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
 import { createIamApi } from '#front/iam/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
+import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
 import type { ApiSpec, CallContext, Operation } from '#gateway/types.ts';
@@ -52,6 +53,9 @@ const input = {
   AlarmName: 'a', AlarmNames: ['a'], ResourceARN: `arn:aws:cloudwatch:${region}:${account}:alarm:a`, AlarmActions: ['arn:aws:sns:us-east-1:1:t'], Namespace: 'N',
   // ACM
   CertificateArn: `arn:aws:acm:${region}:${account}:certificate/1`, DomainName: 'd.example', Options: { CertificateTransparencyLoggingPreference: 'ENABLED', Export: 'DISABLED' }, CertificateAuthorityArn: 'arn:aws:acm-pca:us-east-1:1:certificate-authority/1', ValidationMethod: 'DNS',
+  // Secrets Manager, Parameter Store
+  SecretId: 'n', Description: 'd', KmsKeyId: 'k', VersionId: 'v', VersionStage: 'AWSCURRENT', RecoveryWindowInDays: 7, ForceDeleteWithoutRecovery: false, BlockPublicPolicy: true,
+  Names: ['n'], Path: '/p', Overwrite: true, Recursive: true,
   // IAM, STS, SSM
   RoleName: 'r', UserName: 'u', PolicyArn: `arn:aws:iam::${account}:policy/p`, PolicyName: 'p', InstanceProfileName: 'i', PolicySourceArn: `arn:aws:iam::${account}:role/r`,
   PermissionsBoundary: `arn:aws:iam::${account}:policy/p`, RoleArn: `arn:aws:iam::${account}:role/r`, SessionId: 's',
@@ -79,6 +83,14 @@ const known: Record<string, { resources?: string[]; facts?: string[] }> = {
 
 /** Keys of the reference that calls here never have, everywhere or with one action. */
 const lacking = new Set([
+  // Of what isn't here: copies of secrets, secrets of other services, rotation, KMS keys, policies of parameters.
+  'secretsmanager:AddReplicaRegions',
+  'secretsmanager:ForceOverwriteReplicaSecret',
+  'secretsmanager:KmsKeyArn',
+  'secretsmanager:Type',
+  'secretsmanager:resource/Type',
+  'secretsmanager:resource/AllowRotationLambdaArn',
+  'ssm:Policies',
   // Set by the service that makes something, on the call that tags it (`also`).
   'ec2:CreateAction',
   'ecs:CreateAction',
@@ -125,7 +137,8 @@ before(async () => {
     elbv2: [createElbv2Api(intent)],
     iam: [createIamApi({ ...intent, identity: platform.identity })],
     logs: [createLogsApi({ logs })],
-    ssm: [createSsmApi({ sessions: nothing })],
+    secretsmanager: [createSecretsManagerApi({ ...intent, vault: nothing })],
+    ssm: [createSsmApi({ ...intent, vault: nothing, sessions: nothing })],
     sts: [createStsApi({ ...intent, identity: platform.identity })],
   };
 });

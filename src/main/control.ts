@@ -23,11 +23,13 @@ import { createEcsApi } from '#front/ecs/index.ts';
 import { createEfsApi } from '#front/efs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
+import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
 import { createIamApi } from '#front/iam/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
 import { createGateway, openKeys } from '#gateway/index.ts';
 import type { Gateway } from '#gateway/index.ts';
+import { createIdentity } from '#identity/index.ts';
 import { ensureRegion } from '#intent/index.ts';
 import { listenUnix } from '#link/unix.ts';
 import { createLogs } from '#logs/index.ts';
@@ -35,10 +37,11 @@ import type { Logs } from '#logs/types.ts';
 import { openMetrics } from '#metrics/index.ts';
 import { createSessions } from '#session/sessions.ts';
 import { createSqliteStore } from '#store/index.ts';
+import { openVault } from '#vault/index.ts';
 import { createAccessLogSink } from './access-logs.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
-import { gatewayIdentity, openIdentity } from './gateway-identity.ts';
+import { gatewayIdentity } from './gateway-identity.ts';
 import { haproxyAddresses } from './haproxy-addresses.ts';
 import { reachable } from './machine/reachable.ts';
 import { home, instancePaths } from './paths.ts';
@@ -71,7 +74,9 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const metrics = openMetrics({ clock }, { path: paths.metrics });
   const keys = openKeys({ clock, random }, { path: paths.keys, account: settings.account });
   const intent = { store, clock, random };
-  const identity = openIdentity(intent, paths.vaultKeys);
+  const vault = openVault(intent, { path: paths.vaultKeys });
+  const identity = createIdentity({ ...intent, vault });
+  const sealed = { ...intent, vault };
   const { certificates, challenges } = await openCertificateSources(settings);
   const balancer = await startBalancer(settings, challenges, logs);
   const control = await startControl(
@@ -83,6 +88,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       log,
       balancer,
       metrics,
+      vault,
       certificates,
       certificatesDir: paths.haproxyCertificates,
       ...taskRoles({ ...intent, identity }, createTaskOutput(logs, log)),
@@ -103,11 +109,13 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     authority: certificates.authority,
     traffic: () => balancer.metrics(),
     pausePlacement: control.pausePlacement,
+    masterKeys: { keys: vault.keys, rotate: vault.rotate, rewrap: control.rewrap },
   };
   const gateway = createGateway({
     apis: [
       createEcsApi(intent, { sessions }),
-      createSsmApi({ sessions }),
+      createSsmApi({ ...sealed, sessions }),
+      createSecretsManagerApi(sealed),
       createLogsApi({ logs }),
       ...createCloudWatchApis({ metrics, clock, intent }),
       createIamApi({ ...intent, identity }),

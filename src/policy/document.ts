@@ -20,8 +20,8 @@ export type PolicyStatement = {
   conditions: { operator: string; key: string; values: string[] }[];
 };
 
-/** `identity`: of users, roles and sessions. `trust`: who may assume a role. */
-export type PolicyUse = 'identity' | 'trust';
+/** `identity`: of users, roles and sessions. `trust`: who may assume a role. `resource`: of anything else that has one. */
+export type PolicyUse = 'identity' | 'trust' | 'resource';
 
 const SYNTAX = 'Syntax errors in policy.';
 const elements = ['Sid', 'Effect', 'Principal', 'NotPrincipal', 'Action', 'NotAction', 'Resource', 'NotResource', 'Condition'];
@@ -75,7 +75,8 @@ function readStatement(value: unknown, use: PolicyUse): PolicyStatement {
   };
   assertActions(statement, use);
   if (use === 'identity') assertIdentity(statement);
-  else assertTrust(statement);
+  else if (use === 'trust') assertTrust(statement);
+  else assertResource(statement);
   return statement;
 }
 
@@ -92,8 +93,17 @@ function assertActions({ actions, notActions }: PolicyStatement, use: PolicyUse)
   }
 }
 
-function assertIdentity({ principal, resources, notResources }: PolicyStatement): void {
-  if (principal !== null) throw malformed('Policy document should not specify a principal.');
+function assertIdentity(statement: PolicyStatement): void {
+  if (statement.principal !== null) throw malformed('Policy document should not specify a principal.');
+  assertResources(statement);
+}
+
+function assertResource(statement: PolicyStatement): void {
+  if (statement.principal === null) throw malformed('Missing required field Principal');
+  assertResources(statement);
+}
+
+function assertResources({ resources, notResources }: PolicyStatement): void {
   if (resources !== null && notResources !== null) throw malformed(SYNTAX);
   const names = resources ?? notResources ?? [];
   if (names.length === 0) throw malformed('Policy statement must contain resources.');

@@ -16,7 +16,9 @@ import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#do
 import type { AccessKeyRecord, IamStampRecord, InstanceProfileRecord, PolicyRecord, RoleRecord, UserRecord } from '#domain/iam.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
+import type { ParameterRecord, ParameterVersionRecord } from '#domain/parameter.ts';
 import type { Scope } from '#domain/scope.ts';
+import type { SecretRecord, SecretVersionRecord } from '#domain/secret.ts';
 import type {
   ServiceDeploymentRecord,
   ServiceEventRecord,
@@ -29,6 +31,7 @@ import type { SnapshotRecord, VolumeRecord } from '#domain/volume.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { wholeRows } from './rows.ts';
 import { migrate } from './schema.ts';
+import { rewrapSealed, tablesWith } from './sealed.ts';
 import { OPEN, serviceStamps } from './service-stamps.ts';
 import type { Session } from './session.ts';
 import { splitRows } from './split-rows.ts';
@@ -90,6 +93,7 @@ function transaction(session: Session): WriteTx {
     ...volumeTables(session),
     alarms: splitRows<AlarmRecord>(session, { name: 'alarms', table: 'alarms', columns: [...scope, 'name'] }),
     ...iamTables(session),
+    ...secretTables(session),
     settings: wholeRows<SettingRecord>(session, { name: 'settings', table: 'settings', columns: [...scope, 'principal', 'name'] }),
     attributes: wholeRows<AttributeRecord>(session, {
       name: 'attributes',
@@ -161,6 +165,27 @@ function iamTables(session: Session) {
     iamAccessKeys,
     iamStamps: wholeRows<IamStampRecord>(session, { name: 'iamStamps', table: 'iam_stamps', columns: scope }),
     accessKeyById: async (id: string) => (await iamAccessKeys.list({ id }))[0],
+  };
+}
+
+function secretTables(session: Session) {
+  const columns = [...scope, 'name'];
+  return {
+    secrets: wholeRows<SecretRecord>(session, { name: 'secrets', table: 'secrets', columns }),
+    secretVersions: wholeRows<SecretVersionRecord>(session, {
+      name: 'secretVersions',
+      table: 'secret_versions',
+      columns: [...scope, 'secret', 'id'],
+    }),
+    parameters: wholeRows<ParameterRecord>(session, { name: 'parameters', table: 'parameters', columns }),
+    parameterVersions: wholeRows<ParameterVersionRecord>(session, {
+      name: 'parameterVersions',
+      table: 'parameter_versions',
+      columns: [...columns, 'version'],
+    }),
+    tablesWith: async (text: string) => tablesWith(session.db(), text),
+    rewrapSealed: async (prefix: string, limit: number, rewrap: (blob: string) => string | null) =>
+      rewrapSealed(session, prefix, limit, rewrap),
   };
 }
 

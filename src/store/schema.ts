@@ -159,6 +159,17 @@ const steps: string[] = [
     PRIMARY KEY (account, region)) STRICT, WITHOUT ROWID;
   `,
   USAGE_STEP,
+  // Secrets and parameters; their values are encrypted.
+  `
+  CREATE TABLE secrets (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE secret_versions (account TEXT, region TEXT, secret TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, secret, id)) STRICT;
+  CREATE TABLE parameters (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE parameter_versions (account TEXT, region TEXT, name TEXT, version INTEGER, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, name, version)) STRICT;
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

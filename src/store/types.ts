@@ -22,7 +22,9 @@ import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#do
 import type { AccessKeyRecord, IamStampRecord, InstanceProfileRecord, PolicyRecord, RoleRecord, UserRecord } from '#domain/iam.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
+import type { ParameterRecord, ParameterVersionRecord } from '#domain/parameter.ts';
 import type { Scope } from '#domain/scope.ts';
+import type { SecretRecord, SecretVersionRecord } from '#domain/secret.ts';
 import type {
   ServiceDeploymentRecord,
   ServiceEventRecord,
@@ -73,7 +75,11 @@ export type TableName =
   | 'iamInstanceProfiles'
   | 'iamAccessKeys'
   | 'iamStamps'
-  | 'usage';
+  | 'usage'
+  | 'secrets'
+  | 'secretVersions'
+  | 'parameters'
+  | 'parameterVersions';
 
 export type Store = {
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T>;
@@ -259,6 +265,12 @@ export type ReadTx = {
   iamInstanceProfiles: Rows<InstanceProfileRecord>;
   iamAccessKeys: Rows<AccessKeyRecord>;
   iamStamps: Rows<IamStampRecord>;
+  secrets: Rows<SecretRecord>;
+  secretVersions: Rows<SecretVersionRecord>;
+  parameters: Rows<ParameterRecord>;
+  parameterVersions: Rows<ParameterVersionRecord>;
+  /** Tables any of whose rows has this text in its JSON. Reads all of the database. */
+  tablesWith(text: string): Promise<string[]>;
   /** Whoever's it is: ids are unique beyond accounts. */
   accessKeyById(id: string): Promise<AccessKeyRecord | undefined>;
   tasks: TaskRows;
@@ -307,6 +319,13 @@ export type WriteTx = {
   iamInstanceProfiles: WritableRows<InstanceProfileRecord>;
   iamAccessKeys: WritableRows<AccessKeyRecord>;
   iamStamps: WritableRows<IamStampRecord>;
+  secrets: WritableRows<SecretRecord>;
+  secretVersions: WritableRows<SecretVersionRecord>;
+  parameters: WritableRows<ParameterRecord>;
+  parameterVersions: WritableRows<ParameterVersionRecord>;
+  tablesWith(text: string): Promise<string[]>;
+  /** Gives up to `limit` encrypted values that begin so to `rewrap`, and keeps what it gives back; how many they were. Writer: control/vault. */
+  rewrapSealed(prefix: string, limit: number, rewrap: (blob: string) => string | null): Promise<number>;
   /** Whoever's it is: ids are unique beyond accounts. */
   accessKeyById(id: string): Promise<AccessKeyRecord | undefined>;
   tasks: WritableTaskRows;

@@ -1,2 +1,2 @@
 /** Secrets at rest. */
-export { openVault, type EncryptionContext, type Vault } from './vault.ts';
+export { openVault, type EncryptionContext, type KeyInfo, type Vault } from './vault.ts';

@@ -1,11 +1,13 @@
 /** The file of master keys: readable by the control plane alone, there whole or not at all. */
-import { closeSync, fsyncSync, linkSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Fault } from '#base/fault.ts';
 import { readKeyText } from '#base/key-file.ts';
 
 /** `current` wraps what is new; the others unwrap what is there. */
-export type KeyRing = { version: 1; current: string; keys: { id: string; material: string; createdAt: string }[] };
+export type KeyRing = { version: 1; current: string; keys: MasterKey[] };
+/** `retiredAt`: since when another one is current. Times in ISO 8601. */
+export type MasterKey = { id: string; material: string; createdAt: string; retiredAt?: string };
 
 /** undefined when there is none. */
 export function readKeyRing(path: string): KeyRing | undefined {
@@ -35,6 +37,19 @@ function parse(text: string): KeyRing | undefined {
 
 /** Never over one that is there. */
 export function writeKeyRing(path: string, ring: KeyRing): void {
+  const temporary = writeBeside(path, ring);
+  linkSync(temporary, path);
+  rmSync(temporary);
+  syncFolder(path);
+}
+
+/** In place of the one that is there: whoever reads it, whenever, has the one or the other whole. */
+export function replaceKeyRing(path: string, ring: KeyRing): void {
+  renameSync(writeBeside(path, ring), path);
+  syncFolder(path);
+}
+
+function writeBeside(path: string, ring: KeyRing): string {
   const temporary = `${path}.new`;
   rmSync(temporary, { force: true });
   const file = openSync(temporary, 'wx', 0o600);
@@ -44,8 +59,10 @@ export function writeKeyRing(path: string, ring: KeyRing): void {
   } finally {
     closeSync(file);
   }
-  linkSync(temporary, path);
-  rmSync(temporary);
+  return temporary;
+}
+
+function syncFolder(path: string): void {
   const folder = openSync(dirname(path), 'r');
   try {
     fsyncSync(folder);

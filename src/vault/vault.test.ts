@@ -43,3 +43,25 @@ test('the key file is private, and a damaged one is never replaced', () => {
   assert.throws(() => openVault(deps, { path: other }), /is damaged: restore it/);
   assert.equal(readFileSync(other, 'utf8'), text.slice(0, 40));
 });
+
+test('a new master key: what was wrapped before is opened, re-wrapped without being opened, and needs the old key no more', () => {
+  const own = join(folder, 'rotated.json');
+  const vault = openVault(deps, { path: own });
+  const context = { purpose: 'secret', id: 'a' };
+  const before = vault.encrypt('wJalr', context);
+  assert.equal(vault.rewrap(before), null);
+  const [old] = vault.keys();
+  const fresh = vault.rotate();
+  assert.equal(statSync(own).mode & 0o777, 0o600);
+  assert.ok(before.startsWith(old!.prefix) && vault.encrypt('x', {}).startsWith(fresh.prefix));
+  const again = openVault(deps, { path: own });
+  assert.equal(again.decrypt(before, context).toString(), 'wJalr');
+  const rewrapped = again.rewrap(before) ?? '';
+  assert.ok(rewrapped.startsWith(fresh.prefix));
+  assert.throws(() => again.forget(fresh.id), { code: 'Conflict' });
+  again.forget(old!.id);
+  const last = openVault(deps, { path: own });
+  assert.deepEqual(last.keys(), [fresh]);
+  assert.equal(last.decrypt(rewrapped, context).toString(), 'wJalr');
+  assert.throws(() => last.decrypt(before, context), /no master key/);
+});

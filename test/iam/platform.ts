@@ -10,6 +10,8 @@ import { createElbv2Api } from '#front/elbv2/index.ts';
 import { createEfsApi } from '#front/efs/index.ts';
 import { createEc2Api } from '#front/ec2/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
+import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
+import { createSsmApi } from '#front/ssm/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
 import { createGateway, openKeys } from '#gateway/index.ts';
 import { createIdentity } from '#identity/index.ts';
@@ -31,11 +33,12 @@ export async function openIamPlatform(options: { clock?: Clock } = {}) {
   const intent = { ...deps, store };
   /** As after a restart: nothing but what is on disk. */
   const open = async () => {
-    const identity = createIdentity({ ...intent, vault: openVault(deps, { path: join(folder, 'master.json') }) });
-    const all = { ...intent, identity };
+    const vault = openVault(deps, { path: join(folder, 'master.json') });
+    const identity = createIdentity({ ...intent, vault });
+    const all = { ...intent, identity, vault };
     const gateway = createGateway({
       ...deps,
-      apis: [createIamApi(all), createStsApi(all), createEcsApi(intent), createEc2Api(intent), createElbv2Api(intent), createEfsApi(intent), createLogsApi({ logs })], // prettier-ignore
+      apis: [createIamApi(all), createStsApi(all), createEcsApi(intent), createEc2Api(intent), createElbv2Api(intent), createEfsApi(intent), createLogsApi({ logs }), createSecretsManagerApi(all), createSsmApi({ ...all, sessions: { terminate: () => false } })], // prettier-ignore
       keys: { lookup: (id, token) => keys.lookup(id) ?? identity.lookup(id, token) },
       authorize: (principal, action, resources, { region, sourceIp, userAgent }, facts) =>
         identity.assertAllowed(principal, action, resources, { now: deps.clock.now(), region, sourceIp, userAgent, secure: false }, facts),
@@ -43,7 +46,7 @@ export async function openIamPlatform(options: { clock?: Clock } = {}) {
       beforeCall: (context) => ensureRegion(intent, { account: context.account, region: context.region }),
     });
     const endpoint = `http://127.0.0.1:${await gateway.listen({ host: '127.0.0.1', port: 0 })}`;
-    return { identity, gateway, endpoint };
+    return { identity, gateway, endpoint, vault };
   };
   const first = await open();
   return {

@@ -182,4 +182,22 @@ export const apiLimits = {
   acmeRetryMaxMs: 3600_000,
   /** How long a task may take to tell what it uses, in TaskUsage. */
   taskUsageMs: 3_000,
+  /** Secrets Manager: secrets in a region, bytes of a value, versions kept, days that a deletion waits, characters of a resource policy, items of a page. */
+  secretsPerRegion: 10_000,
+  secretBytes: 65_536,
+  secretVersions: 100,
+  secretRecoveryDays: { least: 7, most: 30 },
+  secretPolicyChars: 20_480,
+  secretsPage: 100,
+  /** Parameter Store: parameters in a region, bytes of a value by tier, versions and labels of one, items of a page, names of one call. */
+  parametersPerRegion: 10_000,
+  parameterBytes: { Standard: 4096, Advanced: 8192 },
+  parameterVersions: 100,
+  parameterLabels: 10,
+  parametersPage: 50,
+  parametersByPathPage: 10,
+  parameterNames: 10,
+  /** The longest life of temporary credentials (GetSessionToken: 36 hours), and values that are wrapped anew in one transaction. */
+  sessionTokenMaxMs: 36 * 3600_000,
+  rewrapBatch: 100,
 } as const;

@@ -25,6 +25,7 @@ import { top } from './top.ts';
 import { trust } from './trust.ts';
 import { up } from './up.ts';
 import { usage } from './usage.ts';
+import { vaultCommands } from './vault.ts';
 import { volumeCommands } from './volumes.ts';
 
 export const commands: Command[] = [
@@ -51,6 +52,7 @@ export const commands: Command[] = [
   ...volumeCommands,
   status,
   trust,
+  ...vaultCommands,
   down,
   install,
   setup,

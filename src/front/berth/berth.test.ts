@@ -63,6 +63,7 @@ before(async () => {
     },
     traffic: () => ({ at: 5, listeners: [{ id: 'nobodys', requests: 1 }], groups: [] }),
     pausePlacement: () => void pauses++,
+    masterKeys: { keys: () => [], rotate: () => ({ id: 'a' }), rewrap: () => undefined },
   };
   const keys = openKeys({ clock, random }, { path: join(folder, 'keys.json'), account: '123456789012' });
   gateway = createGateway({

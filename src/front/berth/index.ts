@@ -9,6 +9,7 @@ import { execRoute } from './exec-stream.ts';
 import { getUsage } from './get-usage.ts';
 import { importRoute, pullRoute } from './image-streams.ts';
 import { listImages, pruneImages, removeImage } from './images.ts';
+import { listMasterKeys, rotateMasterKey } from './master-keys.ts';
 import { pausePlacement } from './pause-placement.ts';
 import { schemas } from './schemas.ts';
 import { tailTask } from './tail-task.ts';
@@ -37,6 +38,8 @@ export function createBerthApi(deps: BerthApiDeps, intent: IntentDeps): ApiSpec 
       taskUsage(deps),
       getUsage(deps),
       pausePlacement(deps),
+      listMasterKeys(deps),
+      rotateMasterKey(deps),
       listVolumes(deps),
       removeVolume(deps, intent),
       pruneVolumes(deps, intent),

@@ -56,6 +56,8 @@ export const schemas: Record<string, unknown> = {
   ),
   DescribeHosts$: operation('DescribeHosts', {}, { hosts: DOCUMENT }),
   PausePlacement$: operation('PausePlacement', {}, {}),
+  ListMasterKeys$: operation('ListMasterKeys', {}, { keys: DOCUMENT }),
+  RotateMasterKey$: operation('RotateMasterKey', {}, { id: STRING }),
   ListImages$: operation('ListImages', {}, { images: DOCUMENT }),
   RemoveImage$: operation('RemoveImage', { 'image!': STRING }, { freedBytes: NUMBER }),
   PruneImages$: operation('PruneImages', { all: BOOLEAN }, { removed: LIST | STRING, freedBytes: NUMBER }),

@@ -37,6 +37,12 @@ export type BerthApiDeps = {
   /** berth's own certificate authority: its root, PEM. */
   authority: { certificate(): Promise<string> };
   traffic(): TrafficMetrics;
+  /** What values are encrypted under; `rewrap` has those of former keys wrapped anew. */
+  masterKeys: {
+    keys(): { id: string; createdAt: number; retiredAt: number | null; prefix: string }[];
+    rotate(): { id: string };
+    rewrap(): void;
+  };
   /** Tasks wait from now on, until the process ends. */
   pausePlacement(): void;
 };

@@ -1,51 +1,35 @@
 /**
- * AWS Systems Manager, as far as the session-manager-plugin asks it about a session of ExecuteCommand. Reference: Systems Manager API reference, version
- * 2014-11-06.
+ * AWS Systems Manager, as far as berth has it: Parameter Store, and what the session-manager-plugin asks about a session of ExecuteCommand. Reference:
+ * Systems Manager API reference, version 2014-11-06.
  */
-import type { ResumeSessionRequest, ResumeSessionResponse, TerminateSessionRequest, TerminateSessionResponse } from '@aws-sdk/client-ssm';
-import type { Scope } from '#domain/scope.ts';
-import type { ApiErrors, ApiSpec, Operation } from '#gateway/types.ts';
-import type { Sessions } from '#session/sessions.ts';
+import { guarded } from '#gateway/access.ts';
+import type { ApiErrors, ApiSpec } from '#gateway/types.ts';
+import type { SecretDeps } from '#intent/index.ts';
+import { ssmAccess } from './access.ts';
+import { labelOperations } from './labels.ts';
+import { byPathOperations } from './parameters-by-path.ts';
+import { describeOperations } from './parameters-describe.ts';
+import { getOperations } from './parameters-get.ts';
+import { putOperations } from './parameters-put.ts';
+import { sessionOperations, type SessionDeps } from './sessions.ts';
+import { tagOperations } from './tags.ts';
 
-export type SsmDeps = { sessions: Pick<Sessions, 'terminate'> };
-
-export function createSsmApi(deps: SsmDeps): ApiSpec {
+export function createSsmApi(deps: SessionDeps & SecretDeps): ApiSpec {
   return {
     service: 'ssm',
     protocol: 'json-1.1',
     target: 'AmazonSSM',
     schemaPackage: '@aws-sdk/client-ssm',
     errors,
-    operations: [resumeSession, terminateSession(deps)],
-  };
-}
-
-const sessionArn = ({ SessionId = '' }: { SessionId?: string | undefined }, scope: Scope) => [
-  `arn:aws:ssm:${scope.region}:${scope.account}:session/${SessionId}`,
-];
-
-/**
- * What the plugin asks when its connection broke. A session ends with its connection, so there is never one to go on with: an answer without a token is what
- * AWS gives for a session that has timed out, and the plugin then says so and ends, where an error would let it wait for good.
- */
-const resumeSession: Operation<ResumeSessionRequest, ResumeSessionResponse> = {
-  name: 'ResumeSession',
-  action: 'ssm:ResumeSession',
-  resources: sessionArn,
-  async handle({ SessionId }) {
-    return { SessionId };
-  },
-};
-
-function terminateSession({ sessions }: SsmDeps): Operation<TerminateSessionRequest, TerminateSessionResponse> {
-  return {
-    name: 'TerminateSession',
-    action: 'ssm:TerminateSession',
-    resources: sessionArn,
-    async handle({ SessionId = '' }, { account }) {
-      sessions.terminate(account, SessionId);
-      return { SessionId };
-    },
+    operations: guarded(ssmAccess(deps), [
+      ...sessionOperations(deps),
+      ...putOperations(deps),
+      ...getOperations(deps),
+      ...byPathOperations(deps),
+      ...describeOperations(deps),
+      ...labelOperations(deps),
+      ...tagOperations(deps),
+    ]),
   };
 }
 

@@ -1,0 +1,84 @@
+/** Parts of Secrets Manager's requests: names, values, tokens, tags, pages. */
+import type { Tag as SecretTag } from '@aws-sdk/client-secrets-manager';
+import { uuid } from '#base/ids.ts';
+import { limits } from '#base/limits.ts';
+import type { Random } from '#base/random.ts';
+import { clip } from '#domain/names.ts';
+import { assertTags } from '#domain/tags.ts';
+import type { Tag } from '#domain/task.ts';
+import { invalidSecret, secretFault, type SecretValue } from '#intent/index.ts';
+
+export const readTags = (tags: readonly SecretTag[] | undefined): Tag[] =>
+  assertTags((tags ?? []).map((tag) => ({ key: tag.Key, value: tag.Value })));
+export const tagView = (tags: readonly Tag[]): SecretTag[] => tags.map(({ key, value }) => ({ Key: key, Value: value }));
+
+export function readName(name: string | undefined): string {
+  if (name !== undefined && /^[A-Za-z0-9/_+=.@-]{1,512}$/.test(name)) return name;
+  if (name === undefined || name.length < 1 || name.length > 512) throw constraint('name', name ?? '', 'have length between 1 and 512');
+  throw secretFault(
+    'ValidationException',
+    'Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!',
+  );
+}
+
+const constraint = (member: string, value: string, what: string) =>
+  secretFault('ValidationException', `1 validation error detected: Value '${clip(value)}' at '${member}' failed to satisfy constraint: Member must ${what}`); // prettier-ignore
+
+/** Id of a version: the caller's token, or one that is made for it. */
+export function readToken(token: string | undefined, random: Random): string {
+  if (token === undefined) return uuid(random);
+  if (token.length < 32 || token.length > 64) throw invalidSecret('The value for ClientRequestToken must be 32 to 64 characters long.');
+  return token;
+}
+
+type Given = { SecretString?: string | undefined; SecretBinary?: Uint8Array | undefined };
+
+/** null where neither is given. Throws InvalidParameterException for both, and for one that is too long. */
+export function readValue({ SecretString: text, SecretBinary: binary }: Given): SecretValue | null {
+  if (text !== undefined && binary !== undefined) throw invalidSecret("You can't specify both a binary secret value and a string secret value in the same secret."); // prettier-ignore
+  const bytes = text === undefined ? binary : Buffer.from(text);
+  if (bytes === undefined) return null;
+  if (bytes.length === 0) throw invalidSecret('You must provide either SecretString or SecretBinary, and it may not be empty.');
+  if (bytes.length > limits.secretBytes) {
+    throw constraint(
+      text === undefined ? 'secretBinary' : 'secretString',
+      '...',
+      `have length less than or equal to ${limits.secretBytes}`,
+    );
+  }
+  return { bytes, isBinary: text === undefined };
+}
+
+export function valueView({ isBinary, bytes }: SecretValue) {
+  return isBinary ? { SecretBinary: bytes } : { SecretString: Buffer.from(bytes).toString() };
+}
+
+/** berth has no KMS: values are under its own master key, which is what AWS's own key for the service is to a caller. */
+export function assertKey(key: string | undefined): void {
+  if (key === undefined || key === '' || /^(?:arn:aws:kms:[^:]*:\d{12}:)?alias\/aws\/secretsmanager$/.test(key)) return;
+  throw secretFault(
+    'EncryptionFailure',
+    `Secrets Manager can't encrypt the protected secret text using the KMS key '${clip(key)}': berth has no KMS. Without KmsKeyId values are encrypted by berth's own master key.`,
+  );
+}
+
+export function assertDescription(text: string | undefined): void {
+  if (text !== undefined && text.length > 2048) throw constraint('description', text, 'have length less than or equal to 2048');
+}
+
+/** One page of what comes after the one that the token names. */
+export function pageOf<T>(
+  all: readonly T[],
+  input: { MaxResults?: number | undefined; NextToken?: string | undefined },
+  nameOf: (one: T) => string,
+) {
+  const { MaxResults: size = limits.secretsPage, NextToken: token } = input;
+  if (size < 1 || size > limits.secretsPage) throw constraint('maxResults', String(size), `have value between 1 and ${limits.secretsPage}`);
+  const after = token === undefined ? undefined : Buffer.from(token, 'base64url').toString();
+  const from = after === undefined ? 0 : all.findIndex((one) => nameOf(one) === after) + 1;
+  if (after !== undefined && from === 0) throw secretFault('InvalidNextTokenException', 'The NextToken value is invalid.');
+  const page = all.slice(from, from + size);
+  const last = page.at(-1);
+  const more = last !== undefined && from + size < all.length;
+  return { page, next: more ? { NextToken: Buffer.from(nameOf(last)).toString('base64url') } : {} };
+}

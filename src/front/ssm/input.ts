@@ -1,0 +1,72 @@
+/** Parts of Parameter Store's requests, checked in its words. */
+import type { Tag as SsmTag } from '@aws-sdk/client-ssm';
+import { RE2JS } from 're2js';
+import { clip } from '#domain/names.ts';
+import { assertTags } from '#domain/tags.ts';
+import type { Tag } from '#domain/task.ts';
+import { invalidParameter, parameterFault } from '#intent/index.ts';
+
+export const readTags = (tags: readonly SsmTag[] | undefined): Tag[] =>
+  assertTags((tags ?? []).map((tag) => ({ key: tag.Key, value: tag.Value })));
+export const tagView = (tags: readonly Tag[]): SsmTag[] => tags.map(({ key, value }) => ({ Key: key, Value: value }));
+
+export const constraint = (member: string, value: string, what: string) =>
+  invalidParameter(`1 validation error detected: Value '${clip(value)}' at '${member}' failed to satisfy constraint: Member must ${what}`);
+
+const LEVELS = 15;
+const NAME_CHARS = 1011;
+
+/** The name of a parameter that is to be written. */
+export function readName(name: string | undefined): string {
+  if (name === undefined || name === '') throw constraint('name', '', 'have length greater than or equal to 1');
+  if (name.length > NAME_CHARS) throw constraint('name', name, `have length less than or equal to ${NAME_CHARS}`);
+  if (/^\/?(?:aws|ssm)/i.test(name) || !/^[a-zA-Z0-9_.\-/]+$/.test(name)) {
+    throw invalidParameter(
+      'Parameter name: can\'t be prefixed with "aws" or "ssm" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_',
+    );
+  }
+  if (name.includes('/') && !name.startsWith('/')) throw invalidParameter('Parameter name must be a fully qualified name.');
+  const parts = name.split('/').slice(name.startsWith('/') ? 1 : 0);
+  if (parts.includes('')) throw invalidParameter('Parameter name must not end with a slash, nor have two of them side by side.');
+  if (parts.length > LEVELS) {
+    const text = `A hierarchy can have a maximum of ${LEVELS} levels. For more information, see Requirements and constraints for parameter names in the AWS Systems Manager User Guide.`;
+    throw parameterFault('HierarchyLevelLimitExceededException', text);
+  }
+  return name;
+}
+
+/** The pattern is a caller's: RE2 takes linear time whatever it is. Throws InvalidAllowedPatternException, ParameterPatternMismatchException. */
+export function assertAllowed(pattern: string, value: string): void {
+  if (pattern.length > 1024) throw constraint('allowedPattern', pattern, 'have length less than or equal to 1024');
+  let compiled: RE2JS;
+  try {
+    compiled = RE2JS.compile(pattern);
+  } catch {
+    const text = `The allowed pattern is not a regular expression that berth takes (RE2's syntax): ${clip(pattern)}`;
+    throw parameterFault('InvalidAllowedPatternException', text);
+  }
+  if (compiled.matcher(value).find()) return;
+  throw parameterFault(
+    'ParameterPatternMismatchException',
+    `Parameter value, cannot be validated against allowedPattern: ${clip(pattern)}`,
+  );
+}
+
+/** One page of what comes after the one that the token names. */
+export function pageOf<T>(
+  all: readonly T[],
+  input: { MaxResults?: number | undefined; NextToken?: string | undefined },
+  most: number,
+  nameOf: (one: T) => string,
+) {
+  const { MaxResults: size = most, NextToken: token } = input;
+  if (size < 1) throw constraint('maxResults', String(size), 'have value greater than or equal to 1');
+  if (size > most) throw constraint('maxResults', String(size), `have value less than or equal to ${most}`);
+  const after = token === undefined ? undefined : Buffer.from(token, 'base64url').toString();
+  const from = after === undefined ? 0 : all.findIndex((one) => nameOf(one) === after) + 1;
+  if (after !== undefined && from === 0) throw parameterFault('InvalidNextToken', 'The specified token is not valid.');
+  const page = all.slice(from, from + size);
+  const last = page.at(-1);
+  const more = last !== undefined && from + size < all.length;
+  return { page, next: more ? { NextToken: Buffer.from(nameOf(last)).toString('base64url') } : {} };
+}

@@ -14,19 +14,8 @@ import { realRandom } from '#base/random.ts';
 import { createAcmeIssuer, createChallenges, LETS_ENCRYPT, openCertificates } from '#certificates/index.ts';
 import type { Challenges } from '#certificates/index.ts';
 import { startControl } from '#control/index.ts';
-import { createAcmApi } from '#front/acm/index.ts';
-import { createBerthApi, createBerthStreams } from '#front/berth/index.ts';
+import { createBerthStreams } from '#front/berth/index.ts';
 import type { PlatformFacts } from '#front/berth/index.ts';
-import { createCloudWatchApis } from '#front/cloudwatch/index.ts';
-import { createEc2Api } from '#front/ec2/index.ts';
-import { createEcsApi } from '#front/ecs/index.ts';
-import { createEfsApi } from '#front/efs/index.ts';
-import { createElbv2Api } from '#front/elbv2/index.ts';
-import { createLogsApi } from '#front/logs/index.ts';
-import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
-import { createSsmApi } from '#front/ssm/index.ts';
-import { createIamApi } from '#front/iam/index.ts';
-import { createStsApi } from '#front/sts/index.ts';
 import { createGateway, openKeys } from '#gateway/index.ts';
 import type { Gateway } from '#gateway/index.ts';
 import { createIdentity } from '#identity/index.ts';
@@ -39,6 +28,7 @@ import { createSessions } from '#session/sessions.ts';
 import { createSqliteStore } from '#store/index.ts';
 import { openVault } from '#vault/index.ts';
 import { createAccessLogSink } from './access-logs.ts';
+import { createApis } from './apis.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
 import { gatewayIdentity } from './gateway-identity.ts';
@@ -76,7 +66,6 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const intent = { store, clock, random };
   const vault = openVault(intent, { path: paths.vaultKeys });
   const identity = createIdentity({ ...intent, vault });
-  const sealed = { ...intent, vault };
   const { certificates, challenges } = await openCertificateSources(settings);
   const balancer = await startBalancer(settings, challenges, logs);
   const control = await startControl(
@@ -112,20 +101,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     masterKeys: { keys: vault.keys, rotate: vault.rotate, rewrap: control.rewrap },
   };
   const gateway = createGateway({
-    apis: [
-      createEcsApi(intent, { sessions }),
-      createSsmApi({ ...sealed, sessions }),
-      createSecretsManagerApi(sealed),
-      createLogsApi({ logs }),
-      ...createCloudWatchApis({ metrics, clock, intent }),
-      createIamApi({ ...intent, identity }),
-      createStsApi({ ...intent, identity }),
-      createEc2Api(intent),
-      createElbv2Api(intent),
-      createEfsApi(intent),
-      createAcmApi({ ...intent, keys: certificates.keys }),
-      createBerthApi(berth, intent),
-    ],
+    apis: createApis({ intent, vault, identity, sessions, logs, metrics, certificateKeys: certificates.keys, berth }),
     streamRoutes: createBerthStreams(berth),
     upgrades: [sessions.upgrade],
     ...gatewayIdentity(keys, identity, clock),

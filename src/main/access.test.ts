@@ -77,8 +77,8 @@ const known: Record<string, { resources?: string[]; facts?: string[] }> = {
   'iam:ListRoles': { resources: ['role/'] },
   'iam:ListPolicies': { resources: ['policy/'] },
   'iam:ListInstanceProfiles': { resources: ['instance-profile/'] },
-  // `on resource: ...:log-group::log-stream:`
-  'logs:DescribeLogGroups': { resources: ['log-group::log-stream:'] },
+  // Its texts: `on resource: ...:log-group::log-stream:`, or the groups that are named.
+  'logs:DescribeLogGroups': { resources: [':log-stream:'] },
 };
 
 /** Keys of the reference that calls here never have, everywhere or with one action. */

@@ -1,9 +1,10 @@
 /** AssumeRole: temporary credentials of a role that trusts the caller. */
-import type { AssumeRoleRequest, AssumeRoleResponse } from '@aws-sdk/client-sts';
+import type { AssumeRoleRequest, AssumeRoleResponse, Tag } from '@aws-sdk/client-sts';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import { parseRoleArn, type RoleRecord } from '#domain/iam.ts';
 import { clip } from '#domain/names.ts';
+import { requestTags, resourceTags } from '#gateway/access.ts';
 import type { CallContext, Operation, OwnFacts } from '#gateway/types.ts';
 import { findRole, managedDocument, rolePrincipal, type Identity } from '#identity/index.ts';
 import type { IntentDeps } from '#intent/index.ts';
@@ -16,6 +17,7 @@ const SECONDS_MAX = 43_200;
 const CHAINED_MAX = 3600;
 const POLICY_MAX = 2048;
 const POLICIES_MAX = 10;
+const TAGS_MAX = 50;
 
 export function assumeRole({ store, clock, identity }: StsDeps): Operation<AssumeRoleRequest, AssumeRoleResponse> {
   return {
@@ -29,6 +31,7 @@ export function assumeRole({ store, clock, identity }: StsDeps): Operation<Assum
       const seconds = checked(input);
       const role = await store.read((tx) => findRole(tx, arn));
       if (role === undefined) throw denied(context, 'sts:AssumeRole', arn);
+      assertSourceIdentity(input, context);
       for (const action of actionsOf(input)) await assertAssumable(role, action, input, context);
       assertDuration(role, seconds, input, context);
       const made = identity.mint({
@@ -50,7 +53,7 @@ export function assumeRole({ store, clock, identity }: StsDeps): Operation<Assum
     const { principal, region, sourceIp, userAgent } = context;
     const call = { now: clock.now(), region, sourceIp, userAgent, secure: false };
     const resource = input.RoleArn ?? '';
-    const { decision } = await identity.judgeAssume(role, { principal, action, resource, call, facts: factsOf(input) });
+    const { decision } = await identity.judgeAssume(role, { principal, action, resource, call, facts: factsOf(role, input) });
     if (!decision.allowed) throw denied(context, action, resource);
   }
 
@@ -84,6 +87,9 @@ function checked(input: AssumeRoleRequest): number {
   if (!/^[\w+=,.@-]*$/.test(name)) throw constraint('roleSessionName', name, 'satisfy regular expression pattern: [\\w+=,.@-]*');
   if (name.length < 2) throw constraint('roleSessionName', name, 'have length greater than or equal to 2');
   if (name.length > 64) throw constraint('roleSessionName', name, 'have length less than or equal to 64');
+  assertText('sourceIdentity', input.SourceIdentity, { max: 64, pattern: /^[\w+=,.@-]*$/ });
+  assertText('externalId', input.ExternalId, { max: 1224, pattern: /^[\w+=,.@:/-]*$/ });
+  assertTags(input.Tags ?? []);
   assertSeconds(seconds, SECONDS_MAX);
   if (input.SerialNumber !== undefined || input.TokenCode !== undefined) throw new Fault('AccessDenied', 'MultiFactorAuthentication failed with invalid MFA one time pass code. '); // prettier-ignore
   if ((input.TransitiveTagKeys ?? []).length > 0)
@@ -92,6 +98,28 @@ function checked(input: AssumeRoleRequest): number {
   if ((input.PolicyArns?.length ?? 0) > POLICIES_MAX)
     throw constraint('policyArns', '...', `have length less than or equal to ${POLICIES_MAX}`);
   return seconds;
+}
+
+function assertText(member: string, text: string | undefined, { max, pattern }: { max: number; pattern: RegExp }): void {
+  if (text === undefined) return;
+  if (!pattern.test(text)) throw constraint(member, text, `satisfy regular expression pattern: ${pattern.source.slice(1, -1)}`);
+  if (text.length < 2) throw constraint(member, text, 'have length greater than or equal to 2');
+  if (text.length > max) throw constraint(member, text, `have length less than or equal to ${max}`);
+}
+
+/** As AWS's own are bounded (STS API reference, `Tag`); keys are the same in any letters. */
+function assertTags(tags: readonly Tag[]): void {
+  if (tags.length > TAGS_MAX) throw constraint('tags', '...', `have length less than or equal to ${TAGS_MAX}`);
+  tags.forEach(({ Key: key = '', Value: value = '' }, i) => {
+    if (key === '' || key.length > 128) throw constraint(`tags.${i + 1}.member.key`, key, 'have length between 1 and 128');
+    if (value.length > 256) throw constraint(`tags.${i + 1}.member.value`, value, 'have length less than or equal to 256');
+    if (/^aws:/i.test(key))
+      throw new Fault('InvalidParameter', `Tag keys that begin with 'aws:' are reserved; '${clip(key)}' can't be set.`);
+  });
+  if (new Set(tags.map(({ Key }) => Key?.toLowerCase())).size === tags.length) return;
+  throw new Fault('InvalidParameter', 'Duplicate tag keys found. Please note that Tag keys are case insensitive.', {
+    details: { errorName: 'InvalidParameterValue' },
+  });
 }
 
 export function assertSeconds(seconds: number, max: number): void {
@@ -111,6 +139,12 @@ function assertDuration(role: RoleRecord, seconds: number, input: AssumeRoleRequ
   }
 }
 
+/** Once set it stays, through all roles that are assumed from there (IAM user guide, "Monitor and control actions taken with assumed roles"). */
+function assertSourceIdentity({ SourceIdentity: wanted, RoleArn: arn = '' }: AssumeRoleRequest, context: CallContext): void {
+  const present = context.principal.session?.sourceIdentity ?? null;
+  if (wanted !== undefined && present !== null && wanted !== present) throw denied(context, 'sts:SetSourceIdentity', arn);
+}
+
 /** Tags and a source identity each need a permission of their own. */
 function actionsOf({ Tags, SourceIdentity }: AssumeRoleRequest): string[] {
   return [
@@ -120,12 +154,14 @@ function actionsOf({ Tags, SourceIdentity }: AssumeRoleRequest): string[] {
   ];
 }
 
-function factsOf(input: AssumeRoleRequest): OwnFacts {
-  const facts: OwnFacts = { 'sts:RoleSessionName': input.RoleSessionName ?? '' };
+function factsOf(role: RoleRecord, input: AssumeRoleRequest): OwnFacts {
+  const facts: OwnFacts = {
+    ...resourceTags(role.tags, 'iam'),
+    ...requestTags(input.Tags),
+    'sts:RoleSessionName': input.RoleSessionName ?? '',
+  };
   if (input.ExternalId !== undefined) facts['sts:ExternalId'] = input.ExternalId;
   if (input.SourceIdentity !== undefined) facts['sts:SourceIdentity'] = input.SourceIdentity;
-  for (const { Key, Value } of input.Tags ?? []) facts[`aws:RequestTag/${Key}`] = Value ?? '';
-  if ((input.Tags ?? []).length > 0) facts['aws:TagKeys'] = (input.Tags ?? []).map(({ Key }) => Key ?? '');
   return facts;
 }
 

@@ -95,7 +95,12 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   let stopped = false;
 
   const credentials = createCredentials({ uplink, clock });
-  const faults = createFaults({ network: deps.network, journal, log });
+  const faults = createFaults({
+    network: deps.network,
+    setLatency: async (taskId, latency) => tasks.get(taskId)?.setLatency(latency),
+    journal,
+    log,
+  });
 
   const stages: Hook[][] = [
     [networkHook({ network: deps.network, slots, clock, serveVpc: deps.serveVpc }), environmentHook(), journalHook()],

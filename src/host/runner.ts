@@ -7,7 +7,7 @@ import { asFault, Fault, isFault } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
 import type { Assignment, OutputBatch } from '#link/protocol.ts';
 import type { ExecEvents, ExecProcess, ExecRequest } from '#supervisor/exec-calls.ts';
-import type { TaskStats } from '#supervisor/protocol.ts';
+import type { Latency, TaskStats } from '#supervisor/protocol.ts';
 import type { Journal, TaskEntry } from './journal.ts';
 import { bounded } from './outcome.ts';
 import type { Hook, TaskRun } from './run.ts';
@@ -47,6 +47,8 @@ export type Runner = {
   linkUp(): void;
   /** Throws Fault Unavailable unless it runs. */
   stats(): Promise<TaskStats>;
+  /** As Sandbox.setLatency. Throws Fault Unavailable unless it runs. */
+  setLatency(latency: Latency | null): Promise<void>;
   /** Runs a command in one of its containers, as Sandbox.exec. Throws Fault Unavailable unless it runs. */
   exec(request: ExecRequest, events: ExecEvents): Promise<ExecProcess>;
   /** As Sandbox.suspend and resume. Throws Fault Unsupported for a kind that can't, Unavailable unless it runs, Conflict when it is ending. */
@@ -113,6 +115,7 @@ export function createRunner(deps: RunnerDeps, entry: TaskEntry, mode: RunnerMod
     outputAcknowledged: output.acknowledged,
     linkUp: output.linkUp,
     stats: async () => (await running()).stats(),
+    setLatency: async (latency) => (await running()).setLatency(latency),
     exec: async (request, events) => (await running()).exec(request, events),
     suspend: async () => (await standing()).suspend(),
     resume: async () => (await standing()).resume(),

@@ -6,7 +6,7 @@ import type { Accelerator, IsolationKind, TaskSpec } from '#domain/task-spec.ts'
 import type { VolumeSource } from '#domain/volume-source.ts';
 import type { PreparedImage } from '#image/types.ts';
 import type { ExecEvents, ExecProcess, ExecRequest } from '#supervisor/exec-calls.ts';
-import type { ContainerState, TaskStats } from '#supervisor/protocol.ts';
+import type { ContainerState, Latency, TaskStats } from '#supervisor/protocol.ts';
 
 export type { SandboxPoolStatus } from '#domain/records.ts';
 
@@ -99,6 +99,8 @@ export type Sandbox = {
   kill(): void;
   signal(container: string, signal: string): void;
   stats(): Promise<TaskStats>;
+  /** What the task sends is delayed from now on, or no more. Throws Unsupported with the reason where the kernel can't. */
+  setLatency(latency: Latency | null): Promise<void>;
   /**
    * Runs a command in a container that runs, as `docker exec` does. Throws Fault InvalidParameter with the reason when it can't be started.
    * It ends with its container, and when this sandbox is detached or lost.

@@ -128,6 +128,7 @@ function sandboxOf(world: FakeWorld, taskId: string, task: FakeTask): Sandbox {
     kill: () => alive(() => task.kill()),
     signal: (container) => alive(() => task.signal(container)),
     stats: async () => alive(() => task.stats()),
+    setLatency: async () => {},
     exec: async (request, events) => alive(() => task.exec(request, events)),
     async release() {
       if (task.running()) throw new Fault('Conflict', `containers of task ${taskId} still run`);

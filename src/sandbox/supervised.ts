@@ -82,6 +82,7 @@ function sandboxOf({ kind, taskId, dir }: Attachment, session: Session, worker: 
     kill: session.kill,
     signal: session.signal,
     stats: session.stats,
+    setLatency: session.setLatency,
     exec: session.exec,
     async release() {
       await session.release();

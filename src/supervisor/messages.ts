@@ -224,6 +224,7 @@ const cells = whole(0, 0xffff);
 export const checkFromSupervisor: Check<FromSupervisor> = tagged('t', {
   state: record({ seq: whole(), state: checkSupervisorState }),
   stats: record({ id: whole(), stats: checkTaskStats }),
+  latency: record({ id: whole(), error: orNull(text()) }),
   error: record({ about: words(255), message: words() }),
   released: record({}),
   'exec-started': record({ id: u32 }),
@@ -239,6 +240,17 @@ export const checkToSupervisor: Check<ToSupervisor> = tagged('t', {
   kill: record({}),
   signal: record({ container: name, signal: name }),
   stats: record({ id: whole() }),
+  latency: record({
+    id: whole(),
+    latency: orNull(
+      record({
+        delayMs: whole(),
+        jitterMs: whole(),
+        to: list(text(18), limits.faultSources),
+        except: list(text(18), limits.faultSources + 1),
+      }),
+    ),
+  }),
   resumed: record({ entropy: text(200), timeNs: text(20) }),
   release: record({}),
   exec: record({

@@ -156,6 +156,8 @@ export type ToSupervisor =
   | { t: 'kill' }
   | { t: 'signal'; container: string; signal: string }
   | { t: 'stats'; id: number }
+  /** What the task sends is delayed from now on, or no more. Answered by `latency`. */
+  | { t: 'latency'; id: number; latency: Latency | null }
   /** To a microVM that stood still: nanoseconds since the epoch in decimal, and 64 fresh random bytes in base64. */
   | { t: 'resumed'; entropy: string; timeNs: string }
   /** Runs a command in a container that runs already, as `docker exec` does. Answered by `exec-started` or `exec-error`. */
@@ -193,6 +195,8 @@ export type FromSupervisor =
   /** The whole state; sent on attach and after every change. `seq` grows. */
   | { t: 'state'; seq: number; state: SupervisorState }
   | { t: 'stats'; id: number; stats: TaskStats }
+  /** `error`: why it is not so. */
+  | { t: 'latency'; id: number; error: string | null }
   | { t: 'error'; about: string; message: string }
   /** The command runs. */
   | { t: 'exec-started'; id: number }
@@ -238,6 +242,9 @@ export type ContainerState = {
   /** How often it was started again after its end; a supervisor of a former version doesn't say it: 0. */
   restartCount: number;
 };
+
+/** `to`, `except`: IPv4 addresses and ranges that it is sent to. */
+export type Latency = { delayMs: number; jitterMs: number; to: string[]; except: string[] };
 
 export type ContainerStats = {
   name: string;

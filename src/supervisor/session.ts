@@ -22,7 +22,7 @@ import { createMeter } from './meter.ts';
 import { decodeOutput } from './output-record.ts';
 import type { SpoolRecord } from './output-record.ts';
 import { EXEC_OUTPUT_FRAME, LANE_WINDOW_BYTES, OUTPUT_FRAME, OUTPUT_RUN_FRAME } from './protocol.ts';
-import type { FromSupervisor, SupervisorState, TaskStats, ToSupervisor } from './protocol.ts';
+import type { FromSupervisor, Latency, SupervisorState, TaskStats, ToSupervisor } from './protocol.ts';
 
 export type SessionEvents = {
   state(state: SupervisorState): void;
@@ -60,6 +60,8 @@ export type Session = {
   kill(): void;
   signal(container: string, signal: string): void;
   stats(): Promise<TaskStats>;
+  /** What the task sends is delayed from now on, or no more. Throws Unsupported with the reason where the task's kernel can't. */
+  setLatency(latency: Latency | null): Promise<void>;
   /** Runs a command in a container; errors as of ExecCalls.start. */
   exec(request: ExecRequest, events: ExecEvents): Promise<ExecProcess>;
   /** Resolves when the supervisor has given everything back and is gone; Conflict while a container runs. */
@@ -75,7 +77,7 @@ const ACK_MS = 100;
 const CONNECTIONS = 5;
 const LASTING_MS = 1000;
 
-type StatsCall = { resolve(stats: TaskStats): void; reject(fault: Fault): void };
+type Call<T> = { resolve(answer: T): void; reject(fault: Fault): void };
 
 /** Resolves once the supervisor has told its state; Unavailable when nobody is there, ProtocolError when it is somebody else. */
 export async function openSession(options: SessionOptions, events: SessionEvents): Promise<Session> {
@@ -89,7 +91,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   const dial = typeof path === 'string' ? (taker: FramedSocketEvents) => connectFramed(path, taker) : path;
   const window = options.windowBytes ?? limits.outputWindowBytes;
   const answerTimeoutMs = options.answerTimeoutMs ?? 10_000;
-  const stats = new Map<number, StatsCall>();
+  const stats = new Map<number, Call<TaskStats>>();
+  const latencies = new Map<number, Call<void>>();
   let socket: FramedSocket | undefined;
   const lanes = [options.from, ...(options.lanes?.from ?? [])].map((from) => ({
     next: from,
@@ -107,7 +110,7 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
   /** The peer said too much: nothing is read until then. */
   let held: Timer | undefined;
   let complaints = 0;
-  let statsId = 1;
+  let callId = 1;
   let shortConnections = 0;
   let attachedAt = 0;
   let phase: 'live' | 'releasing' | 'over' = 'live';
@@ -146,8 +149,10 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     ackTimer?.cancel();
     socket?.close();
     socket = undefined;
-    for (const call of stats.values()) call.reject(new Fault('Unavailable', `the supervisor of task ${taskId} is gone`));
+    for (const call of [...stats.values(), ...latencies.values()])
+      call.reject(new Fault('Unavailable', `the supervisor of task ${taskId} is gone`));
     stats.clear();
+    latencies.clear();
     execs.fail(new Fault('Unavailable', `the connection to the supervisor of task ${taskId} is over`));
   };
 
@@ -235,6 +240,11 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     } else if (message.t === 'stats') {
       stats.get(message.id)?.resolve(message.stats);
       stats.delete(message.id);
+    } else if (message.t === 'latency') {
+      const call = latencies.get(message.id);
+      latencies.delete(message.id);
+      if (message.error === null) call?.resolve();
+      else call?.reject(new Fault('Unsupported', message.error));
     } else if (message.t === 'released') {
       const done = releasing;
       finish();
@@ -308,6 +318,18 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     }
   };
 
+  const ask = <T>(calls: Map<number, Call<T>>, message: (id: number) => ToSupervisor, what: string) =>
+    new Promise<T>((resolve, reject) => {
+      const id = callId++;
+      send(message(id));
+      const timer = clock.after(answerTimeoutMs, () => {
+        calls.delete(id);
+        reject(new Fault('TimedOut', `the supervisor of task ${taskId} didn't ${what} within ${answerTimeoutMs} ms`));
+      });
+      const settle = () => timer.cancel();
+      calls.set(id, { resolve: (answer) => (settle(), resolve(answer)), reject: (fault) => (settle(), reject(fault)) });
+    });
+
   return {
     async connect() {
       const answered = new Promise<void>((resolve, reject) => {
@@ -343,17 +365,8 @@ function createSession(options: SessionOptions, events: SessionEvents): Session 
     stop: () => send({ t: 'stop' }),
     kill: () => send({ t: 'kill' }),
     signal: (container, signal) => send({ t: 'signal', container, signal }),
-    stats: () =>
-      new Promise((resolve, reject) => {
-        const id = statsId++;
-        send({ t: 'stats', id });
-        const timer = clock.after(answerTimeoutMs, () => {
-          stats.delete(id);
-          reject(new Fault('TimedOut', `the supervisor of task ${taskId} didn't tell its usage within ${answerTimeoutMs} ms`));
-        });
-        const settle = () => timer.cancel();
-        stats.set(id, { resolve: (s) => (settle(), resolve(s)), reject: (f) => (settle(), reject(f)) });
-      }),
+    stats: () => ask(stats, (id) => ({ t: 'stats', id }), 'tell its usage'),
+    setLatency: (latency) => ask(latencies, (id) => ({ t: 'latency', id, latency }), 'change its network'),
     exec: execs.start,
     release() {
       return new Promise<void>((resolve, reject) => {

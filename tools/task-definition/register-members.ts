@@ -86,7 +86,7 @@ export const taskMembers: Entry[] = [
     at: '',
     leaves: ['enableFaultInjection'],
     is: 'works',
-    note: 'black holes and packet loss; latency is refused with the reason',
+    note: 'black holes, packet loss and latency, the last where the kernel of the kind of sandbox has netem: a microVM has',
     tests: [
       'test/e2e/metadata.test.ts: are closed to other tasks, and bounded',
       'src/host/metadata/fault-rules.test.ts: whatever is taken, nft takes too',

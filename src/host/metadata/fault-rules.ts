@@ -1,5 +1,5 @@
 /**
- * Faults of a task's network as nftables rules in its VPC's router, where everything that the task sends and gets passes, whatever its kind of
+ * Faults of a task's network, but latency, as nftables rules in its VPC's router, where everything that the task sends and gets passes, whatever its kind of
  * sandbox. Pure.
  */
 import { isIPv4 } from 'node:net';
@@ -56,6 +56,14 @@ function inward(fault: NetworkFault): string[] {
 function spared(side: 'saddr' | 'daddr', except: string[]): string {
   const list = ipv4(except);
   return list.length === 0 ? '' : `ip ${side} != { ${list.join(', ')} } `;
+}
+
+/** What the task's sandbox is told of latency; null: none. */
+export function latencyOf(faults: readonly NetworkFault[]): { delayMs: number; jitterMs: number; to: string[]; except: string[] } | null {
+  const fault = faults.find((one) => one.type === 'network-latency');
+  if (fault === undefined) return null;
+  const { delayMs, jitterMs, to, except } = fault;
+  return { delayMs, jitterMs, to: ipv4(to), except: ipv4(except) };
 }
 
 /** Tasks have no IPv6: what names it has nothing to act on. Blocks that lie in others are left out, which a set would refuse. */

@@ -1,5 +1,5 @@
 /** Starts, stops and tells of faults of tasks' networks. What runs stands in the task's journal entry, and is put back after a restart of the host agent. */
-import { asFault } from '#base/fault.ts';
+import { asFault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Network } from '#network/types.ts';
@@ -7,7 +7,7 @@ import type { Hook } from '../run.ts';
 import type { Journal, TaskEntry } from '../journal.ts';
 import { parseFault } from './fault-requests.ts';
 import type { FaultType } from './fault-requests.ts';
-import { renderFaults, sameFault } from './fault-rules.ts';
+import { latencyOf, renderFaults, sameFault } from './fault-rules.ts';
 import type { NetworkFault } from './fault-rules.ts';
 import type { MetadataResponse } from './server.ts';
 
@@ -19,13 +19,17 @@ export type Faults = {
   hook(): Hook;
 };
 
-export type FaultDeps = { network: Pick<Network, 'routerRules'>; journal: Journal; log: Log };
+export type FaultDeps = {
+  network: Pick<Network, 'routerRules'>;
+  /** Of a task that runs; it lasts as long as the task's network. Throws Unsupported with the reason where the kernel can't. */
+  setLatency(taskId: string, latency: ReturnType<typeof latencyOf>): Promise<void>;
+  journal: Journal;
+  log: Log;
+};
 
 /** The agent's words. */
 const running = (type: FaultType) =>
   `There is already one ${type === 'network-latency' ? 'network latency' : 'network packet loss'} fault running`;
-const NO_LATENCY =
-  'network-latency is not supported: berth makes faults by nftables, which can drop packets and not delay them (that takes sch_netem, which it does not use yet); network-packet-loss and network-blackhole-port are';
 
 export function createFaults(deps: FaultDeps): Faults {
   /** The last change under way of each task: they come one after the other. */
@@ -36,17 +40,24 @@ export function createFaults(deps: FaultDeps): Faults {
 
   const change = async (entry: TaskEntry, faults: NetworkFault[]): Promise<void> => {
     await apply(entry, faults);
+    const [before, after] = [latencyOf(entry.faults ?? []), latencyOf(faults)];
+    if (before !== null || after !== null) await deps.setLatency(entry.report.taskId, after);
     entry.faults = faults;
     await deps.journal.save(entry);
   };
 
   const start = async (entry: TaskEntry, fault: NetworkFault): Promise<MetadataResponse> => {
     const now = entry.faults ?? [];
-    if (fault.type === 'network-latency') return failed(500, NO_LATENCY);
     if (now.some((one) => sameFault(one, fault)))
       return fault.type === 'network-blackhole-port' ? said('running') : failed(409, running(fault.type));
     if (now.length >= limits.faultsPerTask) return failed(400, `at most ${limits.faultsPerTask} faults of a task may run at the same time`);
-    await change(entry, [...now, fault]);
+    try {
+      await change(entry, [...now, fault]);
+    } catch (error) {
+      if (!isFault(error, 'Unsupported')) throw error;
+      await apply(entry, now);
+      return failed(500, `${fault.type} is not supported in this task's sandbox (${error.message}); a microVM has it`);
+    }
     return said('running');
   };
 

@@ -34,6 +34,8 @@ const bootModules = ['virtio_mmio', 'virtio_blk', 'virtio_net', 'virtio_console'
 const volumeModules = ['xfs'];
 /** For containers that may have devices (docs/isolation.md): file systems in user space, tunnels, disks in files; 0.6 MiB. */
 const deviceModules = ['fuse', 'tun', 'loop'];
+/** For faults of the network: latency (net/latency.rs). */
+const faultModules = ['sch_prio', 'sch_netem', 'cls_u32'];
 /**
  * For volumes on shared file systems (shared.ts). They take as long to load under emulation as all the others, and 5 MiB: so they lie packed (1 MiB)
  * in the initramfs until a task has such a volume.
@@ -47,7 +49,7 @@ const PROBE_MS = 10_000;
 export async function buildGuestImage(options: GuestImageOptions): Promise<GuestImage> {
   const { packageDir, dir } = options;
   const version = await kernelVersion(packageDir);
-  const atBoot = [...bootModules, ...volumeModules, ...deviceModules];
+  const atBoot = [...bootModules, ...volumeModules, ...deviceModules, ...faultModules];
   const [packed, supervisor, modules, allModules] = await Promise.all([
     readFile(join(packageDir, 'boot', `vmlinuz-${version}`)),
     readFile(options.supervisor),

@@ -91,6 +91,7 @@ export async function openSandbox(
     kill: () => awake((session) => session.kill()),
     signal: (container, signal) => living().signal(container, signal),
     stats: async () => living().stats(),
+    setLatency: async (latency) => living().setLatency(latency),
     exec: async (request, taker) => living().exec(request, taker),
     suspend: () =>
       change(async () => {

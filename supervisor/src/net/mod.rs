@@ -1,5 +1,6 @@
 //! Network of VPCs and tasks: namespaces, veth pairs, addresses and routes by raw netlink.
 mod guest;
+mod latency;
 mod netlink;
 mod netns;
 mod nft;
@@ -13,6 +14,7 @@ use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
 pub use guest::{guest_down, guest_prepare, guest_up};
+pub use latency::set_latency;
 pub use netns::Netns;
 pub use tap::{tap_create, tap_up};
 pub use task::{task_down, task_leave, task_up, Addressed, ETH0};

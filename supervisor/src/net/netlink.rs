@@ -53,7 +53,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    fn begin(&mut self, kind: u16, flags: i32, what: String, tolerated: i32) {
+    pub(super) fn begin(&mut self, kind: u16, flags: i32, what: String, tolerated: i32) {
         self.start = self.buffer.len();
         let sequence = self.messages.len() as u32 + 1;
         let flags = (libc::NLM_F_REQUEST | libc::NLM_F_ACK | flags) as u16;
@@ -65,12 +65,12 @@ impl Batch {
         self.messages.push(Message { sequence, what, tolerated });
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         let length = (self.buffer.len() - self.start) as u32;
         self.buffer[self.start..self.start + 4].copy_from_slice(&length.to_ne_bytes());
     }
 
-    fn attribute(&mut self, kind: u16, value: &[u8]) {
+    pub(super) fn attribute(&mut self, kind: u16, value: &[u8]) {
         self.buffer.extend_from_slice(&(4 + value.len() as u16).to_ne_bytes());
         self.buffer.extend_from_slice(&kind.to_ne_bytes());
         self.buffer.extend_from_slice(value);
@@ -83,15 +83,19 @@ impl Batch {
         self.attribute(kind, &bytes);
     }
 
-    fn open(&mut self, kind: u16) -> usize {
+    pub(super) fn open(&mut self, kind: u16) -> usize {
         let at = self.buffer.len();
         self.attribute(kind, &[]);
         at
     }
 
-    fn close(&mut self, at: usize) {
+    pub(super) fn close(&mut self, at: usize) {
         let length = (self.buffer.len() - at) as u16;
         self.buffer[at..at + 2].copy_from_slice(&length.to_ne_bytes());
+    }
+
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
     }
 
     /// struct ifinfomsg.

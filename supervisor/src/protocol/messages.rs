@@ -58,6 +58,11 @@ pub enum ToSupervisor {
     Stats {
         id: u64,
     },
+    /// What the task sends is delayed from now on, or no more. Answered by `latency`.
+    Latency {
+        id: u64,
+        latency: Option<Latency>,
+    },
     /// To a microVM that stood still: the time, as nanoseconds since the epoch in decimal, and 64 fresh random bytes in base64.
     #[serde(rename_all = "camelCase")]
     Resumed {
@@ -98,6 +103,16 @@ pub enum ToSupervisor {
     },
 }
 
+/// `to`, `except`: IPv4 addresses and ranges that it is sent to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Latency {
+    pub delay_ms: u64,
+    pub jitter_ms: u64,
+    pub to: Vec<String>,
+    pub except: Vec<String>,
+}
+
 /// A command to run inside a container. It has the container's namespaces, limits, rights and environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecBundle {
@@ -129,6 +144,11 @@ pub enum FromSupervisor {
     Stats {
         id: u64,
         stats: TaskStats,
+    },
+    /// `error`: why it is not so.
+    Latency {
+        id: u64,
+        error: Option<String>,
     },
     Error {
         about: String,

@@ -221,6 +221,10 @@ impl Task {
                 let stats = stats::read(&self.bundle, &self.cgroups, self.room.as_ref());
                 self.send(&FromSupervisor::Stats { id, stats });
             }
+            ToSupervisor::Latency { id, latency } => {
+                let error = net::set_latency(latency.as_ref()).err().map(|e| e.message);
+                self.send(&FromSupervisor::Latency { id, error });
+            }
             ToSupervisor::Resumed { entropy, time_ns } => {
                 let resumed = match self.listener {
                     None => guest::resume(&entropy, &time_ns),

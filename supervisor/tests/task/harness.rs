@@ -393,6 +393,7 @@ impl Session {
             FromSupervisor::State { state, .. } => self.seen.states.push(state),
             FromSupervisor::Error { about, message } => self.seen.errors.push(format!("{about}: {message}")),
             FromSupervisor::Stats { stats, .. } => self.stats.push(stats),
+            FromSupervisor::Latency { error, .. } => self.seen.errors.extend(error),
             FromSupervisor::Released => self.is_released = true,
         }
     }

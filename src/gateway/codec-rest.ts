@@ -20,7 +20,7 @@ const outside = [
   'httpResponseCode',
 ] as const;
 
-const inBody = ({ traits }: Member) => outside.every((name) => traits[name] === undefined);
+export const inBody = ({ traits }: Member) => outside.every((name) => traits[name] === undefined);
 
 /** The labels of a path (as on the request line) by an operation's template, decoded; undefined where it is another's. */
 export function matchUri(uri: string, path: string): Record<string, string> | undefined {
@@ -56,7 +56,16 @@ export function decodeRest(payload: Payload, shape: Shape, http: HttpBinding | u
   if (shape.kind !== 'structure') return {};
   const labels = (http === undefined ? undefined : matchUri(http.uri, payload.path)) ?? {};
   const members = [...shape.members.values()];
-  const out = decodeBody(payload.body, shape, members);
+  return Object.assign(decodeBody(payload.body, shape, members), decodeAround(payload, members, labels));
+}
+
+/** What stands around a body: in the path, the query and headers. */
+export function decodeAround(
+  payload: Pick<Payload, 'parameters' | 'headers'>,
+  members: Member[],
+  labels: Record<string, string>,
+): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
   const named = new Set(members.map(({ traits }) => traits.httpQuery));
   for (const member of members) {
     const value = decodeOutside(member, payload, labels, named);
@@ -76,7 +85,12 @@ function decodeBody(body: Buffer, shape: Shape & { kind: 'structure' }, members:
   return { [payload.name]: payload.shape.kind === 'string' ? body.toString('utf8') : decodeJsonBody(body, payload.shape) };
 }
 
-function decodeOutside(member: Member, payload: Payload, labels: Record<string, string>, named: Set<string | undefined>): unknown {
+function decodeOutside(
+  member: Member,
+  payload: Pick<Payload, 'parameters' | 'headers'>,
+  labels: Record<string, string>,
+  named: Set<string | undefined>,
+): unknown {
   const { traits, shape, name } = member;
   if (traits.httpLabel && labels[name] !== undefined) return decodeText(member, name, labels[name], 'date-time');
   if (traits.httpQuery !== undefined)
@@ -156,7 +170,7 @@ function encodePayload({ shape }: Member, value: unknown): Encoded {
   return { contentType: JSON_TYPE, body: encodeJsonBody(shape, value) };
 }
 
-function encodeHeader({ shape, traits }: Member, value: unknown): Record<string, string> {
+export function encodeHeader({ shape, traits }: Member, value: unknown): Record<string, string> {
   if (value === undefined || value === null) return {};
   if (traits.httpHeader !== undefined) {
     const parts = Array.isArray(value) ? value : [value];

@@ -10,7 +10,7 @@ export function encodeXmlMembers(shape: Shape, value: unknown): string {
   let out = '';
   for (const [name, member] of shape.members) {
     const given = source[name];
-    if (given !== undefined && given !== null) out += encode(member, member.traits.xmlName ?? name, given);
+    if (given !== undefined && given !== null && !member.traits.xmlAttribute) out += encode(member, member.traits.xmlName ?? name, given);
   }
   return out;
 }
@@ -19,7 +19,7 @@ function encode(target: Target, tag: string, value: unknown): string {
   const { shape, traits } = target;
   switch (shape.kind) {
     case 'structure':
-      return element(tag, encodeXmlMembers(shape, value));
+      return element(tag, encodeXmlMembers(shape, value), attributes(shape, value));
     case 'list': {
       invariant(Array.isArray(value), `an answer has ${typeof value} where a list belongs (${tag})`);
       if (traits.xmlFlattened) return value.map((item) => encode(shape.item, tag, item)).join('');
@@ -50,8 +50,21 @@ function text(kind: string, value: unknown, tag: string): string {
   return String(value);
 }
 
-export function element(tag: string, content: string): string {
-  return content === '' ? `<${tag}/>` : `<${tag}>${content}</${tag}>`;
+export function element(tag: string, content: string, attributes = ''): string {
+  return content === '' ? `<${tag}${attributes}/>` : `<${tag}${attributes}>${content}</${tag}>`;
+}
+
+/** Of a structure, as S3's `Grantee` has one: `xsi:type`. */
+function attributes(shape: Shape & { kind: 'structure' }, value: unknown): string {
+  const source = (value ?? {}) as Record<string, unknown>;
+  const own = [...shape.members.values()].filter(({ traits, name }) => traits.xmlAttribute && source[name] !== undefined);
+  return own
+    .map(({ traits, name }) => {
+      const attribute = traits.xmlName ?? name;
+      const space = attribute.startsWith('xsi:') ? ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"' : '';
+      return `${space} ${attribute}="${escapeXml(String(source[name]))}"`;
+    })
+    .join('');
 }
 
 /** Text for an element; characters that XML 1.0 forbids become U+FFFD. */

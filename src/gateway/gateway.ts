@@ -17,15 +17,24 @@ import { mayDoAll } from '#domain/records.ts';
 import { decompressed, readBody } from './body.ts';
 import type { Principal } from '#domain/records.ts';
 import type { AccessKey, KeyLookup } from './keys.ts';
-import { operationShapes, protocols, type Encoded, type Payload, type WireError } from './protocols.ts';
+import { operationShapes, protocolOf, type Encoded, type Payload, type WireError } from './protocols.ts';
 import { refusalAnswer } from './refusals.ts';
+import { createRestXmlRoute } from './rest-xml.ts';
 import { createRouter, restOperation, type Route } from './route.ts';
 import { createShapeLoader } from './shape-loader.ts';
 import type { ServiceShapes } from './shapes.ts';
-import { assertKey, createSignatureVerifier, payloadHashOf, readCredential, type Credential, type SignedRequest } from './sigv4.ts';
+import {
+  assertKey,
+  createSignatureVerifier,
+  payloadHashOf,
+  readCredential,
+  signingServiceHint,
+  type Credential,
+  type SignedRequest,
+} from './sigv4.ts';
 import { createStreamRoutes } from './stream-routes.ts';
 import { takeUpgrades, type Upgrades } from './upgrades.ts';
-import { createHttpRoutes } from './http-routes.ts';
+import { createHttpRoutes, expectContinue, goOn } from './http-routes.ts';
 import type { ApiSpec, Authorize, CallContext, HttpRoute, Operation, StreamRoute, UpgradeRoute } from './types.ts';
 
 export type GatewayDeps = {
@@ -70,11 +79,14 @@ type Call = {
 };
 
 export function createGateway(deps: GatewayDeps): Gateway {
-  const router = createRouter(deps.apis);
+  const router = createRouter(deps.apis.filter(({ protocol }) => protocol !== 'rest-xml'));
   const loadShapes = createShapeLoader(deps.clock);
   const verify = createSignatureVerifier();
   const streams = createStreamRoutes(deps.streamRoutes ?? []);
-  const plain = createHttpRoutes(deps.httpRoutes ?? [], deps.log);
+  const rest = deps.apis
+    .filter(({ protocol }) => protocol === 'rest-xml')
+    .map((api) => createRestXmlRoute(api, { verify, loadShapes, clock: deps.clock }));
+  const plain = createHttpRoutes([...(deps.httpRoutes ?? []), ...rest], deps.log);
   const operations = new Map(
     deps.apis.map((api) => [api.service, new Map(api.operations.map((operation) => [operation.name, operation]))]),
   );
@@ -119,11 +131,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
   async function perform(api: ApiSpec, service: ServiceShapes, name: string, payload: Payload, context: CallContext): Promise<Encoded> {
     const shapes = operationShapes(api, service, name);
     const operation = operations.get(api.service)?.get(name);
-    const input = protocols[api.protocol].decode(payload, shapes);
+    const input = protocolOf(api.protocol).decode(payload, shapes);
     if (operation!.open !== true) await assertMay(operation!, input, context);
     await deps.beforeCall?.(context);
     const output = await operation!.handle(input, context);
-    return protocols[api.protocol].encode(name, shapes, service, output, context.requestId);
+    return protocolOf(api.protocol).encode(name, shapes, service, output, context.requestId);
   }
 
   async function assertMay(operation: Operation, input: unknown, context: CallContext): Promise<void> {
@@ -204,7 +216,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     // The rest of a body is read to its end before the connection serves again: of a large one, rather have a new connection.
     const rest = req.headers['transfer-encoding'] === undefined ? Number(req.headers['content-length'] ?? 0) : Infinity;
     if (!req.complete && rest > limits.requestBodyBytes) res.setHeader('connection', 'close');
-    send(res, error.status, call, protocols[call.protocol].error(error, call.requestId));
+    send(res, error.status, call, protocolOf(call.protocol).error(error, call.requestId));
   }
 
   function handler(req: IncomingMessage, res: ServerResponse): void {
@@ -219,6 +231,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
     const request = requestOf(req);
     const route = plain.find(request);
+    if (route === undefined) goOn(req, res);
     const served = route === undefined ? serve(req, res) : servePlain(route, request, req, res);
     served.catch((error: unknown) => {
       deps.log.error('call-broke', {}, error);
@@ -238,12 +251,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
       await Promise.all(servers.splice(0).map((server) => closeServer(server, deps.clock)));
     },
   };
-}
-
-/** Which service the caller means, before anything is verified: it only chooses the form of an error. */
-function signingServiceHint(signed: SignedRequest): string | undefined {
-  const text = signed.headers['authorization']?.[0] ?? new URLSearchParams(signed.query).get('X-Amz-Credential') ?? '';
-  return /[^/\s]+\/\d{8}\/[^/]*\/([a-z0-9-]+)\/aws4_request/.exec(text)?.[1];
 }
 
 function operationOf({ api, operation }: Route, service: ServiceShapes, { method, path }: SignedRequest): string {
@@ -322,6 +329,7 @@ function listen(where: Listener, handler: Gateway['handler'], upgrade: Upgrades[
   });
   server.maxConnections = limits.gatewayConnections;
   server.on('request', handler);
+  server.on('checkContinue', expectContinue(handler));
   server.on('upgrade', upgrade);
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -21,7 +21,7 @@ export function createHttpRoutes(routes: HttpRoute[], log: Log) {
       const length = req.headers['content-length'] === undefined ? undefined : Number(req.headers['content-length']);
       let answer: HttpAnswer;
       try {
-        answer = await route.handle({ ...call, length, body: req, signal: gone.signal });
+        answer = await route.handle({ ...call, length, body: bodyOf(req, res), signal: gone.signal });
       } catch (error) {
         const fault = asFault(error);
         const isOurs = fault.code === 'Internal' && !gone.signal.aborted;
@@ -37,6 +37,26 @@ export function createHttpRoutes(routes: HttpRoute[], log: Log) {
       }
     },
   };
+}
+
+/** Who stops reading wants to answer: that must not end the connection. */
+async function* bodyOf(req: IncomingMessage, res: ServerResponse): AsyncGenerator<Buffer> {
+  goOn(req, res);
+  yield* req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+}
+
+const waiting = new WeakSet<IncomingMessage>();
+
+/** Requests that ask whether to send their body (RFC 9110, section 10.1.1: `Expect: 100-continue`) are told so once somebody wants it: who is refused sends none. */
+export function expectContinue(handler: (req: IncomingMessage, res: ServerResponse) => void) {
+  return (req: IncomingMessage, res: ServerResponse): void => {
+    waiting.add(req);
+    handler(req, res);
+  };
+}
+
+export function goOn(req: IncomingMessage, res: ServerResponse): void {
+  if (waiting.delete(req)) res.writeContinue();
 }
 
 async function write(req: IncomingMessage, res: ServerResponse, answer: HttpAnswer, requestId: string): Promise<void> {

@@ -2,7 +2,7 @@
  * The protocols' envelopes: how an operation is named, how an input is read, how an answer and an error are written. Sources: Smithy 2.0,
  * "AWS JSON 1.0/1.1", "AWS query", "Amazon EC2 query", "AWS restJson1".
  */
-import { Fault, type Json } from '#base/fault.ts';
+import { Fault, invariant, type Json } from '#base/fault.ts';
 import { EVENT_STREAM, encodeEventStream, eventMember } from './codec-event-stream.ts';
 import { decodeJsonBody, encodeJsonBody } from './codec-json.ts';
 import { decodeQuery } from './codec-query.ts';
@@ -121,17 +121,23 @@ const ec2Query: Protocol = {
   },
 };
 
-function root(tag: string, namespace: string | undefined, content: string): string {
+export function root(tag: string, namespace: string | undefined, content: string): string {
   return `${XML_HEAD}<${tag}${namespace === undefined ? '' : ` xmlns="${escapeXml(namespace)}"`}>${content}</${tag}>`;
 }
 
-export const protocols: Record<ApiSpec['protocol'], Protocol> = {
+const protocols: Record<Exclude<ApiSpec['protocol'], 'rest-xml'>, Protocol> = {
   'json-1.0': jsonProtocol('1.0'),
   'json-1.1': jsonProtocol('1.1'),
   query,
   'ec2-query': ec2Query,
   'rest-json': restJson,
 };
+
+/** REST in XML streams, and is served by a door of its own (`rest-xml.ts`). */
+export function protocolOf(name: ApiSpec['protocol']): Protocol {
+  invariant(name !== 'rest-xml', 'REST in XML has a door of its own');
+  return protocols[name];
+}
 
 /** Shapes of an operation that can be called; throws what fits for one that can't. */
 export function operationShapes(api: ApiSpec, service: ServiceShapes, name: string): OperationShapes {

@@ -4,7 +4,8 @@ import type { ApiSpec } from './types.ts';
 
 /** `message`: where a protocol has one text for all cases. */
 type Answer = { name: string; status: number; message?: string };
-type Row = { code: FaultCode; json: Answer; query: Answer; ec2: Answer };
+/** `rest`: REST in XML, which S3 alone speaks. */
+type Row = { code: FaultCode; json: Answer; query: Answer; ec2: Answer; rest: Answer };
 
 const answer = (name: string, status: number): Answer => ({ name, status });
 const EC2_STRANGER: Answer = { name: 'AuthFailure', status: 401, message: 'AWS was not able to validate the provided access credentials' };
@@ -16,54 +17,67 @@ const refusals = {
     json: answer('MissingAuthenticationTokenException', 400),
     query: answer('MissingAuthenticationToken', 403),
     ec2: answer('MissingAuthenticationToken', 403),
+    rest: { name: 'AccessDenied', status: 403, message: 'Access Denied' },
   },
   unknownKey: {
     code: 'AccessDenied',
     json: answer('UnrecognizedClientException', 400),
     query: answer('InvalidClientTokenId', 403),
     ec2: EC2_STRANGER,
+    rest: {
+      name: 'InvalidAccessKeyId',
+      status: 403,
+      message: 'The AWS Access Key Id you provided does not exist in our records.',
+    },
   },
   badSignature: {
     code: 'AccessDenied',
     json: answer('InvalidSignatureException', 400),
     query: answer('SignatureDoesNotMatch', 403),
     ec2: EC2_STRANGER,
+    rest: answer('SignatureDoesNotMatch', 403),
   },
   expired: {
     code: 'AccessDenied',
     json: answer('InvalidSignatureException', 400),
     query: answer('SignatureDoesNotMatch', 403),
     ec2: answer('RequestExpired', 400),
+    rest: answer('RequestTimeTooSkewed', 403),
   },
   expiredToken: {
     code: 'AccessDenied',
     json: answer('ExpiredTokenException', 400),
     query: answer('ExpiredToken', 403),
     ec2: answer('RequestExpired', 400),
+    rest: { name: 'ExpiredToken', status: 400, message: 'The provided token has expired.' },
   },
   incompleteSignature: {
     code: 'AccessDenied',
     json: answer('IncompleteSignatureException', 400),
     query: answer('IncompleteSignature', 400),
     ec2: answer('IncompleteSignature', 400),
+    rest: answer('AuthorizationHeaderMalformed', 400),
   },
   serialization: {
     code: 'InvalidParameter',
     json: answer('SerializationException', 400),
     query: answer('MalformedQueryString', 400),
     ec2: answer('MalformedQueryString', 400),
+    rest: answer('MalformedXML', 400),
   },
   invalidValue: {
     code: 'InvalidParameter',
     json: answer('SerializationException', 400),
     query: answer('MalformedInput', 400),
     ec2: answer('InvalidParameterValue', 400),
+    rest: answer('InvalidArgument', 400),
   },
   unknownOperation: {
     code: 'Unsupported',
     json: answer('UnknownOperationException', 400),
     query: answer('InvalidAction', 400),
     ec2: answer('InvalidAction', 400),
+    rest: answer('MethodNotAllowed', 405),
   },
   // 400, since clients try a 5xx again; the names are those of AWS's services for what one of them can't do.
   unsupportedOperation: {
@@ -71,18 +85,42 @@ const refusals = {
     json: answer('UnsupportedOperationException', 400),
     query: answer('UnsupportedOperation', 400),
     ec2: answer('UnsupportedOperation', 400),
+    rest: answer('NotImplemented', 501),
   },
   tooLarge: {
     code: 'LimitExceeded',
     json: answer('RequestEntityTooLargeException', 413),
     query: answer('RequestEntityTooLarge', 413),
     ec2: answer('RequestEntityTooLarge', 413),
+    rest: answer('MaxMessageLengthExceeded', 400),
   },
   timedOut: {
     code: 'TimedOut',
     json: answer('RequestTimeoutException', 408),
     query: answer('RequestTimeout', 408),
     ec2: answer('RequestTimeout', 408),
+    rest: answer('RequestTimeout', 400),
+  },
+  unsignedHeaders: {
+    code: 'AccessDenied',
+    json: answer('InvalidSignatureException', 400),
+    query: answer('SignatureDoesNotMatch', 403),
+    ec2: EC2_STRANGER,
+    rest: answer('AccessDenied', 403),
+  },
+  wrongHash: {
+    code: 'InvalidParameter',
+    json: answer('InvalidSignatureException', 400),
+    query: answer('SignatureDoesNotMatch', 403),
+    ec2: EC2_STRANGER,
+    rest: answer('XAmzContentSHA256Mismatch', 400),
+  },
+  incompleteBody: {
+    code: 'InvalidParameter',
+    json: answer('SerializationException', 400),
+    query: answer('MalformedQueryString', 400),
+    ec2: answer('MalformedQueryString', 400),
+    rest: answer('IncompleteBody', 400),
   },
 } as const satisfies Record<string, Row>;
 
@@ -98,5 +136,6 @@ export function refusalAnswer(fault: Fault, protocol: ApiSpec['protocol']): Answ
   if (typeof refusal !== 'string' || !Object.hasOwn(refusals, refusal)) return undefined;
   const row: Row = refusals[refusal as Refusal];
   if (protocol === 'query') return row.query;
+  if (protocol === 'rest-xml') return row.rest;
   return protocol === 'ec2-query' ? row.ec2 : row.json;
 }

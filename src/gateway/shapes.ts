@@ -15,6 +15,7 @@ export type Traits = {
   xmlName?: string;
   ec2QueryName?: string;
   xmlFlattened?: boolean;
+  xmlAttribute?: boolean;
   sparse?: boolean;
   /** Of a union: it comes as a stream of events. */
   streaming?: true;
@@ -34,7 +35,7 @@ export type HttpBinding = { method: string; uri: string; status: number };
 
 export type Shape =
   | { kind: SimpleKind }
-  | { kind: 'structure'; name: string; members: Map<string, Member>; required: string[]; union: boolean; error?: boolean }
+  | { kind: 'structure'; name: string; xmlName?: string; members: Map<string, Member>; required: string[]; union: boolean; error?: boolean }
   | { kind: 'list'; item: Target }
   | { kind: 'map'; key: Target; value: Target };
 export type Target = { shape: Shape; traits: Traits };
@@ -58,6 +59,7 @@ type FlatShape =
   | {
       kind: 'structure';
       name: string;
+      xmlName?: string;
       members: [name: string, index: number, traits: Traits][];
       required: number;
       union: boolean;
@@ -136,7 +138,9 @@ function createFlattener() {
         const names = schema[4] as string[];
         const members = names.map((name, i): [string, number, Traits] => [name, ...target((schema[5] as unknown[])[i])]);
         const kind = { union: schema[0] === 4, ...(schema[0] === -3 ? { error: true } : {}) };
-        return { kind: 'structure', name: String(schema[2]), members, required: Number(schema[6] ?? 0), ...kind };
+        const { xmlName } = pickTraits(schema[3]);
+        const own = { name: String(schema[2]), ...(xmlName === undefined ? {} : { xmlName }) };
+        return { kind: 'structure', ...own, members, required: Number(schema[6] ?? 0), ...kind };
       }
       default:
         throw new TypeError(`an SDK schema has an unknown kind: ${String(schema[0])}`);
@@ -176,11 +180,12 @@ function split(reference: unknown): [schema: unknown, traits: Traits] {
 function pickTraits(source: unknown): Traits {
   if (typeof source === 'number') return flagTraits(source);
   if (typeof source !== 'object' || source === null) return {};
-  const { xmlName, ec2QueryName, xmlFlattened, sparse, streaming } = source as Record<string, unknown>;
+  const { xmlName, ec2QueryName, xmlFlattened, xmlAttribute, sparse, streaming } = source as Record<string, unknown>;
   return {
     ...(typeof xmlName === 'string' ? { xmlName } : {}),
     ...(typeof ec2QueryName === 'string' ? { ec2QueryName } : {}),
     ...(xmlFlattened ? { xmlFlattened: true } : {}),
+    ...(xmlAttribute ? { xmlAttribute: true } : {}),
     ...(sparse ? { sparse: true } : {}),
     ...(streaming ? { streaming: true as const } : {}),
     ...httpTraits(source),

@@ -10,6 +10,7 @@ import { canonicalRequest, hmac, sha256Hex, signingKey, stringToSign } from './s
 
 export const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
 const ALGORITHM = 'AWS4-HMAC-SHA256';
+const S3 = 's3';
 
 export type SignedRequest = {
   method: string;
@@ -17,6 +18,12 @@ export type SignedRequest = {
   query: string;
   headers: Record<string, string[] | undefined>;
 };
+
+/** Which service the caller means, before anything is verified: it only chooses the form of an error. */
+export function signingServiceHint(signed: SignedRequest): string | undefined {
+  const text = signed.headers['authorization']?.[0] ?? new URLSearchParams(signed.query).get('X-Amz-Credential') ?? '';
+  return /[^/\s]+\/\d{8}\/[^/]*\/([a-z0-9-]+)\/aws4_request/.exec(text)?.[1];
+}
 
 export type Credential = {
   accessKeyId: string;
@@ -138,7 +145,8 @@ export function assertKey(credential: Credential, key: AccessKey | undefined, no
   return key;
 }
 
-export type SignatureVerifier = (request: SignedRequest, credential: Credential, key: AccessKey, payloadHash: string) => void;
+/** Returns the key that was signed with: the chunks of a signed stream are, too. */
+export type SignatureVerifier = (request: SignedRequest, credential: Credential, key: AccessKey, payloadHash: string) => Buffer;
 
 /** A verifier with a bounded memory of derived keys. Throws refusals `badSignature` and `incompleteSignature`. */
 export function createSignatureVerifier(): SignatureVerifier {
@@ -155,9 +163,10 @@ export function createSignatureVerifier(): SignatureVerifier {
   };
   return (request, credential, key, payloadHash) => {
     assertCovered(request, credential);
-    const scope = `${credential.date}/${credential.region}/${credential.service}/aws4_request`;
-    const canonical = canonicalRequest({ ...request, signedHeaders: credential.signedHeaders, payloadHash });
-    const expected = hmac(derive(credential, key), stringToSign(credential.amzDate, scope, canonical));
+    const plainPath = credential.service === S3;
+    const canonical = canonicalRequest({ ...request, signedHeaders: credential.signedHeaders, payloadHash, plainPath });
+    const signing = derive(credential, key);
+    const expected = hmac(signing, stringToSign(credential.amzDate, scopeOf(credential), canonical));
     const given = Buffer.from(credential.signature, 'hex');
     if (credential.signature.length !== 64 || given.length !== expected.length || !timingSafeEqual(given, expected)) {
       throw refuse(
@@ -165,7 +174,12 @@ export function createSignatureVerifier(): SignatureVerifier {
         'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
       );
     }
+    return signing;
   };
+}
+
+export function scopeOf({ date, region, service }: Credential): string {
+  return `${date}/${region}/${service}/aws4_request`;
 }
 
 /** What decides about the meaning of a request must be under the signature. */
@@ -181,6 +195,12 @@ function assertCovered(request: SignedRequest, credential: Credential): void {
     if (request.headers[name] !== undefined && !signed.has(name) && (credential.expiresMs === undefined || name === 'x-amz-target')) {
       throw refuse('badSignature', `'${name}' must be a 'SignedHeader' in the AWS Authorization.`);
     }
+  }
+  // In S3 headers say what is copied, and what is kept with an object.
+  const free = ['x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token'];
+  const loose = (name: string) => name.startsWith('x-amz-') && !signed.has(name) && !free.includes(name);
+  if (credential.service === S3 && Object.keys(request.headers).some(loose)) {
+    throw refuse('unsignedHeaders', 'There were headers present in the request which were not signed');
   }
 }
 

@@ -59,6 +59,8 @@ export type AccessRow<In = any> = {
  */
 export type Handler<In = any, Out = any> = {
   name: string;
+  /** The HTTP status of an answer, where it isn't the one that the schema says. REST in XML. */
+  status?(output: Out): number | undefined;
   handle(input: In, context: CallContext): Promise<Out>;
 };
 
@@ -69,7 +71,7 @@ export type Operation<In = any, Out = any> = Handler<In, Out> & AccessRow<In> & 
 export type ApiSpec = {
   /** Our name and the SigV4 signing name: `ecs`, `logs`, `sts`, `ec2`, `elasticfilesystem`. */
   service: string;
-  protocol: 'json-1.1' | 'json-1.0' | 'query' | 'ec2-query' | 'rest-json';
+  protocol: 'json-1.1' | 'json-1.0' | 'query' | 'ec2-query' | 'rest-json' | 'rest-xml';
   /** `AmazonEC2ContainerServiceV20141113` for JSON; the `Version` for Query and REST, where it only stands in texts. */
   target: string;
   /**
@@ -82,6 +84,29 @@ export type ApiSpec = {
   /** Code and HTTP status of each fault, and codes for what the gateway itself refuses. */
   errors: ApiErrors;
   operations: Operation[];
+  /** REST in XML: how a request names its operation. */
+  rest?: RestRouting;
+};
+
+/** What stands in the path, decoded, by the names of members: `{Bucket, Key}`. */
+export type RestTarget = { operation: string; labels: Record<string, string> };
+
+export type RestRouting = {
+  /** Whether a request that nobody signed is meant for this API. */
+  claims(request: SignedRequest): boolean;
+  /** Throws a Fault for a request that none of the API's operations is like. */
+  locate(request: SignedRequest, bindings: ReadonlyMap<string, { method: string; uri: string }>): RestTarget;
+};
+
+/**
+ * The body of an operation whose input has bytes for its payload, in REST in XML: read at most once, at the reader's pace. Reading it to its end throws
+ * when it is not what the request says of it (length, hash, signatures of its chunks).
+ */
+export type StreamedBody = AsyncIterable<Buffer> & {
+  /** Bytes; undefined where the request doesn't tell. */
+  readonly length: number | undefined;
+  /** Headers that came behind the body, by lower-case name; there once it was read to its end. */
+  trailers(): Record<string, string>;
 };
 
 /**

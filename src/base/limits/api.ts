@@ -78,6 +78,11 @@ export const apiLimits = {
   queryKeyParts: 32,
   /** Longest life of a presigned URL (AWS: 7 days). */
   presignedMs: 7 * 24 * 3600_000,
+  /** One line of an aws-chunked body, and all that follows its last chunk. */
+  chunkLineBytes: 4096,
+  chunkTrailerBytes: 64 * 1024,
+  /** How long a body that streams may bring nothing. */
+  bodyIdleMs: 60_000,
   /** Derived signing keys kept for the next request. */
   signingKeys: 1000,
   /** Tags of one resource (ECS: 50). */

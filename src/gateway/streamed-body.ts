@@ -48,6 +48,7 @@ export function streamedBody(source: Source, request: SignedRequest, claim: stri
   const pieces = payload.chunked ? unchunked(source, payload, signing, trailers, clock) : inTime(source, clock);
   return {
     length,
+    announced: (request.headers['x-amz-trailer'] ?? []).flatMap((line) => line.split(',')).map((name) => name.trim().toLowerCase()),
     trailers: () => trailers,
     [Symbol.asyncIterator]: () => counted(pieces, length, payload.hash),
   };

@@ -105,6 +105,8 @@ export type RestRouting = {
 export type StreamedBody = AsyncIterable<Buffer> & {
   /** Bytes; undefined where the request doesn't tell. */
   readonly length: number | undefined;
+  /** Names, in lower case, of the headers that are to come behind the body. */
+  readonly announced: string[];
   /** Headers that came behind the body, by lower-case name; there once it was read to its end. */
   trailers(): Record<string, string>;
 };

@@ -147,6 +147,7 @@ function verdict({ principal, action, resource }: Question, decision: Decision):
   if (decision.allowed) return { decision, text: '' };
   const vendor = action.slice(0, action.indexOf(':'));
   const named = resource === '*' && namesNoStar.has(vendor) ? undefined : resource;
-  const text = deniedText(principal.arn, action, named, decision);
+  // S3 alone puts the resource in quotes.
+  const text = deniedText(principal.arn, action, vendor === 's3' && named !== undefined ? `"${named}"` : named, decision);
   return { decision, text: vendor === 'ec2' ? `You are not authorized to perform this operation. ${text}` : text };
 }

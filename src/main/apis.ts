@@ -11,6 +11,7 @@ import { createEfsApi } from '#front/efs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
 import { createIamApi } from '#front/iam/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
+import { createS3Api } from '#front/s3/index.ts';
 import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
@@ -18,6 +19,7 @@ import type { ApiSpec } from '#gateway/types.ts';
 import type { Identity } from '#identity/index.ts';
 import type { Logs } from '#logs/types.ts';
 import type { Metrics } from '#metrics/types.ts';
+import type { Objects } from '#objects/index.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { Store } from '#store/types.ts';
 import type { Vault } from '#vault/index.ts';
@@ -29,11 +31,12 @@ export type ApiParts = {
   sessions: Sessions;
   logs: Logs;
   metrics: Metrics;
+  objects: Objects;
   certificateKeys: Certificates['keys'];
   berth: BerthApiDeps;
 };
 
-export function createApis({ intent, vault, identity, sessions, logs, metrics, certificateKeys, berth }: ApiParts): ApiSpec[] {
+export function createApis({ intent, vault, identity, sessions, logs, metrics, objects, certificateKeys, berth }: ApiParts): ApiSpec[] {
   const sealed = { ...intent, vault };
   return [
     createEcsApi(intent, { sessions }),
@@ -46,6 +49,7 @@ export function createApis({ intent, vault, identity, sessions, logs, metrics, c
     createEc2Api(intent),
     createElbv2Api(intent),
     createEfsApi(intent),
+    createS3Api({ objects, clock: intent.clock }),
     createAcmApi({ ...intent, keys: certificateKeys }),
     createBerthApi(berth, intent),
   ];

@@ -24,6 +24,7 @@ import { listenUnix } from '#link/unix.ts';
 import { createLogs } from '#logs/index.ts';
 import type { Logs } from '#logs/types.ts';
 import { openMetrics } from '#metrics/index.ts';
+import { openObjects } from '#objects/index.ts';
 import { createSessions } from '#session/sessions.ts';
 import { createSqliteStore } from '#store/index.ts';
 import { openVault } from '#vault/index.ts';
@@ -62,6 +63,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const store = await createSqliteStore({ path: paths.database });
   const logs = createLogs({ clock, log, dir: paths.logs });
   const metrics = openMetrics({ clock }, { path: paths.metrics });
+  const objects = await openObjects({ clock, random, log }, { dir: paths.objects });
   const keys = openKeys({ clock, random }, { path: paths.keys, account: settings.account });
   const intent = { store, clock, random };
   const vault = openVault(intent, { path: paths.vaultKeys });
@@ -101,7 +103,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     masterKeys: { keys: vault.keys, rotate: vault.rotate, rewrap: control.rewrap },
   };
   const gateway = createGateway({
-    apis: createApis({ intent, vault, identity, sessions, logs, metrics, certificateKeys: certificates.keys, berth }),
+    apis: createApis({ intent, vault, identity, sessions, logs, metrics, objects, certificateKeys: certificates.keys, berth }),
     streamRoutes: createBerthStreams(berth),
     upgrades: [sessions.upgrade],
     ...gatewayIdentity(keys, identity, clock),
@@ -123,9 +125,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     await control.stop();
     await linkServer.close();
     await balancer.close();
-    await logs.close();
-    await metrics.close();
-    await store.close();
+    for (const part of [logs, metrics, objects, store]) await part.close();
   };
 }
 

@@ -33,6 +33,7 @@ export function instancePaths(state: string) {
     keys: join(state, 'control/keys.json'),
     logs: join(state, 'control/logs'),
     metrics: join(state, 'control/metrics.db'),
+    objects: join(state, 'control/objects'),
     /** The master keys of what is encrypted in the database: not beside it, so that a copy of `control` tells no secret. */
     vault: join(state, 'vault'),
     vaultKeys: join(state, 'vault/master.json'),

@@ -83,6 +83,24 @@ export const apiLimits = {
   chunkTrailerBytes: 64 * 1024,
   /** How long a body that streams may bring nothing. */
   bodyIdleMs: 60_000,
+  /** S3's quotas: buckets; uploads that aren't complete, of one bucket (AWS has none); parts; sizes of a part, of what one PutObject brings, of a whole object. */
+  buckets: 10_000,
+  uploadsPerBucket: 10_000,
+  partNumbers: 10_000,
+  partMinBytes: 5 * 1024 ** 2,
+  partMaxBytes: 5 * 1024 ** 3,
+  objectPutBytes: 5 * 1024 ** 3,
+  /** A key, an object's own metadata, its tags and a bucket's; names of one DeleteObjects; a page of a list. */
+  objectKeyBytes: 1024,
+  objectMetadataBytes: 2048,
+  objectTags: 10,
+  bucketTags: 50,
+  deleteObjects: 1000,
+  objectsPage: 1000,
+  /** What stays free on the disk that objects are on: below it none is taken. How often an upload looks, and what is read at once. */
+  objectFreeBytes: 256 * 1024 ** 2,
+  objectRoomCheckBytes: 32 * 1024 ** 2,
+  objectReadBytes: 256 * 1024,
   /** Derived signing keys kept for the next request. */
   signingKeys: 1000,
   /** Tags of one resource (ECS: 50). */

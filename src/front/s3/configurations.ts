@@ -1,0 +1,169 @@
+/**
+ * What a bucket is set to, as Terraform's aws_s3_bucket and what belongs to it read it: each is AWS's answer of a bucket where nothing was set. What can be set
+ * is what makes no difference here: nothing is public, and objects are their bucket's owner's.
+ */
+import type {
+  AccessControlPolicy,
+  DeletePublicAccessBlockCommandInput,
+  GetBucketAclCommandInput,
+  GetPublicAccessBlockCommandInput,
+  PutBucketOwnershipControlsCommandInput,
+  PutPublicAccessBlockCommandInput,
+} from '@aws-sdk/client-s3';
+import type { Operation } from '#gateway/types.ts';
+import { s3Fault } from '#objects/index.ts';
+import { bucketOperation, hidden, notHere, objectOperation, ownBucket, ownerOf, type S3Deps } from './operation.ts';
+
+type Input = { Bucket: string | undefined; ExpectedBucketOwner?: string | undefined };
+
+/** Operation, action, error and text of what no bucket has. */
+const absent: [name: string, action: string, error: string, text: string][] = [
+  ['GetBucketPolicy', 'GetBucketPolicy', 'NoSuchBucketPolicy', 'The bucket policy does not exist'],
+  ['GetBucketPolicyStatus', 'GetBucketPolicyStatus', 'NoSuchBucketPolicy', 'The bucket policy does not exist'],
+  ['GetBucketCors', 'GetBucketCORS', 'NoSuchCORSConfiguration', 'The CORS configuration does not exist'],
+  ['GetBucketWebsite', 'GetBucketWebsite', 'NoSuchWebsiteConfiguration', 'The specified bucket does not have a website configuration'],
+  [
+    'GetBucketEncryption',
+    'GetEncryptionConfiguration',
+    'ServerSideEncryptionConfigurationNotFoundError',
+    'The server side encryption configuration was not found',
+  ],
+  [
+    'GetBucketLifecycleConfiguration',
+    'GetLifecycleConfiguration',
+    'NoSuchLifecycleConfiguration',
+    'The lifecycle configuration does not exist',
+  ],
+  [
+    'GetBucketReplication',
+    'GetReplicationConfiguration',
+    'ReplicationConfigurationNotFoundError',
+    'The replication configuration was not found',
+  ],
+  [
+    'GetObjectLockConfiguration',
+    'GetBucketObjectLockConfiguration',
+    'ObjectLockConfigurationNotFoundError',
+    'Object Lock configuration does not exist for this bucket',
+  ],
+];
+
+/** Operation, action and answer of what is at its default. */
+const defaults: [name: string, action: string, answer: object][] = [
+  ['GetBucketVersioning', 'GetBucketVersioning', {}],
+  ['GetBucketAccelerateConfiguration', 'GetAccelerateConfiguration', {}],
+  ['GetBucketLogging', 'GetBucketLogging', {}],
+  ['GetBucketNotificationConfiguration', 'GetBucketNotification', {}],
+  ['GetBucketRequestPayment', 'GetBucketRequestPayment', { Payer: 'BucketOwner' }],
+];
+
+/** Operation and action of taking away what no bucket has: no error in AWS either. */
+const removals: [name: string, action: string][] = [
+  ['DeleteBucketPolicy', 'DeleteBucketPolicy'],
+  ['DeleteBucketCors', 'PutBucketCORS'],
+  ['DeleteBucketWebsite', 'DeleteBucketWebsite'],
+  ['DeleteBucketEncryption', 'PutEncryptionConfiguration'],
+  ['DeleteBucketLifecycle', 'PutLifecycleConfiguration'],
+  ['DeleteBucketReplication', 'PutReplicationConfiguration'],
+];
+
+export function configurationOperations(deps: S3Deps): Operation[] {
+  return [
+    ...absent.map(([name, action, error, text]) =>
+      bucketOperation(name, action, async (input: Input, context) => {
+        throw s3Fault(error, text, { BucketName: ownBucket(deps, context, input).name });
+      }),
+    ),
+    ...defaults.map(([name, action, answer]) =>
+      bucketOperation(name, action, async (input: Input, context) => {
+        ownBucket(deps, context, input);
+        return answer;
+      }),
+    ),
+    ...removals.map(([name, action]) =>
+      bucketOperation(name, action, async (input: Input, context) => {
+        ownBucket(deps, context, input);
+        return {};
+      }),
+    ),
+    ...aclOperations(deps),
+    ...accessBlockOperations(deps),
+    ...ownershipOperations(deps),
+  ];
+}
+
+function aclOperations(deps: S3Deps): Operation[] {
+  const acl = (account: string): AccessControlPolicy => ({
+    Owner: ownerOf(account),
+    Grants: [{ Grantee: { Type: 'CanonicalUser', ...ownerOf(account) }, Permission: 'FULL_CONTROL' }],
+  });
+  return [
+    bucketOperation('GetBucketAcl', 'GetBucketAcl', async (input: GetBucketAclCommandInput, context) =>
+      acl(ownBucket(deps, context, input).account),
+    ),
+    objectOperation('GetObjectAcl', 'GetObjectAcl', async (input: Input & { Key: string | undefined }, context) => {
+      const { account, name } = ownBucket(deps, context, input);
+      await hidden(context, name, () => deps.objects.head(name, input.Key ?? ''));
+      return acl(account);
+    }),
+  ];
+}
+
+function accessBlockOperations(deps: S3Deps): Operation[] {
+  return [
+    bucketOperation('GetPublicAccessBlock', 'GetBucketPublicAccessBlock', async (input: GetPublicAccessBlockCommandInput, context) => {
+      const { accessBlock, name } = ownBucket(deps, context, input);
+      if (accessBlock === null) {
+        throw s3Fault('NoSuchPublicAccessBlockConfiguration', 'The public access block configuration was not found', { BucketName: name });
+      }
+      const { acls, ignoreAcls, policy, restrict } = accessBlock;
+      return { PublicAccessBlockConfiguration: { BlockPublicAcls: acls, IgnorePublicAcls: ignoreAcls, BlockPublicPolicy: policy, RestrictPublicBuckets: restrict } }; // prettier-ignore
+    }),
+    bucketOperation('PutPublicAccessBlock', 'PutBucketPublicAccessBlock', async (input: PutPublicAccessBlockCommandInput, context) => {
+      const { name } = ownBucket(deps, context, input);
+      const given = input.PublicAccessBlockConfiguration;
+      const accessBlock = {
+        acls: given?.BlockPublicAcls ?? false,
+        ignoreAcls: given?.IgnorePublicAcls ?? false,
+        policy: given?.BlockPublicPolicy ?? false,
+        restrict: given?.RestrictPublicBuckets ?? false,
+      };
+      deps.objects.changeBucket(name, { accessBlock });
+      return {};
+    }),
+    bucketOperation(
+      'DeletePublicAccessBlock',
+      'PutBucketPublicAccessBlock',
+      async (input: DeletePublicAccessBlockCommandInput, context) => {
+        deps.objects.changeBucket(ownBucket(deps, context, input).name, { accessBlock: null });
+        return {};
+      },
+    ),
+  ];
+}
+
+function ownershipOperations(deps: S3Deps): Operation[] {
+  return [
+    bucketOperation('GetBucketOwnershipControls', 'GetBucketOwnershipControls', async (input: Input, context) => {
+      const { ownershipShown, name } = ownBucket(deps, context, input);
+      if (!ownershipShown)
+        throw s3Fault('OwnershipControlsNotFoundError', 'The bucket ownership controls were not found', { BucketName: name });
+      return { OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] } };
+    }),
+    bucketOperation(
+      'PutBucketOwnershipControls',
+      'PutBucketOwnershipControls',
+      async (input: PutBucketOwnershipControlsCommandInput, context) => {
+        const { name } = ownBucket(deps, context, input);
+        const other = input.OwnershipControls?.Rules?.find(({ ObjectOwnership }) => ObjectOwnership !== 'BucketOwnerEnforced');
+        if (other !== undefined) throw notHere(`object ownership '${String(other.ObjectOwnership)}' (ACLs)`);
+        deps.objects.changeBucket(name, { ownershipShown: true });
+        return {};
+      },
+    ),
+    bucketOperation('DeleteBucketOwnershipControls', 'PutBucketOwnershipControls', async (input: Input, context) => {
+      deps.objects.changeBucket(ownBucket(deps, context, input).name, { ownershipShown: false });
+      return {};
+    }),
+  ];
+}

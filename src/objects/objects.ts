@@ -1,0 +1,171 @@
+/**
+ * Buckets and objects, kept on this machine's disk: bytes in files, names in rows. What is acknowledged is on disk; a name leads to a whole object, the former
+ * one or the new one, at any moment and after any crash.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '#base/clock.ts';
+import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
+import { limits } from '#base/limits.ts';
+import { openCatalog } from './catalog.ts';
+import { noKey, s3Fault } from './faults.ts';
+import { openFiles } from './files.ts';
+import { listPage, type ListPage, type ListWish } from './list.ts';
+import { receive } from './receive.ts';
+import type { BucketRecord, ChecksumAlgorithm, Expected, ObjectHeaders, ObjectRecord, Tag, WriteCondition } from './types.ts';
+import { createUploads, type Uploads } from './uploads.ts';
+import { assertCondition, existing, filesOf, now, writeObject, type StoreParts } from './write-object.ts';
+
+export type PutWish = {
+  bucket: string;
+  key: string;
+  headers: ObjectHeaders;
+  tags: Tag[];
+  body: AsyncIterable<Uint8Array>;
+  algorithm: ChecksumAlgorithm;
+  expected(): Expected;
+  condition: WriteCondition;
+};
+
+export type Objects = {
+  /** Throws BucketAlreadyOwnedByYou, BucketAlreadyExists and TooManyBuckets. */
+  createBucket(wish: Pick<BucketRecord, 'name' | 'account' | 'region' | 'tags'>): BucketRecord;
+  /** Throws NoSuchBucket, as everything below that names one. */
+  bucket(name: string): BucketRecord;
+  buckets(account: string): BucketRecord[];
+  changeBucket(name: string, change: Partial<Pick<BucketRecord, 'tags' | 'accessBlock' | 'ownershipShown'>>): void;
+  /** Throws BucketNotEmpty. Uploads that aren't complete go with it. */
+  deleteBucket(name: string): Promise<void>;
+  /** Throws BadDigest, PreconditionFailed, and InsufficientStorage when the disk is full; nothing is kept then. */
+  put(wish: PutWish): Promise<ObjectRecord>;
+  /** Throws NoSuchKey. */
+  head(bucket: string, key: string): ObjectRecord;
+  /** The bytes of an object that `head` has just told of, in the same turn of the event loop; `to` is exclusive. */
+  read(object: ObjectRecord, from: number, to: number): AsyncIterable<Buffer>;
+  /** Those that aren't there are no error. All of them or, when it throws, none. */
+  remove(bucket: string, keys: string[]): Promise<void>;
+  changeTags(bucket: string, key: string, tags: Tag[]): void;
+  list(wish: ListWish): ListPage;
+  uploads: Uploads;
+  close(): Promise<void>;
+};
+
+export async function openObjects(deps: { clock: Clock; random: Random; log: Log }, options: { dir: string }): Promise<Objects> {
+  mkdirSync(join(options.dir, 'data'), { recursive: true, mode: 0o700 });
+  const files = await openFiles(deps, options);
+  const catalog = openCatalog(join(options.dir, 'objects.db'));
+  const parts: StoreParts = { ...deps, catalog, files };
+  let closing = false;
+  const sweeping = files
+    .sweep((names) => (closing ? new Set(names) : catalog.used(names)))
+    .then(
+      (removed) => void (removed > 0 && deps.log.info('objects.swept', { files: removed })),
+      (error: unknown) => deps.log.warn('objects.sweep', { reason: String(error) }),
+    );
+  return {
+    ...bucketCalls(parts),
+    ...objectCalls(parts),
+    uploads: createUploads(parts),
+    async close() {
+      closing = true;
+      await sweeping;
+      catalog.close();
+    },
+  };
+}
+
+function bucketCalls({ catalog, files, clock }: StoreParts) {
+  const bucket = (name: string) => existing(catalog, name);
+  return {
+    bucket,
+    buckets: (account: string) => catalog.buckets().filter((record) => record.account === account),
+    createBucket: (wish: Pick<BucketRecord, 'name' | 'account' | 'region' | 'tags'>) =>
+      catalog.write(() => {
+        const taken = catalog.bucket(wish.name);
+        if (taken !== undefined) throw alreadyThere(taken, wish.account);
+        if (catalog.buckets().length >= limits.buckets) {
+          throw s3Fault('TooManyBuckets', 'You have attempted to create more buckets than allowed');
+        }
+        const accessBlock = { acls: true, ignoreAcls: true, policy: true, restrict: true };
+        const record: BucketRecord = { ...wish, createdAt: now(clock), accessBlock, ownershipShown: true };
+        catalog.putBucket(record);
+        return record;
+      }),
+    changeBucket: (name: string, change: Partial<BucketRecord>) => catalog.write(() => catalog.putBucket({ ...bucket(name), ...change })),
+    async deleteBucket(name: string) {
+      const dropped = catalog.write(() => {
+        bucket(name);
+        if (catalog.list({ bucket: name, from: Buffer.alloc(0), below: null, limit: 1 }).length > 0) {
+          throw s3Fault('BucketNotEmpty', 'The bucket you tried to delete is not empty', { BucketName: name });
+        }
+        const parts = catalog.uploads(name).flatMap(({ id }) => {
+          const own = catalog.parts(id).map(({ file }) => file);
+          catalog.removeUpload(id);
+          return own;
+        });
+        catalog.unuseFiles(parts);
+        catalog.removeBucket(name);
+        return parts;
+      });
+      await files.drop(dropped);
+    },
+  };
+}
+
+function objectCalls({ catalog, files, clock }: StoreParts) {
+  const head = (bucket: string, key: string): ObjectRecord => {
+    existing(catalog, bucket);
+    const found = catalog.object(bucket, key);
+    if (found === undefined) throw noKey(key);
+    return found;
+  };
+  return {
+    head,
+    async put({ bucket, key, headers, tags, body, algorithm, expected, condition }: PutWish) {
+      existing(catalog, bucket);
+      assertCondition(catalog.object(bucket, key), key, condition);
+      const { piece, md5, checksum } = await receive(files, body, { keep: algorithm, verify: algorithm }, expected);
+      const record: ObjectRecord = {
+        key,
+        etag: md5,
+        size: piece[1],
+        modifiedAt: now(clock),
+        headers,
+        tags,
+        checksum: { algorithm, type: 'FULL_OBJECT', value: checksum },
+        pieces: [piece],
+        partChecksums: null,
+      };
+      await writeObject({ catalog, files }, bucket, record, condition, [piece]);
+      return record;
+    },
+    read: (object: ObjectRecord, from: number, to: number) => files.read(object.pieces, from, to),
+    async remove(bucket: string, keys: string[]) {
+      const dropped = catalog.write(() => {
+        existing(catalog, bucket);
+        const former = keys.flatMap((key) => catalog.object(bucket, key) ?? []);
+        for (const { key } of former) catalog.removeObject(bucket, key);
+        const gone = former.flatMap(filesOf);
+        catalog.unuseFiles(gone);
+        return gone;
+      });
+      await files.drop(dropped);
+    },
+    changeTags: (bucket: string, key: string, tags: Tag[]) =>
+      catalog.write(() => catalog.putObject(bucket, { ...head(bucket, key), tags })),
+    list(wish: ListWish) {
+      existing(catalog, wish.bucket);
+      return listPage(catalog, wish);
+    },
+  };
+}
+
+function alreadyThere(taken: BucketRecord, account: string) {
+  if (taken.account !== account) {
+    return s3Fault('BucketAlreadyExists', 'The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.', { BucketName: taken.name }); // prettier-ignore
+  }
+  return s3Fault('BucketAlreadyOwnedByYou', 'Your previous request to create the named bucket succeeded and you already own it.', {
+    BucketName: taken.name,
+  });
+}

@@ -101,6 +101,13 @@ const refusals = {
     ec2: answer('RequestTimeout', 408),
     rest: answer('RequestTimeout', 400),
   },
+  presignExpired: {
+    code: 'AccessDenied',
+    json: answer('InvalidSignatureException', 400),
+    query: answer('SignatureDoesNotMatch', 403),
+    ec2: answer('RequestExpired', 400),
+    rest: { name: 'AccessDenied', status: 403, message: 'Request has expired' },
+  },
   unsignedHeaders: {
     code: 'AccessDenied',
     json: answer('InvalidSignatureException', 400),

@@ -5,15 +5,21 @@
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
+import type { ChunkSigning } from './aws-chunked.ts';
 import { decodeXmlPayload, encodeRestXml, errorXml } from './codec-rest-xml.ts';
 import { decodeAround } from './codec-rest.ts';
+import type { AccessKey } from './keys.ts';
 import { operationShapes } from './protocols.ts';
 import { refusalAnswer, refuse } from './refusals.ts';
 import type { ShapeLoader } from './shape-loader.ts';
 import type { Member, Shape } from './shapes.ts';
 import { assertKey, readCredential, scopeOf, signingServiceHint, type SignatureVerifier, type SignedRequest } from './sigv4.ts';
+import { assertQuerySignature, readQueryCredential } from './sigv2-query.ts';
 import { payloadClaim, streamedBody } from './streamed-body.ts';
 import type { ApiSpec, CallContext, HttpAnswer, HttpCall, HttpRoute, Operation, StreamedBody } from './types.ts';
+
+/** Signature Version 2 names none. */
+const DEFAULT_REGION = 'us-east-1';
 
 type Deps = { verify: SignatureVerifier; loadShapes: ShapeLoader; clock: Clock };
 
@@ -22,24 +28,19 @@ export function createRestXmlRoute(api: ApiSpec, deps: Deps): HttpRoute {
   return {
     matches(request) {
       const service = signingServiceHint(request);
-      return service === undefined ? api.rest?.claims(request) === true : service === api.service;
+      return service === undefined ? /(?:^|&)AWSAccessKeyId=/.test(request.query) || api.rest?.claims(request) === true : service === api.service; // prettier-ignore
     },
 
     async handle(call) {
       const { request } = call;
-      const credential = readCredential(request);
-      const key = assertKey(credential, await call.lookup(credential.accessKeyId, credential.token), deps.clock.now());
-      const isPresigned = credential.expiresMs !== undefined;
-      const claim = payloadClaim(request, isPresigned);
-      const signing = deps.verify(request, credential, key, claim);
+      const caller = await callerOf(call, api, deps);
       const service = await deps.loadShapes(api);
       const { operation: name, labels } = api.rest!.locate(request, service.bindings);
       const shapes = operationShapes(api, service, name);
       const operation = operations.get(name)!;
-      const seed = { key: signing, amzDate: credential.amzDate, scope: scopeOf(credential), seed: credential.signature };
-      const body = streamedBody(call, request, claim, seed, deps.clock);
-      const context = await call.context(key.principal, credential.region);
-      const input = await decode(shapes.input, isPresigned ? withHoisted(request) : request, labels, body);
+      const body = streamedBody(call, request, caller.claim, caller.signing, deps.clock);
+      const context = await call.context(caller.key.principal, caller.region);
+      const input = await decode(shapes.input, caller.isPresigned ? withHoisted(request) : request, labels, body);
       if (operation.open !== true) await assertMay(operation, input, context);
       const output = await operation.handle(input, context);
       const answer = encodeRestXml(shapes.output, output, shapes.http, service.xmlNamespace);
@@ -48,6 +49,27 @@ export function createRestXmlRoute(api: ApiSpec, deps: Deps): HttpRoute {
 
     fail: (fault, call) => failure(api, fault, call),
   };
+}
+
+type Caller = { key: AccessKey; region: string; isPresigned: boolean; claim: string; signing: ChunkSigning | undefined };
+
+/** Who signed the request, which is theirs as far as it is known yet: of the body `claim` tells what is to come. */
+async function callerOf(call: HttpCall, api: ApiSpec, { verify, clock }: Deps): Promise<Caller> {
+  const { request } = call;
+  const old = readQueryCredential(request);
+  if (old !== undefined) {
+    const known = await call.lookup(old.accessKeyId, old.token);
+    const bucket = api.rest?.hostBucket(request.headers['host']?.[0] ?? '');
+    const key = assertQuerySignature(request, old, known, bucket, clock.now());
+    return { key, region: DEFAULT_REGION, isPresigned: true, claim: payloadClaim(request, true), signing: undefined };
+  }
+  const credential = readCredential(request);
+  const key = assertKey(credential, await call.lookup(credential.accessKeyId, credential.token), clock.now());
+  const isPresigned = credential.expiresMs !== undefined;
+  const claim = payloadClaim(request, isPresigned);
+  const signing = verify(request, credential, key, claim);
+  const seed = { key: signing, amzDate: credential.amzDate, scope: scopeOf(credential), seed: credential.signature };
+  return { key, region: credential.region, isPresigned, claim, signing: seed };
 }
 
 async function assertMay(operation: Operation, input: unknown, context: CallContext): Promise<void> {

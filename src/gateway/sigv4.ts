@@ -135,7 +135,8 @@ export function assertKey(credential: Credential, key: AccessKey | undefined, no
   if (age > life) {
     const oldest = formatAmzDate(nowMs - life);
     const bound = credential.expiresMs === undefined ? `${formatAmzDate(nowMs)} - 5 min.` : `${formatAmzDate(nowMs)} - ${life / 1000} s`;
-    throw refuse('expired', `Signature expired: ${credential.amzDate} is now earlier than ${oldest} (${bound})`);
+    const kind = credential.expiresMs === undefined ? 'expired' : 'presignExpired';
+    throw refuse(kind, `Signature expired: ${credential.amzDate} is now earlier than ${oldest} (${bound})`);
   }
   if (age < -limits.clockSkewMs) {
     const latest = formatAmzDate(nowMs + limits.clockSkewMs);

@@ -39,7 +39,13 @@ export function payloadClaim(request: SignedRequest, isPresigned: boolean): stri
 }
 
 /** `signing`: key and seed of a signed stream's chunks. */
-export function streamedBody(source: Source, request: SignedRequest, claim: string, signing: ChunkSigning, clock: Clock): StreamedBody {
+export function streamedBody(
+  source: Source,
+  request: SignedRequest,
+  claim: string,
+  signing: ChunkSigning | undefined,
+  clock: Clock,
+): StreamedBody {
   const payload = streams[claim] ?? { chunked: false, signed: false, trailer: false, hash: claim };
   const decoded = request.headers['x-amz-decoded-content-length']?.[0];
   const length = payload.chunked ? (decoded === undefined ? undefined : Number(decoded)) : source.length;
@@ -54,7 +60,13 @@ export function streamedBody(source: Source, request: SignedRequest, claim: stri
   };
 }
 
-async function* unchunked(source: Source, payload: Payload, signing: ChunkSigning, trailers: Record<string, string>, clock: Clock) {
+async function* unchunked(
+  source: Source,
+  payload: Payload,
+  signing: ChunkSigning | undefined,
+  trailers: Record<string, string>,
+  clock: Clock,
+) {
   const decoder = createChunkedDecoder({ signing: payload.signed ? signing : undefined, trailer: payload.trailer });
   for await (const piece of inTime(source, clock)) yield* decoder.push(piece);
   Object.assign(trailers, decoder.end());

@@ -25,6 +25,7 @@ export const s3Routing: RestRouting = {
   // A name of a bucket in the path: nothing else here is asked for without a signature.
   claims: ({ method, path, headers }) =>
     method !== 'POST' && headers['x-amz-target'] === undefined && path !== '/' && !path.startsWith('/_berth/'),
+  hostBucket,
   locate(request, bindings) {
     const place = placeOf(request);
     const query = new URLSearchParams(request.query);
@@ -46,7 +47,7 @@ function found(request: Request, place: Place, query: URLSearchParams, bindings:
     .filter(({ method, hasKey }) => method === request.method && hasKey === (place.key !== undefined))
     .filter(({ name }) => !withoutBucket.has(name) && copies.has(name) === (isCopy && /^(?:UploadPart|PutObject|Copy)/.test(name)))
     .filter(({ name, parts }) => parts.every(([key, value]) => query.has(key) && (value === '' || query.get(key) === value)) && query.has(wants[name] ?? 'uploadId') === (wants[name] !== undefined)) // prettier-ignore
-    .sort((a, b) => b.parts.length - a.parts.length || Number(b.name === asked) - Number(a.name === asked) || preferred(a.name) - preferred(b.name)); // prettier-ignore
+    .sort((a, b) => b.parts.length - a.parts.length || Number(b.name === asked) - Number(a.name === asked) || preferred(a.name, query) - preferred(b.name, query)); // prettier-ignore
   const [first] = fitting;
   if (first !== undefined) return first.name;
   if (request.method === 'POST' && place.key === undefined) {
@@ -55,8 +56,8 @@ function found(request: Request, place: Place, query: URLSearchParams, bindings:
   throw notAllowed();
 }
 
-/** Of lists of configurations and one of them: the one is named by an id. */
-const preferred = (name: string): number => (name.startsWith('List') && name !== 'ListObjects' ? 1 : 0);
+/** Of configurations that a bucket may have several of, one is asked for by its id. */
+const preferred = (name: string, query: URLSearchParams): number => Number(/^List.*Configurations$/.test(name) === query.has('id'));
 
 function templateOf(uri: string): { hasKey: boolean; parts: [string, string][] } {
   const [path = '', query = ''] = uri.split('?');

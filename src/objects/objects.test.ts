@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, beforeEach, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import { realClock } from '#base/clock.ts';
+import { createLog } from '#base/log.ts';
+import { realRandom } from '#base/random.ts';
+import { combineCrcs, createDigester } from './checksums.ts';
+import { openObjects, type Objects, type ObjectHeaders } from './index.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'berth-objects-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const deps = { clock: realClock(), random: realRandom(), log: createLog(realClock(), () => {}, 'error') };
+let dir = '';
+let objects: Objects;
+let serial = 0;
+
+const headers: ObjectHeaders = { contentType: null, cacheControl: null, contentDisposition: null, contentEncoding: null, contentLanguage: null, expires: null, redirect: null, metadata: {}, storageClass: 'STANDARD' }; // prettier-ignore
+async function* bytesOf(...pieces: (string | Buffer)[]) {
+  for (const piece of pieces) yield Buffer.from(piece);
+}
+const put = (key: string, body: AsyncIterable<Buffer> = bytesOf(key), condition = {}) =>
+  objects.put({ bucket: 'b', key, headers, tags: [], body, algorithm: 'CRC32', expected: () => ({}), condition });
+const text = async (key: string) => {
+  const object = objects.head('b', key);
+  const parts: Buffer[] = [];
+  for await (const part of objects.read(object, 0, object.size)) parts.push(part);
+  return Buffer.concat(parts).toString();
+};
+const files = () => readdirSync(join(dir, 'data')).flatMap((sub) => readdirSync(join(dir, 'data', sub)));
+
+beforeEach(async () => {
+  await objects?.close();
+  dir = join(folder, String(serial++));
+  objects = await openObjects(deps, { dir });
+  objects.createBucket({ name: 'b', account: '1', region: 'us-east-1', tags: [] });
+});
+after(() => objects.close());
+
+describe('the store of objects', () => {
+  it('keeps one file for a name, whatever was there before', async () => {
+    await put('k', bytesOf('one', 'two'));
+    assert.equal(await text('k'), 'onetwo');
+    assert.equal(objects.head('b', 'k').etag, createHash('md5').update('onetwo').digest('hex'));
+    await put('k', bytesOf('three'));
+    assert.equal(await text('k'), 'three');
+    assert.equal(files().length, 1);
+    await objects.remove('b', ['k', 'none']);
+    assert.deepEqual(files(), []);
+    assert.throws(() => objects.head('b', 'k'), /key does not exist/);
+  });
+
+  it('leaves nothing of a body that broke off or was not what its sender said', async () => {
+    async function* broken() {
+      yield Buffer.from('half');
+      throw new Error('the client went away');
+    }
+    await assert.rejects(put('k', broken()), /went away/);
+    const wrong = { bucket: 'b', key: 'k', headers, tags: [], body: bytesOf('x'), algorithm: 'SHA1' as const, condition: {} };
+    await assert.rejects(objects.put({ ...wrong, expected: () => ({ checksum: 'AAAA' }) }), /SHA1 you specified did not match/);
+    await assert.rejects(put('k', bytesOf('x'), { ifMatch: 'abc' }), /does not exist/);
+    assert.deepEqual([files(), readdirSync(join(dir, 'incoming'))], [[], []]);
+    await put('k');
+    await assert.rejects(put('k', bytesOf('y'), { ifNoneMatch: '*' }), /pre-conditions/);
+    assert.equal(await text('k'), 'k');
+  });
+
+  it('of two that write under If-None-Match at once lets one through', async () => {
+    const both = await Promise.allSettled(['a', 'b'].map((body) => put('k', bytesOf(body), { ifNoneMatch: '*' })));
+    assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+    assert.equal(files().length, 1);
+  });
+
+  it('reads on what was overwritten or deleted meanwhile, and then lets it go', async () => {
+    await put('k', bytesOf(Buffer.alloc(700_000, 'a')));
+    const object = objects.head('b', 'k');
+    const [first, unread] = [objects.read(object, 0, object.size), objects.read(object, 0, 5)];
+    const reading = first[Symbol.asyncIterator]();
+    let bytes = (await reading.next()).value?.length ?? 0;
+    await put('k', bytesOf('new'));
+    assert.equal(files().length, 2);
+    for (let next = await reading.next(); next.done !== true; next = await reading.next()) bytes += next.value.length;
+    assert.equal(bytes, 700_000);
+    assert.equal(files().length, 2);
+    await unread[Symbol.asyncIterator]().return?.();
+    await objects.close(); // What is let go of is removed beside.
+    objects = await openObjects(deps, { dir });
+    assert.equal(await text('k'), 'new');
+  });
+
+  it('sweeps away what a crash left: files without a name, and half a body', async () => {
+    await put('k');
+    await objects.close();
+    mkdirSync(join(dir, 'data', 'ff'), { recursive: true });
+    writeFileSync(join(dir, 'data', 'ff', 'ff00'), 'lost');
+    writeFileSync(join(dir, 'incoming', 'half'), 'half');
+    objects = await openObjects(deps, { dir });
+    while (files().length > 1) await setTimeout(5);
+    assert.deepEqual(readdirSync(join(dir, 'incoming')), []);
+    assert.equal(await text('k'), 'k');
+  });
+
+  it('makes an object of parts without copying them, and drops those that are not named', async () => {
+    const { id } = objects.uploads.create('b', {
+      key: 'm',
+      initiator: 'x',
+      headers,
+      tags: [],
+      checksum: { algorithm: 'CRC32', type: 'FULL_OBJECT' },
+    });
+    const part = (number: number, body: Buffer) =>
+      objects.uploads.putPart({ bucket: 'b', key: 'm', id, number, body: bytesOf(body), verify: null, expected: () => ({}) });
+    const big = Buffer.alloc(5 * 1024 * 1024, 'p');
+    const [one, , three] = [await part(1, big), await part(2, big), await part(3, Buffer.from('end'))];
+    const complete = (numbers: { number: number; etag: string }[]) =>
+      objects.uploads.complete({ bucket: 'b', key: 'm', id, parts: numbers.map((p) => ({ ...p, checksum: undefined })), checksum: undefined, size: undefined, condition: {} }); // prettier-ignore
+    await assert.rejects(complete([three, one]), /not in ascending order/);
+    await assert.rejects(complete([{ number: 1, etag: 'x' }]), /could not be found/);
+    const object = await complete([one, three]);
+    const whole = Buffer.concat([big, Buffer.from('end')]);
+    const digester = createDigester('CRC32');
+    digester.update(whole);
+    assert.deepEqual([object.size, object.checksum.value], [whole.length, (await digester.digest()).toString('base64')]);
+    assert.equal(files().length, 2);
+    assert.equal((await text('m')).slice(-4), 'pend');
+    await assert.rejects(complete([one, three]), /upload does not exist/);
+  });
+});
+
+describe('a list of names', () => {
+  /** What S3 documents, said the slow way. */
+  function slow(keys: string[], prefix: string, delimiter: string): string[] {
+    const sorted = [...new Set(keys)]
+      .filter((key) => key.startsWith(prefix))
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    const rolled = sorted.map((key) => {
+      const cut = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
+      return cut < 0 ? key : `${key.slice(0, cut + delimiter.length)}*`;
+    });
+    return [...new Set(rolled)];
+  }
+
+  it('has every name once and in order, by pages of any size', async () => {
+    const letters = ['a', 'b', '/', 'é', '\u{1f600}', '-'].map((letter) => fc.constant(letter));
+    const name = fc.string({ unit: fc.oneof(...letters), minLength: 1, maxLength: 5 });
+    const seen = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(name, { maxLength: 6 }),
+        fc.constantFrom('', 'a', 'a/', 'é'),
+        fc.constantFrom('', '/', 'b'),
+        fc.integer({ min: 1, max: 4 }),
+        async (keys, prefix, delimiter, max) => {
+          for (const key of keys) if (!seen.has(key)) await put(seen.add(key) && key);
+          const byToken: string[] = [];
+          for (let token: string | null = null; ;) {
+            const page = objects.list({ bucket: 'b', prefix, delimiter, after: null, token, max });
+            const names = [...page.objects.map((object) => object.key), ...page.prefixes.map((one) => `${one}*`)];
+            assert.ok(names.length <= max);
+            byToken.push(...names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+            if ((token = page.next) === null) break;
+          }
+          assert.deepEqual(byToken.sort(), slow([...seen], prefix, delimiter).sort());
+          assert.equal(new Set(byToken).size, byToken.length);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('checksums', () => {
+  it('of parts make the whole', async () => {
+    for (const algorithm of ['CRC32', 'CRC32C', 'CRC64NVME'] as const) {
+      const digest = async (bytes: Buffer) => {
+        const digester = createDigester(algorithm);
+        digester.update(bytes);
+        return (await digester.digest()).toString('base64');
+      };
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 5000 }), { minLength: 1, maxLength: 4 }), async (parts) => {
+          const given = await Promise.all(parts.map(async (part) => ({ value: await digest(Buffer.from(part)), bytes: part.length })));
+          assert.equal(combineCrcs(algorithm, given), await digest(Buffer.concat(parts)));
+        }),
+        { numRuns: 30 },
+      );
+    }
+    // The check values of the catalogue of CRCs ("123456789").
+    const check = async (algorithm: 'CRC32C' | 'CRC64NVME') => {
+      const digester = createDigester(algorithm);
+      digester.update(Buffer.from('123456789'));
+      return (await digester.digest()).toString('hex');
+    };
+    assert.deepEqual([await check('CRC32C'), await check('CRC64NVME')], ['e3069283', 'ae8b14860a799888']);
+  });
+});

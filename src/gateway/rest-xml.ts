@@ -5,6 +5,7 @@
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
+import { mayDoAll } from '#domain/records.ts';
 import type { ChunkSigning } from './aws-chunked.ts';
 import { decodeXmlPayload, encodeRestXml, errorXml } from './codec-rest-xml.ts';
 import { decodeAround } from './codec-rest.ts';
@@ -13,10 +14,18 @@ import { operationShapes } from './protocols.ts';
 import { refusalAnswer, refuse } from './refusals.ts';
 import type { ShapeLoader } from './shape-loader.ts';
 import type { Member, Shape } from './shapes.ts';
-import { assertKey, readCredential, scopeOf, signingServiceHint, type SignatureVerifier, type SignedRequest } from './sigv4.ts';
+import {
+  assertKey,
+  parseAmzDate,
+  readCredential,
+  scopeOf,
+  signingServiceHint,
+  type SignatureVerifier,
+  type SignedRequest,
+} from './sigv4.ts';
 import { assertQuerySignature, readQueryCredential } from './sigv2-query.ts';
 import { payloadClaim, streamedBody } from './streamed-body.ts';
-import type { ApiSpec, CallContext, HttpAnswer, HttpCall, HttpRoute, Operation, StreamedBody } from './types.ts';
+import type { ApiSpec, CallContext, HttpAnswer, HttpCall, HttpRoute, Operation, OwnFacts, StreamedBody } from './types.ts';
 
 /** Signature Version 2 names none. */
 const DEFAULT_REGION = 'us-east-1';
@@ -39,7 +48,7 @@ export function createRestXmlRoute(api: ApiSpec, deps: Deps): HttpRoute {
       const shapes = operationShapes(api, service, name);
       const operation = operations.get(name)!;
       const body = streamedBody(call, request, caller.claim, caller.signing, deps.clock);
-      const context = await call.context(caller.key.principal, caller.region);
+      const context = withFacts(await call.context(caller.key.principal, caller.region), caller.facts);
       const input = await decode(shapes.input, caller.isPresigned ? withHoisted(request) : request, labels, body);
       if (operation.open !== true) await assertMay(operation, input, context);
       const output = await operation.handle(input, context);
@@ -51,7 +60,7 @@ export function createRestXmlRoute(api: ApiSpec, deps: Deps): HttpRoute {
   };
 }
 
-type Caller = { key: AccessKey; region: string; isPresigned: boolean; claim: string; signing: ChunkSigning | undefined };
+type Caller = { key: AccessKey; region: string; isPresigned: boolean; claim: string; signing: ChunkSigning | undefined; facts: OwnFacts };
 
 /** Who signed the request, which is theirs as far as it is known yet: of the body `claim` tells what is to come. */
 async function callerOf(call: HttpCall, api: ApiSpec, { verify, clock }: Deps): Promise<Caller> {
@@ -61,7 +70,9 @@ async function callerOf(call: HttpCall, api: ApiSpec, { verify, clock }: Deps): 
     const known = await call.lookup(old.accessKeyId, old.token);
     const bucket = api.rest?.hostBucket(request.headers['host']?.[0] ?? '');
     const key = assertQuerySignature(request, old, known, bucket, clock.now());
-    return { key, region: DEFAULT_REGION, isPresigned: true, claim: payloadClaim(request, true), signing: undefined };
+    const claim = payloadClaim(request, true);
+    const facts = { 's3:authType': 'REST-QUERY-STRING', 's3:signatureversion': 'AWS', 's3:x-amz-content-sha256': claim };
+    return { key, region: DEFAULT_REGION, isPresigned: true, claim, signing: undefined, facts };
   }
   const credential = readCredential(request);
   const key = assertKey(credential, await call.lookup(credential.accessKeyId, credential.token), clock.now());
@@ -69,12 +80,26 @@ async function callerOf(call: HttpCall, api: ApiSpec, { verify, clock }: Deps): 
   const claim = payloadClaim(request, isPresigned);
   const signing = verify(request, credential, key, claim);
   const seed = { key: signing, amzDate: credential.amzDate, scope: scopeOf(credential), seed: credential.signature };
-  return { key, region: credential.region, isPresigned, claim, signing: seed };
+  const facts = {
+    's3:authType': isPresigned ? 'REST-QUERY-STRING' : 'REST-HEADER',
+    's3:signatureversion': 'AWS4-HMAC-SHA256',
+    's3:signatureAge': String(Math.max(0, clock.now() - parseAmzDate(credential.amzDate))),
+    's3:x-amz-content-sha256': claim,
+  };
+  return { key, region: credential.region, isPresigned, claim, signing: seed, facts };
 }
 
+/** How a call was signed is told with whatever is asked about it. */
+const withFacts = (context: CallContext, own: OwnFacts): CallContext => ({
+  ...context,
+  assertAllowed: (action, resources, facts) => context.assertAllowed(action, resources, { ...own, ...facts }),
+});
+
 async function assertMay(operation: Operation, input: unknown, context: CallContext): Promise<void> {
+  if (mayDoAll(context.principal)) return;
   const facts = (await operation.facts?.(input, context)) ?? {};
   await context.assertAllowed(operation.action, await operation.resources(input, context), facts);
+  for (const ask of (await operation.also?.(input, context)) ?? []) await context.assertAllowed(ask.action, ask.resources, ask.facts);
 }
 
 async function decode(shape: Shape, request: SignedRequest, labels: Record<string, string>, body: StreamedBody) {

@@ -229,7 +229,7 @@ function splitOnce(text: string, separator: string): [string, string] {
 }
 
 /** Milliseconds of `20261123T101500Z`; NaN for a date that does not exist becomes the epoch, which is always expired. */
-function parseAmzDate(text: string): number {
+export function parseAmzDate(text: string): number {
   const iso = text.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z');
   return Date.parse(iso) || 0;
 }

@@ -16,6 +16,7 @@ import { createElbv2Api } from '#front/elbv2/index.ts';
 import { createIamApi } from '#front/iam/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
+import { createS3Api } from '#front/s3/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
 import type { ApiSpec, CallContext, Operation } from '#gateway/types.ts';
@@ -56,6 +57,10 @@ const input = {
   // Secrets Manager, Parameter Store
   SecretId: 'n', Description: 'd', KmsKeyId: 'k', VersionId: 'v', VersionStage: 'AWSCURRENT', RecoveryWindowInDays: 7, ForceDeleteWithoutRecovery: false, BlockPublicPolicy: true,
   Names: ['n'], Path: '/p', Overwrite: true, Recursive: true,
+  // S3
+  Bucket: 'b', Key: 'k', Prefix: 'p', Delimiter: '/', MaxKeys: 1, ACL: 'private', GrantFullControl: 'g', GrantRead: 'g', GrantReadACP: 'g', GrantWrite: 'g', GrantWriteACP: 'g', IfMatch: 'e', IfNoneMatch: '*',
+  CopySource: 'b/k', MetadataDirective: 'COPY', ServerSideEncryption: 'AES256', SSEKMSKeyId: 'k', SSECustomerAlgorithm: 'AES256', StorageClass: 'STANDARD', WebsiteRedirectLocation: '/', Tagging: 'team=a',
+  ObjectLockMode: 'GOVERNANCE', ObjectLockLegalHoldStatus: 'ON', ObjectOwnership: 'BucketOwnerEnforced', BucketNamespace: 'global', CreateBucketConfiguration: { LocationConstraint: 'EU', Tags: tags },
   // IAM, STS, SSM
   RoleName: 'r', UserName: 'u', PolicyArn: `arn:aws:iam::${account}:policy/p`, PolicyName: 'p', InstanceProfileName: 'i', PolicySourceArn: `arn:aws:iam::${account}:role/r`,
   PermissionsBoundary: `arn:aws:iam::${account}:policy/p`, RoleArn: `arn:aws:iam::${account}:role/r`, SessionId: 's',
@@ -65,6 +70,7 @@ const input = {
 const others: Record<string, object> = {
   logs: { resourceArn: `arn:aws:logs:${region}:${account}:log-group:g`, tags: { team: 'a' } },
   'logs:UntagLogGroup': { tags: ['team'] },
+  's3:PutObjectTagging': { Tagging: { TagSet: tags } },
 };
 
 /** Vendors of actions by the name that the API is signed with. */
@@ -139,6 +145,7 @@ before(async () => {
     logs: [createLogsApi({ logs })],
     secretsmanager: [createSecretsManagerApi({ ...intent, vault: nothing })],
     ssm: [createSsmApi({ ...intent, vault: nothing, sessions: nothing })],
+    s3: [createS3Api({ objects: { ownerOf: () => undefined } as never, clock })],
     sts: [createStsApi({ ...intent, identity: platform.identity })],
   };
 });
@@ -197,15 +204,16 @@ async function checked(operation: Operation, vendor: string, members: readonly s
   if (types.some(({ required }) => required) && open !== true && forms.includes('*'))
     wrong.push(said('* where the reference has resources'));
   const keys = new Set(
-    [...details.conditionKeys, ...types.flatMap((type) => type.conditionKeys)].map((key) => key.replace('${TagKey}', '')),
+    [...details.conditionKeys, ...types.flatMap((type) => type.conditionKeys)].map((key) => key.replace(/\$\{TagKey\}|<key>/, '')),
   );
   const named = (key: string) => [...keys].some((one) => (one.endsWith('/') ? key.startsWith(one) : key === one));
   for (const key of [...Object.keys(facts), ...(extra.facts ?? [])]) if (!named(key)) wrong.push(said(`condition key ${key}`));
   // What the reference has for the call itself. Tags of resources come with what is there, and are proven where policies are.
   const given = [...Object.keys(facts), ...resources.flatMap((one) => Object.keys(one.facts ?? {}))];
-  const told = (key: string) => given.some((one) => (key.endsWith('}') ? one.startsWith(key.replace('${TagKey}', '')) : one === key));
+  const told = (key: string) =>
+    given.some((one) => (/[}>]$/.test(key) ? one.startsWith(key.replace(/\$\{TagKey\}|<key>/, '')) : one === key));
   for (const key of open === true ? [] : details.conditionKeys)
-    if (!/ResourceTag/.test(key) && !told(key) && !lacking.has(key) && !lacking.has(`${action} ${key}`))
+    if (!/ResourceTag|ExistingObjectTag/.test(key) && !told(key) && !lacking.has(key) && !lacking.has(`${action} ${key}`))
       wrong.push(said(`lacks the condition key ${key}`));
   return wrong;
 }

@@ -34,6 +34,9 @@ export type Objects = {
   /** Throws NoSuchBucket, as everything below that names one. */
   bucket(name: string): BucketRecord;
   buckets(account: string): BucketRecord[];
+  /** Of a bucket and an object that may not be there. */
+  ownerOf(bucket: string): string | undefined;
+  tagsOf(bucket: string, key: string): Tag[];
   changeBucket(name: string, change: Partial<Pick<BucketRecord, 'tags' | 'accessBlock' | 'ownershipShown'>>): void;
   /** Throws BucketNotEmpty. Uploads that aren't complete go with it. */
   deleteBucket(name: string): Promise<void>;
@@ -79,6 +82,8 @@ function bucketCalls({ catalog, files, clock }: StoreParts) {
   const bucket = (name: string) => existing(catalog, name);
   return {
     bucket,
+    ownerOf: (name: string) => catalog.bucket(name)?.account,
+    tagsOf: (name: string, key: string) => catalog.object(name, key)?.tags ?? [],
     buckets: (account: string) => catalog.buckets().filter((record) => record.account === account),
     createBucket: (wish: Pick<BucketRecord, 'name' | 'account' | 'region' | 'tags'>) =>
       catalog.write(() => {

@@ -9,36 +9,31 @@ import type {
 } from '@aws-sdk/client-s3';
 import { isIP } from 'node:net';
 import { limits } from '#base/limits.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { s3Fault } from '#objects/index.ts';
-import { bounded, bucketArn, bucketOperation, notHere, ownBucket, ownerOf, type S3Deps } from './operation.ts';
+import { bounded, bucketArn, s3Operation, notHere, ownBucket, ownerOf, type S3Deps } from './operation.ts';
 import { readTags } from './tags.ts';
 
 /** The region whose buckets have no location constraint. */
 const FIRST_REGION = 'us-east-1';
 
-export function bucketOperations(deps: S3Deps): Operation[] {
+export function bucketOperations(deps: S3Deps): Handler[] {
   return [
-    bucketOperation('CreateBucket', 'CreateBucket', (input: CreateBucketCommandInput, context) => create(deps, input, context)),
-    bucketOperation('HeadBucket', 'ListBucket', async (input: HeadBucketCommandInput, context) => {
+    s3Operation('CreateBucket', (input: CreateBucketCommandInput, context) => create(deps, input, context)),
+    s3Operation('HeadBucket', async (input: HeadBucketCommandInput, context) => {
       const { region } = ownBucket(deps, context, input);
       return { BucketRegion: region, AccessPointAlias: false, BucketArn: bucketArn(input.Bucket ?? '') };
     }),
-    bucketOperation('DeleteBucket', 'DeleteBucket', async (input: DeleteBucketCommandInput, context) => {
+    s3Operation('DeleteBucket', async (input: DeleteBucketCommandInput, context) => {
       ownBucket(deps, context, input);
       await deps.objects.deleteBucket(input.Bucket ?? '');
       return {};
     }),
-    bucketOperation('GetBucketLocation', 'GetBucketLocation', async (input: GetBucketLocationCommandInput, context) => {
+    s3Operation('GetBucketLocation', async (input: GetBucketLocationCommandInput, context) => {
       const { region } = ownBucket(deps, context, input);
       return region === FIRST_REGION ? {} : { LocationConstraint: region };
     }),
-    {
-      name: 'ListBuckets',
-      action: 's3:ListAllMyBuckets',
-      resources: () => ['arn:aws:s3:::*'],
-      handle: (input: ListBucketsCommandInput, context) => list(deps, input, context),
-    },
+    s3Operation('ListBuckets', (input: ListBucketsCommandInput, context) => list(deps, input, context)),
   ];
 }
 

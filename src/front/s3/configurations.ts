@@ -10,78 +10,58 @@ import type {
   PutBucketOwnershipControlsCommandInput,
   PutPublicAccessBlockCommandInput,
 } from '@aws-sdk/client-s3';
-import type { Operation } from '#gateway/types.ts';
+import type { Handler } from '#gateway/types.ts';
 import { s3Fault } from '#objects/index.ts';
-import { bucketOperation, hidden, notHere, objectOperation, ownBucket, ownerOf, type S3Deps } from './operation.ts';
+import { s3Operation, hidden, notHere, ownBucket, ownerOf, type S3Deps } from './operation.ts';
 
 type Input = { Bucket: string | undefined; ExpectedBucketOwner?: string | undefined };
 
-/** Operation, action, error and text of what no bucket has. */
-const absent: [name: string, action: string, error: string, text: string][] = [
-  ['GetBucketPolicy', 'GetBucketPolicy', 'NoSuchBucketPolicy', 'The bucket policy does not exist'],
-  ['GetBucketPolicyStatus', 'GetBucketPolicyStatus', 'NoSuchBucketPolicy', 'The bucket policy does not exist'],
-  ['GetBucketCors', 'GetBucketCORS', 'NoSuchCORSConfiguration', 'The CORS configuration does not exist'],
-  ['GetBucketWebsite', 'GetBucketWebsite', 'NoSuchWebsiteConfiguration', 'The specified bucket does not have a website configuration'],
-  [
-    'GetBucketEncryption',
-    'GetEncryptionConfiguration',
-    'ServerSideEncryptionConfigurationNotFoundError',
-    'The server side encryption configuration was not found',
-  ],
-  [
-    'GetBucketLifecycleConfiguration',
-    'GetLifecycleConfiguration',
-    'NoSuchLifecycleConfiguration',
-    'The lifecycle configuration does not exist',
-  ],
-  [
-    'GetBucketReplication',
-    'GetReplicationConfiguration',
-    'ReplicationConfigurationNotFoundError',
-    'The replication configuration was not found',
-  ],
-  [
-    'GetObjectLockConfiguration',
-    'GetBucketObjectLockConfiguration',
-    'ObjectLockConfigurationNotFoundError',
-    'Object Lock configuration does not exist for this bucket',
-  ],
+/** Operation, error and text of what no bucket has. */
+const absent: [name: string, error: string, text: string][] = [
+  ['GetBucketPolicy', 'NoSuchBucketPolicy', 'The bucket policy does not exist'],
+  ['GetBucketPolicyStatus', 'NoSuchBucketPolicy', 'The bucket policy does not exist'],
+  ['GetBucketCors', 'NoSuchCORSConfiguration', 'The CORS configuration does not exist'],
+  ['GetBucketWebsite', 'NoSuchWebsiteConfiguration', 'The specified bucket does not have a website configuration'],
+  ['GetBucketEncryption', 'ServerSideEncryptionConfigurationNotFoundError', 'The server side encryption configuration was not found'],
+  ['GetBucketLifecycleConfiguration', 'NoSuchLifecycleConfiguration', 'The lifecycle configuration does not exist'],
+  ['GetBucketReplication', 'ReplicationConfigurationNotFoundError', 'The replication configuration was not found'],
+  ['GetObjectLockConfiguration', 'ObjectLockConfigurationNotFoundError', 'Object Lock configuration does not exist for this bucket'],
 ];
 
-/** Operation, action and answer of what is at its default. */
-const defaults: [name: string, action: string, answer: object][] = [
-  ['GetBucketVersioning', 'GetBucketVersioning', {}],
-  ['GetBucketAccelerateConfiguration', 'GetAccelerateConfiguration', {}],
-  ['GetBucketLogging', 'GetBucketLogging', {}],
-  ['GetBucketNotificationConfiguration', 'GetBucketNotification', {}],
-  ['GetBucketRequestPayment', 'GetBucketRequestPayment', { Payer: 'BucketOwner' }],
+/** Operation and answer of what is at its default. */
+const defaults: [name: string, answer: object][] = [
+  ['GetBucketVersioning', {}],
+  ['GetBucketAccelerateConfiguration', {}],
+  ['GetBucketLogging', {}],
+  ['GetBucketNotificationConfiguration', {}],
+  ['GetBucketRequestPayment', { Payer: 'BucketOwner' }],
 ];
 
-/** Operation and action of taking away what no bucket has: no error in AWS either. */
-const removals: [name: string, action: string][] = [
-  ['DeleteBucketPolicy', 'DeleteBucketPolicy'],
-  ['DeleteBucketCors', 'PutBucketCORS'],
-  ['DeleteBucketWebsite', 'DeleteBucketWebsite'],
-  ['DeleteBucketEncryption', 'PutEncryptionConfiguration'],
-  ['DeleteBucketLifecycle', 'PutLifecycleConfiguration'],
-  ['DeleteBucketReplication', 'PutReplicationConfiguration'],
+/** Taking away what no bucket has: no error in AWS either. */
+const removals: string[] = [
+  'DeleteBucketPolicy',
+  'DeleteBucketCors',
+  'DeleteBucketWebsite',
+  'DeleteBucketEncryption',
+  'DeleteBucketLifecycle',
+  'DeleteBucketReplication',
 ];
 
-export function configurationOperations(deps: S3Deps): Operation[] {
+export function configurationOperations(deps: S3Deps): Handler[] {
   return [
-    ...absent.map(([name, action, error, text]) =>
-      bucketOperation(name, action, async (input: Input, context) => {
+    ...absent.map(([name, error, text]) =>
+      s3Operation(name, async (input: Input, context) => {
         throw s3Fault(error, text, { BucketName: ownBucket(deps, context, input).name });
       }),
     ),
-    ...defaults.map(([name, action, answer]) =>
-      bucketOperation(name, action, async (input: Input, context) => {
+    ...defaults.map(([name, answer]) =>
+      s3Operation(name, async (input: Input, context) => {
         ownBucket(deps, context, input);
         return answer;
       }),
     ),
-    ...removals.map(([name, action]) =>
-      bucketOperation(name, action, async (input: Input, context) => {
+    ...removals.map((name) =>
+      s3Operation(name, async (input: Input, context) => {
         ownBucket(deps, context, input);
         return {};
       }),
@@ -92,16 +72,14 @@ export function configurationOperations(deps: S3Deps): Operation[] {
   ];
 }
 
-function aclOperations(deps: S3Deps): Operation[] {
+function aclOperations(deps: S3Deps): Handler[] {
   const acl = (account: string): AccessControlPolicy => ({
     Owner: ownerOf(account),
     Grants: [{ Grantee: { Type: 'CanonicalUser', ...ownerOf(account) }, Permission: 'FULL_CONTROL' }],
   });
   return [
-    bucketOperation('GetBucketAcl', 'GetBucketAcl', async (input: GetBucketAclCommandInput, context) =>
-      acl(ownBucket(deps, context, input).account),
-    ),
-    objectOperation('GetObjectAcl', 'GetObjectAcl', async (input: Input & { Key: string | undefined }, context) => {
+    s3Operation('GetBucketAcl', async (input: GetBucketAclCommandInput, context) => acl(ownBucket(deps, context, input).account)),
+    s3Operation('GetObjectAcl', async (input: Input & { Key: string | undefined }, context) => {
       const { account, name } = ownBucket(deps, context, input);
       await hidden(context, name, () => deps.objects.head(name, input.Key ?? ''));
       return acl(account);
@@ -109,9 +87,9 @@ function aclOperations(deps: S3Deps): Operation[] {
   ];
 }
 
-function accessBlockOperations(deps: S3Deps): Operation[] {
+function accessBlockOperations(deps: S3Deps): Handler[] {
   return [
-    bucketOperation('GetPublicAccessBlock', 'GetBucketPublicAccessBlock', async (input: GetPublicAccessBlockCommandInput, context) => {
+    s3Operation('GetPublicAccessBlock', async (input: GetPublicAccessBlockCommandInput, context) => {
       const { accessBlock, name } = ownBucket(deps, context, input);
       if (accessBlock === null) {
         throw s3Fault('NoSuchPublicAccessBlockConfiguration', 'The public access block configuration was not found', { BucketName: name });
@@ -119,7 +97,7 @@ function accessBlockOperations(deps: S3Deps): Operation[] {
       const { acls, ignoreAcls, policy, restrict } = accessBlock;
       return { PublicAccessBlockConfiguration: { BlockPublicAcls: acls, IgnorePublicAcls: ignoreAcls, BlockPublicPolicy: policy, RestrictPublicBuckets: restrict } }; // prettier-ignore
     }),
-    bucketOperation('PutPublicAccessBlock', 'PutBucketPublicAccessBlock', async (input: PutPublicAccessBlockCommandInput, context) => {
+    s3Operation('PutPublicAccessBlock', async (input: PutPublicAccessBlockCommandInput, context) => {
       const { name } = ownBucket(deps, context, input);
       const given = input.PublicAccessBlockConfiguration;
       const accessBlock = {
@@ -131,37 +109,29 @@ function accessBlockOperations(deps: S3Deps): Operation[] {
       deps.objects.changeBucket(name, { accessBlock });
       return {};
     }),
-    bucketOperation(
-      'DeletePublicAccessBlock',
-      'PutBucketPublicAccessBlock',
-      async (input: DeletePublicAccessBlockCommandInput, context) => {
-        deps.objects.changeBucket(ownBucket(deps, context, input).name, { accessBlock: null });
-        return {};
-      },
-    ),
+    s3Operation('DeletePublicAccessBlock', async (input: DeletePublicAccessBlockCommandInput, context) => {
+      deps.objects.changeBucket(ownBucket(deps, context, input).name, { accessBlock: null });
+      return {};
+    }),
   ];
 }
 
-function ownershipOperations(deps: S3Deps): Operation[] {
+function ownershipOperations(deps: S3Deps): Handler[] {
   return [
-    bucketOperation('GetBucketOwnershipControls', 'GetBucketOwnershipControls', async (input: Input, context) => {
+    s3Operation('GetBucketOwnershipControls', async (input: Input, context) => {
       const { ownershipShown, name } = ownBucket(deps, context, input);
       if (!ownershipShown)
         throw s3Fault('OwnershipControlsNotFoundError', 'The bucket ownership controls were not found', { BucketName: name });
       return { OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] } };
     }),
-    bucketOperation(
-      'PutBucketOwnershipControls',
-      'PutBucketOwnershipControls',
-      async (input: PutBucketOwnershipControlsCommandInput, context) => {
-        const { name } = ownBucket(deps, context, input);
-        const other = input.OwnershipControls?.Rules?.find(({ ObjectOwnership }) => ObjectOwnership !== 'BucketOwnerEnforced');
-        if (other !== undefined) throw notHere(`object ownership '${String(other.ObjectOwnership)}' (ACLs)`);
-        deps.objects.changeBucket(name, { ownershipShown: true });
-        return {};
-      },
-    ),
-    bucketOperation('DeleteBucketOwnershipControls', 'PutBucketOwnershipControls', async (input: Input, context) => {
+    s3Operation('PutBucketOwnershipControls', async (input: PutBucketOwnershipControlsCommandInput, context) => {
+      const { name } = ownBucket(deps, context, input);
+      const other = input.OwnershipControls?.Rules?.find(({ ObjectOwnership }) => ObjectOwnership !== 'BucketOwnerEnforced');
+      if (other !== undefined) throw notHere(`object ownership '${String(other.ObjectOwnership)}' (ACLs)`);
+      deps.objects.changeBucket(name, { ownershipShown: true });
+      return {};
+    }),
+    s3Operation('DeleteBucketOwnershipControls', async (input: Input, context) => {
       deps.objects.changeBucket(ownBucket(deps, context, input).name, { ownershipShown: false });
       return {};
     }),

@@ -1,16 +1,16 @@
 /** CopyObject, and how a copy's source is named. */
 import type { CopyObjectCommandInput, UploadPartCopyCommandInput } from '@aws-sdk/client-s3';
 import { limits } from '#base/limits.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { s3Fault, type ObjectRecord } from '#objects/index.ts';
 import { algorithmOf, checksumView } from './checksums.ts';
 import { assertNothingElse, bareEtag, readHeaders, writeCondition } from './headers.ts';
-import { assertKeyName, hidden, invalid, objectArn, objectOperation, ownBucket, type S3Deps } from './operation.ts';
+import { assertKeyName, hidden, invalid, objectArn, s3Operation, ownBucket, type S3Deps } from './operation.ts';
 import { headerTags } from './tags.ts';
 import { assertNoVersion } from './versions.ts';
 
-export function copyOperations(deps: S3Deps): Operation[] {
-  return [objectOperation('CopyObject', 'PutObject', (input: CopyObjectCommandInput, context) => copy(deps, input, context))];
+export function copyOperations(deps: S3Deps): Handler[] {
+  return [s3Operation('CopyObject', (input: CopyObjectCommandInput, context) => copy(deps, input, context))];
 }
 
 async function copy(deps: S3Deps, input: CopyObjectCommandInput, context: CallContext) {

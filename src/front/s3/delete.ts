@@ -2,23 +2,16 @@
 import type { DeleteObjectCommandInput, DeleteObjectsCommandInput } from '@aws-sdk/client-s3';
 import { isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { s3Fault } from '#objects/index.ts';
 import { bareEtag } from './headers.ts';
-import { notHere, objectArn, objectOperation, ownBucket, type S3Deps } from './operation.ts';
+import { notHere, objectArn, s3Operation, ownBucket, type S3Deps } from './operation.ts';
 import { assertNoVersion } from './versions.ts';
 
-export function deleteOperations(deps: S3Deps): Operation[] {
+export function deleteOperations(deps: S3Deps): Handler[] {
   return [
-    objectOperation('DeleteObject', 'DeleteObject', (input: DeleteObjectCommandInput, context) => deleteOne(deps, input, context)),
-    {
-      name: 'DeleteObjects',
-      action: 's3:DeleteObject',
-      resources: () => [],
-      // Each name is asked for by itself: those that may not be deleted are told of in the answer.
-      open: true,
-      handle: (input: DeleteObjectsCommandInput, context) => deleteMany(deps, input, context),
-    },
+    s3Operation('DeleteObject', (input: DeleteObjectCommandInput, context) => deleteOne(deps, input, context)),
+    s3Operation('DeleteObjects', (input: DeleteObjectsCommandInput, context) => deleteMany(deps, input, context)),
   ];
 }
 

@@ -2,11 +2,11 @@
 import type { GetObjectAttributesCommandInput, GetObjectCommandInput, HeadObjectCommandInput, ObjectPart } from '@aws-sdk/client-s3';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { s3Fault, type ObjectRecord } from '#objects/index.ts';
 import { checksumView } from './checksums.ts';
 import { bareEtag, headersView } from './headers.ts';
-import { bounded, hidden, invalid, notHere, objectOperation, ownBucket, type S3Deps } from './operation.ts';
+import { bounded, hidden, invalid, notHere, s3Operation, ownBucket, type S3Deps } from './operation.ts';
 import { readRange, type Span } from './range.ts';
 import { assertNoVersion } from './versions.ts';
 
@@ -14,11 +14,10 @@ type Asked = Pick<GetObjectCommandInput, 'Bucket' | 'Key' | 'IfMatch' | 'IfNoneM
 
 const partial = ({ ContentRange }: { ContentRange?: string | undefined }) => (ContentRange === undefined ? undefined : 206);
 
-export function getOperations(deps: S3Deps): Operation[] {
+export function getOperations(deps: S3Deps): Handler[] {
   const { objects } = deps;
   return [
-    objectOperation(
-      'GetObject',
+    s3Operation(
       'GetObject',
       async (input: GetObjectCommandInput, context) => {
         const { object, span, view } = await told(deps, input, context);
@@ -26,10 +25,8 @@ export function getOperations(deps: S3Deps): Operation[] {
       },
       partial,
     ),
-    objectOperation('HeadObject', 'GetObject', async (input: HeadObjectCommandInput, context) => (await told(deps, input, context)).view, partial), // prettier-ignore
-    objectOperation('GetObjectAttributes', 'GetObject', (input: GetObjectAttributesCommandInput, context) =>
-      attributes(deps, input, context),
-    ),
+    s3Operation('HeadObject', async (input: HeadObjectCommandInput, context) => (await told(deps, input, context)).view, partial), // prettier-ignore
+    s3Operation('GetObjectAttributes', (input: GetObjectAttributesCommandInput, context) => attributes(deps, input, context)),
   ];
 }
 

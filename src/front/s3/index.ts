@@ -2,7 +2,9 @@
  * Simple Storage Service, as far as task definitions' environment files, `aws s3` and Terraform's buckets and objects need it. Versions, ACLs, bucket policies,
  * encryption at rest, lifecycles and whatever else is not here is refused by name. Reference: S3 API reference, version 2006-03-01.
  */
+import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
+import { s3Access } from './access.ts';
 import { bucketOperations } from './buckets.ts';
 import { configurationOperations } from './configurations.ts';
 import { copyOperations } from './copy.ts';
@@ -25,7 +27,7 @@ export function createS3Api(deps: S3Deps): ApiSpec {
     schemaPackage: '@aws-sdk/client-s3',
     errors: s3Errors,
     rest: s3Routing,
-    operations: [
+    operations: guarded(s3Access(deps), [
       ...bucketOperations(deps),
       ...configurationOperations(deps),
       ...listOperations(deps),
@@ -36,6 +38,6 @@ export function createS3Api(deps: S3Deps): ApiSpec {
       ...multipartOperations(deps),
       ...partOperations(deps),
       ...taggingOperations(deps),
-    ],
+    ]),
   };
 }

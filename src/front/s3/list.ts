@@ -1,9 +1,9 @@
 /** Lists of a bucket's objects. */
 import type { ListObjectsCommandInput, ListObjectsV2CommandInput, ListObjectVersionsCommandInput } from '@aws-sdk/client-s3';
 import { limits } from '#base/limits.ts';
-import type { CallContext, Operation, OwnFacts } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import type { ObjectSummary } from '#objects/index.ts';
-import { bounded, bucketOperation, invalid, ownBucket, ownerOf, type S3Deps } from './operation.ts';
+import { bounded, s3Operation, invalid, ownBucket, ownerOf, type S3Deps } from './operation.ts';
 import { ONLY_VERSION } from './versions.ts';
 
 type Listed = {
@@ -14,17 +14,11 @@ type Listed = {
   EncodingType?: string | undefined;
 };
 
-const facts = ({ Prefix, Delimiter, MaxKeys }: Listed): OwnFacts => ({
-  's3:prefix': Prefix ?? '',
-  ...(Delimiter === undefined ? {} : { 's3:delimiter': Delimiter }),
-  ...(MaxKeys === undefined ? {} : { 's3:max-keys': String(MaxKeys) }),
-});
-
-export function listOperations(deps: S3Deps): Operation[] {
+export function listOperations(deps: S3Deps): Handler[] {
   return [
-    bucketOperation('ListObjectsV2', 'ListBucket', (input: ListObjectsV2CommandInput, context) => listV2(deps, input, context), facts),
-    bucketOperation('ListObjects', 'ListBucket', (input: ListObjectsCommandInput, context) => listV1(deps, input, context), facts),
-    bucketOperation('ListObjectVersions', 'ListBucketVersions', (input: ListObjectVersionsCommandInput, context) => listVersions(deps, input, context), facts), // prettier-ignore
+    s3Operation('ListObjectsV2', (input: ListObjectsV2CommandInput, context) => listV2(deps, input, context)),
+    s3Operation('ListObjects', (input: ListObjectsCommandInput, context) => listV1(deps, input, context)),
+    s3Operation('ListObjectVersions', (input: ListObjectVersionsCommandInput, context) => listVersions(deps, input, context)), // prettier-ignore
   ];
 }
 

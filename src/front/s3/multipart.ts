@@ -6,34 +6,22 @@ import type {
   ListMultipartUploadsCommandInput,
 } from '@aws-sdk/client-s3';
 import { limits } from '#base/limits.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { algorithmOf, checksumType, checksumView, givenChecksum } from './checksums.ts';
 import { assertNothingElse, bareEtag, readHeaders, writeCondition } from './headers.ts';
-import {
-  assertKeyName,
-  bounded,
-  bucketOperation,
-  invalid,
-  objectArn,
-  objectOperation,
-  ownBucket,
-  ownerOf,
-  type S3Deps,
-} from './operation.ts';
+import { assertKeyName, bounded, s3Operation, invalid, ownBucket, ownerOf, type S3Deps } from './operation.ts';
 import { headerTags } from './tags.ts';
 
-export function multipartOperations(deps: S3Deps): Operation[] {
+export function multipartOperations(deps: S3Deps): Handler[] {
   return [
-    objectOperation('CreateMultipartUpload', 'PutObject', (input: CreateMultipartUploadCommandInput, context) =>
-      create(deps, input, context),
-    ),
-    objectOperation('CompleteMultipartUpload', 'PutObject', (input: CompleteMultipartUploadCommandInput, context) => complete(deps, input, context)), // prettier-ignore
-    objectOperation('AbortMultipartUpload', 'AbortMultipartUpload', async (input: AbortMultipartUploadCommandInput, context) => {
+    s3Operation('CreateMultipartUpload', (input: CreateMultipartUploadCommandInput, context) => create(deps, input, context)),
+    s3Operation('CompleteMultipartUpload', (input: CompleteMultipartUploadCommandInput, context) => complete(deps, input, context)), // prettier-ignore
+    s3Operation('AbortMultipartUpload', async (input: AbortMultipartUploadCommandInput, context) => {
       const { name } = ownBucket(deps, context, input);
       await deps.objects.uploads.abort(name, input.Key ?? '', input.UploadId ?? '');
       return {};
     }),
-    bucketOperation('ListMultipartUploads', 'ListBucketMultipartUploads', (input: ListMultipartUploadsCommandInput, context) => list(deps, input, context)), // prettier-ignore
+    s3Operation('ListMultipartUploads', (input: ListMultipartUploadsCommandInput, context) => list(deps, input, context)), // prettier-ignore
   ];
 }
 
@@ -43,7 +31,6 @@ async function create(deps: S3Deps, input: CreateMultipartUploadCommandInput, co
   assertKeyName(key);
   assertNothingElse(input);
   const tags = headerTags(input.Tagging, limits.objectTags);
-  if (tags.length > 0) await context.assertAllowed('s3:PutObjectTagging', [objectArn(name, key)]);
   const algorithm = algorithmOf(input.ChecksumAlgorithm);
   if (algorithm === undefined && input.ChecksumType !== undefined) {
     throw invalid('The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.', 'x-amz-checksum-type');

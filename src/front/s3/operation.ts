@@ -3,46 +3,20 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { s3Fault, type BucketRecord, type Objects } from '#objects/index.ts';
 
 export type S3Deps = { objects: Objects; clock: Clock };
 
-type Named = { Bucket: string | undefined; Key?: string | undefined };
-
 export const bucketArn = (bucket: string): string => `arn:aws:s3:::${bucket}`;
 export const objectArn = (bucket: string, key: string): string => `arn:aws:s3:::${bucket}/${key}`;
 
-/** `action` without its prefix: S3's actions have names of their own. */
-export function bucketOperation<In extends Named, Out>(
+/** An operation of S3; `status`: of an answer where it isn't always the same. */
+export const s3Operation = <In, Out>(
   name: string,
-  action: string,
-  handle: Operation<In, Out>['handle'],
-  facts?: NonNullable<Operation<In, Out>['facts']>,
-): Operation<In, Out> {
-  return {
-    name,
-    action: `s3:${action}`,
-    resources: ({ Bucket }) => [bucketArn(Bucket ?? '')],
-    ...(facts === undefined ? {} : { facts }),
-    handle,
-  };
-}
-
-export function objectOperation<In extends Named, Out>(
-  name: string,
-  action: string,
-  handle: Operation<In, Out>['handle'],
+  handle: (input: In, context: CallContext) => Promise<Out>,
   status?: (output: Out) => number | undefined,
-): Operation<In, Out> {
-  return {
-    name,
-    action: `s3:${action}`,
-    resources: ({ Bucket, Key }) => [objectArn(Bucket ?? '', Key ?? '')],
-    ...(status === undefined ? {} : { status }),
-    handle,
-  };
-}
+): Handler<In, Out> => ({ name, handle, ...(status === undefined ? {} : { status }) });
 
 /** Throws NoSuchBucket, and AccessDenied where it is another account's. */
 export function ownBucket(

@@ -1,19 +1,19 @@
 /** The parts of an upload. */
 import type { ListPartsCommandInput, UploadPartCommandInput, UploadPartCopyCommandInput } from '@aws-sdk/client-s3';
 import { limits } from '#base/limits.ts';
-import type { CallContext, Operation } from '#gateway/types.ts';
+import type { CallContext, Handler } from '#gateway/types.ts';
 import { s3Fault, type PartRecord } from '#objects/index.ts';
 import { promiseOf } from './checksums.ts';
 import { copySource } from './copy.ts';
-import { bounded, invalid, notHere, objectOperation, ownBucket, ownerOf, type S3Deps } from './operation.ts';
+import { bounded, invalid, notHere, s3Operation, ownBucket, ownerOf, type S3Deps } from './operation.ts';
 import { assertLength, type Streamed } from './put.ts';
 import { readCopyRange } from './range.ts';
 
-export function partOperations(deps: S3Deps): Operation[] {
+export function partOperations(deps: S3Deps): Handler[] {
   return [
-    objectOperation('UploadPart', 'PutObject', (input: Streamed<UploadPartCommandInput>, context) => upload(deps, input, context)),
-    objectOperation('UploadPartCopy', 'PutObject', (input: UploadPartCopyCommandInput, context) => copy(deps, input, context)),
-    objectOperation('ListParts', 'ListMultipartUploadParts', (input: ListPartsCommandInput, context) => list(deps, input, context)),
+    s3Operation('UploadPart', (input: Streamed<UploadPartCommandInput>, context) => upload(deps, input, context)),
+    s3Operation('UploadPartCopy', (input: UploadPartCopyCommandInput, context) => copy(deps, input, context)),
+    s3Operation('ListParts', (input: ListPartsCommandInput, context) => list(deps, input, context)),
   ];
 }
 

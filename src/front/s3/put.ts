@@ -1,18 +1,18 @@
 /** PutObject. */
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { limits } from '#base/limits.ts';
-import type { CallContext, Operation, StreamedBody } from '#gateway/types.ts';
+import type { CallContext, Handler, StreamedBody } from '#gateway/types.ts';
 import { DEFAULT_CHECKSUM, s3Fault } from '#objects/index.ts';
 import { checksumView, promiseOf } from './checksums.ts';
 import { assertNothingElse, readHeaders, writeCondition } from './headers.ts';
-import { assertKeyName, objectOperation, ownBucket, type S3Deps } from './operation.ts';
+import { assertKeyName, s3Operation, ownBucket, type S3Deps } from './operation.ts';
 import { headerTags } from './tags.ts';
 
 /** What the gateway gives for `Body`. */
 export type Streamed<In> = Omit<In, 'Body'> & { Body: StreamedBody };
 
-export function putOperations(deps: S3Deps): Operation[] {
-  return [objectOperation('PutObject', 'PutObject', (input: Streamed<PutObjectCommandInput>, context) => put(deps, input, context))];
+export function putOperations(deps: S3Deps): Handler[] {
+  return [s3Operation('PutObject', (input: Streamed<PutObjectCommandInput>, context) => put(deps, input, context))];
 }
 
 async function put(deps: S3Deps, input: Streamed<PutObjectCommandInput>, context: CallContext) {
@@ -22,7 +22,6 @@ async function put(deps: S3Deps, input: Streamed<PutObjectCommandInput>, context
   assertNothingElse(input);
   assertLength(input.Body.length, limits.objectPutBytes);
   const tags = headerTags(input.Tagging, limits.objectTags);
-  if (tags.length > 0) await context.assertAllowed('s3:PutObjectTagging', [`arn:aws:s3:::${name}/${key}`]);
   const { algorithm, expected } = promiseOf(input as Record<string, unknown>, input.Body);
   const record = await deps.objects.put({
     bucket: name,

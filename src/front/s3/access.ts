@@ -67,13 +67,16 @@ const bodyTags = ({ Tagging }: Input): [string, string][] =>
 
 /** PutObject and its like: tags that come along need a permission of their own. */
 const writing: Partial<AccessRow<Input>> = {
-  facts: (input) => ({ ...told(input, writes), ...objectTags(headerTags(input)) }),
+  facts: (input) => ({ ...told(input, writes), ...objectTags(headerTags(input)), ...creation(true) }),
   also(input): Ask[] {
     const tags = headerTags(input);
     if (tags.length === 0) return [];
     return [{ action: 's3:PutObjectTagging', resources: [objectArn(input.Bucket ?? '', input.Key ?? '')], facts: objectTags(tags) }];
   },
 };
+/** Whether the call makes an object, so that a policy that wants `s3:if-none-match` lets uploads of parts through. */
+const creation = (makes: boolean): OwnFacts => ({ 's3:ObjectCreationOperation': String(makes) });
+const ofPart: Partial<AccessRow<Input>> = { facts: (input) => ({ ...told(input, writes), ...creation(false) }) };
 const listing: Partial<AccessRow<Input>> = {
   facts: ({ Prefix, Delimiter, MaxKeys }) => ({
     's3:prefix': String(Prefix ?? ''),
@@ -109,15 +112,15 @@ export function s3Access({ objects }: S3Deps): AccessTable {
       GetObjectAcl: ofObject('GetObjectAcl'),
       PutObject: ofObject('PutObject', writing),
       CopyObject: ofObject('PutObject', writing),
-      CreateMultipartUpload: ofObject('PutObject', writing),
-      UploadPart: ofObject('PutObject', { facts: (input) => told(input, writes) }),
-      UploadPartCopy: ofObject('PutObject', { facts: (input) => told(input, writes) }),
-      CompleteMultipartUpload: ofObject('PutObject', { facts: (input) => told(input, writes) }),
+      CreateMultipartUpload: ofObject('PutObject', { ...writing, facts: (input) => ({ ...told(input, writes), ...objectTags(headerTags(input)), ...creation(false) }) }), // prettier-ignore
+      UploadPart: ofObject('PutObject', ofPart),
+      UploadPartCopy: ofObject('PutObject', ofPart),
+      CompleteMultipartUpload: ofObject('PutObject', { facts: (input) => ({ ...told(input, writes), ...creation(true) }) }),
       AbortMultipartUpload: ofObject('AbortMultipartUpload'),
       ListParts: ofObject('ListMultipartUploadParts'),
       DeleteObject: ofObject('DeleteObject', { facts: (input) => told(input, ['IfMatch']) }),
       // Each name is asked for by itself: those that may not be deleted are told of in the answer.
-      DeleteObjects: ofBucket('DeleteObject', { open: true }),
+      DeleteObjects: { action: 's3:DeleteObject', resources: anything, open: true },
       GetObjectTagging: ofObject('GetObjectTagging'),
       PutObjectTagging: ofObject('PutObjectTagging', { facts: (input) => objectTags(bodyTags(input)) }),
       DeleteObjectTagging: ofObject('DeleteObjectTagging'),

@@ -207,7 +207,7 @@ describe('SigV4 in the query', () => {
     const url = await presign(get);
     assert.equal(check(url).service, 'sts');
     assert.doesNotThrow(() => check(url, { now: NOW + 899_000 }));
-    assert.throws(() => check(url, { now: NOW + 901_000 }), refused('expired'));
+    assert.throws(() => check(url, { now: NOW + 901_000 }), refused('presignExpired'));
     assert.throws(() => check({ ...url, query: url.query.replace('GetCallerIdentity', 'GetSessionToken') }), refused('badSignature'));
     assert.throws(() => check({ ...url, query: url.query.replace('Expires=900', 'Expires=9000') }), refused('badSignature'));
     assert.throws(() => check({ ...url, query: url.query.replace('Expires=900', 'Expires=604801') }), refused('incompleteSignature'));

@@ -1,8 +1,9 @@
 /** The stock tools of Debian 12: its AWS CLI (2.9, which needs --endpoint-url) and its boto3, with their waiters and paginators. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { platformFixture } from './fixture.ts';
@@ -220,6 +221,36 @@ describe('the AWS CLI', () => {
       here.clusters.map((one) => one.status),
       ['ACTIVE'],
     );
+  });
+});
+
+describe('aws s3', () => {
+  const s3 = async (...args: string[]): Promise<string> => {
+    const ran = await cli(['s3', ...args]);
+    assert.equal(ran.code, 0, `aws s3 ${args.join(' ')} exited ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
+    return ran.stdout;
+  };
+
+  it('copies there and back, large files in parts, whole directories, and removes them', async () => {
+    const [from, to] = [join(dir, 's3-from'), join(dir, 's3-to')];
+    mkdirSync(join(from, 'sub'), { recursive: true });
+    const large = randomBytes(9 * 1024 * 1024);
+    writeFileSync(join(from, 'large'), large);
+    writeFileSync(join(from, 'sub/small & ö.txt'), 'small');
+    await s3('mb', 's3://cli-bucket');
+    await s3('sync', from, 's3://cli-bucket/dir');
+    const [listed, url] = await Promise.all([
+      s3('ls', 's3://cli-bucket', '--recursive'),
+      s3('presign', 's3://cli-bucket/dir/sub/small & ö.txt'),
+      s3('cp', 's3://cli-bucket/dir', to, '--recursive'),
+    ]);
+    assert.match(listed, / 9437184 dir\/large\n.* 5 dir\/sub\/small & ö\.txt/);
+    assert.ok(readFileSync(join(to, 'large')).equals(large));
+    assert.equal(readFileSync(join(to, 'sub/small & ö.txt'), 'utf8'), 'small');
+    assert.equal(await (await fetch(url.trim())).text(), 'small');
+    await s3('rb', 's3://cli-bucket', '--force');
+    const gone = await cli(['s3', 'ls', 's3://cli-bucket']);
+    assert.match(gone.stderr, /\(NoSuchBucket\)/);
   });
 });
 

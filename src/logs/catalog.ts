@@ -2,25 +2,26 @@
  * The catalogue of log groups and streams: SQLite, so that lists are paged and sorted without being held in memory. A stream's statistics
  * in it are a cache of what its segments say, brought up to date before they are read.
  */
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import type { Scope } from '#domain/scope.ts';
-import type { LogGroup, LogStream } from './types.ts';
+import { catalogFilters, filtersSchema } from './catalog-filters.ts';
+import { catalogSql, type SqlRow } from './catalog-sql.ts';
+import type { LogGroup, LogGroupClass, LogStream } from './types.ts';
 
-/** Without the sum of its streams' bytes, which takes longer with every stream. */
-export type GroupRow = Omit<LogGroup, 'storedBytes'> & { id: number };
+/** Without what is counted: the sum of its streams' bytes takes longer with every stream. */
+export type GroupRow = Omit<LogGroup, 'storedBytes' | 'metricFilters'> & { id: number };
 export type StreamRow = { id: number; groupId: number; name: string; createdAt: number };
 export type StreamStats = { firstEventAt: number | null; lastEventAt: number | null; lastIngestionAt: number | null; storedBytes: number };
 /** A closed segment; `earliest` is above `latest` when it has no events. */
 export type SegmentRow = { no: number; earliest: number; latest: number };
-
-type SqlRow = Record<string, string | number | null>;
 
 const schema = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   CREATE TABLE IF NOT EXISTS groups (
     id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
-    created_at INTEGER NOT NULL, retention INTEGER, tags TEXT NOT NULL, UNIQUE (account, region, name)) STRICT;
+    created_at INTEGER NOT NULL, retention INTEGER, tags TEXT NOT NULL, class TEXT NOT NULL DEFAULT 'STANDARD',
+    protected INTEGER NOT NULL DEFAULT 0, UNIQUE (account, region, name)) STRICT;
   CREATE TABLE IF NOT EXISTS streams (
     id INTEGER PRIMARY KEY AUTOINCREMENT, group_id INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL,
     first_event INTEGER, last_event INTEGER, last_ingestion INTEGER, bytes INTEGER NOT NULL DEFAULT 0, UNIQUE (group_id, name)) STRICT;
@@ -32,48 +33,25 @@ const schema = `
 
 export type Catalog = ReturnType<typeof openCatalog>;
 
+/** What groups of a berth before this one lack. */
+function addColumns(db: DatabaseSync): void {
+  const there = new Set(
+    db
+      .prepare('PRAGMA table_info(groups)')
+      .all()
+      .map((row) => row['name']),
+  );
+  if (!there.has('class')) db.exec("ALTER TABLE groups ADD COLUMN class TEXT NOT NULL DEFAULT 'STANDARD'");
+  if (!there.has('protected')) db.exec('ALTER TABLE groups ADD COLUMN protected INTEGER NOT NULL DEFAULT 0');
+}
+
 export function openCatalog(path: string) {
   const db = new DatabaseSync(path);
   db.exec(schema);
-  const prepared = new Map<string, StatementSync>();
-  const sql = (text: string): StatementSync => {
-    const known = prepared.get(text);
-    if (known !== undefined) return known;
-    const made = db.prepare(text);
-    prepared.set(text, made);
-    return made;
-  };
-  const all = (text: string, ...values: (string | number | null)[]) => sql(text).all(...values) as SqlRow[];
-  const one = (text: string, ...values: (string | number | null)[]) => sql(text).get(...values) as SqlRow | undefined;
-  const run = (text: string, ...values: (string | number | null)[]) => sql(text).run(...values);
-
-  let pending: PromiseWithResolvers<void> | undefined;
-  function commitNow(): void {
-    const current = pending;
-    pending = undefined;
-    if (current === undefined) return;
-    try {
-      db.exec('COMMIT');
-      current.resolve();
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK');
-      current.reject(error);
-    }
-  }
-
-  /** Runs a change; resolves when it is on disk. Changes of one turn of the event loop share a commit. `fn` must not fail halfway. */
-  function change(fn: () => void): Promise<void> {
-    if (pending === undefined) {
-      db.exec('BEGIN IMMEDIATE');
-      const opened = Promise.withResolvers<void>();
-      pending = opened;
-      setImmediate(() => {
-        if (pending === opened) commitNow();
-      });
-    }
-    fn();
-    return pending.promise;
-  }
+  db.exec(filtersSchema);
+  addColumns(db);
+  const sql = catalogSql(db);
+  const { all, one, run, change } = sql;
 
   const toGroup = (row: SqlRow): GroupRow => ({
     id: Number(row['id']),
@@ -83,10 +61,14 @@ export function openCatalog(path: string) {
     createdAt: Number(row['created_at']),
     retentionDays: row['retention'] as number | null,
     tags: JSON.parse(String(row['tags'])) as Record<string, string>,
+    class: row['class'] as LogGroupClass,
+    isProtected: row['protected'] === 1,
   });
+  const filters = catalogFilters(sql);
   const measured = (group: GroupRow): LogGroup & GroupRow => ({
     ...group,
     storedBytes: Number(one('SELECT coalesce(sum(bytes), 0) AS total FROM streams WHERE group_id = ?', group.id)?.['total'] ?? 0),
+    metricFilters: filters.filterCount(group.id),
   });
   const toStream = (row: SqlRow): StreamRow & LogStream => ({
     id: Number(row['id']),
@@ -107,13 +89,11 @@ export function openCatalog(path: string) {
     },
     measured,
     /** Ordered by name, from the first after `after`. */
-    groups(
-      scope: Scope,
-      { prefix = '', pattern = '', after = '', limit }: { prefix?: string; pattern?: string; after?: string; limit: number },
-    ) {
+    groups(scope: Scope, options: { prefix?: string; pattern?: string; class?: LogGroupClass; after?: string; limit: number }) {
+      const { prefix = '', pattern = '', class: kind = '', after = '', limit } = options;
       return all(
         `SELECT * FROM groups WHERE account = ? AND region = ? AND name > ? AND name >= ? AND substr(name, 1, ?) = ?
-         AND (? = '' OR instr(lower(name), lower(?)) > 0) ORDER BY name LIMIT ?`,
+         AND (? = '' OR instr(lower(name), lower(?)) > 0) AND (? = '' OR class = ?) ORDER BY name LIMIT ?`,
         scope.account,
         scope.region,
         after,
@@ -122,15 +102,20 @@ export function openCatalog(path: string) {
         prefix,
         pattern,
         pattern,
+        kind,
+        kind,
         limit,
       ).map((row) => measured(toGroup(row)));
     },
     retained: () => all('SELECT * FROM groups WHERE retention IS NOT NULL').map(toGroup),
-    addGroup: (scope: Scope, name: string, createdAt: number, tags: Record<string, string>) =>
+    addGroup: (scope: Scope, name: string, createdAt: number, options: Pick<GroupRow, 'tags' | 'class' | 'isProtected'>) =>
       change(() => {
-        const values = [scope.account, scope.region, name, createdAt, JSON.stringify(tags)] as const;
-        run('INSERT INTO groups (account, region, name, created_at, tags) VALUES (?, ?, ?, ?, ?)', ...values);
+        const { tags, class: kind, isProtected } = options;
+        const values = [scope.account, scope.region, name, createdAt, JSON.stringify(tags), kind, isProtected ? 1 : 0] as const;
+        run('INSERT INTO groups (account, region, name, created_at, tags, class, protected) VALUES (?, ?, ?, ?, ?, ?, ?)', ...values);
       }),
+    setProtected: (id: number, isProtected: boolean) =>
+      change(() => run('UPDATE groups SET protected = ? WHERE id = ?', isProtected ? 1 : 0, id)),
     setRetention: (id: number, days: number | null) => change(() => run('UPDATE groups SET retention = ? WHERE id = ?', days, id)),
     setTags: (id: number, tags: Record<string, string>) =>
       change(() => run('UPDATE groups SET tags = ? WHERE id = ?', JSON.stringify(tags), id)),
@@ -139,6 +124,7 @@ export function openCatalog(path: string) {
       change(() => {
         run('DELETE FROM segments WHERE stream_id IN (SELECT id FROM streams WHERE group_id = ?)', id);
         run('DELETE FROM streams WHERE group_id = ?', id);
+        run('DELETE FROM metric_filters WHERE group_id = ?', id);
         run('DELETE FROM groups WHERE id = ?', id);
       }),
 
@@ -211,12 +197,11 @@ export function openCatalog(path: string) {
         run('INSERT OR REPLACE INTO segments (stream_id, no, earliest, latest) VALUES (?, ?, ?, ?)', streamId, no, earliest, latest),
       ),
     removeSegment: (streamId: number, no: number) => change(() => run('DELETE FROM segments WHERE stream_id = ? AND no = ?', streamId, no)),
-    /** Resolves when every change so far is on disk. */
-    settled: (): Promise<void> => pending?.promise ?? Promise.resolve(),
-    /** Commits at once what waits for the turn's end. */
-    commitNow,
+    ...filters,
+    settled: sql.settled,
+    commitNow: sql.commitNow,
     close() {
-      commitNow();
+      sql.commitNow();
       db.close();
     },
   };

@@ -11,7 +11,7 @@ export const groupMissing = () => new Fault('ResourceNotFound', 'The specified l
 export const streamMissing = () => new Fault('ResourceNotFound', 'The specified log stream does not exist.');
 export const invalid = (message: string) => new Fault('InvalidParameter', message);
 
-function constraint(value: string, member: string, text: string): Fault {
+export function constraint(value: string, member: string, text: string): Fault {
   return invalid(`1 validation error detected: Value '${value}' at '${member}' failed to satisfy constraint: ${text}`);
 }
 
@@ -30,6 +30,13 @@ export function assertStreamName(name: string): void {
 function assertLength(name: string, member: string): void {
   if (name.length < 1) throw constraint(name, member, 'Member must have length greater than or equal to 1');
   if (name.length > 512) throw constraint(name.slice(0, 512), member, 'Member must have length less than or equal to 512');
+}
+
+/** Protection holds for a group and for its streams. */
+export function assertDeletable({ name, isProtected }: { name: string; isProtected: boolean }): void {
+  if (!isProtected) return;
+  const text = `The log group '${name}' has deletion protection enabled. Disable deletion protection before deleting it or its log streams.`;
+  throw new Fault('Conflict', text, { details: { errorName: 'ValidationException' } });
 }
 
 export function assertRetention(days: number): void {

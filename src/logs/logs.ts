@@ -11,8 +11,10 @@ import type { Log } from '#base/log.ts';
 import { packEvents } from '#base/packed-events.ts';
 import type { Scope } from '#domain/scope.ts';
 import { openCatalog, type GroupRow } from './catalog.ts';
-import { assertGroupName, assertRetention, assertStreamName, assertTags, checkBatch, groupMissing, invalid, retentionStart, streamMissing } from './checks.ts'; // prettier-ignore
+import { assertDeletable, assertGroupName, assertRetention, assertStreamName, assertTags, checkBatch, groupMissing, invalid, retentionStart, streamMissing } from './checks.ts'; // prettier-ignore
 import { createLiveTail, liveTailUpdates } from './live-tail.ts';
+import { logFilters } from './log-filters.ts';
+import { createMetricFilters, type FilterSink } from './metric-filters.ts';
 import { compilePattern } from './pattern.ts';
 import { createReader, type Cursor, type FoundEvent } from './reader.ts';
 import { openRedoLog, readRedoLog } from './redo-log.ts';
@@ -25,7 +27,7 @@ import type { Logs, LogStream, StoredLogEvent } from './types.ts';
 import { createWriter } from './writer.ts';
 
 /** Opens the logs of a folder, and brings back what a crash left in the redo log. Throws what the file system says. */
-export function createLogs(deps: { dir: string; clock: Clock; log: Log }): Logs {
+export function createLogs(deps: { dir: string; clock: Clock; log: Log; metricSink?: FilterSink }): Logs {
   const { dir, clock, log } = deps;
   mkdirSync(join(dir, 'streams'), { recursive: true, mode: 0o700 });
   const catalog = openCatalog(join(dir, 'catalog.db'));
@@ -38,6 +40,8 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log }): Logs 
   const reader = createReader({ catalog, files, states, writer });
   const sweeper = createSweeper({ catalog, files, states, writer, clock, log });
 
+  const metricFilters = createMetricFilters({ clock, log, taps, sink: deps.metricSink ?? (() => Promise.resolve()) });
+  for (const [groupId, rows] of Map.groupBy(catalog.filters(), (row) => row.groupId)) metricFilters.set(groupId, rows);
   let liveTails = 0;
 
   function recover(): void {
@@ -71,14 +75,16 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log }): Logs 
   }
 
   return {
-    async createGroup(scope, name, { tags }) {
+    async createGroup(scope, name, { tags, class: kind = 'STANDARD', isProtected = false }) {
       assertGroupName(name);
       assertTags(tags);
       if (catalog.group(scope, name) !== undefined) throw new Fault('AlreadyExists', 'The specified log group already exists');
-      await catalog.addGroup(scope, name, clock.now(), tags);
+      await catalog.addGroup(scope, name, clock.now(), { tags, class: kind, isProtected });
     },
     async deleteGroup(scope, name) {
       const group = need(scope, name);
+      assertDeletable(group);
+      metricFilters.set(group.id, []);
       await writer.exclusive(() => sweeper.removeStreams(catalog.streamIds(group.id), () => catalog.removeGroup(group.id)));
     },
     async listGroups(scope, { limit, ...filter }) {
@@ -101,13 +107,18 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log }): Logs 
       assertTags(tags);
       await catalog.setTags(need(scope, name).id, tags);
     },
+    async setProtection(scope, name, isProtected) {
+      await catalog.setProtected(need(scope, name).id, isProtected);
+    },
     async createStream(scope, groupName, name) {
       const group = need(scope, groupName);
       if (catalog.stream(group.id, name) !== undefined) throw new Fault('AlreadyExists', 'The specified log stream already exists');
       await addStream(group, name);
     },
     async deleteStream(scope, groupName, name) {
-      const { id } = needStream(need(scope, groupName), name);
+      const group = need(scope, groupName);
+      const { id } = needStream(group, name);
+      assertDeletable(group);
       await writer.exclusive(() => sweeper.removeStreams([id], () => catalog.removeStream(id)));
     },
     async listStreams(scope, groupName, { prefix = '', orderBy, descending, after, limit }) {
@@ -204,8 +215,10 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log }): Logs 
         };
       });
     },
+    ...logFilters({ catalog, clock, active: metricFilters, need }),
     sweep: () => sweeper.sweep(),
     async close() {
+      await metricFilters.close();
       await writer.checkpoint();
       redo.close();
       catalog.close();

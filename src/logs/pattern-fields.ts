@@ -1,6 +1,6 @@
 /** Patterns of space-delimited fields: `[ip, user, ..., status = 4* || status = 5*, bytes > 1000]`. */
 import { invalid } from './checks.ts';
-import { matchesWildcard, type Matcher } from './pattern.ts';
+import { matchesWildcard, type Matcher, type ReadValue } from './pattern.ts';
 import {
   compareNumbers,
   compileRegex,
@@ -14,21 +14,39 @@ import {
 
 type Test = (value: string) => boolean;
 /** A field, or `...`: any number of fields. */
-type Field = { test: Test } | 'ellipsis';
+type Field = { name: string; test: Test } | 'ellipsis';
 
 export function compileFieldPattern(text: string): Matcher {
   const cursor = cursorOver(tokenize(text));
   cursor.expect('[');
   const fields: Field[] = [];
-  do fields.push(readField(cursor));
+  do fields.push(parseField(cursor));
   while (cursor.accept(','));
   cursor.expect(']');
   if (!cursor.done()) throw invalid('Invalid filter pattern: there is something after its closing bracket');
   if (fields.filter((field) => field === 'ellipsis').length > 1) throw invalid("Invalid filter pattern: '...' may stand only once");
-  return (message) => matchFields(fields, splitFields(message));
+  const names = fields.map((field, i) => (field === 'ellipsis' ? '...' : field.name || String(i + 1)));
+  return Object.assign((message: string) => matchFields(fields, splitFields(message)), {
+    read: (selector: string) => readField(names, selector),
+    selectors: names.filter((name) => name !== '...').map((name) => `$${name}`),
+  });
 }
 
-function readField(cursor: Cursor): Field {
+/** `$name`; those behind `...` are counted from the end. A field without a name is named by its place. */
+function readField(names: string[], selector: string): ReadValue {
+  const place = names.indexOf(selector.slice(1));
+  if (!selector.startsWith('$') || place < 0) throw invalid(`Invalid filter pattern: it has no field '${selector}'`);
+  const cut = names.indexOf('...');
+  const fromEnd = cut >= 0 && place > cut ? names.length - place : 0;
+  return (message) => {
+    const values = splitFields(message);
+    return fromEnd > 0 ? values.at(-fromEnd) : values[place];
+  };
+}
+
+function parseField(cursor: Cursor): Field {
+  // Nothing between two commas is a field that may be anything.
+  if ([',', ']'].includes(cursor.peek()?.text ?? '')) return { name: '', test: () => true };
   const name = cursor.next();
   if (name.kind !== 'word') throw invalid(`Invalid filter pattern: '${name.text}' where a field's name belongs`);
   if (name.text === '...') return 'ellipsis';
@@ -50,7 +68,7 @@ function readField(cursor: Cursor): Field {
     else all.at(-1)?.push(test);
     return all;
   }, []);
-  return { test: (value) => groups.length === 0 || groups.some((group) => group.every((test) => test(value))) };
+  return { name: name.text, test: (value) => groups.length === 0 || groups.some((group) => group.every((test) => test(value))) };
 }
 
 function condition(comparison: Comparison, { kind, text: wanted }: Token): Test {

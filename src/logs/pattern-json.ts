@@ -1,7 +1,7 @@
 /** JSON patterns: `{ ($.a.b[0] = "x*" || $.n >= 5) && $.gone NOT EXISTS }`. */
 import { limits } from '#base/limits.ts';
 import { invalid } from './checks.ts';
-import { matchesWildcard, type Matcher } from './pattern.ts';
+import { matchesWildcard, type Matcher, type ReadValue } from './pattern.ts';
 import {
   compareNumbers,
   compileRegex,
@@ -21,13 +21,35 @@ export function compileJsonPattern(text: string): Matcher {
   const test = readOr(cursor, 0);
   cursor.expect('}');
   if (!cursor.done()) throw invalid('Invalid filter pattern: there is something after its closing brace');
+  const matches = (message: string) => {
+    const value = parsed(message);
+    return value !== undefined && test(value);
+  };
+  return Object.assign(matches, {
+    read: compileSelector,
+    selectors: [...new Set(text.match(/\$(?:\.(?:[\w@#-]+|\*)|\[[^\]]*\])+/g) ?? [])],
+  });
+}
+
+/** Undefined where it is no JSON. */
+function parsed(message: string): unknown {
+  if (!/^\s*[{[]/.test(message)) return undefined;
+  try {
+    return JSON.parse(message) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first that the selector names, as text; what has parts of its own as JSON. */
+function compileSelector(text: string): ReadValue {
+  const [token, ...more] = tokenize(text);
+  if (token === undefined || more.length > 0) throw invalid(`Invalid filter pattern: '${text}' is no selector such as $.name`);
+  const select = selector(token);
   return (message) => {
-    if (!/^\s*[{[]/.test(message)) return false;
-    try {
-      return test(JSON.parse(message));
-    } catch {
-      return false; // Not JSON: no match.
-    }
+    const [found] = select(parsed(message));
+    if (found === undefined || found === null) return undefined;
+    return typeof found === 'object' ? JSON.stringify(found) : String(found);
   };
 }
 

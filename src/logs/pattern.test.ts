@@ -54,6 +54,7 @@ describe('filter patterns', () => {
     check('[ip, id, user, timestamp, request, status_code = 4*, size]', [line], [line.replace('404', '200'), `${line} more`]);
     check('[..., status = 404 || status = 500, size > 1000]', [line], [line.replace('1534', '999')]);
     check('[ip = 127.*, ...]', [line], ['10.0.0.1 x']);
+    check('[..., status = 404, ]', [line], [`${line} more`]);
     check('[w1 = "a" && w1 != "b", w2]', ['a x'], ['b x', 'a']);
   });
 

@@ -9,8 +9,17 @@ import { compileFieldPattern } from './pattern-fields.ts';
 import { compileJsonPattern } from './pattern-json.ts';
 import { compileRegex } from './pattern-lexer.ts';
 
-/** `needles`: a message that matches has the bytes of at least one of them (absent: any message may match). */
-export type Matcher = ((message: string) => boolean) & { needles?: Buffer[] | undefined };
+/** The text of what a selector names in a message (`$.latency`, `$bytes`); undefined where it has none. */
+export type ReadValue = (message: string) => string | undefined;
+
+export type Matcher = ((message: string) => boolean) & {
+  /** A message that matches has the bytes of at least one of them (absent: any message may match). */
+  needles?: Buffer[] | undefined;
+  /** Of patterns of JSON and of fields. Throws Fault('InvalidParameter') for what is no selector of such a pattern. */
+  read?: (selector: string) => ReadValue;
+  /** What of a message TestMetricFilter tells: the pattern's own selectors. */
+  selectors?: string[];
+};
 
 /** Throws Fault('InvalidParameter') for a pattern that can't be read. */
 export function compilePattern(pattern: string): Matcher {
@@ -20,6 +29,18 @@ export function compilePattern(pattern: string): Matcher {
   if (text.startsWith('{')) return compileJsonPattern(text);
   if (text.startsWith('[')) return compileFieldPattern(text);
   return compileTerms(text);
+}
+
+/** Of each message what the pattern's own selectors name in it, where it matches; undefined where not. Throws as compilePattern does. */
+export function testPattern(pattern: string, messages: string[]): (Record<string, string> | undefined)[] {
+  const match = compilePattern(pattern);
+  const readers = (match.selectors ?? []).map((selector) => [selector, match.read?.(selector)] as const);
+  const valuesIn = (message: string) =>
+    readers.flatMap(([selector, read]): [string, string][] => {
+      const value = read?.(message);
+      return value === undefined ? [] : [[selector, value]];
+    });
+  return messages.map((message) => (match(message) ? Object.fromEntries(valuesIn(message)) : undefined));
 }
 
 const TERM = /([-?]?)(?:"((?:[^"\\]|\\.)*)"|%((?:[^%\\]|\\.)+)%|(\S+))\s*/g;

@@ -7,8 +7,14 @@ export type LogGroup = Scope & {
   createdAt: number;
   retentionDays: number | null;
   tags: Record<string, string>;
+  /** Kept and shown: berth stores groups of both classes alike. */
+  class: LogGroupClass;
+  /** Neither it nor its streams can be deleted. */
+  isProtected: boolean;
   storedBytes: number;
+  metricFilters: number;
 };
+export type LogGroupClass = 'STANDARD' | 'INFREQUENT_ACCESS';
 export type LogStream = {
   name: string;
   createdAt: number;
@@ -23,17 +29,57 @@ export type StoredLogEvent = LogEvent & { ingestedAt: number; eventId: string; s
 export type LiveTailEvent = LogEvent & { group: string; stream: string; ingestedAt: number };
 export type LiveTailUpdate = { events: LiveTailEvent[]; sampled: boolean };
 
+/** `value`: a number, or a selector of the pattern (`$.latency`, `$bytes`); `dimensions`: names and selectors, at most 3. */
+export type MetricTransformation = {
+  name: string;
+  namespace: string;
+  value: string;
+  unit: string;
+  defaultValue: number | null;
+  dimensions: Record<string, string>;
+};
+export type MetricFilter = { name: string; pattern: string; transformations: MetricTransformation[]; createdAt: number };
+/** How often filters found each value for one series in the minute that begins `at`. */
+export type FilterValues = Scope & {
+  namespace: string;
+  name: string;
+  unit: string;
+  dimensions: Record<string, string>;
+  at: number;
+  values: Map<number, number>;
+};
+
+export type QueryDefinition = { id: string; name: string; query: string; groups: string[]; modifiedAt: number };
+
+/** Metric filters and saved queries. */
+export type LogFilters = {
+  /** In place of one of the same name. */
+  putMetricFilter(scope: Scope, group: string, filter: Omit<MetricFilter, 'createdAt'>): Promise<void>;
+  deleteMetricFilter(scope: Scope, group: string, name: string): Promise<void>;
+  /** Of one group, or of all, in order of group and name. */
+  metricFilters(scope: Scope, group?: string): (MetricFilter & { group: string })[];
+  putQueryDefinition(scope: Scope, definition: Omit<QueryDefinition, 'modifiedAt'>): Promise<void>;
+  /** Whether it was there. */
+  deleteQueryDefinition(scope: Scope, id: string): Promise<boolean>;
+  queryDefinitions(scope: Scope): QueryDefinition[];
+};
+
 /** Faults: ResourceNotFound, AlreadyExists, InvalidParameter, LimitExceeded, with AWS's texts. */
-export type Logs = {
-  createGroup(scope: Scope, name: string, options: { tags: Record<string, string> }): Promise<void>;
+export type Logs = LogFilters & {
+  createGroup(
+    scope: Scope,
+    name: string,
+    options: { tags: Record<string, string>; class?: LogGroupClass; isProtected?: boolean },
+  ): Promise<void>;
   deleteGroup(scope: Scope, name: string): Promise<void>;
   listGroups(
     scope: Scope,
-    options: { prefix?: string; pattern?: string; after?: string; limit: number },
+    options: { prefix?: string; pattern?: string; class?: LogGroupClass; after?: string; limit: number },
   ): Promise<{ groups: LogGroup[]; next?: string }>;
   getGroup(scope: Scope, name: string): Promise<LogGroup | undefined>;
   setRetention(scope: Scope, name: string, days: number | null): Promise<void>;
   setGroupTags(scope: Scope, name: string, tags: Record<string, string>): Promise<void>;
+  setProtection(scope: Scope, name: string, isProtected: boolean): Promise<void>;
   createStream(scope: Scope, group: string, stream: string): Promise<void>;
   deleteStream(scope: Scope, group: string, stream: string): Promise<void>;
   listStreams(

@@ -148,7 +148,7 @@ before(async () => {
     efs: [createEfsApi(intent)],
     elbv2: [createElbv2Api(intent)],
     iam: [createIamApi({ ...intent, identity: platform.identity })],
-    logs: [createLogsApi({ logs })],
+    logs: [createLogsApi({ ...intent, logs })],
     secretsmanager: [createSecretsManagerApi({ ...intent, vault: nothing })],
     ssm: [createSsmApi({ ...intent, vault: nothing, sessions: nothing })],
     s3: [createS3Api({ objects: { ownerOf: () => undefined } as never, clock })],

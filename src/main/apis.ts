@@ -42,7 +42,7 @@ export function createApis({ intent, vault, identity, sessions, logs, metrics, o
     createEcsApi(intent, { sessions }),
     createSsmApi({ ...sealed, sessions }),
     createSecretsManagerApi(sealed),
-    createLogsApi({ logs }),
+    createLogsApi({ logs, random: intent.random }),
     ...createCloudWatchApis({ metrics, clock: intent.clock, intent }),
     createIamApi({ ...intent, identity }),
     createStsApi({ ...intent, identity }),

@@ -32,6 +32,7 @@ import { createAccessLogSink } from './access-logs.ts';
 import { createApis } from './apis.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
+import { createFilterSink } from './filter-metrics.ts';
 import { gatewayIdentity } from './gateway-identity.ts';
 import { haproxyAddresses } from './haproxy-addresses.ts';
 import { reachable } from './machine/reachable.ts';
@@ -61,9 +62,9 @@ await runService(log, clock, async () => {
 async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const linkServer = await listenUnix(paths.linkSocket, clock, { mode: 0o600 });
   const store = await createSqliteStore({ path: paths.database });
-  const logs = createLogs({ clock, log, dir: paths.logs });
   const metrics = openMetrics({ clock }, { path: paths.metrics });
   const objects = await openObjects({ clock, random, log }, { dir: paths.objects });
+  const logs = createLogs({ clock, log, dir: paths.logs, metricSink: createFilterSink(metrics) });
   const keys = openKeys({ clock, random }, { path: paths.keys, account: settings.account });
   const intent = { store, clock, random };
   const vault = openVault(intent, { path: paths.vaultKeys });

@@ -172,6 +172,23 @@ describe('the AWS CLI', () => {
     }
   });
 
+  it('counts what a task prints, by a metric filter', async () => {
+    const transformation = 'metricName=Lines,metricNamespace=Cli,metricValue=1,unit=Count';
+    const filter = ['--log-group-name', '/cli', '--filter-name', 'lines', '--filter-pattern', '%^line [0-9]+%'];
+    await aws('logs', 'put-metric-filter', ...filter, '--metric-transformations', transformation);
+    const metric = ['--namespace', 'Cli', '--metric-name', 'Lines', '--statistics', 'Sum', '--period', '3600'];
+    const [start, end] = [-7200_000, 7200_000].map((ms) => new Date(Date.now() + ms).toISOString());
+    await until('a count of its lines', async () => {
+      const words = [...metric, '--start-time', start ?? '', '--end-time', end ?? ''];
+      const { Datapoints: points } = await aws<{ Datapoints: { Sum: number; Unit: string }[] }>(
+        'cloudwatch',
+        'get-metric-statistics',
+        ...words,
+      );
+      return points.some(({ Sum, Unit }) => Sum > 0 && Unit === 'Count');
+    });
+  });
+
   it('stops and waits', async () => {
     await aws('ecs', 'stop-task', '--task', task.taskArn, '--reason', 'enough');
     await aws('ecs', 'wait', 'tasks-stopped', '--tasks', task.taskArn);

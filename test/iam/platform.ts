@@ -38,7 +38,7 @@ export async function openIamPlatform(options: { clock?: Clock } = {}) {
     const all = { ...intent, identity, vault };
     const gateway = createGateway({
       ...deps,
-      apis: [createIamApi(all), createStsApi(all), createEcsApi(intent), createEc2Api(intent), createElbv2Api(intent), createEfsApi(intent), createLogsApi({ logs }), createSecretsManagerApi(all), createSsmApi({ ...all, sessions: { terminate: () => false } })], // prettier-ignore
+      apis: [createIamApi(all), createStsApi(all), createEcsApi(intent), createEc2Api(intent), createElbv2Api(intent), createEfsApi(intent), createLogsApi({ ...deps, logs }), createSecretsManagerApi(all), createSsmApi({ ...all, sessions: { terminate: () => false } })], // prettier-ignore
       keys: { lookup: (id, token) => keys.lookup(id) ?? identity.lookup(id, token) },
       authorize: (principal, action, resources, { region, sourceIp, userAgent }, facts) =>
         identity.assertAllowed(principal, action, resources, { now: deps.clock.now(), region, sourceIp, userAgent, secure: false }, facts),

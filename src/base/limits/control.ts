@@ -109,6 +109,12 @@ export const controlLimits = {
   logLiveTailBytes: 4 * 1024 * 1024,
   logLiveTailMs: 3 * 3600_000,
   logLiveTails: 100,
+  /** Metric filters: of one group (AWS: 100), how often what they found is handed on, of how many series and values of each at most; saved queries of a region. */
+  logFiltersPerGroup: 100,
+  logFilterEveryMs: 1000,
+  logFilterSeries: 10_000,
+  logFilterValues: 1000,
+  logQueryDefinitions: 1000,
   /** How often log events past their retention are looked for. */
   logSweepMs: 3600_000,
   /** How long a service's task without any check has to run until it counts as healthy (ECS DeploymentConfiguration: 40 s). */

@@ -3,7 +3,7 @@
  * CloudWatch Logs".
  */
 import type { Scope } from '#domain/scope.ts';
-import { ifThere, requestTags, resourceTags, type AccessTable } from '#gateway/access.ts';
+import { anything, ifThere, requestTags, resourceTags, type AccessTable } from '#gateway/access.ts';
 import type { AccessRow, Resource } from '#gateway/types.ts';
 import type { Logs } from '#logs/types.ts';
 import { groupArn, groupNameOf, nameOfArn, nameOfIdentifier, streamArn } from './arn.ts';
@@ -35,14 +35,24 @@ export function logsAccess(logs: Logs): AccessTable {
       CreateLogStream: ofNewStream,
       DeleteLogGroup: ofNamed,
       DeleteLogStream: ofNewStream,
+      DeleteMetricFilter: ofNamed,
+      DeleteQueryDefinition: { resources: anything },
       DeleteRetentionPolicy: ofNamed,
       DescribeLogGroups: { resources: (input, scope) => describedGroups(scope, input.logGroupIdentifiers) },
       DescribeLogStreams: ofGroup,
+      DescribeMetricFilters: { resources: ({ logGroupName: name }, scope) => describedGroups(scope, name === undefined ? [] : [name]) },
+      DescribeQueryDefinitions: { resources: anything },
+      DescribeSubscriptionFilters: ofNamed,
       FilterLogEvents: ofGroup,
       GetLogEvents: ofStream,
       ListTagsForResource: ofArn,
       ListTagsLogGroup: ofNamed,
       PutLogEvents: ofNewStream,
+      PutLogGroupDeletionProtection: {
+        resources: ({ logGroupIdentifier: named = '' }, scope) => [group(scope, nameOfIdentifier(named, scope))],
+      },
+      PutMetricFilter: ofNamed,
+      PutQueryDefinition: { resources: anything },
       PutRetentionPolicy: ofNamed,
       StartLiveTail: {
         resources: ({ logGroupIdentifiers: named = [] }: { logGroupIdentifiers?: string[] }, scope) =>
@@ -50,6 +60,7 @@ export function logsAccess(logs: Logs): AccessTable {
       },
       TagLogGroup: { ...ofNamed, facts: ({ tags }) => requestTags(tags) } satisfies AccessRow,
       TagResource: { ...ofArn, facts: ({ tags }) => requestTags(tags) } satisfies AccessRow,
+      TestMetricFilter: { resources: anything },
       UntagLogGroup: { ...ofNamed, facts: ({ tags }) => requestTags([], tags) } satisfies AccessRow,
       UntagResource: { ...ofArn, facts: ({ tagKeys }) => requestTags([], tagKeys) } satisfies AccessRow,
     },

@@ -9,10 +9,14 @@ export function createLogGroupOperation(logs: Logs): Handler<CreateLogGroupReque
     async handle(input, scope) {
       if (input.kmsKeyId !== undefined)
         throw new Fault('Unsupported', 'berth does not encrypt log groups with a KMS key yet; leave out kmsKeyId.');
-      if ((input.logGroupClass ?? 'STANDARD') !== 'STANDARD') {
-        throw new Fault('Unsupported', `berth has log groups of class STANDARD only, not ${input.logGroupClass}.`);
-      }
-      await logs.createGroup(scope, input.logGroupName ?? '', { tags: input.tags ?? {} });
+      const kind = input.logGroupClass ?? 'STANDARD';
+      if (kind !== 'STANDARD' && kind !== 'INFREQUENT_ACCESS')
+        throw new Fault('Unsupported', `berth has log groups of the classes STANDARD and INFREQUENT_ACCESS, not ${kind}.`);
+      await logs.createGroup(scope, input.logGroupName ?? '', {
+        tags: input.tags ?? {},
+        class: kind,
+        isProtected: input.deletionProtectionEnabled === true,
+      });
     },
   };
 }

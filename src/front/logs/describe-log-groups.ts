@@ -16,13 +16,18 @@ export function describeLogGroupsOperation(logs: Logs): Handler<DescribeLogGroup
   return {
     name: 'DescribeLogGroups',
     async handle(input, scope) {
-      const { logGroupNamePrefix: prefix, logGroupNamePattern: pattern, logGroupIdentifiers: identifiers } = input;
+      const { logGroupNamePrefix: prefix, logGroupNamePattern: pattern, logGroupIdentifiers: identifiers, logGroupClass: kind } = input;
       if (prefix !== undefined && pattern !== undefined) {
         throw new Fault('InvalidParameter', 'LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.');
       }
+      if (kind !== undefined && kind !== 'STANDARD' && kind !== 'INFREQUENT_ACCESS') return { logGroups: [] };
       const limit = pageLimit(input.limit, 50);
       if (identifiers !== undefined) return { logGroups: await named(identifiers, scope) };
-      const filter = { ...(prefix === undefined ? {} : { prefix }), ...(pattern === undefined ? {} : { pattern }) };
+      const filter = {
+        ...(prefix === undefined ? {} : { prefix }),
+        ...(pattern === undefined ? {} : { pattern }),
+        ...(kind === undefined ? {} : { class: kind }),
+      };
       const { groups, next } = await logs.listGroups(scope, { ...filter, ...decodeToken(input.nextToken), limit });
       return { logGroups: groups.map(groupView), nextToken: encodeToken(next) };
     },

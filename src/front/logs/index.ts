@@ -1,4 +1,5 @@
 /** Amazon CloudWatch Logs, as far as it is served. Reference: CloudWatch Logs API reference, version 2014-03-28. */
+import type { Random } from '#base/random.ts';
 import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
 import type { Logs } from '#logs/types.ts';
@@ -10,12 +11,21 @@ import { deleteLogStreamOperation } from './delete-log-stream.ts';
 import { deleteRetentionPolicyOperation } from './delete-retention-policy.ts';
 import { describeLogGroupsOperation } from './describe-log-groups.ts';
 import { describeLogStreamsOperation } from './describe-log-streams.ts';
+import { describeSubscriptionFiltersOperation } from './describe-subscription-filters.ts';
 import { filterLogEventsOperation } from './filter-log-events.ts';
 import { getLogEventsOperation } from './get-log-events.ts';
 import { listTagsForResourceOperation } from './list-tags-for-resource.ts';
 import { listTagsLogGroupOperation } from './list-tags-log-group.ts';
+import {
+  deleteMetricFilterOperation,
+  describeMetricFiltersOperation,
+  putMetricFilterOperation,
+  testMetricFilterOperation,
+} from './metric-filters.ts';
 import { putLogEventsOperation } from './put-log-events.ts';
+import { putLogGroupDeletionProtectionOperation } from './put-log-group-deletion-protection.ts';
 import { putRetentionPolicyOperation } from './put-retention-policy.ts';
+import { deleteQueryDefinitionOperation, describeQueryDefinitionsOperation, putQueryDefinitionOperation } from './query-definitions.ts';
 import { startLiveTailOperation } from './start-live-tail.ts';
 import { tagLogGroupOperation } from './tag-log-group.ts';
 import { tagResourceOperation } from './tag-resource.ts';
@@ -23,24 +33,33 @@ import { untagLogGroupOperation } from './untag-log-group.ts';
 import { untagResourceOperation } from './untag-resource.ts';
 import { logsErrors } from './errors.ts';
 
-export function createLogsApi(deps: { logs: Logs }): ApiSpec {
+export function createLogsApi({ logs, random }: { logs: Logs; random: Random }): ApiSpec {
   const make = [
     createLogGroupOperation,
     createLogStreamOperation,
     deleteLogGroupOperation,
     deleteLogStreamOperation,
+    deleteMetricFilterOperation,
+    deleteQueryDefinitionOperation,
     deleteRetentionPolicyOperation,
     describeLogGroupsOperation,
     describeLogStreamsOperation,
+    describeMetricFiltersOperation,
+    describeQueryDefinitionsOperation,
+    describeSubscriptionFiltersOperation,
     filterLogEventsOperation,
     getLogEventsOperation,
     listTagsForResourceOperation,
     listTagsLogGroupOperation,
     putLogEventsOperation,
+    putLogGroupDeletionProtectionOperation,
+    putMetricFilterOperation,
+    putQueryDefinitionOperation,
     putRetentionPolicyOperation,
     startLiveTailOperation,
     tagLogGroupOperation,
     tagResourceOperation,
+    testMetricFilterOperation,
     untagLogGroupOperation,
     untagResourceOperation,
   ];
@@ -51,8 +70,8 @@ export function createLogsApi(deps: { logs: Logs }): ApiSpec {
     schemaPackage: '@aws-sdk/client-cloudwatch-logs',
     errors: logsErrors,
     operations: guarded(
-      logsAccess(deps.logs),
-      make.map((operation) => operation(deps.logs)),
+      logsAccess(logs),
+      make.map((operation) => operation(logs, random)),
     ),
   };
 }

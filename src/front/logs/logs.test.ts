@@ -9,6 +9,7 @@ import { silentLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
 import { authorizeRoot, createGateway, openKeys, type Gateway } from '#gateway/index.ts';
 import { createLogs, type Logs } from '#logs/index.ts';
+import type { FilterValues } from '#logs/types.ts';
 import { createLogsApi } from './index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-front-logs-'));
@@ -17,10 +18,21 @@ const keys = openKeys(deps, { path: join(folder, 'keys.json'), account: '1234567
 let gateway: Gateway;
 let logs: Logs;
 let client: CloudWatchLogs;
+/** What metric filters found. */
+const fed: FilterValues[] = [];
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20));
+};
 
 before(async () => {
-  logs = createLogs({ ...deps, dir: join(folder, 'logs') });
-  gateway = createGateway({ ...deps, apis: [createLogsApi({ logs })], keys, authorize: authorizeRoot, version: 'test' });
+  logs = createLogs({ ...deps, dir: join(folder, 'logs'), metricSink: async (values) => void fed.push(...values) });
+  gateway = createGateway({
+    ...deps,
+    apis: [createLogsApi({ logs, random: deps.random })],
+    keys,
+    authorize: authorizeRoot,
+    version: 'test',
+  });
   const port = await gateway.listen({ host: '127.0.0.1', port: 0 });
   client = new CloudWatchLogs({
     endpoint: `http://127.0.0.1:${port}`,
@@ -170,4 +182,82 @@ it('tails groups live, as the SDK reads a stream of events', async () => {
   await refused({ logStreamNames: ['a'], logStreamNamePrefixes: ['b'] }, /mutually exclusive/);
   await refused({ logGroupIdentifiers: ['tail-a', 'tail-b'], logStreamNames: ['a'] }, /one log group only/);
   await refused({ logEventFilterPattern: '{ $.a' }, /Invalid filter pattern/);
+});
+
+it('keeps, tests and feeds metric filters', async () => {
+  const logGroupName = 'filtered';
+  await client.createLogGroup({ logGroupName, logGroupClass: 'STANDARD', deletionProtectionEnabled: true });
+  await client.createLogStream({ logGroupName, logStreamName: 's' });
+  const metricTransformations = [{ metricName: 'Slow', metricNamespace: 'App', metricValue: '$.ms', dimensions: { Path: '$.path' } }];
+  const filter = { logGroupName, filterName: 'slow', filterPattern: '{ $.ms > 5 }', metricTransformations };
+  await client.putMetricFilter(filter);
+  await client.putMetricFilter({
+    ...filter,
+    filterName: 'errors',
+    filterPattern: 'ERROR',
+    metricTransformations: [{ metricName: 'Errors', metricNamespace: 'App', metricValue: '1', defaultValue: 0 }],
+  });
+  const { metricFilters } = await client.describeMetricFilters({ logGroupName });
+  const { creationTime: _, ...slow } = metricFilters![1]!;
+  const transformations = metricTransformations.map((one) => ({ ...one, unit: 'None' }));
+  assert.deepEqual(slow, { ...filter, metricTransformations: transformations, applyOnTransformedLogs: false });
+  const first = await client.describeMetricFilters({ limit: 1 });
+  assert.deepEqual(first.metricFilters?.map((one) => one.filterName), ['errors']); // prettier-ignore
+  const second = await client.describeMetricFilters({ limit: 1, nextToken: first.nextToken! });
+  assert.deepEqual([second.metricFilters?.map((one) => one.filterName), second.nextToken], [['slow'], undefined]);
+  const byMetric = await client.describeMetricFilters({ metricName: 'Slow', metricNamespace: 'App' });
+  assert.equal(byMetric.metricFilters?.length, 1);
+  await client.putLogEvents({ logGroupName, logStreamName: 's', logEvents: [{ timestamp: Date.now(), message: '{"ms":7,"path":"/a"}' }] });
+  await until(() => fed.length > 0);
+  assert.deepEqual(
+    fed.map(({ name, namespace, dimensions, values }) => [namespace, name, dimensions, [...values]]),
+    [['App', 'Slow', { Path: '/a' }, [[7, 1]]]],
+  );
+  await assert.rejects(client.deleteLogGroup({ logGroupName }), { name: 'ValidationException', message: /deletion protection/ });
+  await client.putLogGroupDeletionProtection({ logGroupIdentifier: logGroupName, deletionProtectionEnabled: false });
+  await client.deleteMetricFilter({ logGroupName, filterName: 'slow' });
+  assert.equal((await client.describeLogGroups({ logGroupNamePrefix: logGroupName })).logGroups?.[0]?.metricFilterCount, 1);
+  await client.deleteLogGroup({ logGroupName });
+  const line = '127.0.0.1 - frank [10/Oct/2000] "GET /x HTTP/1.0" 404 1534';
+  const tested = await client.testMetricFilter({
+    filterPattern: '[ip, , user, at, request, status=4*, bytes]',
+    logEventMessages: ['x', line],
+  });
+  const extractedValues = {
+    $ip: '127.0.0.1',
+    $2: '-',
+    $user: 'frank',
+    $at: '10/Oct/2000',
+    $request: 'GET /x HTTP/1.0',
+    $status: '404',
+    $bytes: '1534',
+  };
+  assert.deepEqual(tested.matches, [{ eventNumber: 2, eventMessage: line, extractedValues }]);
+  const json = await client.testMetricFilter({ filterPattern: '{ $.a.b = 1 }', logEventMessages: ['{"a":{"b":1}}'] });
+  assert.deepEqual(json.matches?.[0]?.extractedValues, { '$.a.b': '1' });
+});
+
+it('keeps saved queries, and says what is not here', async () => {
+  const { queryDefinitionId } = await client.putQueryDefinition({ name: 'n', queryString: 'fields @message', logGroupNames: ['a'] });
+  await client.putQueryDefinition({ name: 'n', queryString: 'fields @timestamp', queryDefinitionId: queryDefinitionId! });
+  const { queryDefinitions } = await client.describeQueryDefinitions({ queryDefinitionNamePrefix: 'n' });
+  const { lastModified: _, ...kept } = queryDefinitions![0]!;
+  assert.deepEqual(kept, { queryLanguage: 'CWLI', queryDefinitionId, name: 'n', queryString: 'fields @timestamp' });
+  assert.equal((await client.deleteQueryDefinition({ queryDefinitionId: queryDefinitionId! })).success, true);
+  await assert.rejects(client.deleteQueryDefinition({ queryDefinitionId: queryDefinitionId! }), { name: 'ResourceNotFoundException' });
+  const subscription = {
+    logGroupName: 'app',
+    filterName: 'f',
+    filterPattern: '',
+    destinationArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/s',
+  };
+  await assert.rejects(client.putSubscriptionFilter(subscription), { message: 'berth does not implement logs:PutSubscriptionFilter yet.' });
+  assert.deepEqual((await client.describeSubscriptionFilters({ logGroupName: 'app' })).subscriptionFilters, []);
+  await assert.rejects(client.describeSubscriptionFilters({ logGroupName: 'none' }), { name: 'ResourceNotFoundException' });
+  await assert.rejects(client.createExportTask({ logGroupName: 'app', from: 0, to: 1, destination: 'b' }), {
+    message: /logs:CreateExportTask/,
+  });
+  await assert.rejects(client.putAccountPolicy({ policyName: 'p', policyDocument: '{}', policyType: 'DATA_PROTECTION_POLICY' }), {
+    message: /logs:PutAccountPolicy/,
+  });
 });

@@ -10,12 +10,12 @@ export function groupView(group: LogGroup): ApiGroup {
     logGroupName: group.name,
     creationTime: group.createdAt,
     ...(group.retentionDays === null ? {} : { retentionInDays: group.retentionDays }),
-    metricFilterCount: 0,
+    metricFilterCount: group.metricFilters,
     arn: `${arn}:*`,
     logGroupArn: arn,
     storedBytes: group.storedBytes,
-    logGroupClass: 'STANDARD',
-    deletionProtectionEnabled: false,
+    logGroupClass: group.class,
+    deletionProtectionEnabled: group.isProtected,
   };
 }
 

@@ -39,6 +39,30 @@ resource "aws_cloudwatch_log_group" "shop" {
   tags              = { team = "shop" }
 }
 
+resource "aws_cloudwatch_log_stream" "by_hand" {
+  name           = "by-hand"
+  log_group_name = aws_cloudwatch_log_group.shop.name
+}
+
+resource "aws_cloudwatch_log_metric_filter" "slow" {
+  name           = "slow"
+  pattern        = "{ $.ms > 500 }"
+  log_group_name = aws_cloudwatch_log_group.shop.name
+  metric_transformation {
+    name       = "Slow"
+    namespace  = "Shop"
+    value      = "$.ms"
+    unit       = "Milliseconds"
+    dimensions = { Path = "$.path" }
+  }
+}
+
+resource "aws_cloudwatch_query_definition" "errors" {
+  name            = "shop/errors"
+  log_group_names = [aws_cloudwatch_log_group.shop.name]
+  query_string    = "fields @timestamp, @message | filter @message like /ERROR/ | limit 20"
+}
+
 resource "aws_ecs_cluster" "shop" {
   name = "shop"
   setting {

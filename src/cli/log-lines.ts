@@ -1,11 +1,17 @@
-/** Log lines of tasks, found by the awslogs options of their definitions and read over the CloudWatch Logs API. */
+/**
+ * Log lines of tasks: of containers with awslogs read over the CloudWatch Logs API, by the options of their definitions; of the others what their host still has of
+ * them (`TailTask`: the last part, until it forgets the task).
+ */
 import type { Answer, Client } from './client.ts';
 import { isFault } from '#base/fault.ts';
 import type { TaskRow } from './tasks.ts';
 
-/** One log stream of one container of one task. */
-export type LogSource = { group: string; stream: string; task: TaskRow; container: string };
+/** Output of one container of one task: a log stream, or, without a group, what its host remembers. */
+export type LogSource = { group: string | null; stream: string; task: TaskRow; container: string };
 export type LogLine = { time: number; text: string; source: LogSource };
+
+/** Lines of one answer of TailTask. */
+const MOST_LINES = 10_000;
 
 /** Where the containers of these tasks write; a definition is asked for once. */
 export async function logSources(client: Client, tasks: TaskRow[]): Promise<LogSource[]> {
@@ -20,9 +26,8 @@ export async function logSources(client: Client, tasks: TaskRow[]): Promise<LogS
     const { taskDefinition } = await ask(task.definitionArn);
     for (const container of taskDefinition.containerDefinitions ?? []) {
       const options = container.logConfiguration?.logDriver === 'awslogs' ? container.logConfiguration.options : undefined;
-      if (options === undefined) continue;
-      const prefix = options['awslogs-stream-prefix'];
-      sources.push({ group: options['awslogs-group'], stream: `${prefix}/${container.name}/${task.id}`, task, container: container.name });
+      const [group, prefix] = options === undefined ? [null, 'host'] : [options['awslogs-group'], options['awslogs-stream-prefix']];
+      sources.push({ group, stream: `${prefix}/${container.name}/${task.id}`, task, container: container.name });
     }
   }
   return sources;
@@ -37,6 +42,7 @@ export async function tailLines(client: Client, sources: LogSource[], first: { l
 
 /** Follows one source: the first call of `next` gives its last `limit` lines (since then, if told), each later one what came after. */
 export function follow(client: Client, source: LogSource, first: { limit: number; since?: number }): { next(): Promise<LogLine[]> } {
+  if (source.group === null) return followHost(client, source, first);
   let token: string | undefined;
   return {
     async next() {
@@ -52,6 +58,29 @@ export function follow(client: Client, source: LogSource, first: { limit: number
       return answer.events.map((event: Answer) => lineOf(event, source));
     },
   };
+}
+
+/** The same of what the host remembers. A host agent that starts anew has forgotten what was before. */
+function followHost(client: Client, { task, container, ...rest }: LogSource, first: { limit: number; since?: number }) {
+  let after: string | undefined;
+  return {
+    async next(): Promise<LogLine[]> {
+      const isFirst = after === undefined;
+      const ask = { task: task.id, container, limit: isFirst ? Math.max(1, first.limit) : MOST_LINES, ...(isFirst ? {} : { after }) };
+      const { lines, next } = await client.call('berth', 'TailTask', ask).catch(hostAwayAsEmpty);
+      after = next ?? after;
+      // A host agent of before can't tell what is new.
+      if (!isFirst && next === undefined) return [];
+      const told: LogLine[] = lines.map(({ time, text }: Answer) => ({ time, text, source: { task, container, ...rest } }));
+      return isFirst ? told.filter(({ time }) => time >= (first.since ?? 0)).slice(0, first.limit) : told;
+    },
+  };
+}
+
+/** Its host may be starting anew: the other sources have their lines all the same. */
+function hostAwayAsEmpty(error: unknown): Answer {
+  if (isFault(error, 'Unavailable') && error.details['notRunning'] !== true) return { lines: [] };
+  throw error;
 }
 
 function lineOf(event: Answer, source: LogSource): LogLine {

@@ -84,7 +84,7 @@ const RESEND_TICK_MS = 1_000;
 export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions): HostAgent {
   const { clock, log, journal } = deps;
   const uplink = createUplink();
-  const tails = createTails();
+  const tails = createTails(clock.now());
   const slots = createSlots(limits.startsInFlight);
   let drivers: Drivers = createDrivers([], []);
   let info: HostInfo;

@@ -50,9 +50,11 @@ export function handleOperations(connection: HostConnection, deps: OperationDeps
   on(hostOps.taskTail, async (body) => {
     const container = body['container'];
     const lines = body['lines'];
+    const after = body['after'];
     return deps.tails.get(textOf(body, 'taskId'), {
       ...(typeof container === 'string' ? { container } : {}),
       ...(typeof lines === 'number' ? { lines } : {}),
+      ...(typeof after === 'string' ? { after } : {}),
     });
   });
   const runnerOf = (body: Body) => {

@@ -48,6 +48,8 @@ export type TaskOutputOptions = {
   key: TaskKey;
   /** Names of the containers that have a log; the others' output is only remembered by `tails`. */
   logged: ReadonlySet<string>;
+  /** Those of which `tails` keeps more than the last lines, since no log group has them. */
+  kept?: ReadonlySet<string>;
   from: number;
   /** Default: 0. */
   lane?: number;
@@ -82,7 +84,8 @@ export function createTaskOutput(deps: { clock: Clock; tails: Tails; port: Outpu
 
   const take = (events: OutputEvent[]) => {
     for (const event of events) {
-      tails.add(options.key.id, { container: event.container, source: event.source, time: event.time, text: event.text });
+      const { container, source, time, text } = event;
+      tails.add(options.key.id, { container, source, time, text }, options.kept?.has(container));
       // CloudWatch Logs takes no empty events, so the awslogs driver drops them.
       if (!options.logged.has(event.container) || event.text === '') continue;
       const late = (queue[queue.length - 1]?.end ?? 0) > event.end;

@@ -9,13 +9,14 @@ import type { Assignment, OutputBatch } from '#link/protocol.ts';
 import type { ExecEvents, ExecProcess, ExecRequest } from '#supervisor/exec-calls.ts';
 import type { Latency, TaskStats } from '#supervisor/protocol.ts';
 import type { Journal, TaskEntry } from './journal.ts';
+import { lostTeller, tellLost } from './lost-output.ts';
 import { bounded } from './outcome.ts';
 import type { Hook, TaskRun } from './run.ts';
 import { createSupervision } from './supervision.ts';
 import type { Supervision } from './supervision.ts';
 import type { Tails } from './tails.ts';
 import { createTaskLanes } from './task-lanes.ts';
-import type { Lost, TaskLanes } from './task-lanes.ts';
+import type { TaskLanes } from './task-lanes.ts';
 import { createTaskRecord, hasReached } from './task-record.ts';
 import type { TaskRecord } from './task-record.ts';
 import { releaseAll } from './wind-down.ts';
@@ -150,6 +151,7 @@ function assemble(deps: RunnerDeps, entry: TaskEntry, abort: AbortController): P
     entry,
     sendOutput: (batch) => !record.closed() && deps.sendOutput(batch),
     ack: (to, lane) => run.sandbox?.ack(to, lane),
+    lost: lostTeller(clock, (lost) => tellLost(log, record, lost)),
   });
   const supervision = createSupervision({ clock, log, spec, record, sandbox: () => run.sandbox, abort: () => abort.abort() });
   const run: TaskRun = {
@@ -250,20 +252,13 @@ async function windDown(parts: Parts, how: 'exited' | 'lost'): Promise<void> {
     run.sandbox = null;
   } else if (run.sandbox !== null) {
     const lost = await output.drained();
-    if (!record.closed()) for (const one of lost) tellLost(parts, one);
+    for (const one of lost) tellLost(parts.log, record, one);
   }
   await releaseAll({ clock, log, isOver: record.closed }, deps.stages.flat().toReversed(), run);
   if (record.closed()) return;
   output.close();
   deps.tails.ended(run.taskId);
   record.update({ status: 'STOPPED', stoppedAt: clock.now() });
-}
-
-/** What could not be kept is said where the container's owner looks, unless something else already is. */
-function tellLost({ log, record }: Parts, { container, driver, bytes }: Lost): void {
-  log.warn('output.dropped', { container, driver, bytes });
-  const told = record.entry.report.containers.find((one) => one.name === container)?.reason;
-  if (told === null) record.updateContainer(container, { reason: `Log driver ${driver}: ${bytes} bytes of output could not be kept` });
 }
 
 /** AWS's error name comes first: that of the step that failed, or ResourceInitializationError. */

@@ -45,6 +45,8 @@ export type TaskLanesDeps = {
   sendOutput(batch: OutputBatch): boolean;
   /** To the sandbox, while there is one. */
   ack(to: number, lane: number): void;
+  /** Output is dropped while the task runs: so much until now. */
+  lost(lost: Lost[]): void;
 };
 
 /** A destination of the user's own may be down for good: the end of a task waits so long for it. */
@@ -74,8 +76,10 @@ export function createTaskLanes(deps: TaskLanesDeps): TaskLanes {
         lane.output.freed(told.base);
         lane.end = told.end;
         const container = lane.containers[0]?.name ?? '';
-        if (told.droppedBytes > lane.dropped) log.warn('output.lost', { container, bytes: told.droppedBytes });
+        if (told.droppedBytes <= lane.dropped) continue;
+        log.warn('output.lost', { container, bytes: told.droppedBytes });
         lane.dropped = told.droppedBytes;
+        deps.lost(lostOf(lane, lane.dropped));
       }
     },
     acknowledged: (to, lane = 0) => lanes[lane]?.output.acknowledged(to),
@@ -94,8 +98,11 @@ export function createTaskLanes(deps: TaskLanesDeps): TaskLanes {
 async function drain(lane: Lane): Promise<Lost[]> {
   const isSafe = await lane.output.drained(lane.end);
   const bytes = lane.dropped + (isSafe ? 0 : lane.end - lane.output.ackedOffset());
-  return bytes === 0 ? [] : lane.containers.map(({ name, log }) => ({ container: name, driver: log?.driver ?? 'none', bytes }));
+  return bytes === 0 ? [] : lostOf(lane, bytes);
 }
+
+const lostOf = (lane: Lane, bytes: number): Lost[] =>
+  lane.containers.map(({ name, log }) => ({ container: name, driver: log?.driver ?? 'none', bytes }));
 
 function createLane(deps: TaskLanesDeps, index: number, containers: ContainerSpec[]): Lane {
   const { clock, tails, entry } = deps;
@@ -112,10 +119,11 @@ function createLane(deps: TaskLanesDeps, index: number, containers: ContainerSpe
   };
   const from = index === 0 ? entry.ackedOffset : (entry.ackedLanes?.[index - 1] ?? 0);
   const logged = new Set(containers.filter((container) => container.log !== null).map((container) => container.name));
+  const kept = new Set(containers.filter(({ log }) => log?.driver !== 'awslogs').map(({ name }) => name));
   const drainMs = sink === null ? undefined : OWN_DRAIN_MS;
   const output: TaskOutput = createTaskOutput(
     { clock, tails, port },
-    { key, logged, from, lane: index, begins: own === undefined ? undefined : beginsOf(own), drainMs, takesRuns: sink === null },
+    { key, logged, kept, from, lane: index, begins: own === undefined ? undefined : beginsOf(own), drainMs, takesRuns: sink === null },
   );
   return { output, sink, containers, end: 0, dropped: 0 };
 }

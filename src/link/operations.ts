@@ -46,7 +46,7 @@ export const hostOps = {
   imagePrune: 'image-prune',
   /** {} -> HostStatus. */
   hostStatus: 'host-status',
-  /** { taskId, container?: string, lines?: number } -> TaskTail: the last lines of output that the host remembers. */
+  /** { taskId, container?: string, lines?: number, after?: string } -> TaskTail: the last lines of output that the host remembers. */
   taskTail: 'task-tail',
   /** { taskId } -> TaskStats (supervisor/protocol.ts). */
   taskStats: 'task-stats',
@@ -93,7 +93,9 @@ export type TaskExec = {
   copies?: boolean;
 };
 
-export type TaskTail = { lines: { container: string; source: 'stdout' | 'stderr'; time: number; text: string }[] };
+export type TaskTailLine = { container: string; source: 'stdout' | 'stderr'; time: number; text: string };
+/** `next`: what `after` of a later call is, to get what came since. A host agent of before has none. */
+export type TaskTail = { lines: TaskTailLine[]; next?: string };
 
 export type HostStatus = {
   /** Counts by status of the tasks that this host knows. */

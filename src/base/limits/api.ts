@@ -58,6 +58,15 @@ export const apiLimits = {
   /** Last lines kept of each container for `task-tail`: how many, how long, and of how many ended tasks. */
   tailLines: 20,
   tailLineChars: 2048,
+  /**
+   * Of a container whose output goes to no log group more is kept, for `berth logs`: how many bytes of it, how long a line, and how many bytes of all such containers
+   * of a host, past which each keeps the few lines alone.
+   */
+  tailBytes: 256 * 1024,
+  tailLongLineChars: 16 * 1024,
+  tailAllBytes: 32 * 1024 * 1024,
+  /** Lines in one answer of TailTask. */
+  tailAnswerLines: 10_000,
   tailEndedTasks: 256,
   /** A reason shown to users (ECS: 1,024 characters). */
   reasonChars: 1024,

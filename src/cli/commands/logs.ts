@@ -19,7 +19,7 @@ export const logs: Command = {
   section: 'Run things',
   summary: 'show what a task printed',
   about:
-    'Reads the CloudWatch log streams of the newest tasks of NAME, or of one task. With -f it goes on until they end or you press Ctrl-C.',
+    'Reads the CloudWatch log streams of the newest tasks of NAME, or of one task; of containers without awslogs the last 256 KiB that the host remembers. With -f it goes on until they end or you press Ctrl-C.',
   positionals: [{ name: 'NAME', required: true, summary: 'a name of berth ps, or the beginning of a task id' }],
   options: [
     { name: 'follow', short: 'f', summary: 'go on as lines come' },
@@ -64,7 +64,7 @@ async function find(client: Client, args: Arguments): Promise<LogSource[]> {
   if (container === undefined) return sources;
   const names = [...new Set(sources.map((source) => source.container))];
   if (!names.includes(container)) {
-    throw new Fault('ResourceNotFound', `no container '${container}' with an awslogs log; there are: ${names.join(', ') || 'none'}`);
+    throw new Fault('ResourceNotFound', `no container '${container}'; there are: ${names.join(', ') || 'none'}`);
   }
   return sources.filter((source) => source.container === container);
 }

@@ -70,5 +70,5 @@ export const schemas: Record<string, unknown> = {
     { at: NUMBER, since: NUMBER, until: NUMBER, by: STRING, groups: DOCUMENT, total: DOCUMENT },
   ),
   TaskUsage$: operation('TaskUsage', { 'tasks!': LIST | STRING }, { usages: DOCUMENT }),
-  TailTask$: operation('TailTask', { 'task!': STRING, container: STRING, limit: NUMBER }, { lines: DOCUMENT }),
+  TailTask$: operation('TailTask', { 'task!': STRING, container: STRING, limit: NUMBER, after: STRING }, { lines: DOCUMENT, next: STRING }),
 };

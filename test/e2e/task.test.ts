@@ -342,6 +342,53 @@ describe('the end of a task', () => {
     assert.equal(task.attachments?.[0]?.status, 'DELETED');
   });
 
+  it('keeps the output of each container as its log options say, and shows also what has none', async () => {
+    const logged = (name: string, text: string, more: Record<string, string>) => {
+      const made = script(`${text}; sleep 60`, { name, stopTimeout: 1 });
+      return { ...made, logConfiguration: { ...made.logConfiguration!, options: { ...made.logConfiguration?.options, ...more } } };
+    };
+    const stack = "printf 'START one\\n  at a\\n  at b\\nSTART two\\n'";
+    const dated = "printf '[2026-01-02 03:04:05] one\\n more\\n[2026-01-02 03:04:06] two\\n'";
+    const { logConfiguration: _, ...silent } = script('for i in 1 2 3; do echo unlogged $i; done; sleep 60', {
+      name: 'silent',
+      stopTimeout: 1,
+    });
+    const arn = await sdk.register('log-options', [
+      logged('joined', stack, { 'awslogs-multiline-pattern': '^START', mode: 'blocking' }),
+      logged('dated', dated, { 'awslogs-datetime-format': String.raw`\[%Y-%m-%d %H:%M:%S\]` }),
+      logged('flood', 'seq 1 1000000', { mode: 'non-blocking', 'max-buffer-size': '4k' }),
+      silent,
+    ]);
+    const [task] = await sdk.running(await sdk.run(arn));
+    const id = taskId(task!);
+    const shown = async (...args: string[]) =>
+      (await platform.ok(['logs', id, '--json', '--tail', '10000', ...args]))
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { container: string; text: string })
+        .filter(({ container }) => container !== 'flood');
+    const lines = await until('its output', async () => {
+      const all = await shown();
+      return all.length >= 7 && all;
+    });
+    // Docker's driver ends each line of such events.
+    const of = (name: string) => lines.filter(({ container }) => container === name).map(({ text }) => text.replaceAll('\n', '|'));
+    assert.deepEqual(of('joined'), ['START one|  at a|  at b|', 'START two|']);
+    assert.deepEqual(of('dated'), ['[2026-01-02 03:04:05] one| more|', '[2026-01-02 03:04:06] two|']);
+    assert.deepEqual(of('silent'), ['unlogged 1', 'unlogged 2', 'unlogged 3']);
+    const last = ['logs', id, '--container', 'silent', '--tail', '1', '--since', '1h'];
+    assert.equal(await platform.ok(last), 'unlogged 3\n');
+    // What it loses is told while it runs.
+    await until('the loss is told', async () => {
+      const [now] = await sdk.describe([task!]);
+      const flood = now?.containers?.find(({ name }) => name === 'flood');
+      return now?.lastStatus === 'RUNNING' && /^Log driver awslogs: \d+ bytes of output could not be kept$/.test(flood?.reason ?? '');
+    });
+    await sdk.stop([task!]);
+    await sdk.stopped([task!]);
+    assert.equal(await platform.ok(last), 'unlogged 3\n');
+  });
+
   it('tells of an image, a command, a group and an architecture that are not there', async () => {
     const logTo = (group: string) => ({
       ...script('true').logConfiguration,

@@ -10,6 +10,26 @@ import { refuse, refuseIf } from './refuse.ts';
 const drivers = ['awsfirelens', 'awslogs', 'fluentd', 'gelf', 'journald', 'json-file', 'splunk', 'syslog'];
 const fargateDrivers = ['awslogs', 'splunk', 'awsfirelens'];
 
+/** What ECS and Docker know beside `delivery`; of awsfirelens everything else is the router's. Source: ECS developer guide, "awslogs log driver options"; Docker's splunk driver. */
+const known: Record<string, readonly string[]> = {
+  awslogs: [
+    'awslogs-create-group',
+    'awslogs-datetime-format',
+    'awslogs-endpoint',
+    'awslogs-group',
+    'awslogs-multiline-pattern',
+    'awslogs-region',
+    'awslogs-stream-prefix',
+  ],
+  splunk: [
+    ...['token', 'url', 'source', 'sourcetype', 'index', 'capath', 'caname', 'insecureskipverify', 'format', 'verify-connection'],
+    ...['gzip', 'gzip-level', 'index-acknowledgment'],
+  ]
+    .map((name) => `splunk-${name}`)
+    .concat('tag', 'labels', 'labels-regex', 'env', 'env-regex'),
+};
+const delivery = ['mode', 'max-buffer-size'];
+
 /** Throws ClientError. `fargate`: what Fargate asks beyond it. */
 export function assertLogs(containers: ContainerDefinition[], task: { fargate: boolean; executionRoleArn: string | undefined }): void {
   const routers = containers.filter((container) => container.firelensConfiguration !== undefined);
@@ -19,16 +39,23 @@ export function assertLogs(containers: ContainerDefinition[], task: { fargate: b
     const log = container.logConfiguration;
     if (log === undefined) continue;
     const driver = log.logDriver ?? '';
-    refuseIf(!drivers.includes(driver), `Log driver '${driver}' is not one of ${drivers.join(', ')}.`);
+    const those = task.fargate ? fargateDrivers : drivers;
+    refuseIf(!those.includes(driver), `${clip(driver)} is not a valid log driver. Must be one of [${those.join(',')}]`);
     refuseIf(
       driver === 'awsfirelens' && routers.length === 0,
       `When log driver awsfirelens is specified on a container, at least one container with a FireLens configuration must be present in the task definition.`,
     );
+    assertKnown(driver, Object.keys(log.options ?? {}));
     assertDelivery(log.options ?? {});
     if (driver === 'awslogs') assertAwslogs(log.options ?? {});
     if (driver === 'splunk') assertSplunk(log.options ?? {});
     if (task.fargate) assertFargateLog(driver, log.options ?? {}, task.executionRoleArn);
   }
+}
+
+function assertKnown(driver: string, options: string[]): void {
+  const unknown = options.filter((name) => known[driver]?.includes(name) === false && !delivery.includes(name));
+  refuseIf(unknown.length > 0, `Log driver ${driver} disallows options: ${unknown.map((name) => clip(name)).join(', ')}`);
 }
 
 function assertAwslogs(options: Record<string, string>): void {
@@ -38,7 +65,10 @@ function assertAwslogs(options: Record<string, string>): void {
     options['awslogs-datetime-format'] !== undefined && options['awslogs-multiline-pattern'] !== undefined,
     'Log driver awslogs can have only one of the options awslogs-datetime-format and awslogs-multiline-pattern.',
   );
-  refuseUnless(options, 'awslogs-create-group', ['true', 'false']);
+  refuseIf(
+    options['awslogs-create-group'] !== undefined && options['awslogs-create-group'] !== 'true',
+    "Log driver awslogs option 'awslogs-create-group' should only be set to 'true', else omit option.",
+  );
   const format = options['awslogs-datetime-format'];
   const pattern = format === undefined ? options['awslogs-multiline-pattern'] : datetimePattern(format);
   if (pattern === undefined) return;
@@ -110,8 +140,6 @@ function assertRouter(options: Record<string, string>, fargate: boolean): void {
 }
 
 function assertFargateLog(driver: string, options: Record<string, string>, executionRoleArn: string | undefined): void {
-  if (!fargateDrivers.includes(driver))
-    throw refuse(`Log driver '${driver}' is not supported on Fargate: use one of ${fargateDrivers.join(', ')}.`);
   refuseIf(
     driver === 'awslogs' && (executionRoleArn ?? '') === '',
     'Fargate requires task definition to have execution role ARN to support log driver awslogs.',

@@ -61,6 +61,27 @@ const refused: [string, RegisterTaskDefinitionRequest][] = [
   ['EphemeralStorage size should be at most 200', { ...fargate, ephemeralStorage: { sizeInGiB: 201 } }],
   ['Fargate requires task definition to have execution role ARN to support log driver awslogs.', container({ logConfiguration: awslogs })],
   [
+    'Log driver awslogs disallows options: log_key',
+    { ...container({ logConfiguration: { ...awslogs, options: { ...awslogs.options, log_key: 'log' } } }), executionRoleArn: role },
+  ],
+  [
+    "Log driver awslogs option 'awslogs-create-group' should only be set to 'true', else omit option.",
+    {
+      ...container({ logConfiguration: { ...awslogs, options: { ...awslogs.options, 'awslogs-create-group': 'false' } } }),
+      executionRoleArn: role,
+    },
+  ],
+  [
+    'Log driver splunk disallows options: awslogs-group',
+    container({
+      logConfiguration: { logDriver: 'splunk', options: { 'splunk-url': 'http://a', 'splunk-token': 'b', 'awslogs-group': 'c' } },
+    }),
+  ],
+  [
+    'json-file is not a valid log driver. Must be one of [awslogs,splunk,awsfirelens]',
+    container({ logConfiguration: { logDriver: 'json-file' } }),
+  ],
+  [
     'Log driver awslogs requires options: awslogs-group',
     { ...container({ logConfiguration: without('awslogs-group') }), executionRoleArn: role },
   ],

@@ -71,7 +71,10 @@ export function createTails(epoch = 0): Tails {
         .filter(([name]) => container === undefined || name === container)
         .flatMap(([, kept]) => kept.lines.filter((line) => line.no > from).slice(-Math.min(lines, limits.tailAnswerLines)))
         .sort((a, b) => a.time - b.time || a.no - b.no);
-      return { lines: all.map(({ no: _, ...line }) => line), next: `${epoch}.${task?.last ?? 0}` };
+      return {
+        lines: all.map(({ container: name, source, time, text }) => ({ container: name, source, time, text })),
+        next: `${epoch}.${task?.last ?? 0}`,
+      };
     },
     ended(taskId) {
       if (!tasks.has(taskId) || ended.includes(taskId)) return;

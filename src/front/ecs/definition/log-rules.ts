@@ -21,12 +21,12 @@ const known: Record<string, readonly string[]> = {
     'awslogs-region',
     'awslogs-stream-prefix',
   ],
-  splunk: [
-    ...['token', 'url', 'source', 'sourcetype', 'index', 'capath', 'caname', 'insecureskipverify', 'format', 'verify-connection'],
-    ...['gzip', 'gzip-level', 'index-acknowledgment'],
-  ]
-    .map((name) => `splunk-${name}`)
-    .concat('tag', 'labels', 'labels-regex', 'env', 'env-regex'),
+  splunk: 'tag labels labels-regex env env-regex '
+    .concat(
+      'splunk-token splunk-url splunk-source splunk-sourcetype splunk-index splunk-capath splunk-caname splunk-insecureskipverify splunk-format ',
+    )
+    .concat('splunk-verify-connection splunk-gzip splunk-gzip-level splunk-index-acknowledgment')
+    .split(' '),
 };
 const delivery = ['mode', 'max-buffer-size'];
 

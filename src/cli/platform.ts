@@ -20,6 +20,7 @@ export type UpOptions = {
   dns?: boolean;
   accel?: string;
   execIdleSeconds?: number;
+  eventHours?: number;
   /** The real domain; null takes it back. */
   domain?: string | null;
   acmeEmail?: string;

@@ -1,15 +1,20 @@
 /** Looks at every alarm each minute, once what was measured in it is there; and at once where a caller changed one or set its state. */
 import type { Clock } from '#base/clock.ts';
 import { asFault } from '#base/fault.ts';
-import { limits } from '#base/limits.ts';
+import { uuid } from '#base/ids.ts';
 import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
 import { alarmArn } from '#domain/alarm.ts';
-import type { AlarmHistoryItem, AlarmObserved, AlarmRecord, AlarmState } from '#domain/alarm.ts';
+import type { AlarmObserved, AlarmRecord, AlarmState } from '#domain/alarm.ts';
+import type { Delivery } from '#domain/event.ts';
 import { runQueries } from '#metrics/queries.ts';
 import type { Metrics } from '#metrics/types.ts';
 import { evaluateAlarm, STAND_INS } from '#plan/alarms.ts';
 import type { Datapoint } from '#plan/alarms.ts';
+import { alarmEvent, envelopeOf } from '#plan/event-details.ts';
 import type { Store } from '#store/types.ts';
+import { actionItem, noted, refusedAction } from './alarm-history.ts';
+import { addDeliveries } from './events/loop.ts';
 import { createLease } from './lease.ts';
 import { startLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
@@ -18,8 +23,11 @@ const MINUTE_MS = 60_000;
 /** After a minute's end: late samples of it are there then. */
 const AFTER_MS = 5000;
 const WRITES_AT_ONCE = 100;
+/** An action is tried again for so long: what comes later tells of a state that is past. */
+const ACTION_ATTEMPTS = 10;
+const ACTION_AGE_MS = 15 * MINUTE_MS;
 
-export type AlarmsLoopDeps = { store: Store; clock: Clock; log: Log; metrics: Metrics };
+export type AlarmsLoopDeps = { store: Store; clock: Clock; random: Random; log: Log; metrics: Metrics };
 
 export function startAlarmsLoop(deps: AlarmsLoopDeps, holder: string): Loop {
   const { store, clock, log } = deps;
@@ -45,7 +53,12 @@ export function startAlarmsLoop(deps: AlarmsLoopDeps, holder: string): Loop {
           for (const { alarm, observed } of changed.slice(from, from + WRITES_AT_ONCE)) {
             const present = await tx.alarms.get(alarm.key);
             // Changed meanwhile: the change was a hint to look again.
-            if (present?.revision === alarm.revision) await tx.alarms.setObserved(alarm.key, observed, alarm.revision);
+            if (present?.revision !== alarm.revision) continue;
+            await tx.alarms.setObserved(alarm.key, observed, alarm.revision);
+            await addDeliveries(
+              tx,
+              actionsOf(alarm, observed, () => uuid(deps.random)),
+            );
           }
         });
       }
@@ -122,20 +135,39 @@ function moved(
     summary: `Alarm updated from ${from} to ${state}`,
     data: JSON.stringify({ version: '1.0', ...change }),
   };
+  // Those that can be carried out tell of themselves, when they were.
   const actions = desired.actionsEnabled ? desired.actions[state] : [];
-  // Nothing here carries out an action yet, and the history says so.
-  const failed = actions.map((arn): AlarmHistoryItem => {
-    const published = { actionState: 'Failed', notificationResource: arn, stateUpdate: state, alarm: alarmArn(key) };
-    return {
-      at: now,
-      kind: 'Action',
-      summary: `Failed to execute action ${arn}: berth has nothing behind it yet`,
-      data: JSON.stringify(published),
-    };
+  const failed = actions.flatMap((arn) => {
+    const why = refusedAction(arn);
+    return why === null ? [] : [actionItem(key, arn, state, now, why)];
   });
   return { ...next, history: [item, ...failed].reduce((history, one) => noted({ history }, one), observed.history) };
 }
 
-function noted({ history }: Pick<AlarmObserved, 'history'>, item: AlarmHistoryItem): AlarmHistoryItem[] {
-  return [item, ...history].slice(0, limits.alarmHistoryItems);
+/** What its new state's actions are to bring where, in the transaction that makes it so. */
+function actionsOf(alarm: AlarmRecord, after: AlarmObserved, newId: () => string): Delivery[] {
+  const { key, desired, observed: before } = alarm;
+  if (before.state === after.state || !desired.actionsEnabled) return [];
+  const { account, region, name } = key;
+  const at = after.stateUpdatedAt;
+  return desired.actions[after.state]
+    .filter((arn) => refusedAction(arn) === null)
+    .map((arn): Delivery => {
+      const id = newId();
+      const event = envelopeOf(alarmEvent({ alarm: key, before, after }, alarm), id, at);
+      const target = { id: arn, arn, roleArn: null, input: {}, maxAttempts: ACTION_ATTEMPTS, maxAgeMs: ACTION_AGE_MS, deadLetterArn: null, parameters: {}, front: {} }; // prettier-ignore
+      return {
+        account,
+        region,
+        id,
+        dueAt: at,
+        sourceArn: alarmArn(key),
+        sourceName: name,
+        target,
+        event,
+        at,
+        attempts: 0,
+        alarm: { name, state: after.state },
+      };
+    });
 }

@@ -10,6 +10,7 @@ import type { Loop } from './loop.ts';
 import { expireServices } from './services/expiry.ts';
 
 const TICK_MS = 60_000;
+const EVENTS_LATE_MS = 600_000;
 
 async function removeSecret(tx: WriteTx, secret: SecretRecord): Promise<void> {
   const { account, region } = secret.key;
@@ -18,7 +19,7 @@ async function removeSecret(tx: WriteTx, secret: SecretRecord): Promise<void> {
   await tx.secrets.delete(secret.key);
 }
 
-export function startHousekeepingLoop(deps: { store: Store; clock: Clock; log: Log }, holder: string): Loop {
+export function startHousekeepingLoop(deps: { store: Store; clock: Clock; log: Log; events?: unknown }, holder: string): Loop {
   const { store, clock, log } = deps;
   const lease = createLease(store, clock, 'housekeeping', holder);
   /** When the services are looked over again. */
@@ -40,6 +41,8 @@ export function startHousekeepingLoop(deps: { store: Store; clock: Clock; log: L
       const old = { stoppedBefore: now - limits.stoppedTaskKeepMs, limit: limits.expiryBatch };
       const tasks = await inBatches(() =>
         lease.write(async (tx) => {
+          // An event of it may still have to be made, from its row.
+          if (deps.events !== undefined && (await tx.changes.list(1)).some(({ at }) => at < now - EVENTS_LATE_MS)) return 0;
           const expired = await tx.tasks.list(old);
           for (const task of expired) await tx.tasks.delete(task.key);
           return expired.length;

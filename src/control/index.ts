@@ -3,6 +3,9 @@ import { startCertificatesLoop } from './certificates-loop.ts';
 import { startAlarmsLoop } from './alarms-loop.ts';
 import { createLease } from './lease.ts';
 import { startBalancerLoop } from './balancer-loop.ts';
+import { startDeliveriesLoop } from './events/deliveries-loop.ts';
+import { startEventsLoop } from './events/loop.ts';
+import { startSchedulesLoop } from './events/schedules-loop.ts';
 import { startHostSessions } from './host-sessions.ts';
 import { startHousekeepingLoop } from './housekeeping-loop.ts';
 import { startPlacementLoop } from './placement-loop.ts';
@@ -15,6 +18,7 @@ import { startMetricsLoop } from './metrics/loop.ts';
 import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
 export type { Control, ControlDeps, ControlOptions, HostCalls } from './types.ts';
+export type { EventSources } from './events/types.ts';
 
 const leases = [
   'placement',
@@ -28,6 +32,9 @@ const leases = [
   'alarms',
   'usage',
   'vault',
+  'events',
+  'deliveries',
+  'schedules',
 ];
 
 /** Starts all loops and lets hosts in. Throws the store's Fault when it can't be written. */
@@ -50,6 +57,10 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const metrics = deps.metrics === undefined ? null : startMetricsLoop({ ...deps, hosts: sessions.calls, metrics: deps.metrics });
   const alarms = deps.metrics === undefined ? null : startAlarmsLoop({ ...deps, metrics: deps.metrics }, options.holder);
   const vault = deps.vault === undefined ? null : startVaultLoop({ ...deps, vault: deps.vault }, options.holder);
+  const { events: sources } = deps;
+  const events = sources === undefined ? null : startEventsLoop({ ...deps, sources }, options.holder);
+  const deliveries = sources === undefined ? null : startDeliveriesLoop({ ...deps, sources }, options.holder);
+  const schedules = sources === undefined ? null : startSchedulesLoop(deps, options.holder);
   const certificates =
     deps.certificates === undefined ? null : startCertificatesLoop({ ...deps, sources: deps.certificates }, options.holder);
   const unwatch = [
@@ -68,6 +79,9 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
       alarms?.look();
       services.lookAnew();
     }),
+    store.onChange(['changes'], () => events?.look()),
+    store.onChange(['eventDeliveries'], () => deliveries?.look()),
+    store.onChange(['eventRules', 'schedules'], () => schedules?.look()),
     store.onChange(['serviceRevisions'], () => targets.forget()),
   ];
   return {
@@ -79,7 +93,23 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     },
     async stop() {
       for (const stop of unwatch) stop();
-      const parts = [placement, balancer, services, targets, housekeeping, usage, volumes, metrics, alarms, vault, certificates, sessions];
+      const parts = [
+        placement,
+        balancer,
+        services,
+        targets,
+        housekeeping,
+        usage,
+        volumes,
+        metrics,
+        alarms,
+        vault,
+        certificates,
+        events,
+        deliveries,
+        schedules,
+        sessions,
+      ];
       await Promise.all(parts.map((part) => part?.stop()));
     },
   };

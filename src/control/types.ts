@@ -13,6 +13,7 @@ import type { ByteStream, LinkServer } from '#link/types.ts';
 import type { Metrics } from '#metrics/types.ts';
 import type { Store } from '#store/types.ts';
 import type { Vault } from '#vault/index.ts';
+import type { EventSources } from './events/types.ts';
 
 export type ControlDeps = {
   store: Store;
@@ -27,6 +28,8 @@ export type ControlDeps = {
   metrics?: Metrics;
   /** Absent in a simulation: nothing is encrypted then. */
   vault?: Vault;
+  /** Absent where nobody hears of events: what is noted stays noted. */
+  events?: EventSources;
   /** Where the bundle `ID.pem` of each certificate stands. */
   certificatesDir: string;
   /**

@@ -138,3 +138,34 @@ export {
   parameterOf,
 } from './parameters-faults.ts';
 export type { OpenedParameter } from './parameters-faults.ts';
+export {
+  changeEventTags,
+  createEventBus,
+  deleteEventBus,
+  deleteEventRule,
+  eventTags,
+  putEvents,
+  putEventRule,
+  putTargets,
+} from './event-rules.ts';
+export { removeTargets, setRuleEnabled, updateEventBus } from './event-rules.ts';
+export type { EventRuleWish } from './event-rules.ts';
+export {
+  createConnection,
+  createDestination,
+  deleteConnection,
+  deleteDestination,
+  updateConnection,
+  updateDestination,
+} from './event-destinations.ts';
+export {
+  changeScheduleGroupTags,
+  createSchedule,
+  createScheduleGroup,
+  deleteSchedule,
+  deleteScheduleGroup,
+  updateSchedule,
+} from './schedules.ts';
+export type { ScheduleWish } from './schedules.ts';
+export { assertBus, connectionOf, destinationOf, eventsFault, eventsInvalid, eventsMissing, eventRuleOf } from './events-faults.ts';
+export { scheduleGroupOf, scheduleOf } from './events-faults.ts';

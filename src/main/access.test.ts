@@ -13,6 +13,7 @@ import { createEc2Api } from '#front/ec2/index.ts';
 import { createEcsApi } from '#front/ecs/index.ts';
 import { createEfsApi } from '#front/efs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
+import { createEventsApi } from '#front/events/index.ts';
 import { createIamApi } from '#front/iam/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
@@ -52,6 +53,8 @@ const input = {
   logGroupName: 'g', logStreamName: 's', logGroupIdentifiers: ['g'],
   // CloudWatch
   AlarmName: 'a', AlarmNames: ['a'], ResourceARN: `arn:aws:cloudwatch:${region}:${account}:alarm:a`, AlarmActions: ['arn:aws:sns:us-east-1:1:t'], Namespace: 'N',
+  // EventBridge
+  Rule: 'r', EventPattern: '{"source":["s"],"detail-type":["d"],"detail":{"service":["s"],"eventTypeCode":["c"],"userIdentity":{"principalId":["p"]}}}', Entries: [{ Source: 's', DetailType: 'd' }], Targets: [{ Arn: 'arn:aws:logs:us-east-1:1:log-group:g' }], TargetArn: 'arn:aws:logs:us-east-1:1:log-group:g',
   // ACM
   CertificateArn: `arn:aws:acm:${region}:${account}:certificate/1`, DomainName: 'd.example', Options: { CertificateTransparencyLoggingPreference: 'ENABLED', Export: 'DISABLED' }, CertificateAuthorityArn: 'arn:aws:acm-pca:us-east-1:1:certificate-authority/1', ValidationMethod: 'DNS',
   // Secrets Manager, Parameter Store
@@ -68,6 +71,7 @@ const input = {
 
 /** Members that mean one thing in one API and another in the next. */
 const others: Record<string, object> = {
+  events: { ResourceARN: `arn:aws:events:${region}:${account}:rule/n` },
   logs: { resourceArn: `arn:aws:logs:${region}:${account}:log-group:g`, tags: { team: 'a' } },
   'logs:UntagLogGroup': { tags: ['team'] },
   's3:PutObjectTagging': { Tagging: { TagSet: tags } },
@@ -89,6 +93,10 @@ const known: Record<string, { resources?: string[]; facts?: string[] }> = {
 
 /** Keys of the reference that calls here never have, everywhere or with one action. */
 const lacking = new Set([
+  // Rules that AWS's services make, buses that call buses, and what only AWS's own events have.
+  'events:ManagedBy',
+  'events:eventBusInvocation',
+  ...['AwsDetailType', 'AwsSource', 'ContentType'].map((name) => `events:SystemMetadata/${name}`),
   // Of what isn't here: copies of secrets, secrets of other services, rotation, KMS keys, policies of parameters.
   'secretsmanager:AddReplicaRegions',
   'secretsmanager:ForceOverwriteReplicaSecret',
@@ -146,6 +154,7 @@ before(async () => {
     ec2: [createEc2Api(intent)],
     ecs: [createEcsApi(intent, nothing)],
     efs: [createEfsApi(intent)],
+    events: [createEventsApi({ ...intent, vault: nothing })],
     elbv2: [createElbv2Api(intent)],
     iam: [createIamApi({ ...intent, identity: platform.identity })],
     logs: [createLogsApi({ ...intent, logs })],

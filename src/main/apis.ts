@@ -9,6 +9,7 @@ import { createEc2Api } from '#front/ec2/index.ts';
 import { createEcsApi } from '#front/ecs/index.ts';
 import { createEfsApi } from '#front/efs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
+import { createEventsApi } from '#front/events/index.ts';
 import { createIamApi } from '#front/iam/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createS3Api } from '#front/s3/index.ts';
@@ -50,6 +51,7 @@ export function createApis({ intent, vault, identity, sessions, logs, metrics, o
     createElbv2Api(intent),
     createEfsApi(intent),
     createS3Api({ objects, clock: intent.clock }),
+    createEventsApi(sealed),
     createAcmApi({ ...intent, keys: certificateKeys }),
     createBerthApi(berth, intent),
   ];

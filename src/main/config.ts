@@ -34,6 +34,8 @@ export type InstanceConfig = {
   hostsFile: string;
   /** After which silence a session of ExecuteCommand ends, in seconds. */
   execIdleSeconds: number;
+  /** How long events are kept, in hours. */
+  eventHours: number;
   /** Where the search for a VPC's address range begins (domain/cidr.ts, vpcCandidates). */
   cidrSeed: number;
 };
@@ -59,6 +61,7 @@ export function defaultConfig(state: string): InstanceConfig {
     dns: false,
     hostsFile: '/etc/hosts',
     execIdleSeconds: limits.execIdleMs / 1000,
+    eventHours: limits.eventKeepMs / 3_600_000,
     cidrSeed: state === DEFAULT_STATE ? AWS_DEFAULT_VPC : Number.parseInt(instanceId(state), 16),
   };
 }

@@ -32,6 +32,7 @@ import { createAccessLogSink } from './access-logs.ts';
 import { createApis } from './apis.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
+import { createEventSources, runTaskOf } from './event-targets.ts';
 import { createFilterSink } from './filter-metrics.ts';
 import { gatewayIdentity } from './gateway-identity.ts';
 import { haproxyAddresses } from './haproxy-addresses.ts';
@@ -49,6 +50,7 @@ if (process.argv[2] === LOAD_ONLY) process.exit(0);
 const paths = instancePaths(required(process.env, 'BERTH_STATE'));
 const config = readConfig(paths.config);
 
+const HOUR_MS = 3_600_000;
 const clock = realClock();
 const random = realRandom();
 const log = createLog(clock, (line) => void process.stdout.write(line), 'info', { process: 'control' });
@@ -61,7 +63,7 @@ await runService(log, clock, async () => {
 /** Builds the parts, from the store outwards; the door to the outside opens last. */
 async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const linkServer = await listenUnix(paths.linkSocket, clock, { mode: 0o600 });
-  const store = await createSqliteStore({ path: paths.database });
+  const store = await createSqliteStore({ path: paths.database, now: () => clock.now() });
   const metrics = openMetrics({ clock }, { path: paths.metrics });
   const objects = await openObjects({ clock, random, log }, { dir: paths.objects });
   const logs = createLogs({ clock, log, dir: paths.logs, metricSink: createFilterSink(metrics) });
@@ -85,6 +87,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       certificatesDir: paths.haproxyCertificates,
       ...taskRoles({ ...intent, identity }, createTaskOutput(logs, log)),
       protectTask: (task, call) => protectTask(intent, task, call),
+      events: createEventSources({ ...intent, identity, logs, vault, runTask: runTaskOf(intent), keepMs: settings.eventHours * HOUR_MS }),
     },
     // Whoever listens on the instance's socket is its only control plane.
     { holder: uuid(random), soleOwner: true },

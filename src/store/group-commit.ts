@@ -23,7 +23,7 @@ export type GroupCommit = {
   close(): Promise<void>;
 };
 
-export function createGroupCommit(db: Sqlite, committed: (tables: Set<TableName>) => void): GroupCommit {
+export function createGroupCommit(db: Sqlite, now: () => number, committed: (tables: Set<TableName>) => void): GroupCommit {
   let waiting: Waiting[] = [];
   let readers = 0;
   let writing = false;
@@ -61,7 +61,7 @@ export function createGroupCommit(db: Sqlite, committed: (tables: Set<TableName>
     writing = true;
     const batch = waiting;
     waiting = [];
-    await runBatch(db, batch, committed);
+    await runBatch(db, now, batch, committed);
     writing = false;
     if (waiting.length > 0) schedule();
     wake();
@@ -72,7 +72,7 @@ export function createGroupCommit(db: Sqlite, committed: (tables: Set<TableName>
       assertOpen();
       await untilReadable();
       readers++;
-      const session = openSession(db, 'read');
+      const session = openSession(db, 'read', now);
       try {
         return await run(session);
       } finally {
@@ -99,11 +99,11 @@ export function createGroupCommit(db: Sqlite, committed: (tables: Set<TableName>
   };
 }
 
-async function runBatch(db: Sqlite, batch: Waiting[], committed: (tables: Set<TableName>) => void): Promise<void> {
+async function runBatch(db: Sqlite, now: () => number, batch: Waiting[], committed: (tables: Set<TableName>) => void): Promise<void> {
   const outcomes: Outcome[] = [];
   try {
     db.exec('BEGIN IMMEDIATE');
-    for (const one of batch) outcomes.push(await runOne(db, one));
+    for (const one of batch) outcomes.push(await runOne(db, now, one));
     db.exec('COMMIT');
   } catch (error) {
     // Nothing of the batch is on disk: whatever each of them saw, none of it holds.
@@ -123,8 +123,8 @@ async function runBatch(db: Sqlite, batch: Waiting[], committed: (tables: Set<Ta
   if (tables.size > 0) committed(tables);
 }
 
-async function runOne(db: Sqlite, one: Waiting): Promise<Outcome> {
-  const session = openSession(db, 'write');
+async function runOne(db: Sqlite, now: () => number, one: Waiting): Promise<Outcome> {
+  const session = openSession(db, 'write', now);
   db.exec('SAVEPOINT one');
   try {
     const value = await one.run(session);

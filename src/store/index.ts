@@ -12,6 +12,14 @@ import type {
   VpcRecord,
 } from '#domain/records.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
+import type {
+  ApiDestinationRecord,
+  ConnectionRecord,
+  EventBusRecord,
+  EventRuleRecord,
+  ScheduleGroupRecord,
+  ScheduleRecord,
+} from '#domain/event.ts';
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
 import type { AccessKeyRecord, IamStampRecord, InstanceProfileRecord, PolicyRecord, RoleRecord, UserRecord } from '#domain/iam.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
@@ -28,6 +36,8 @@ import type {
   TaskSetRecord,
 } from '#domain/service.ts';
 import type { SnapshotRecord, VolumeRecord } from '#domain/volume.ts';
+import { changeRows, withAlarmChanges, withDeploymentChanges, withHostChanges, withServiceActions } from './change-rows.ts';
+import { deliveryRows, eventRows } from './event-rows.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { wholeRows } from './rows.ts';
 import { migrate } from './schema.ts';
@@ -45,6 +55,8 @@ export type SqliteStoreOptions = {
   path: string;
   /** Bound on the size of the file; past it a write fails as on a full disk. */
   maxBytes?: number;
+  /** Ms since the epoch: when something happened, as far as the store notes it. */
+  now?: () => number;
 };
 
 /**
@@ -60,7 +72,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
     throw error;
   }
   const listeners = new Set<{ tables: Set<TableName>; fn: () => void }>();
-  const order = createGroupCommit(db, (tables) => {
+  const order = createGroupCommit(db, options.now ?? (() => 0), (tables) => {
     for (const listener of listeners) {
       if (!listener.tables.isDisjointFrom(tables)) queueMicrotask(listener.fn);
     }
@@ -91,7 +103,7 @@ function transaction(session: Session): WriteTx {
     ...networkTables(session),
     ...fileSystemTables(session),
     ...volumeTables(session),
-    alarms: splitRows<AlarmRecord>(session, { name: 'alarms', table: 'alarms', columns: [...scope, 'name'] }),
+    alarms: withAlarmChanges(session, splitRows<AlarmRecord>(session, { name: 'alarms', table: 'alarms', columns: [...scope, 'name'] })),
     ...iamTables(session),
     ...secretTables(session),
     settings: wholeRows<SettingRecord>(session, { name: 'settings', table: 'settings', columns: [...scope, 'principal', 'name'] }),
@@ -105,7 +117,8 @@ function transaction(session: Session): WriteTx {
       table: 'client_tokens',
       columns: [...scope, 'cluster', 'operation', 'token'],
     }),
-    hosts: wholeRows<HostRecord>(session, { name: 'hosts', table: 'hosts', columns: ['hostId'] }),
+    hosts: withHostChanges(session, wholeRows<HostRecord>(session, { name: 'hosts', table: 'hosts', columns: ['hostId'] })),
+    ...eventTables(session),
     ...serviceTables(session),
     ...balancerTables(session),
     tasks: taskRows(session),
@@ -189,13 +202,25 @@ function secretTables(session: Session) {
   };
 }
 
+function eventTables(session: Session) {
+  const columns = [...scope, 'name'];
+  return {
+    changes: changeRows(session),
+    events: eventRows(session),
+    eventDeliveries: deliveryRows(session),
+    eventBuses: wholeRows<EventBusRecord>(session, { name: 'eventBuses', table: 'event_buses', columns }),
+    eventRules: splitRows<EventRuleRecord>(session, { name: 'eventRules', table: 'event_rules', columns: [...scope, 'bus', 'name'] }),
+    eventConnections: wholeRows<ConnectionRecord>(session, { name: 'eventConnections', table: 'event_connections', columns }),
+    eventDestinations: wholeRows<ApiDestinationRecord>(session, { name: 'eventDestinations', table: 'event_destinations', columns }),
+    scheduleGroups: wholeRows<ScheduleGroupRecord>(session, { name: 'scheduleGroups', table: 'schedule_groups', columns }),
+    schedules: splitRows<ScheduleRecord>(session, { name: 'schedules', table: 'schedules', columns: [...scope, 'group', 'name'] }),
+  };
+}
+
 function serviceTables(session: Session) {
   const columns = [...service, 'id'];
-  const serviceDeployments = splitRows<ServiceDeploymentRecord>(session, {
-    name: 'serviceDeployments',
-    table: 'service_deployments',
-    columns,
-  });
+  const deploymentRows = { name: 'serviceDeployments', table: 'service_deployments', columns } as const;
+  const serviceDeployments = withDeploymentChanges(session, splitRows<ServiceDeploymentRecord>(session, deploymentRows));
   return {
     services: splitRows<ServiceRecord>(session, { name: 'services', table: 'services', columns: service }),
     serviceRevisions: splitRows<ServiceRevisionRecord>(session, { name: 'serviceRevisions', table: 'service_revisions', columns }),
@@ -207,11 +232,10 @@ function serviceTables(session: Session) {
       const found = await Promise.all(lines.map(({ id }) => serviceDeployments.get({ ...key, id: id as string })));
       return found.filter((deployment) => deployment !== undefined);
     },
-    serviceEvents: wholeRows<ServiceEventRecord>(session, {
-      name: 'serviceEvents',
-      table: 'service_events',
-      columns: [...service, 'order'],
-    }),
+    serviceEvents: withServiceActions(
+      session,
+      wholeRows<ServiceEventRecord>(session, { name: 'serviceEvents', table: 'service_events', columns: [...service, 'order'] }),
+    ),
     taskSets: splitRows<TaskSetRecord>(session, { name: 'taskSets', table: 'task_sets', columns }),
   };
 }

@@ -2,6 +2,7 @@
  * The tables, and the steps that brought them here. `PRAGMA user_version` counts the steps that a database has taken; a step is never
  * changed once released, a new one is added. Bodies are JSON; what is searched by stands beside them in columns of its own.
  */
+import { EVENTS_STEP } from './events-schema.ts';
 import { Fault } from '#base/fault.ts';
 import type { Sqlite } from './sqlite.ts';
 
@@ -170,6 +171,7 @@ const steps: string[] = [
   CREATE TABLE parameter_versions (account TEXT, region TEXT, name TEXT, version INTEGER, revision INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (account, region, name, version)) STRICT;
   `,
+  EVENTS_STEP,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

@@ -9,10 +9,12 @@ export type Session = {
   /** For writing to one table. Throws in a read transaction. */
   writing(table: TableName): Sqlite;
   written: Set<TableName>;
+  /** Ms since the epoch, for what the store notes itself; 0 where nobody gave it a clock. */
+  now(): number;
   end(): void;
 };
 
-export function openSession(db: Sqlite, mode: 'read' | 'write'): Session {
+export function openSession(db: Sqlite, mode: 'read' | 'write', now: () => number): Session {
   let over = false;
   const written = new Set<TableName>();
   const use = () => {
@@ -21,6 +23,7 @@ export function openSession(db: Sqlite, mode: 'read' | 'write'): Session {
   };
   return {
     written,
+    now,
     db: use,
     writing(table) {
       if (mode === 'read') throw new Fault('Internal', `a read transaction may not write ${table}`);

@@ -4,6 +4,7 @@ import type { ServiceKey } from '#domain/service.ts';
 import { assertTaskMove } from '#domain/task.ts';
 import type { TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord } from '#domain/task.ts';
 import { taskUsage } from '#domain/usage.ts';
+import { noteChange } from './change-rows.ts';
 import { revisionConflict } from './rows.ts';
 import { serviceTaskSlots } from './service-stamps.ts';
 import type { Session } from './session.ts';
@@ -83,16 +84,23 @@ export function taskRows(session: Session): WritableTaskRows {
       const names = Object.keys(columns);
       const sql = `INSERT INTO tasks (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')}) ON CONFLICT DO NOTHING`;
       if (session.writing('tasks').run(sql, Object.values(columns)) === 0) throw revisionConflict('tasks', key, 0);
+      note(session, { key, revision: 1, desired, placement: null, observed });
       return { key, revision: 1, desired, placement: null, observed };
     },
-    setDesired: async (key, desired, expected) => update(key, expected, desiredColumns(desired)),
+    async setDesired(key, desired, expected) {
+      const before = session.db().first('SELECT desired_status FROM tasks WHERE id = ?', [key.id])?.['desired_status'];
+      const task = update(key, expected, desiredColumns(desired));
+      if (before !== desired.status) note(session, task);
+      return task;
+    },
     setPlacement: async (key, placement, expected) => update(key, expected, placementColumns(placement)),
     async setObserved(key, observed, expected) {
-      const before = mustGet(key).observed.status;
-      assertTaskMove(before, observed.status);
+      const before = mustGet(key).observed;
+      assertTaskMove(before.status, observed.status);
       const task = update(key, expected, observedColumns(observed));
-      const used = before === 'STOPPED' || observed.status !== 'STOPPED' ? undefined : taskUsage(task, observed.stoppedAt ?? 0);
+      const used = before.status === 'STOPPED' || observed.status !== 'STOPPED' ? undefined : taskUsage(task, observed.stoppedAt ?? 0);
       if (used !== undefined) addUsageRow(session, used);
+      if (before.version !== observed.version) note(session, task);
       return task;
     },
     async setAccounted(ids) {
@@ -101,6 +109,12 @@ export function taskRows(session: Session): WritableTaskRows {
     },
     delete: async (key) => session.writing('tasks').run(`DELETE FROM tasks WHERE ${OF_KEY}`, cells(key)) > 0,
   };
+}
+
+/** Each version of a task is one that AWS would tell of (`TaskObserved.version`). */
+function note(session: Session, { key, desired, placement, observed }: TaskRecord): void {
+  const { status, stop } = desired;
+  noteChange(session, { kind: 'task', id: key.id, desired: status, stop, placed: placement !== null, observed });
 }
 
 const OF_SERVICE = 'account = ? AND region = ? AND cluster = ? AND service = ? AND (live = 1 OR accounted = 0)';

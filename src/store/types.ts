@@ -18,6 +18,14 @@ import type {
   VpcRecord,
 } from '#domain/records.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
+import type {
+  ApiDestinationRecord,
+  ConnectionRecord,
+  EventBusRecord,
+  EventRuleRecord,
+  ScheduleGroupRecord,
+  ScheduleRecord,
+} from '#domain/event.ts';
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
 import type { AccessKeyRecord, IamStampRecord, InstanceProfileRecord, PolicyRecord, RoleRecord, UserRecord } from '#domain/iam.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
@@ -36,6 +44,8 @@ import type {
 import type { SnapshotRecord, VolumeRecord } from '#domain/volume.ts';
 import type { DesiredStatus, TaskDesired, TaskKey, TaskObserved, TaskPlacement, TaskRecord, TaskStatus } from '#domain/task.ts';
 import type { UsageEntry, UsageKind, UsageSpan } from '#domain/usage.ts';
+import type { ChangeRows, WritableChangeRows } from './change-rows.ts';
+import type { DeliveryRows, EventRows, WritableDeliveryRows, WritableEventRows } from './event-rows.ts';
 
 export type TableName =
   | 'clusters'
@@ -79,7 +89,16 @@ export type TableName =
   | 'secrets'
   | 'secretVersions'
   | 'parameters'
-  | 'parameterVersions';
+  | 'parameterVersions'
+  | 'changes'
+  | 'events'
+  | 'eventDeliveries'
+  | 'eventBuses'
+  | 'eventRules'
+  | 'eventConnections'
+  | 'eventDestinations'
+  | 'scheduleGroups'
+  | 'schedules';
 
 export type Store = {
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T>;
@@ -273,6 +292,15 @@ export type ReadTx = {
   tablesWith(text: string): Promise<string[]>;
   /** Whoever's it is: ids are unique beyond accounts. */
   accessKeyById(id: string): Promise<AccessKeyRecord | undefined>;
+  changes: ChangeRows;
+  events: EventRows;
+  eventDeliveries: DeliveryRows;
+  eventBuses: Rows<EventBusRecord>;
+  eventRules: Rows<EventRuleRecord>;
+  eventConnections: Rows<ConnectionRecord>;
+  eventDestinations: Rows<ApiDestinationRecord>;
+  scheduleGroups: Rows<ScheduleGroupRecord>;
+  schedules: Rows<ScheduleRecord>;
   tasks: TaskRows;
   usage: UsageRows;
   /** Highest taskRevision ever registered in a family (revision numbers are never reused); 0 when none. */
@@ -328,6 +356,15 @@ export type WriteTx = {
   rewrapSealed(prefix: string, limit: number, rewrap: (blob: string) => string | null): Promise<number>;
   /** Whoever's it is: ids are unique beyond accounts. */
   accessKeyById(id: string): Promise<AccessKeyRecord | undefined>;
+  changes: WritableChangeRows;
+  events: WritableEventRows;
+  eventDeliveries: WritableDeliveryRows;
+  eventBuses: WritableRows<EventBusRecord>;
+  eventRules: WritableSplitRows<EventRuleRecord>;
+  eventConnections: WritableRows<ConnectionRecord>;
+  eventDestinations: WritableRows<ApiDestinationRecord>;
+  scheduleGroups: WritableRows<ScheduleGroupRecord>;
+  schedules: WritableSplitRows<ScheduleRecord>;
   tasks: WritableTaskRows;
   usage: WritableUsageRows;
   lastTaskRevision(scope: Scope, family: string): Promise<number>;

@@ -9,7 +9,9 @@ import type { Fields, Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import { seededRandom } from '#base/random.ts';
 import { startControl } from '#control/index.ts';
-import type { Control } from '#control/index.ts';
+import type { Control, EventSources } from '#control/index.ts';
+import { taskArn } from '#domain/arn.ts';
+import type { TaskRecord } from '#domain/task.ts';
 import { createHostAgent } from '#host/agent.ts';
 import { createMemoryJournal } from '#host/journal.ts';
 import { createFakeImages, createFakeNetwork, fakeHostInfo } from '#host/testing.ts';
@@ -64,10 +66,11 @@ export type Cluster = {
   close(): Promise<void>;
 };
 
-export async function createCluster(seed: number, hostCount: number): Promise<Cluster> {
+/** `deliver`: where events go to; without it nobody hears of any. */
+export async function createCluster(seed: number, hostCount: number, deliver?: EventSources['deliver']): Promise<Cluster> {
   const random = seededRandom(seed);
   const clock = virtualClock();
-  const store = await createSqliteStore({ path: ':memory:' });
+  const store = await createSqliteStore({ path: ':memory:', now: () => clock.now() });
   const network = memoryNetwork(clock, { random, faults: () => cluster.faults });
   const lines = new Map<string, string[]>();
   const takenTo = new Map<string, number>();
@@ -115,6 +118,13 @@ export async function createCluster(seed: number, hostCount: number): Promise<Cl
           onRestart: () => undefined,
           metrics: () => ({ at: 0, listeners: [], groups: [] }),
         },
+        ...(deliver && {
+          events: {
+            ...mortal({ deliver }, life),
+            describeTask: async (_tx: unknown, { key }: TaskRecord) => ({ taskArn: taskArn(key) }),
+            keepMs: 24 * 3600_000,
+          },
+        }),
         certificatesDir: '/nowhere',
         ...mortal(
           {

@@ -232,4 +232,18 @@ export const apiLimits = {
   /** The longest life of temporary credentials (GetSessionToken: 36 hours), and values that are wrapped anew in one transaction. */
   sessionTokenMaxMs: 36 * 3600_000,
   rewrapBatch: 100,
+  /** EventBridge (quotas): rules of a bus, targets of a rule, buses, connections and API destinations; entries of PutEvents; items of a page. */
+  eventRulesPerBus: 300,
+  eventTargetsPerRule: 5,
+  eventBusesPerRegion: 100,
+  eventConnectionsPerRegion: 3000,
+  eventEntries: 10,
+  eventPage: 100,
+  /** One event (EventBridge: 256 KiB). */
+  eventBytes: 256 * 1024,
+  /** EventBridge Scheduler; quotas there are larger, and each of these is looked at every minute. */
+  schedulesPerRegion: 10_000,
+  scheduleGroupsPerRegion: 500,
+  /** Events in one answer of berth's own ListEvents. */
+  eventsListed: 500,
 } as const;

@@ -160,6 +160,28 @@ export const controlLimits = {
   inactiveServiceKeepMs: 24 * 3600_000,
   endedDeployments: 100,
   endedDeploymentKeepMs: 90 * 24 * 3600_000,
+  /** How long after a change its event is made: what changes meanwhile shares the commit. Changes that one commit takes. */
+  eventDelayMs: 200,
+  eventBatch: 200,
+  /** How long events are kept where nobody says otherwise, how many at most, and how often that is looked at. */
+  eventKeepMs: 24 * 3600_000,
+  eventsKept: 100_000,
+  eventSweepMs: 60_000,
+  /** A delivery's retries (EventBridge RetryPolicy: 185 and 24 hours), and the wait before them. */
+  eventAttempts: 185,
+  eventAgeMs: 24 * 3600_000,
+  eventRetryMinMs: 1000,
+  eventRetryMaxMs: 5 * 60_000,
+  /** Deliveries on their way at once, past which no new one is made; those of one target that are handed over together; targets at once. */
+  eventDeliveries: 50_000,
+  eventDeliveryBatch: 100,
+  eventTargetsAtOnce: 20,
+  /** What a webhook may take (EventBridge API destinations: 5 s), and how many calls of one are under way. */
+  webhookMs: 5000,
+  webhooksAtOnce: 10,
+  webhookAnswerBytes: 64 * 1024,
+  /** Patterns and schedules that are held compiled. */
+  eventPatternsHeld: 2000,
   /** The task's own endpoints: requests a second of one task, and how many at once (ECS agent: 40 and 60). */
   metadataRate: 40,
   metadataBurst: 60,

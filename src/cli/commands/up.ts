@@ -35,6 +35,7 @@ export const up: Command = {
     { name: 'acme-email', value: 'ADDRESS', summary: 'where the ACME server writes to; using ACME you accept its terms of service' },
     { name: 'acme-directory', value: 'URL', summary: 'of the ACME server (default: Let’s Encrypt)' },
     { name: 'exec-idle', value: 'SECONDS', summary: 'after which silence a session of ExecuteCommand ends (default: 1200, as on AWS)' },
+    { name: 'keep-events', value: 'HOURS', summary: 'how long events are kept, for berth events (default: 24)' },
     jsonOption,
   ],
   examples: [
@@ -82,6 +83,8 @@ export function upOptions(args: Arguments): UpOptions {
   const acmeEmail = args.text('acme-email');
   const acmeDirectory = args.text('acme-directory');
   const execIdleSeconds = args.integer('exec-idle', { min: 1, max: 604_800 });
+  const eventHours = args.integer('keep-events', { min: 1, max: 24 * 365 });
+  if (eventHours !== undefined) options.eventHours = eventHours;
   if (execIdleSeconds !== undefined) options.execIdleSeconds = execIdleSeconds;
   if (domain !== undefined) options.domain = domain;
   if (acmeEmail !== undefined) options.acmeEmail = acmeEmail;

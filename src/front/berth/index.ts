@@ -8,6 +8,7 @@ import { describePlatform } from './describe-platform.ts';
 import { execRoute } from './exec-stream.ts';
 import { getUsage } from './get-usage.ts';
 import { importRoute, pullRoute } from './image-streams.ts';
+import { listEvents } from './list-events.ts';
 import { listImages, pruneImages, removeImage } from './images.ts';
 import { listMasterKeys, rotateMasterKey } from './master-keys.ts';
 import { pausePlacement } from './pause-placement.ts';
@@ -37,6 +38,7 @@ export function createBerthApi(deps: BerthApiDeps, intent: IntentDeps): ApiSpec 
       tailTask(deps),
       taskUsage(deps),
       getUsage(deps),
+      listEvents(deps),
       pausePlacement(deps),
       listMasterKeys(deps),
       rotateMasterKey(deps),

@@ -64,6 +64,11 @@ export const schemas: Record<string, unknown> = {
   ListVolumes$: operation('ListVolumes', {}, { volumes: DOCUMENT }),
   RemoveVolume$: operation('RemoveVolume', { 'volume!': STRING }, { volumeId: STRING, name: STRING }),
   PruneVolumes$: operation('PruneVolumes', { all: BOOLEAN }, { removed: LIST | STRING, freedBytes: NUMBER }),
+  ListEvents$: operation(
+    'ListEvents',
+    { after: NUMBER, limit: NUMBER, source: STRING, detailType: STRING, pattern: STRING },
+    { events: DOCUMENT, next: NUMBER },
+  ),
   GetUsage$: operation(
     'GetUsage',
     { since: NUMBER, until: NUMBER, by: STRING },

@@ -81,6 +81,7 @@ function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig
     isolation: (options.isolation as IsolationWish | undefined) ?? config.isolation,
     dns: options.dns ?? config.dns,
     execIdleSeconds: options.execIdleSeconds ?? config.execIdleSeconds,
+    eventHours: options.eventHours ?? config.eventHours,
     accel: (options.accel as InstanceConfig['accel'] | undefined) ?? config.accel,
   };
 }

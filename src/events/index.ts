@@ -1,0 +1,6 @@
+/** EventBridge's languages, pure: patterns, schedules, what a target gets of an event. */
+export { eventsBounds } from './bounds.ts';
+export { checkInput, inputOf, type RuleFacts, type TargetInput } from './input.ts';
+export { compilePattern, type Pattern } from './pattern.ts';
+export { parseSchedule, type Schedule } from './schedule.ts';
+export { ExpressionError, PatternError, type EventEnvelope, type JsonValue } from './types.ts';

@@ -1,0 +1,15 @@
+/** What events are made of. Pure. */
+import type { Json } from '#base/fault.ts';
+
+export type JsonValue = Json;
+export type { EventEnvelope } from '#domain/event.ts';
+
+/** A pattern that isn't one; the message is EventBridge's reason. */
+export class PatternError extends Error {
+  override readonly name = 'PatternError';
+}
+
+/** A schedule, an input path or a template that isn't one. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError';
+}

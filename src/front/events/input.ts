@@ -1,0 +1,94 @@
+/** Parts of EventBridge's requests, with its texts: names, patterns, schedules, tags, pages. Source: EventBridge API reference. */
+import type { Tag as EventsTag } from '@aws-sdk/client-eventbridge';
+import { limits } from '#base/limits.ts';
+import { DEFAULT_BUS } from '#domain/event.ts';
+import { clip } from '#domain/names.ts';
+import { assertTags } from '#domain/tags.ts';
+import type { Tag } from '#domain/task.ts';
+import type { Scope } from '#domain/scope.ts';
+import { compilePattern, parseSchedule } from '#events/index.ts';
+import { eventsFault, eventsInvalid, eventsMissing } from '#intent/index.ts';
+
+/** The text of a member that breaks its pattern, as AWS's frameworks say it. */
+export function constraint(value: string, member: string, what: string) {
+  return eventsInvalid(
+    `1 validation error detected: Value '${clip(value)}' at '${member}' failed to satisfy constraint: Member must ${what}`,
+  );
+}
+
+export function checkName(name: string | undefined, member: string, most = 64): string {
+  const given = name ?? '';
+  if (given.length < 1) throw constraint(given, member, 'have length greater than or equal to 1');
+  if (given.length > most) throw constraint(given, member, `have length less than or equal to ${most}`);
+  if (!/^[.\-_A-Za-z0-9]+$/.test(given)) throw constraint(given, member, 'satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+');
+  return given;
+}
+
+export function checkLength(value: string | undefined, member: string, most: number): string | null {
+  if (value !== undefined && value.length > most) throw constraint(value, member, `have length less than or equal to ${most}`);
+  return value === undefined || value === '' ? null : value;
+}
+
+export function oneOf<T extends string>(value: string, member: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  if (found !== undefined) return found;
+  throw constraint(value, member, `satisfy enum value set: [${allowed.join(', ')}]`);
+}
+
+/** A bus by its name or ARN; the default one when left out. Throws for one of another account. */
+export function busOf(scope: Scope, ref: string | undefined): string {
+  if (ref === undefined || ref === '') return DEFAULT_BUS;
+  if (!ref.startsWith('arn:')) return checkName(ref, 'eventBusName', 256);
+  const prefix = `arn:aws:events:${scope.region}:${scope.account}:event-bus/`;
+  if (!ref.startsWith(prefix)) throw eventsMissing(`Event bus ${clip(ref)} does not exist.`);
+  return checkName(ref.slice(prefix.length), 'eventBusName', 256);
+}
+
+/** Throws InvalidEventPatternException. */
+export function checkPattern(text: string): string {
+  try {
+    compilePattern(text);
+    return text;
+  } catch (error) {
+    throw eventsFault('InvalidEventPatternException', `Event pattern is not valid. Reason: ${(error as Error).message}`);
+  }
+}
+
+export function checkSchedule(text: string, zone?: string, at = false): string {
+  try {
+    parseSchedule(text, { at, ...(zone === undefined ? {} : { zone }) });
+    return text;
+  } catch (error) {
+    throw eventsInvalid((error as Error).message);
+  }
+}
+
+export function checkJson(text: string, member: string): string {
+  try {
+    JSON.parse(text);
+    return text;
+  } catch {
+    throw eventsInvalid(`${member} must be a valid JSON text: ${clip(text)}`);
+  }
+}
+
+export const readTags = (tags: readonly EventsTag[] | undefined): Tag[] =>
+  assertTags((tags ?? []).map((tag) => ({ key: tag.Key, value: tag.Value })));
+export const tagView = (tags: readonly Tag[]): EventsTag[] => tags.map(({ key, value }) => ({ Key: key, Value: value }));
+
+/** One page of a list that has an order, and the token of the next: the name that it begins after. */
+export function pageOf<T>(all: readonly T[], nameOf: (one: T) => string, options: { token: string | undefined; most: number | undefined }) {
+  const size = options.most ?? limits.eventPage;
+  if (!(size >= 1 && size <= limits.eventPage)) throw constraint(String(size), 'limit', `have value between 1 and ${limits.eventPage}`);
+  const after = options.token === undefined ? '' : decode(options.token);
+  const rest = all.filter((one) => nameOf(one) > after);
+  const page = rest.slice(0, size);
+  const last = page.at(-1);
+  return { page, next: rest.length > size && last !== undefined ? Buffer.from(nameOf(last)).toString('base64') : undefined };
+}
+
+function decode(token: string): string {
+  const text = Buffer.from(token, 'base64').toString();
+  if (Buffer.from(text).toString('base64') !== token) throw eventsInvalid('Invalid next token');
+  return text;
+}

@@ -1,0 +1,84 @@
+/** Where events go: tasks, log groups, webhooks. What control's deliveries loop is given. */
+import type { Clock } from '#base/clock.ts';
+import { asFault, invariant, isFault, type Json } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { EventSources } from '#control/index.ts';
+import { eventTime } from '#domain/event.ts';
+import type { Delivery } from '#domain/event.ts';
+import type { TaskRecord } from '#domain/task.ts';
+import { inputOf } from '#events/index.ts';
+import { createEcsApi } from '#front/ecs/index.ts';
+import { describeTask, zonesOf } from '#front/ecs/task/describe-task.ts';
+import { groupOf } from '#front/events/index.ts';
+import type { IntentDeps } from '#intent/index.ts';
+import type { Logs } from '#logs/types.ts';
+import type { Outcome } from '#plan/event-rules.ts';
+import type { ReadTx } from '#store/types.ts';
+import { runTaskFor, type Deps as TaskDeps } from './event-tasks.ts';
+import { createWebhooks, type Deps as WebhookDeps } from './event-webhook.ts';
+
+export type Deps = TaskDeps & WebhookDeps & { clock: Clock; logs: Logs; keepMs: number };
+
+/** ECS's own operation, as its API has it. */
+export function runTaskOf(intent: IntentDeps): Deps['runTask'] {
+  const found = createEcsApi(intent).operations.find(({ name }) => name === 'RunTask');
+  invariant(found !== undefined, 'ECS has no RunTask');
+  return found;
+}
+
+export function createEventSources(deps: Deps): EventSources {
+  const webhook = createWebhooks(deps);
+  return {
+    keepMs: deps.keepMs,
+    async describeTask(tx: ReadTx, task: TaskRecord) {
+      const described = describeTask(task, await zonesOf(tx, [task]), []);
+      return JSON.parse(JSON.stringify(described)) as { [key: string]: Json };
+    },
+    async deliver(deliveries) {
+      const [first] = deliveries;
+      if (first === undefined) return [];
+      const group = groupOf(first.target.arn);
+      if (group !== undefined) return await toLogs(deps, group, first, deliveries);
+      const one = first.target.arn.includes(':api-destination/')
+        ? webhook
+        : (delivery: Delivery, text: string) => runTaskFor(deps, delivery, text);
+      return await severalAtOnce(deliveries, async (delivery) => await one(delivery, textOf(delivery)));
+    },
+  };
+}
+
+const textOf = ({ target, event, sourceArn, sourceName, at }: Delivery): string =>
+  inputOf(target.input, event, { ruleArn: sourceArn, ruleName: sourceName, ingestedAt: eventTime(at) });
+
+/** In order as they begin, so many at a time. */
+async function severalAtOnce(deliveries: readonly Delivery[], deliver: (delivery: Delivery) => Promise<Outcome>): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  let next = 0;
+  const work = async () => {
+    for (let index = next++; index < deliveries.length; index = next++) outcomes[index] = await deliver(deliveries[index] as Delivery);
+  };
+  await Promise.all(Array.from({ length: limits.webhooksAtOnce }, work));
+  return outcomes;
+}
+
+/** One stream for each rule, schedule or alarm; all of a batch with one sync. */
+async function toLogs({ logs, clock }: Deps, group: string, { account, region, sourceName, target }: Delivery, deliveries: readonly Delivery[]): Promise<Outcome[]> {
+  const scope = { account, region };
+  const stream = sourceName.replaceAll(/[:*]/g, '-').slice(0, 512);
+  const ensure = async (make: () => Promise<void>) =>
+    await make().catch((error: unknown) => {
+      if (!isFault(error, 'AlreadyExists')) throw error;
+    });
+  try {
+    // Where dead letters go is berth's to make; a rule's own group must be there, as on AWS.
+    if (target.id === 'dead-letters') await ensure(() => logs.createGroup(scope, group, { tags: {} }));
+    await ensure(() => logs.createStream(scope, group, stream));
+    const timestamp = clock.now();
+    await logs.put(scope, group, stream, deliveries.map((delivery) => ({ timestamp, message: textOf(delivery) })));
+    return deliveries.map(() => ({ ok: true }));
+  } catch (error) {
+    const { code, message } = asFault(error);
+    const again = code !== 'ResourceNotFound' && code !== 'InvalidParameter';
+    return deliveries.map(() => ({ ok: false, again, code, message }));
+  }
+} // prettier-ignore

@@ -106,6 +106,7 @@ function start(world: World, holder: string): Promise<Control> {
       },
       protectTask: async () => ({ until: null }),
       taskCredentials: async () => assert.fail('no task here has a role'),
+      taskSecrets: async () => assert.fail('no task here has secrets'),
     },
     { holder, soleOwner: true },
   );

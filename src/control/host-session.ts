@@ -31,6 +31,7 @@ export type SessionDeps = {
   openLogStream: ControlDeps['openLogStream'];
   protectTask: ControlDeps['protectTask'];
   taskCredentials: ControlDeps['taskCredentials'];
+  taskSecrets: ControlDeps['taskSecrets'];
 };
 
 export type HostSession = {
@@ -179,6 +180,16 @@ export function startHostSession(deps: SessionDeps, hostId: string, connection: 
       throw new Fault('TaskNotFound', `task ${taskId} on this host has no role`);
     }
     return (await deps.taskCredentials(task.key, role)) as unknown as Json;
+  });
+  connection.handle(controlOps.taskSecrets, async (body) => {
+    const { taskId, container } = body as { taskId: string; container: string };
+    const task = await store.read((tx) => tx.tasks.byId(taskId));
+    const spec = task?.desired.spec;
+    const asked = spec?.containers.find((one) => one.name === container);
+    if (task?.placement?.hostId !== hostId || spec === undefined || asked === undefined) {
+      throw new Fault('TaskNotFound', `task ${taskId} on this host has no container ${container}`);
+    }
+    return (await deps.taskSecrets(task.key, spec, asked)) as unknown as Json;
   });
   return {
     hostId,

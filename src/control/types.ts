@@ -6,8 +6,8 @@ import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import type { AcmeIssuer, Certificates } from '#certificates/index.ts';
 import type { TaskKey } from '#domain/task.ts';
-import type { LogTarget } from '#domain/task-spec.ts';
-import type { LogOpen, TaskCredentials, TaskProtectionAnswer, TaskProtectionCall } from '#link/operations.ts';
+import type { ContainerSpec, LogTarget, TaskSpec } from '#domain/task-spec.ts';
+import type { LogOpen, TaskCredentials, TaskSecrets, TaskProtectionAnswer, TaskProtectionCall } from '#link/operations.ts';
 import type { OutputBatch } from '#link/protocol.ts';
 import type { ByteStream, LinkServer } from '#link/types.ts';
 import type { Metrics } from '#metrics/types.ts';
@@ -43,6 +43,8 @@ export type ControlDeps = {
   protectTask(task: TaskKey, call: TaskProtectionCall): Promise<TaskProtectionAnswer>;
   /** Temporary credentials of this role for this task. Throws AccessDenied when the role can't be assumed. */
   taskCredentials(task: TaskKey, role: string): Promise<TaskCredentials>;
+  /** The values of what a container's spec names. Throws ResourceInitialization in ECS's words. */
+  taskSecrets(task: TaskKey, spec: TaskSpec, container: ContainerSpec): Promise<TaskSecrets>;
 };
 
 /** Where certificates come from and go to. */

@@ -25,7 +25,7 @@ export type TaskSpec = {
   faultInjection?: boolean;
   /** ARN or name of the role whose credentials its containers get. Without one, and in a spec of a former version, there are none. */
   taskRole?: string;
-  /** ARN or name of the role by which the platform itself does things for it: logs so far. */
+  /** ARN or name of the role by which the platform itself does things for it: logs, secrets. */
   executionRole?: string;
   volumes: VolumeSpec[];
   /** In the order of the definition; 1 to 10 of them, at least one essential. */
@@ -52,6 +52,10 @@ export type ContainerSpec = {
   /** `name`, `uid`, `name:group`, `uid:gid`, ...; null: the image's own. */
   user: string | null;
   environment: Record<string, string>;
+  /** Variables whose values are fetched when the task starts. Absent: none. */
+  secrets?: SecretRef[] | undefined;
+  /** ARN of the secret with the registry's user and password. Absent: the host's own way to the registry. */
+  registrySecret?: string | undefined;
   essential: boolean;
   /** CPU shares relative to the task's other containers, in millicores; 0: none asked for. */
   cpuMillis: number;
@@ -87,6 +91,9 @@ export type ContainerSpec = {
   /** null: it ends when it ends. Specs that a former version wrote have no such member, which means the same. */
   restart?: RestartSpec | null | undefined;
 };
+
+/** `valueFrom`: ARN of a secret, or name or ARN of a parameter, as the user wrote it. */
+export type SecretRef = { name: string; valueFrom: string };
 
 /** A container that ends by itself is started again, in place, as long as nobody stops its task. */
 export type RestartSpec = {
@@ -132,11 +139,17 @@ export type AwslogsTarget = {
   multiline?: string;
 };
 
-/** Splunk's HTTP Event Collector; `options` as the definition has them, with Docker's names. */
-export type SplunkTarget = { driver: 'splunk'; options: Record<string, string>; delivery: LogDelivery };
+/** Splunk's HTTP Event Collector; `options` as the definition has them, with Docker's names. `secretOptions`: those whose values are fetched. */
+export type SplunkTarget = { driver: 'splunk'; options: Record<string, string>; secretOptions?: SecretRef[]; delivery: LogDelivery };
 
 /** The task's log router takes it: the container `router`, whose configuration gets an output of these options. */
-export type FirelensTarget = { driver: 'awsfirelens'; router: string; options: Record<string, string>; delivery: LogDelivery };
+export type FirelensTarget = {
+  driver: 'awsfirelens';
+  router: string;
+  options: Record<string, string>;
+  secretOptions?: SecretRef[];
+  delivery: LogDelivery;
+};
 
 /** What a log router's configuration is made of. */
 export type FirelensSpec = {

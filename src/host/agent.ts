@@ -22,6 +22,7 @@ import { logStreamsHook } from './hooks/log-streams.ts';
 import { networkHook } from './hooks/network.ts';
 import { createDrivers, sandboxHook } from './hooks/sandbox.ts';
 import type { Drivers } from './hooks/sandbox.ts';
+import { secretsHook } from './hooks/secrets.ts';
 import { volumesHook } from './hooks/volumes.ts';
 import type { Journal } from './journal.ts';
 import { createFaults } from './metadata/faults.ts';
@@ -35,6 +36,7 @@ import { isolationOf, probeAll } from './probes.ts';
 import { createReportOutbox } from './report-outbox.ts';
 import type { Hook } from './run.ts';
 import { createRunner } from './runner.ts';
+import { createSecretFiles } from './secret-files.ts';
 import { createSlots } from './slots.ts';
 import { createTails } from './tails.ts';
 import { createTaskTable } from './task-table.ts';
@@ -66,6 +68,8 @@ export type HostAgentOptions = {
   hostId: string;
   /** Absolute path without links: DIR/tasks/TASKID, DIR/uploads. */
   dir: string;
+  /** In memory (`mountMemory`): where the secrets of tasks lie. Absent in a simulation. */
+  secretsDir?: string;
   /** What this host takes the wish `auto` for; default: the strongest kind that works. */
   auto?: IsolationWish;
 };
@@ -95,6 +99,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   let stopped = false;
 
   const credentials = createCredentials({ uplink, clock });
+  const secretFiles = createSecretFiles(options.secretsDir ?? `${options.dir}/no-secrets`);
   const faults = createFaults({
     network: deps.network,
     setLatency: async (taskId, latency) => tasks.get(taskId)?.setLatency(latency),
@@ -104,6 +109,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
 
   const stages: Hook[][] = [
     [networkHook({ network: deps.network, slots, clock, serveVpc: deps.serveVpc }), environmentHook(), journalHook()],
+    [secretsHook({ uplink, clock, files: secretFiles })],
     [
       logStreamsHook({ uplink, clock }),
       credentials.hook(),
@@ -238,6 +244,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       const { entries, broken, strays } = await journal.load();
       await cleanStrays(deps, drivers, `${options.dir}/tasks`, [...strays, ...broken]);
       const living = entries.filter((entry) => entry.report.status !== 'STOPPED').map((entry) => entry.report.taskId);
+      secretFiles.sweep(living);
       await deps.images.recover(living);
       await deps.volumes.recover(living);
       if (stopped) return;

@@ -6,7 +6,7 @@
  * One thing differs: the forward input listens on the task's address too, since berth's host agent sends there; it can't reach into a
  * microVM's or gVisor's loopback.
  */
-import type { ContainerSpec, FirelensSpec, TaskSpec } from '#domain/task-spec.ts';
+import type { ContainerSpec, FirelensSpec, FirelensTarget, TaskSpec } from '#domain/task-spec.ts';
 import type { TaskKey } from '#domain/task.ts';
 
 export const FLUENT_PORT = 24_224;
@@ -43,10 +43,25 @@ export function routerConfig(firelens: FirelensSpec, router: string, containers:
       ]
     : [];
   const logs = containers.flatMap(({ name, log }) =>
-    log?.driver === 'awsfirelens' && log.router === router ? [{ name, options: log.options }] : [],
+    log?.driver === 'awsfirelens' && log.router === router
+      ? [{ name, options: { ...log.options, ...references(firelens.type, name, log) } }]
+      : [],
   );
   const blocks = firelens.type === 'fluentbit' ? fluentBit(metadata, firelens.include, logs) : fluentd(metadata, firelens.include, logs);
   return `${blocks.join('\n\n')}\n`;
+}
+
+/** Options whose values are fetched: the configuration names variables of the router's environment, as the ECS agent has it. */
+function references(type: FirelensSpec['type'], container: string, { secretOptions = [] }: FirelensTarget): Record<string, string> {
+  const form = (variable: string) => (type === 'fluentbit' ? `\${${variable}}` : `"#{ENV['${variable}']}"`);
+  return Object.fromEntries(secretOptions.map(({ name }) => [name, form(variableOf(container, name))]));
+}
+
+const variableOf = (container: string, option: string) => `BERTH_LOG_${container}_${option}`.replace(/\W/g, '_');
+
+/** Variables of the router's environment, by the options of a container that logs to it. */
+export function secretVariables(container: string, options: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [variableOf(container, name), value]));
 }
 
 type Logged = { name: string; options: Record<string, string> };

@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { decodeMultiStream, encode, ExtData } from '@msgpack/msgpack';
 import { realClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
-import type { ContainerSpec, FirelensSpec } from '#domain/task-spec.ts';
-import { routerConfig } from './firelens-config.ts';
+import type { ContainerSpec, FirelensSpec, FirelensTarget } from '#domain/task-spec.ts';
+import { routerConfig, secretVariables } from './firelens-config.ts';
 import { createFirelensSink } from './firelens-sink.ts';
 import { containerSpec } from './testing.ts';
 
@@ -132,4 +132,14 @@ test('records reach the router once it listens, and a batch that it did not ackn
     sink.close();
     server.close();
   }
+});
+
+test('a secret option is a variable of the router, whatever its kind', () => {
+  const app = logged('my-app', { Name: 'http', '@type': 'http', Host: 'sink' });
+  const log = { ...(app.log as FirelensTarget), secretOptions: [{ name: 'api-key', valueFrom: 'x' }] };
+  const configOf = (type: FirelensSpec['type']) =>
+    routerConfig({ type, metadata: false, include: null }, 'router', [{ ...app, log }], { key, definition: 'web:3' });
+  assert.match(configOf('fluentbit'), /^ {4}api-key \$\{BERTH_LOG_my_app_api_key\}$/m);
+  assert.match(configOf('fluentd'), /^ {4}api-key "#\{ENV\['BERTH_LOG_my_app_api_key'\]\}"$/m);
+  assert.deepEqual(secretVariables('my-app', { 'api-key': 'v' }), { BERTH_LOG_my_app_api_key: 'v' });
 });

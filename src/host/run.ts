@@ -24,6 +24,11 @@ export type TaskRun = {
   /** Of one container alone, by its name. */
   containerFiles: Record<string, Record<string, string>>;
   environment: Record<string, Record<string, string>>;
+  /** Further variables, whose values stand in no file of the bundle. */
+  secrets: Record<string, Record<string, string>>;
+  /** Options of log drivers, and who to be at the registry, by container. */
+  logSecrets: Record<string, Record<string, string>>;
+  registryAuth: Record<string, { username: string; password: string }>;
   driver: SandboxDriver | null;
   sandbox: Sandbox | null;
   /** Changes the report, which then goes out; a status that would go back is left as it is. */

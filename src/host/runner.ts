@@ -152,6 +152,7 @@ function assemble(deps: RunnerDeps, entry: TaskEntry, abort: AbortController): P
     sendOutput: (batch) => !record.closed() && deps.sendOutput(batch),
     ack: (to, lane) => run.sandbox?.ack(to, lane),
     lost: lostTeller(clock, (lost) => tellLost(log, record, lost)),
+    secretOptions: (container) => run.logSecrets[container] ?? {},
   });
   const supervision = createSupervision({ clock, log, spec, record, sandbox: () => run.sandbox, abort: () => abort.abort() });
   const run: TaskRun = {
@@ -175,6 +176,9 @@ function assemble(deps: RunnerDeps, entry: TaskEntry, abort: AbortController): P
     files: {},
     containerFiles: {},
     environment: {},
+    secrets: {},
+    logSecrets: {},
+    registryAuth: {},
     driver: null,
     sandbox: null,
     update: record.update,

@@ -85,6 +85,12 @@ async function post(format: SplunkFormat, target: SplunkTarget, text: string): P
   throw new Fault(code, `failed to send event - ${answer.status} ${answer.reason} - ${answer.text}`);
 }
 
+/** With the values that the definition only names. */
+export const withSecretOptions = (target: SplunkTarget, secrets: Record<string, string>): SplunkTarget => ({
+  ...target,
+  options: { ...target.options, ...secrets },
+});
+
 /** As Docker's splunk-verify-connection: the collector answers OPTIONS. Throws Unavailable. */
 export async function verifySplunk(target: SplunkTarget, source: SplunkSource): Promise<void> {
   const answer = await ask(splunkFormat(target, source), target, 'OPTIONS', {}, Buffer.alloc(0));

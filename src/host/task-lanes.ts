@@ -11,7 +11,7 @@ import { createFirelensSink } from './firelens-sink.ts';
 import type { TaskEntry } from './journal.ts';
 import { createTaskOutput } from './output.ts';
 import type { TaskOutput } from './output.ts';
-import { createSplunkSink } from './splunk-sink.ts';
+import { createSplunkSink, withSecretOptions } from './splunk-sink.ts';
 import type { Tails } from './tails.ts';
 
 /** Where a lane's batches go. What it took it says by the acknowledgement that it was made with. */
@@ -47,6 +47,8 @@ export type TaskLanesDeps = {
   ack(to: number, lane: number): void;
   /** Output is dropped while the task runs: so much until now. */
   lost(lost: Lost[]): void;
+  /** Options of a container's log driver that were fetched for it; asked once there is output. */
+  secretOptions(container: string): Record<string, string>;
 };
 
 /** A destination of the user's own may be down for good: the end of a task waits so long for it. */
@@ -140,9 +142,19 @@ function sinkOf(deps: TaskLanesDeps, container: ContainerSpec, acknowledged: (to
   const { assignment, runtimeIds } = deps.entry;
   const runtimeId = runtimeIds[name] ?? '';
   if (log?.driver === 'splunk') {
-    return createSplunkSink(deps, log, { container, runtimeId, hostname: assignment.network.hostname }, acknowledged);
+    const source = { container, runtimeId, hostname: assignment.network.hostname };
+    return lazySink(() => createSplunkSink(deps, withSecretOptions(log, deps.secretOptions(name)), source, acknowledged));
   }
   if (log?.driver !== 'awsfirelens') return null;
   const source = { tag: firelensTag(name, assignment.key.id), containerId: runtimeId, containerName: name };
   return createFirelensSink(deps, { host: assignment.network.ip, port: FLUENT_PORT }, source, acknowledged);
+}
+
+/** Made with the first batch: by then the task's secrets are here. */
+function lazySink(make: () => LogSink): LogSink {
+  let sink: LogSink | undefined;
+  return {
+    send: (batch) => (sink ??= make()).send(batch),
+    close: () => sink?.close(),
+  };
 }

@@ -19,6 +19,11 @@ export const controlOps = {
    * isn't there or doesn't trust ecs-tasks.amazonaws.com.
    */
   taskCredentials: 'task-credentials',
+  /**
+   * { taskId, container } -> TaskSecrets: the values that a container of a task of the host that asks is to have, as they are now. Throws TaskNotFound, and
+   * ResourceInitialization in ECS's words when one of them can't be had.
+   */
+  taskSecrets: 'task-secrets',
 } as const;
 
 export type LogOpen = { key: TaskKey; container: string; target: AwslogsTarget };
@@ -29,6 +34,13 @@ export type TaskProtectionAnswer = { until: number | null } | { failure: string 
 
 /** As the credentials endpoint tells them; `expiresAt`: milliseconds since the epoch. */
 export type TaskCredentials = { roleArn: string; accessKeyId: string; secretAccessKey: string; token: string; expiresAt: number };
+
+/** By their names: variables of the environment, options of the log driver; the registry's user where there is one. */
+export type TaskSecrets = {
+  environment: Record<string, string>;
+  logOptions: Record<string, string>;
+  registry: { username: string; password: string } | null;
+};
 
 /** Answered by hosts. */
 export const hostOps = {

@@ -40,7 +40,7 @@ import { reachable } from './machine/reachable.ts';
 import { home, instancePaths } from './paths.ts';
 import { LOAD_ONLY, required, runService } from './service.ts';
 import { createSessionRecord } from './session-record.ts';
-import { taskRoles } from './task-credentials.ts';
+import { taskRoles } from './task-roles.ts';
 import { createTaskOutput } from './task-output.ts';
 import { protectTask } from './task-protection.ts';
 
@@ -85,7 +85,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       vault,
       certificates,
       certificatesDir: paths.haproxyCertificates,
-      ...taskRoles({ ...intent, identity }, createTaskOutput(logs, log)),
+      ...taskRoles({ ...intent, identity, vault }, createTaskOutput(logs, log)),
       protectTask: (task, call) => protectTask(intent, task, call),
       events: createEventSources({ ...intent, identity, logs, vault, runTask: runTaskOf(intent), keepMs: settings.eventHours * HOUR_MS }),
     },

@@ -9,6 +9,7 @@ import { createApiForward } from '#host/api-forward.ts';
 import { createFileJournal } from '#host/file-journal.ts';
 import { createMetadataServer } from '#host/metadata/server.ts';
 import { readFreeDisk, readHostInfo, readHostUsage } from '#host/info.ts';
+import { mountMemory } from '#host/secret-files.ts';
 import { probeTaskDisks } from '#host/task-disks.ts';
 import { createImages } from '#image/images.ts';
 import { unixDialer } from '#link/unix.ts';
@@ -49,6 +50,7 @@ await runService(log, clock, async () => {
 
 async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   for (const dir of [paths.host, paths.tasks, paths.images, join(paths.host, 'uploads')]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  await mountMemory(clock, paths.secrets);
   const workerProcess = startWorker({ supervisor, socket: paths.workerSocket }, clock, log);
   const worker = createWorkerClient({ path: paths.workerSocket, clock });
   await worker.ping();
@@ -113,7 +115,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
         hostsFile?.setNames(names);
       },
     },
-    { hostId: `host-${paths.instance}`, dir: paths.host, auto: settings.isolation },
+    { hostId: `host-${paths.instance}`, dir: paths.host, secretsDir: paths.secrets, auto: settings.isolation },
   );
   await agent.start();
   return async () => {

@@ -60,6 +60,8 @@ export function instancePaths(state: string) {
     keeperPid: join(run, 'keeper.pid'),
     /** What the host agent found when it tried each kind of sandbox: a list of IsolationInfo, for `berth doctor`. */
     isolation: join(run, 'isolation.json'),
+    /** In memory: the secrets of tasks that run. */
+    secrets: join(run, 'secrets'),
     /** What it found when it tried to make a task's disk, for `berth doctor`. */
     taskDisks: join(run, 'task-disks.json'),
     /** Parent of every task's cgroups, below the root of each hierarchy. */

@@ -11,6 +11,8 @@ import type { Store } from '#store/types.ts';
 
 /** As ECS's. */
 const HOURS_6 = 6 * 3600;
+/** `details.kind` of the Fault for a role that can't be assumed. */
+export const UNASSUMABLE = 'unassumable';
 const NOMINAL = 'AROAAAAAAAAAAAAAAAAAA';
 const SERVICE = 'ecs-tasks.amazonaws.com';
 
@@ -74,6 +76,7 @@ async function assume({ store, identity }: Deps, task: TaskKey, name: string): P
   throw new Fault(
     'AccessDenied',
     `ECS was unable to assume the role '${arn}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.`,
+    { details: { kind: UNASSUMABLE } },
   );
 }
 
@@ -83,13 +86,4 @@ function nominalRole(arn: string): RoleRecord | undefined {
   if (named === undefined) return undefined;
   const trust = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: SERVICE }, Action: 'sts:AssumeRole' }] }); // prettier-ignore
   return { key: { ...iamScope(named), name: named.name }, revision: 0, id: NOMINAL, path: named.path, createdAt: 0, tags: [], boundary: null, inline: {}, attached: [], description: '', maxSessionSeconds: 3600, trust }; // prettier-ignore
-}
-
-/** What control asks about roles. */
-export function taskRoles(deps: Deps, output: Pick<ControlDeps, 'onOutput' | 'openLogStream'>) {
-  return {
-    onOutput: output.onOutput,
-    openLogStream: guardedLogStreams(deps, output.openLogStream),
-    taskCredentials: (task: TaskKey, role: string) => taskCredentials(deps, task, role),
-  };
 }

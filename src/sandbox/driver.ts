@@ -22,6 +22,8 @@ export type SandboxPlan = {
   images: Record<string, PreparedImage>;
   /** By container name: complete environment beyond the image's (definition and platform), later entries win. */
   environment: Record<string, Record<string, string>>;
+  /** The same, of values that may stand in no file that outlives the task's memory. */
+  secrets?: Record<string, Record<string, string>> | undefined;
   runtimeIds: Record<string, string>;
   /** Bind-mounted read-only into every container: resolv.conf, hosts, hostname. Path in the container -> contents. */
   files: Record<string, string>;

@@ -217,6 +217,7 @@ describe('the guest', () => {
         cgroup: 'task',
         socket: '',
         nofile: 1024,
+        secrets: '/run/berth/secrets',
         storage: { place: '/scratch', disk: undefined },
       });
       for (const scratch of [true, false]) {

@@ -1,11 +1,22 @@
 /** Restart policies: a container that ends by itself is started again in place, as long as it ran long enough and nobody stops its task. */
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { RestartSpec } from '#domain/task-spec.ts';
 import type { Rig } from './sandbox.ts';
 import { execWitness, runs, stateOf } from './witness.ts';
 
 const always: RestartSpec = { ignoredExitCodes: [], attemptPeriodMs: 0 };
+
+/** In the environment alone. */
+const planted = 'hunter2 is not here';
+
+/** Files below a directory that hold a text. */
+function filesWith(dir: string, text: string): string[] {
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.map((entry) => join(entry.parentPath, entry.name)).filter((path) => readFileSync(path).includes(text));
+}
 
 /** Counts its runs in a file on its root: the second prints `run 2`. */
 const counting = 'echo x >> /runs; n=$(wc -l < /runs); echo "run $n"';
@@ -41,17 +52,19 @@ export function restartsInPlace(rig: Rig): void {
     assert.equal(stateOf(w, 'side').restartCount, 0);
   });
 
-  test('commands run inside one that was started again, in a PID namespace of the task too, and a stop ends it', async () => {
+  test('commands run inside one that was started again, in a PID namespace of the task too, with its secrets, and a stop ends it', async () => {
     for (const pidMode of ['container', 'task'] as const) {
-      const heeds = `${counting}; trap 'exit 9' TERM; [ "$n" -gt 1 ] || exit 1; while :; do sleep 0.05; done`;
+      const heeds = `[ "$PLANTED" = '${planted}' ] || exit 5; ${counting}; trap 'exit 9' TERM; [ "$n" -gt 1 ] || exit 1; while :; do sleep 0.05; done`;
       const side = rig.script('echo up; exec sleep 1000', { name: 'side', essential: false, stopTimeoutMs: 200 });
-      const ran = await rig.run(await rig.sandbox().plan([rig.script(heeds, { restart: always }), side], { pidMode }));
+      const plan = await rig.sandbox().plan([rig.script(heeds, { restart: always }), side], { pidMode });
+      const ran = await rig.run({ ...plan, secrets: { app: { PLANTED: planted } } });
       const { sandbox, w } = ran;
       await w.until('it runs again', () => w.text('app') === 'run 1\nrun 2\n' && runs(w, 'app'));
-      const wish = { container: 'app', command: ['/bin/sh', '-c', 'wc -l < /runs'], tty: null };
+      const wish = { container: 'app', command: ['/bin/sh', '-c', 'echo "$PLANTED" $(wc -l < /runs)'], tty: null };
       const seen = await execWitness(sandbox, wish, { patienceMs: rig.sandbox().patienceMs, acks: true });
       assert.equal(await seen.code(), 0);
-      assert.equal(seen.out().trim(), '2');
+      assert.equal(seen.out().trim(), `${planted} 2`);
+      assert.deepEqual(filesWith(plan.dir, planted), []);
       sandbox.stop();
       await w.ended();
       assert.equal(stateOf(w, 'app').exitCode, 9);

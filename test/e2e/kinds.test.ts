@@ -4,10 +4,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createHash } from 'node:crypto';
 import { CreateClusterCommand, RunTaskCommand, StopTaskCommand, waitUntilTasksStopped } from '@aws-sdk/client-ecs';
-import type { Task } from '@aws-sdk/client-ecs';
+import type { Secret, Task } from '@aws-sdk/client-ecs';
+import { SecretsManager } from '@aws-sdk/client-secrets-manager';
+import { SSM } from '@aws-sdk/client-ssm';
 import { script, taskId } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
+import { tracesOf } from './planted.ts';
 import { machineState } from './machine-state.ts';
 import { endpoint, until } from './platform.ts';
 import { inTask, machineOf, powerOff, processesOf, sandboxOf } from './processes.ts';
@@ -20,6 +24,30 @@ type Kind = (typeof kinds)[number];
 
 const { platform, sdk } = await platformFixture({ upArgs: ['--accel', 'tcg'], maxAttempts: 10 });
 beforeEach(ready);
+
+/** Values that stand in the containers' environment and nowhere else. */
+const planted = { token: 'planted-token-7c1e8f', password: 'planted-password-5b92d0', key: 'planted-key-e83a17' };
+/** What `told` says of them. */
+const digests = createHash('md5').update(Object.values(planted).join(' ')).digest('hex');
+const told = 'printf "%s %s %s" "$TOKEN" "$PASSWORD" "$KEY" | md5sum | cut -d" " -f1';
+const secrets: Secret[] = [];
+const withSecrets = { executionRoleArn: 'arn:aws:iam::123456789012:role/execution' };
+const nowhere = (when: string) => assert.deepEqual(tracesOf(platform, Object.values(planted)), [], when);
+
+before(async () => {
+  await using ending = new AsyncDisposableStack();
+  const [manager, ssm] = [new SecretsManager(sdk.config), new SSM(sdk.config)];
+  ending.defer(() => [manager, ssm].forEach((client) => client.destroy()));
+  const SecretString = JSON.stringify({ token: planted.token, other: 'x' });
+  const { ARN } = await manager.createSecret({ Name: 'app/token', SecretString });
+  await ssm.putParameter({ Name: '/app/password', Value: planted.password, Type: 'SecureString' });
+  await ssm.putParameter({ Name: 'key', Value: planted.key, Type: 'String' });
+  secrets.push(
+    { name: 'TOKEN', valueFrom: `${ARN}:token:AWSCURRENT:` },
+    { name: 'PASSWORD', valueFrom: '/app/password' },
+    { name: 'KEY', valueFrom: 'arn:aws:ssm:us-east-1:123456789012:parameter/key' },
+  );
+});
 
 const tag = (key: string, value: string) => ({ key, value });
 const inKind = (kind: Kind, ...more: { key: string; value: string }[]) => ({ tags: [tag('berth:isolation', kind), ...more] });
@@ -53,16 +81,18 @@ describe('a task of each kind', () => {
     const ask = `until wget -qO- http://localhost/ >/dev/null 2>&1; do sleep 0.2; done
       echo "neighbour $(wget -qO- http://localhost/)"
       wget -S -O /dev/null $AWS_ENDPOINT_URL/ 2>&1 | grep -q 'HTTP/1.1' && echo "api answers"
+      echo "secrets $(${told})"
       echo "resolver $(head -n 1 /etc/resolv.conf)"
       for kind in container gvisor microvm; do
         for n in $(seq 100); do said=$(wget -qO- http://whole-$kind.berth.internal/ 2>/dev/null) && break; sleep 0.5; done
         echo "$kind $said"
       done
       echo done; exec sleep 1000`;
-    const definition = await sdk.register('whole', [
+    const containers = [
       script(web, { name: 'web', portMappings: [{ containerPort: 80 }] }),
-      script(ask, { name: 'ask', essential: false, ...init }),
-    ]);
+      script(ask, { name: 'ask', essential: false, secrets, ...init }),
+    ];
+    const definition = await sdk.register('whole', containers, withSecrets);
     const runs = kinds.map((kind) => sdk.run(definition, inKind(kind, tag('berth:endpoint', `whole-${kind}`))));
     const tasks = await running((await Promise.all(runs)).flat());
     await until(
@@ -89,6 +119,7 @@ describe('a task of each kind', () => {
         {
           neighbour: names[index],
           api: 'answers',
+          secrets: digests,
           resolver: 'nameserver 169.254.169.253',
           ...Object.fromEntries(kinds.map((kind, at) => [kind, names[at]])),
           done: '',
@@ -96,6 +127,9 @@ describe('a task of each kind', () => {
         `what the task in a ${kinds[index]} sandbox sees`,
       );
     }
+    nowhere('while the tasks run');
+    // What the definition says of them is found: the search works.
+    assert.notDeepEqual(tracesOf(platform, ['/app/password']), []);
     await sdk.stop(tasks);
     for (const task of await stopped(tasks)) {
       assert.equal(task.stopCode, 'UserInitiated');
@@ -150,7 +184,7 @@ describe('when something dies', () => {
   let idle: string;
   let counts: string;
   before(async () => {
-    idle = await sdk.register('idle', [script('exec sleep 100000', init)]);
+    idle = await sdk.register('idle', [script('exec sleep 100000', { ...init, secrets })], withSecrets);
     counts = await sdk.register('counter', [script(counter(100))]);
   });
 
@@ -190,7 +224,8 @@ describe('when something dies', () => {
   }
 
   it('the host agent, the kernel worker, the control plane: tasks go on, and nothing that they said is lost', async () => {
-    const stay = await running(await runEach(walled, idle));
+    const entered = walled.map((kind) => sdk.run(idle, { ...inKind(kind), enableExecuteCommand: true }));
+    const stay = await running((await Promise.all(entered)).flat());
     const before = stay.map(identity);
     assert.ok(before.every((pid) => pid !== undefined));
     const write = await running(await runEach(walled, counts));
@@ -203,6 +238,8 @@ describe('when something dies', () => {
     }
     assert.deepEqual(stay.map(identity), before);
     await running(stay);
+    nowhere('after each was killed');
+    for (const task of stay) assert.equal(await platform.ok(['exec', taskId(task), '--', 'sh', '-c', told]), `${digests}\n`);
     await platform.ok(['down', '--keep-tasks']);
     assert.deepEqual(stay.map(identity), before);
     await platform.ok(['up'], { timeoutMs: 120_000 });
@@ -277,4 +314,5 @@ function gone(task: Task): void {
   const dir = join(platform.state, 'host/tasks', id);
   assert.deepEqual(existsSync(dir) ? readdirSync(dir) : [], [], 'its files are left');
   assert.ok(!existsSync(`/run/berth/${platform.instance}/sup/${id}.sock`), 'its socket is left');
+  assert.ok(!existsSync(`/run/berth/${platform.instance}/secrets/${id}`), 'its secrets are left');
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { DescribeTasksCommand, ECSClient, StopTaskCommand } from '@aws-sdk/client-ecs';
-import type { Task } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, Task } from '@aws-sdk/client-ecs';
 import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { addressOf, script, taskId } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
@@ -242,8 +242,9 @@ describe('the endpoints of a task', () => {
   }
 
   it('give no credentials of a role that is not there or trusts nobody here, nor logs that the execution role may not write', async () => {
-    const ended = async (change: object) => {
-      const definition = await sdk.register('roles', [script('exec sleep 1000')], change);
+    type Change = { containers?: Partial<ContainerDefinition>[]; taskRoleArn?: string; executionRoleArn?: string };
+    const ended = async ({ containers, ...change }: Change) => {
+      const definition = await sdk.register('roles', [script('exec sleep 1000', containers?.[0])], change);
       const [task] = await sdk.stopped(await sdk.run(definition));
       return task?.stoppedReason ?? '';
     };
@@ -251,7 +252,8 @@ describe('the endpoints of a task', () => {
     const text = (role: string) => `ECS was unable to assume the role '${role}' that was provided for this task.`;
     assert.ok((await ended({ taskRoleArn: absent })).includes(text(absent)));
     assert.match(await ended({ executionRoleArn: reader }), /AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role\/reader\/[0-9a-f]{32} is not authorized to perform: logs:CreateLogGroup on resource: arn:aws:logs:us-east-1:123456789012:log-group:\/e2e because no identity-based policy allows/); // prettier-ignore
-    assert.match(execution, /ecsTaskExecutionRole$/);
+    const denied = await ended({ executionRoleArn: execution, containers: [{ secrets: [{ name: 'A', valueFrom: '/none' }] }] });
+    assert.match(denied, /^ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time\(s\): AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role\/ecsTaskExecutionRole\/[0-9a-f]{32} is not authorized to perform: ssm:GetParameters on resource: arn:aws:ssm:us-east-1:123456789012:parameter\/none because no identity-based policy allows/); // prettier-ignore
   });
 
   it('are closed to other tasks, and bounded', async () => {

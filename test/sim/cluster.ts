@@ -131,6 +131,7 @@ export async function createCluster(seed: number, hostCount: number, deliver?: E
             openLogStream: async () => {},
             protectTask: async () => ({ until: null }),
             taskCredentials: async () => Promise.reject(new Error('no task here has a role')),
+            taskSecrets: async () => Promise.reject(new Error('no task here has secrets')),
           },
           life,
         ),

@@ -264,16 +264,20 @@ export const containerMembers: Entry[] = [
   {
     at: `${C}.logConfiguration.secretOptions[]`,
     leaves: ['name', 'valueFrom'],
-    is: 'not yet',
-    tests: [],
+    is: 'works',
+    note: 'splunk, awsfirelens (as variables of the log router, which its configuration names)',
+    tests: [
+      'src/host/secrets.test.ts: options of log drivers are fetched, outlive the agent in memory, and go with the task',
+      'src/host/firelens.test.ts: a secret option is a variable of the router, whatever its kind',
+    ],
+    definition: { executionRoleArn: 'arn:aws:iam::123456789012:role/execution' },
     container: {
       logConfiguration: {
-        logDriver: 'awslogs',
-        options: { 'awslogs-group': 'g', 'awslogs-region': 'us-west-2', 'awslogs-stream-prefix': 'p' },
-        secretOptions: [{ name: 'a', valueFrom: 'b' }],
+        logDriver: 'splunk',
+        options: { 'splunk-url': 'https://splunk.example:8088', 'splunk-token': 't' },
+        secretOptions: [{ name: 'splunk-token', valueFrom: 'b' }],
       },
     },
-    says: 'because of logConfiguration.secretOptions',
   },
   {
     at: `${C}.firelensConfiguration`,
@@ -289,10 +293,15 @@ export const containerMembers: Entry[] = [
   {
     at: `${C}.secrets[]`,
     leaves: ['name', 'valueFrom'],
-    is: 'not yet',
-    tests: [`${SPEC}: secrets`],
+    is: 'works',
+    note: 'of Secrets Manager and Parameter Store, in memory alone; fetched when the task starts',
+    tests: [
+      'src/main/task-secrets.test.ts: values by name, ARN, JSON key, label, version and region',
+      'test/conformance/sandbox-restart.ts: commands run inside one that was started again, in a PID namespace of the task too, with its secrets, and a stop ends it',
+      'test/e2e/kinds.test.ts: says what it is, has its address, its names and its API, and is reached from outside',
+    ],
+    definition: { executionRoleArn: 'arn:aws:iam::123456789012:role/execution' },
     container: { secrets: [{ name: 'A', valueFrom: 'a' }] },
-    says: 'because of secrets',
   },
   {
     at: `${C}.environmentFiles[]`,
@@ -305,11 +314,13 @@ export const containerMembers: Entry[] = [
   {
     at: `${C}.repositoryCredentials`,
     leaves: ['credentialsParameter'],
-    is: 'not yet',
-    tests: [],
+    is: 'works',
+    tests: [
+      'src/main/task-secrets.test.ts: a registry’s user and password',
+      'test/soak/secrets.test.ts: a private image is pulled with the credentials that its definition names',
+    ],
     container: { repositoryCredentials: { credentialsParameter: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:a' } },
-    says: 'because of repositoryCredentials',
-    note: "a registry's credentials come from the machine's own Docker configuration",
+    note: "without it a registry's credentials come from the machine's own Docker configuration",
   },
   {
     at: C,

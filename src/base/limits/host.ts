@@ -169,4 +169,7 @@ export const hostLimits = {
   /** Faults of one task's network that run at the same time, and addresses that one of them names. */
   faultsPerTask: 32,
   faultSources: 64,
+  /** What the secrets of one container may have together; and what all of a host may take of its memory. */
+  taskSecretBytes: 512 * 1024,
+  secretsMemoryMib: 256,
 } as const;

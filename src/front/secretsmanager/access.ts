@@ -65,7 +65,7 @@ export function secretsAccess(deps: SecretDeps): AccessTable {
 }
 
 /** Of one that isn't there: what it was called by. */
-export async function secretResource({ store }: Pick<SecretDeps, 'store'>, scope: Scope, id: string): Promise<Resource> {
+export async function secretResource({ store }: { store: Pick<SecretDeps['store'], 'read'> }, scope: Scope, id: string): Promise<Resource> {
   const secret = await store.read((tx) => findSecret(tx, scope, id));
   const arn = secret === undefined ? (id.startsWith('arn:') ? id : secretArn(scope, id)) : arnOfSecret(secret);
   const { policy = null, tags } = secret ?? {};

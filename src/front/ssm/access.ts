@@ -6,13 +6,8 @@ import type { AccessRow, Resource } from '#gateway/types.ts';
 import { findParameter, type SecretDeps } from '#intent/index.ts';
 
 export function ssmAccess({ store }: Pick<SecretDeps, 'store'>): AccessTable {
-  const resourceOf = async (text: string, scope: Scope): Promise<Resource> => {
-    const tags = (await store.read((tx) => findParameter(tx, scope, text)))?.tags ?? [];
-    const own = Object.fromEntries(tags.map(({ key, value }) => [`ssm:resourceTag/${key}`, value]));
-    return { arn: arnOf(text, scope), facts: { ...resourceTags(tags), ...own } };
-  };
   const resourcesOf = (names: readonly (string | undefined)[], scope: Scope) =>
-    Promise.all(names.map((name) => resourceOf(name ?? '', scope)));
+    Promise.all(names.map((name) => parameterResource(store, name ?? '', scope)));
   const ofName: AccessRow<{ Name?: string | undefined }> = { resources: ({ Name }, scope) => resourcesOf([Name], scope) };
   const ofNames: AccessRow<{ Names?: string[] | undefined }> = { resources: ({ Names = [] }, scope) => resourcesOf(Names, scope) };
   const ofId = ({ ResourceId }: { ResourceId?: string | undefined }, scope: Scope) => resourcesOf([ResourceId], scope);
@@ -48,6 +43,13 @@ export function ssmAccess({ store }: Pick<SecretDeps, 'store'>): AccessTable {
       UnlabelParameterVersion: ofName,
     },
   };
+}
+
+/** As policies see it: with its tags. */
+export async function parameterResource(store: Pick<SecretDeps['store'], 'read'>, text: string, scope: Scope): Promise<Resource> {
+  const tags = (await store.read((tx) => findParameter(tx, scope, text)))?.tags ?? [];
+  const own = Object.fromEntries(tags.map(({ key, value }) => [`ssm:resourceTag/${key}`, value]));
+  return { arn: arnOf(text, scope), facts: { ...resourceTags(tags), ...own } };
 }
 
 /** A version or label belongs to no ARN. */

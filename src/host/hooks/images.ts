@@ -9,7 +9,13 @@ import type { Hook, TaskRun } from '../run.ts';
 export function imagesHook(deps: { images: Images; clock: Clock }): Hook {
   const prepareOne = async (run: TaskRun, container: ContainerSpec) => {
     try {
-      const image = await deps.images.prepare(container.image, { taskId: run.taskId, check: 'if-missing', signal: run.signal });
+      const auth = run.registryAuth[container.name];
+      const image = await deps.images.prepare(container.image, {
+        taskId: run.taskId,
+        check: 'if-missing',
+        signal: run.signal,
+        ...(auth === undefined ? {} : { auth }),
+      });
       run.images[container.name] = image;
       run.updateContainer(container.name, { imageDigest: image.digest });
     } catch (error) {

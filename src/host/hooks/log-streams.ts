@@ -6,7 +6,7 @@ import type { ContainerSpec, SplunkTarget } from '#domain/task-spec.ts';
 import { controlOps } from '#link/operations.ts';
 import type { LogOpen } from '#link/operations.ts';
 import type { Hook, TaskRun } from '../run.ts';
-import { verifySplunk } from '../splunk-sink.ts';
+import { verifySplunk, withSecretOptions } from '../splunk-sink.ts';
 import type { Uplink } from '../uplink.ts';
 
 const CALL_MS = 10_000;
@@ -54,7 +54,11 @@ async function verify(run: TaskRun, container: ContainerSpec, target: SplunkTarg
   if (target.options['splunk-verify-connection'] !== 'true') return;
   const { hostname } = run.entry.assignment.network;
   try {
-    await verifySplunk(target, { container, runtimeId: run.entry.runtimeIds[container.name] ?? '', hostname });
+    await verifySplunk(withSecretOptions(target, run.logSecrets[container.name] ?? {}), {
+      container,
+      runtimeId: run.entry.runtimeIds[container.name] ?? '',
+      hostname,
+    });
   } catch (error) {
     const reason = `CannotStartContainerError: failed to initialize logging driver: splunk: ${asFault(error).message}`;
     run.updateContainer(container.name, { reason });

@@ -75,6 +75,7 @@ function planOf(run: TaskRun, kind: IsolationKind): SandboxPlan {
     network: run.network,
     images: run.images,
     environment: run.environment,
+    secrets: run.secrets,
     runtimeIds: run.entry.runtimeIds,
     files: run.files,
     containerFiles: run.containerFiles,

@@ -6,6 +6,7 @@ import type { Clock } from '#base/clock.ts';
 import { asFault, Fault } from '#base/fault.ts';
 import { silentLog } from '#base/log.ts';
 import type { Steps } from '#cli/steps.ts';
+import { unmountMemory } from '#host/secret-files.ts';
 import { updateHosts } from '#network/hosts-file.ts';
 import { createNetwork } from '#network/network.ts';
 import { createOneUser } from '#volume/one-user.ts';
@@ -60,6 +61,7 @@ export async function stopKeeper({ paths, clock }: Pick<PlatformDeps, 'paths' | 
  */
 async function clean({ paths, clock }: PlatformDeps): Promise<void> {
   if (existsSync(supervisorBinary)) await withWorker(paths, clock, (worker) => cleanWith(worker, paths));
+  await unmountMemory(clock, paths.secrets);
   rmSync(paths.run, { recursive: true, force: true });
 }
 

@@ -17,6 +17,8 @@ export type BundleContext = {
   /** Open files of a container that doesn't set its own limit. */
   nofile: number;
   storage: Storage;
+  /** Directory in memory where the supervisor finds the containers' secrets. */
+  secrets: string;
 };
 
 /** For a runtime that takes containers in another form than the supervisor itself. */
@@ -33,6 +35,13 @@ export type BundleFile = { path: string; contents: string };
 /** In place of a container's name, which may hold anything: its index. */
 const containerDir = (index: number) => join('containers', String(index));
 const fileAt = (index: number) => join('files', String(index));
+
+const secretFile = (index: number) => `${index}.json`;
+
+/** `NAME=value` */
+function secretEntries(plan: SandboxPlan, container: ContainerSpec): string[] {
+  return Object.entries(plan.secrets?.[container.name] ?? {}).map(([name, value]) => `${name}=${value}`);
+}
 
 function containerBundle(plan: SandboxPlan, container: ContainerSpec, index: number, volumes: VolumePlaces): ContainerBundle {
   const image = imageOf(plan, container);
@@ -97,7 +106,7 @@ export function bundleFiles(
   plan: SandboxPlan,
   context: BundleContext,
   form: BundleForm = ownForm,
-): { directories: string[]; files: BundleFile[] } {
+): { directories: string[]; files: BundleFile[]; secrets: BundleFile[] } {
   const places = Object.fromEntries(Object.keys(plan.files).map((path, index) => [path, join(plan.dir, fileAt(index))]));
   assertUsers(plan);
   const volumes = volumePlaces(plan, context.storage.place);
@@ -112,14 +121,19 @@ export function bundleFiles(
   const configs = plan.spec.containers.map((container, index): BundleFile => {
     const files = { ...places, ...Object.fromEntries(ownPlaces(plan.containerFiles?.[container.name] ?? {})) };
     const root = join(plan.dir, containerDir(index), 'rootfs');
+    const secrets = secretEntries(plan, container).length === 0 ? null : join(context.secrets, secretFile(index));
     const mounting = { ...container, mounts: volumes.containers[container.name]?.mounts ?? container.mounts };
     return {
       path: join(containerDir(index), 'config.json'),
-      contents: JSON.stringify(form.render(plan, mounting, { root, files, volumes: volumes.places, nofile: context.nofile })),
+      contents: JSON.stringify(form.render(plan, mounting, { root, files, volumes: volumes.places, nofile: context.nofile, secrets })),
     };
   });
   const projected = Object.values(plan.files).map((contents, index): BundleFile => ({ path: fileAt(index), contents }));
   return {
+    secrets: plan.spec.containers.flatMap((container, index) => {
+      const entries = secretEntries(plan, container);
+      return entries.length === 0 ? [] : [{ path: secretFile(index), contents: JSON.stringify(entries) }];
+    }),
     directories: ['files', ...plan.spec.containers.map((_, index) => join(containerDir(index), 'rootfs'))],
     files: [
       ...projected,

@@ -28,6 +28,7 @@ export function createContainerDriver(deps: SupervisedDeps, options: ContainerDr
   const pathsOf = (taskId: string): Omit<BundleContext, 'storage'> => ({
     cgroup: `berth-${options.instance}/${taskId}`,
     socket: join(socketDir, `${taskId}.sock`),
+    secrets: join(options.runDir, 'secrets', taskId),
     nofile,
   });
 
@@ -53,7 +54,7 @@ export function createContainerDriver(deps: SupervisedDeps, options: ContainerDr
     },
     async start(plan, events) {
       const paths = pathsOf(plan.taskId);
-      writeBundle(plan.dir, socketDir, bundleFiles(plan, { ...paths, storage: hostStorage(plan, options.models) }));
+      writeBundle(plan.dir, socketDir, paths.secrets, bundleFiles(plan, { ...paths, storage: hostStorage(plan, options.models) }));
       try {
         await worker.taskStart(join(plan.dir, 'task.json'));
       } catch (error) {

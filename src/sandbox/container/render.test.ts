@@ -84,6 +84,7 @@ test('a task renders as its golden file', () => {
     cgroup: 'berth-abcdef/0123456789abcdef0123456789abcdef',
     socket: '/run/berth/abcdef/sup/0123.sock',
     nofile: 65_535,
+    secrets: '/run/berth/abcdef/secrets/0123',
   };
   const task = plan([plain, full]);
   const { files } = bundleFiles(task, { ...paths, storage: hostStorage(task, '/state/disk-models') });
@@ -92,7 +93,13 @@ test('a task renders as its golden file', () => {
 
 test('a bundle never takes a path from a name', () => {
   const odd = container({ name: '../../etc' });
-  const files = bundleFiles(plan([odd]), { cgroup: 'c', socket: 's', nofile: 1024, storage: { place: '/task', disk: undefined } });
+  const files = bundleFiles(plan([odd]), {
+    cgroup: 'c',
+    socket: 's',
+    nofile: 1024,
+    secrets: '/s',
+    storage: { place: '/task', disk: undefined },
+  });
   for (const path of [...files.directories, ...files.files.map((file) => file.path)]) assert.ok(!path.includes('..'), path);
 });
 

@@ -49,6 +49,11 @@ function deviceAnnotation(container: ContainerSpec): Record<string, string> {
   return container.devices.length === 0 ? {} : { 'berth.devices': JSON.stringify(container.devices) };
 }
 
+/** `berth.secrets`: a JSON list of `NAME=value`, which the supervisor adds to the environment. */
+function secretsAnnotation({ secrets }: RenderContext): Record<string, string> {
+  return typeof secrets === 'string' ? { 'berth.secrets': secrets } : {};
+}
+
 /** What a plan doesn't say: where its containers find what the driver wrote for them, and what the machine allows. */
 export type RenderContext = {
   /** Mount point of the container's root. */
@@ -59,6 +64,8 @@ export type RenderContext = {
   volumes: Record<string, string>;
   /** Open files of a container that doesn't set its own limit. */
   nofile: number;
+  /** Where the supervisor finds the container's secrets; null: it has none. */
+  secrets?: string | null;
 };
 
 /** Relative weight of a container among those of its task; `cpuMillis` 0 is Docker's least weight. */
@@ -91,7 +98,12 @@ export function render(plan: SandboxPlan, container: ContainerSpec, context: Ren
     root: { path: context.root, readonly: container.readOnlyRoot },
     hostname: plan.network.hostname,
     mounts: mountsOf(container, { volumes: context.volumes, files: context.files }),
-    annotations: { ...foreignLabels(container), ...deviceAnnotation(container), 'berth.user': userOf(container, image) },
+    annotations: {
+      ...foreignLabels(container),
+      ...deviceAnnotation(container),
+      ...secretsAnnotation(context),
+      'berth.user': userOf(container, image),
+    },
     linux: {
       namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
       resources: {

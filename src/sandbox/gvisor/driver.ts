@@ -58,11 +58,20 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
     from,
     lanes,
   });
+  const secretsOf = (taskId: string) => join(options.runDir, 'secrets', taskId);
   const write = (plan: SandboxPlan, place: Place) =>
     writeBundle(
       plan.dir,
       socketDir,
-      gvisorBundle(plan, { ...place, socket: socketOf(plan.taskId), nofile, paths, storage: hostStorage(plan, options.models) }),
+      secretsOf(plan.taskId),
+      gvisorBundle(plan, {
+        ...place,
+        secrets: secretsOf(plan.taskId),
+        socket: socketOf(plan.taskId),
+        nofile,
+        paths,
+        storage: hostStorage(plan, options.models),
+      }),
     );
 
   const startCold = async (plan: SandboxPlan) => {

@@ -40,7 +40,13 @@ test('containers and the sandbox’s own render as their golden files', () => {
 
 function taskOf(...args: Parameters<typeof gvisorPlan>) {
   const plan = gvisorPlan(...args);
-  const { files } = gvisorBundle(plan, { ...places, nofile: 65_535, paths, storage: hostStorage(plan, '/state/disk-models') });
+  const { files } = gvisorBundle(plan, {
+    ...places,
+    nofile: 65_535,
+    secrets: '/s',
+    paths,
+    storage: hostStorage(plan, '/state/disk-models'),
+  });
   return JSON.parse(files.find((file) => file.path === 'task.json')?.contents ?? '');
 }
 

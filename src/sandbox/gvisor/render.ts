@@ -35,7 +35,10 @@ export function render(plan: SandboxPlan, container: ContainerSpec, context: Gvi
   }
   const own = renderOwn(plan, container, context);
   const kinds = ['ipc', 'uts', 'mount', ...(plan.spec.pidMode === 'task' ? [] : ['pid'])];
-  const user = own.annotations['berth.user'];
+  const forSupervisor = ['berth.user', 'berth.secrets'].flatMap((name) => {
+    const value = own.annotations[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
   const program: OciMount = { destination: INIT_PATH, type: 'bind', source: context.supervisor, options: ['rbind', 'ro', 'nosuid'] };
   return {
     ociVersion: '1.0.2',
@@ -46,7 +49,7 @@ export function render(plan: SandboxPlan, container: ContainerSpec, context: Gvi
     annotations: {
       'io.kubernetes.cri.container-type': 'container',
       'io.kubernetes.cri.sandbox-id': SANDBOX,
-      ...(user === undefined ? {} : { 'berth.user': user }),
+      ...Object.fromEntries(forSupervisor),
     },
     linux: { namespaces: kinds.map((type) => ({ type })) },
   };

@@ -14,6 +14,7 @@ import type { SharedMount } from './shared.ts';
 
 /** Where the guest keeps what is sent; its images; its scratch disk. */
 const FILES = '/run/berth';
+const SECRETS = 'secrets';
 const IMAGES = '/images';
 const SCRATCH = '/scratch';
 const VOLUMES = '/volumes';
@@ -59,6 +60,13 @@ const tooMany = (count: number) =>
     `CannotCreateContainerError: the task has ${count} volumes, and a microvm has ${volumeSlots.length} disks for them`,
   );
 
+const fileMessage = (path: string, mode: number, contents: string): FileMessage => ({
+  t: 'file',
+  path,
+  mode,
+  data: Buffer.from(contents).toString('base64'),
+});
+
 /** Two containers of one image share its disk. */
 export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
   const disks = [...new Map(Object.values(plan.images).map((image) => [image.digest, image])).values()];
@@ -75,16 +83,18 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
     volumes: { ...plan.volumes, ...Object.fromEntries(mounted) },
     images: Object.fromEntries(Object.entries(plan.images).map(([name, image]) => [name, inGuest(image)])),
   };
-  const { files } = bundleFiles(guestPlan, { cgroup: CGROUP, socket: '', nofile, storage });
+  const inMemory = posix.join(FILES, SECRETS);
+  const { files, secrets } = bundleFiles(guestPlan, { cgroup: CGROUP, socket: '', nofile, storage, secrets: inMemory });
   const task = files.find((file) => file.path === 'task.json');
   const bundle = JSON.parse(task?.contents ?? '{}') as TaskBundle;
   const { ip, mac, gatewayIp, gatewayMac, mtu, hostname } = plan.network;
   return {
     disks,
     volumes: own.map(({ path }) => path),
-    files: files
-      .filter((file) => file !== task)
-      .map((file) => ({ t: 'file', path: file.path, mode: 0o644, data: Buffer.from(file.contents).toString('base64') })),
+    files: [
+      ...files.filter((file) => file !== task).map((file) => fileMessage(file.path, 0o644, file.contents)),
+      ...secrets.map((file) => fileMessage(posix.join(SECRETS, file.path), 0o600, file.contents)),
+    ],
     settle: {
       t: 'settle',
       hostname,

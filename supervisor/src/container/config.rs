@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::Error;
+use super::{secrets, Error};
 use crate::seccomp::Profile;
 use crate::sys;
 
@@ -107,7 +107,10 @@ fn parse<T: for<'de> Deserialize<'de>>(bundle: &Path, text: &[u8]) -> Result<T, 
 
 impl Config {
     pub fn load(bundle: &Path) -> Result<Config, Error> {
-        let config: Config = parse(bundle, &read(bundle)?)?;
+        let mut config: Config = parse(bundle, &read(bundle)?)?;
+        if let Some(path) = config.annotations.get(secrets::SECRETS_ANNOTATION) {
+            secrets::add_to(&mut config.process.env, path)?;
+        }
         if config.process.args.first().is_none_or(String::is_empty) {
             return Err(Error::Create("no command specified".to_string()));
         }

@@ -13,6 +13,7 @@ mod init;
 pub(crate) mod mounts;
 pub(crate) mod privileges;
 pub(crate) mod rootfs;
+pub mod secrets;
 pub mod terminal;
 mod user;
 

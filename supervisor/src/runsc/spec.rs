@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{json, Value};
 
-use crate::container::{self, Error};
+use crate::container::{self, secrets, Error};
 use crate::sys;
 
 /// Mounts of these types are served by the gofer, one connection each (specutils.IsGoferMount there).
@@ -19,7 +19,13 @@ impl Spec {
         let path = bundle.join("config.json");
         let invalid = |e: String| Error::Create(format!("{}: {e}", path.display()));
         let text = std::fs::read(&path).map_err(|e| invalid(sys::reason(&e)))?;
-        let value: Value = serde_json::from_slice(&text).map_err(|e| invalid(e.to_string()))?;
+        let mut value: Value = serde_json::from_slice(&text).map_err(|e| invalid(e.to_string()))?;
+        if let Some(path) = value["annotations"][secrets::SECRETS_ANNOTATION].as_str().map(str::to_string) {
+            let entries = value["process"]["env"].as_array().into_iter().flatten();
+            let mut env: Vec<String> = entries.filter_map(Value::as_str).map(str::to_string).collect();
+            secrets::add_to(&mut env, &path)?;
+            value["process"]["env"] = json!(env);
+        }
         let args = value["process"]["args"].as_array();
         if args.is_none_or(|args| args.first().and_then(Value::as_str).is_none_or(str::is_empty)) {
             return Err(Error::Create("no command specified".to_string()));

@@ -1,5 +1,5 @@
 /** Log configurations (RegisterTaskDefinition). */
-import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, Secret } from '@aws-sdk/client-ecs';
 import { RE2JS } from 're2js';
 import { asFault } from '#base/fault.ts';
 import { clip } from '#domain/names.ts';
@@ -48,7 +48,8 @@ export function assertLogs(containers: ContainerDefinition[], task: { fargate: b
     assertKnown(driver, Object.keys(log.options ?? {}));
     assertDelivery(log.options ?? {});
     if (driver === 'awslogs') assertAwslogs(log.options ?? {});
-    if (driver === 'splunk') assertSplunk(log.options ?? {});
+    const secrets = assertSecretOptions(log.secretOptions ?? [], task.executionRoleArn);
+    if (driver === 'splunk') assertSplunk(log.options ?? {}, secrets);
     if (task.fargate) assertFargateLog(driver, log.options ?? {}, task.executionRoleArn);
   }
 }
@@ -113,13 +114,26 @@ function refuseUnless(options: Record<string, string>, name: string, values: str
   );
 }
 
-function assertSplunk(options: Record<string, string>): void {
-  const missing = ['splunk-token', 'splunk-url'].filter((name) => (options[name] ?? '') === '');
+/** Their names. */
+function assertSecretOptions(secrets: Secret[], executionRoleArn: string | undefined): string[] {
+  for (const { name, valueFrom } of secrets) refuseIf(!name || !valueFrom, 'Secret name and valueFrom should not be null or empty.');
+  refuseIf(
+    secrets.length > 0 && !executionRoleArn,
+    "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'",
+  );
+  const names = secrets.map(({ name = '' }) => name);
+  refuseIf(new Set(names).size !== names.length, 'The names of secretOptions must be unique.');
+  return names;
+}
+
+function assertSplunk(options: Record<string, string>, secrets: readonly string[]): void {
+  const missing = ['splunk-token', 'splunk-url'].filter((name) => (options[name] ?? '') === '' && !secrets.includes(name));
   refuseIf(missing.length > 0, `Log driver splunk requires options: ${missing.join(', ')}`);
   const url = options['splunk-url'] ?? '';
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   refuseIf(
-    parsed === undefined || !['http:', 'https:'].includes(parsed.protocol) || parsed.search !== '' || parsed.hash !== '',
+    !secrets.includes('splunk-url') &&
+      (parsed === undefined || !['http:', 'https:'].includes(parsed.protocol) || parsed.search !== '' || parsed.hash !== ''),
     `splunk: expected format scheme://dns_name_or_ip:port for splunk-url, not '${clip(url)}'.`,
   );
   for (const name of ['labels-regex', 'env-regex']) assertRegex('splunk', name, options[name]);

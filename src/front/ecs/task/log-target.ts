@@ -1,7 +1,7 @@
 /** A container's log configuration -> where its output goes, and what happens when nobody takes it. Pure. */
-import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, Secret } from '@aws-sdk/client-ecs';
 import { limits } from '#base/limits.ts';
-import type { ContainerSpec, FirelensSpec, LogDelivery, LogTarget } from '#domain/task-spec.ts';
+import type { ContainerSpec, FirelensSpec, LogDelivery, LogTarget, SecretRef } from '#domain/task-spec.ts';
 import { datetimePattern } from '../definition/datetime-pattern.ts';
 
 export type LogInput = {
@@ -16,10 +16,12 @@ export function logTarget(container: ContainerDefinition, all: ContainerDefiniti
   const log = container.logConfiguration;
   const options = log?.options ?? {};
   const delivery = deliveryOf(options, input);
-  if (log?.logDriver === 'splunk') return { driver: 'splunk', options, delivery };
+  const refs = secretRefs(log?.secretOptions);
+  const secretOptions = refs.length === 0 ? {} : { secretOptions: refs };
+  if (log?.logDriver === 'splunk') return { driver: 'splunk', options, ...secretOptions, delivery };
   if (log?.logDriver === 'awsfirelens') {
     const router = all.find((one) => one.firelensConfiguration !== undefined)?.name ?? '';
-    return { driver: 'awsfirelens', router, options, delivery };
+    return { driver: 'awsfirelens', router, options, ...secretOptions, delivery };
   }
   if (log?.logDriver !== 'awslogs') return null;
   const prefix = options['awslogs-stream-prefix'];
@@ -35,6 +37,9 @@ export function logTarget(container: ContainerDefinition, all: ContainerDefiniti
     ...(multiline ? { multiline } : {}),
   };
 }
+
+export const secretRefs = (secrets: readonly Secret[] | undefined): SecretRef[] =>
+  (secrets ?? []).map(({ name = '', valueFrom = '' }) => ({ name, valueFrom }));
 
 /**
  * A buffer is as large as the definition says; where it doesn't, larger than AWS's 10 MiB, since it lies on the disk. One that waits

@@ -40,11 +40,10 @@ function foreignKind(volume: Volume): string | undefined {
 }
 
 function foreignField(container: ContainerDefinition): string | undefined {
-  if ((container.secrets ?? []).length > 0) return 'secrets';
   if ((container.environmentFiles ?? []).length > 0) return 'environmentFiles';
-  if (container.repositoryCredentials !== undefined) return 'repositoryCredentials';
-  if ((container.logConfiguration?.secretOptions ?? []).length > 0) return 'logConfiguration.secretOptions';
   const driver = container.logConfiguration?.logDriver;
+  if (driver === 'awslogs' && (container.logConfiguration?.secretOptions ?? []).length > 0)
+    return 'logConfiguration.secretOptions of logDriver awslogs';
   if (driver !== undefined && !['awslogs', 'splunk', 'awsfirelens'].includes(driver)) return `logDriver ${driver}`;
   const options = Object.keys(container.logConfiguration?.options ?? {});
   return options.includes('awslogs-endpoint') ? 'logConfiguration.options awslogs-endpoint' : undefined;

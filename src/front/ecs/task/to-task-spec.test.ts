@@ -231,9 +231,12 @@ describe('what a call is refused', () => {
       "This task definition can't be run here yet, because of s3filesVolumeConfiguration (volume 'v'): berth has bind mounts on the task's own storage, EFS, volumes configured at launch and named ones.",
     ],
     [
-      'secrets',
-      () => spec(definition([{ ...web, secrets: [{ name: 'A', valueFrom: 'a' }] }])),
-      "This task definition can't be run here yet, because of secrets (container 'web').",
+      'secret options of a driver that has none',
+      () =>
+        spec(
+          definition([{ ...web, logConfiguration: { logDriver: 'awslogs', secretOptions: [{ name: 'awslogs-group', valueFrom: 'a' }] } }]),
+        ),
+      "This task definition can't be run here yet, because of logConfiguration.secretOptions of logDriver awslogs (container 'web').",
     ],
   ];
   for (const [name, call, text] of cases) {

@@ -23,7 +23,7 @@ import type {
   VolumeSpec,
 } from '#domain/task-spec.ts';
 import { parseRange } from '../definition/network-rules.ts';
-import { firelensOf, logTarget, withRouterFirst } from './log-target.ts';
+import { firelensOf, logTarget, secretRefs, withRouterFirst } from './log-target.ts';
 import { namedVolume } from './named-volume.ts';
 import { assertRunnable } from './runnable.ts';
 import { taskSize } from './task-size.ts';
@@ -106,6 +106,7 @@ function toContainer(
     workingDirectory: container.workingDirectory || null,
     user: container.user || null,
     environment: environmentOf(container, override),
+    ...secretsOf(container),
     essential: container.essential ?? true,
     cpuMillis: cpuUnitsToMillis(override?.cpu ?? container.cpu ?? 0),
     memoryBytes: memory === undefined ? null : memory * MEBIBYTE,
@@ -138,6 +139,12 @@ function toContainer(
     health: healthOf(container.healthCheck),
     restart: restartOf(container.restartPolicy),
   };
+}
+
+function secretsOf({ secrets, repositoryCredentials }: ContainerDefinition): Pick<ContainerSpec, 'secrets' | 'registrySecret'> {
+  const registrySecret = repositoryCredentials?.credentialsParameter;
+  const refs = secretRefs(secrets);
+  return { ...(refs.length === 0 ? {} : { secrets: refs }), ...(registrySecret ? { registrySecret } : {}) };
 }
 
 /** As Docker: at the same path, to read, write and make, where the definition doesn't say. */

@@ -208,6 +208,9 @@ describe('a definition becomes what to run', () => {
   });
 });
 
+const awslogs = { logDriver: 'awslogs' as const, options: { 'awslogs-group': 'g', 'awslogs-region': 'r', 'awslogs-stream-prefix': 'p' } };
+const withRole = { executionRoleArn: 'arn:aws:iam::123456789012:role/execution' };
+
 describe('what a call is refused', () => {
   const cases: [string, () => unknown, string][] = [
     [
@@ -232,10 +235,7 @@ describe('what a call is refused', () => {
     ],
     [
       'secret options of a driver that has none',
-      () =>
-        spec(
-          definition([{ ...web, logConfiguration: { logDriver: 'awslogs', secretOptions: [{ name: 'awslogs-group', valueFrom: 'a' }] } }]),
-        ),
+      () => spec(definition([{ ...web, logConfiguration: { ...awslogs, secretOptions: [{ name: 'mode', valueFrom: 'a' }] } }], withRole)),
       "This task definition can't be run here yet, because of logConfiguration.secretOptions of logDriver awslogs (container 'web').",
     ],
   ];

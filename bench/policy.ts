@@ -1,21 +1,11 @@
 /** Policy evaluation: a call of a principal with 50 statements of the kinds that are in use, decided with the facts of a call. Runs alone: `node bench/policy.ts`. */
 import { compilePolicy, decide, parsePolicy } from '#policy/index.ts';
+import { documentOf, statementsOf, STATEMENTS } from './policy-document.ts';
 import { report } from './promises.ts';
 
-const STATEMENTS = 50;
 const CALLS = 200_000;
 
 export async function policy(): Promise<boolean> {
-  const statements = Array.from({ length: STATEMENTS - 2 }, (_, i) => ({
-    Sid: `s${i}`,
-    Effect: i % 6 === 5 ? 'Deny' : 'Allow',
-    Action: ['ecs:Describe*', `ecs:Run${i}*`, 'logs:*'],
-    Resource: [`arn:aws:ecs:*:123456789012:task-definition/app-${i}-*:*`, `arn:aws:ecs:us-east-1:*:cluster/\${aws:PrincipalTag/team}-${i}`],
-    Condition: {
-      StringEquals: { 'aws:RequestedRegion': ['us-east-1', 'eu-west-1'] },
-      ArnLike: { 'ecs:cluster': `arn:aws:ecs:*:*:cluster/c${i}*` },
-    },
-  }));
   const last = [
     { Effect: 'Deny', Action: 'ecs:RunTask', Resource: '*', Condition: { NotIpAddress: { 'aws:SourceIp': '10.0.0.0/8' } } },
     {
@@ -25,8 +15,7 @@ export async function policy(): Promise<boolean> {
       Condition: { StringLike: { 'aws:RequestTag/team': '${aws:PrincipalTag/team}*' } },
     },
   ];
-  const document = JSON.stringify({ Version: '2012-10-17', Statement: [...statements, ...last] });
-  const set = { identity: [compilePolicy(parsePolicy(document, 'identity'))], boundary: null, session: null };
+  const set = { identity: [compilePolicy(parsePolicy(documentOf(statementsOf(last)), 'identity'))], boundary: null, session: null };
   const facts = new Map([
     ['aws:requestedregion', 'us-east-1'],
     ['aws:sourceip', '10.1.2.3'],

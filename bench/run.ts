@@ -16,6 +16,7 @@ import { logFilter } from './log-filter.ts';
 import { metricsBench } from './metrics.ts';
 import { policy } from './policy.ts';
 import { rollingUpdate } from './rolling-update.ts';
+import { runTaskPolicies } from './run-task-policies.ts';
 import { startLatency } from './start-latency.ts';
 import { teardown } from './teardown.ts';
 import { throughput } from './throughput.ts';
@@ -38,6 +39,7 @@ const benchmarks = {
   'microvm-machines': microvmMachines,
   'kinds-memory': kindsMemory,
   policy,
+  'run-task-policies': runTaskPolicies,
   throughput,
 };
 const load = () => `load ${loadavg()[0]?.toFixed(1)}`;

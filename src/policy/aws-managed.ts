@@ -1,6 +1,6 @@
 /**
  * AWS's own managed policies, those that have to do with what berth serves and with what tasks commonly call. Their texts are AWS's, as moto (Apache-2.0)
- * gathered them; they are read at first use, since most instances never ask.
+ * gathered them (EventBridge, and ECR pulls alone: as MAMIP did); they are read at first use, since most instances never ask.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -31,6 +31,7 @@ import { createMetadata } from './metadata/metadata.ts';
 import { createSampler } from './metadata/sampler.ts';
 import type { MetadataRequest, MetadataResponse } from './metadata/server.ts';
 import { createDiskPressure } from './disk-pressure.ts';
+import { createDiskWatch } from './disk-watch.ts';
 import { handleOperations } from './operations.ts';
 import { isolationOf, probeAll } from './probes.ts';
 import { createReportOutbox } from './report-outbox.ts';
@@ -155,15 +156,13 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
     send: (reports) => uplink.send({ t: 'status', reports }),
   });
 
-  const pressure = createDiskPressure({ tasks: tasks.all, log });
+  const pressure = createDiskPressure({ tasks: tasks.all, clock, log });
 
-  const watchDisk = async () => {
-    try {
-      if (deps.freeDiskBytes !== undefined) await pressure.look(await deps.freeDiskBytes(), info.diskFloorBytes ?? 0);
-    } catch (error) {
-      log.warn('disk.pressure', { reason: asFault(error).message });
-    }
-  };
+  const { freeDiskBytes } = deps;
+  const disk =
+    freeDiskBytes === undefined
+      ? undefined
+      : createDiskWatch({ clock, log, freeBytes: freeDiskBytes, floorBytes: () => info.diskFloorBytes ?? 0, pressure });
 
   const readUsage = async () => {
     const running = [...tasks.all()].filter((runner) => runner.entry.report.status !== 'STOPPED').length;
@@ -188,7 +187,6 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
   const resendDue = () => {
     resend = clock.after(RESEND_TICK_MS, () => {
       outbox.tick();
-      void watchDisk();
       resendDue();
     });
   };
@@ -254,9 +252,11 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       if (stopped) return;
       link = connect();
       resendDue();
+      disk?.start();
     },
     async stop() {
       stopped = true;
+      disk?.stop();
       beat?.cancel();
       resend?.cancel();
       uplink.set(null);

@@ -172,4 +172,10 @@ export const hostLimits = {
   /** What the secrets of one container may have together; and what all of a host may take of its memory. */
   taskSecretBytes: 512 * 1024,
   secretsMemoryMib: 256,
+  /** How often it is looked what of the disk is free: at the least, when it is nearly full, and the rate at which the fastest writer may fill it. */
+  diskLookMs: 1_000,
+  diskLookQuicklyMs: 50,
+  /** How long after a task's end its room may take to be free. */
+  diskRoomMs: 5_000,
+  diskFillBytesPerSecond: 8 * 1024 ** 3,
 } as const;

@@ -2,7 +2,7 @@
 use super::attributes;
 use super::creds::{Acting, Creds};
 use super::nodes::{Node, Place};
-use super::rpc;
+use super::rpc::{self, RECORD_BYTES};
 use super::server::Server;
 use super::state::{SessionId, StateId};
 use super::status::{self, Failure};
@@ -99,6 +99,9 @@ impl<'a> Compound<'a> {
             if self.replay.is_some() {
                 return (0, 0);
             }
+            let fits = out.bytes.len() <= RECORD_BYTES;
+            // What it did is done: as RFC 8881 has it (section 2.10.6.4), the client doesn't hear of it.
+            let outcome = if fits { outcome } else { outcome.and(Err(status::REP_TOO_BIG.into())) };
             if let Err(Failure { status, body }) = outcome {
                 out.bytes.truncate(status_at + 4);
                 out.set_u32(status_at, status);

@@ -11,6 +11,8 @@ mod clients;
 mod compound;
 mod creds;
 pub(crate) mod files;
+#[cfg(test)]
+mod fuzz;
 mod handles;
 mod input;
 mod keeper;

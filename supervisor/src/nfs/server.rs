@@ -99,7 +99,7 @@ impl Server {
     }
 
     /// The reply to a record; None: nobody who speaks this protocol.
-    fn answer(&self, record: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn answer(&self, record: &[u8]) -> Option<Vec<u8>> {
         let call = match rpc::parse(record).ok()? {
             Ok(call) => call,
             Err(refusal) => return Some(refusal),

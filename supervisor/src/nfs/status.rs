@@ -49,6 +49,7 @@ pub const SEQ_MISORDERED: u32 = 10063;
 pub const SEQUENCE_POS: u32 = 10064;
 pub const RETRY_UNCACHED_REP: u32 = 10068;
 pub const TOO_MANY_OPS: u32 = 10070;
+pub const REP_TOO_BIG: u32 = 10066;
 pub const OP_NOT_IN_SESSION: u32 = 10071;
 pub const CLIENTID_BUSY: u32 = 10074;
 pub const NOT_ONLY_OP: u32 = 10081;

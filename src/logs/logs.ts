@@ -10,12 +10,13 @@ import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import { packEvents } from '#base/packed-events.ts';
 import type { Scope } from '#domain/scope.ts';
-import { openCatalog, type GroupRow } from './catalog.ts';
+import { openCatalog, type GroupRow, type StreamRow } from './catalog.ts';
 import { assertDeletable, assertGroupName, assertRetention, assertStreamName, assertTags, checkBatch, groupMissing, invalid, retentionStart, streamMissing } from './checks.ts'; // prettier-ignore
 import { createLiveTail, liveTailUpdates } from './live-tail.ts';
 import { logFilters } from './log-filters.ts';
 import { createMetricFilters, type FilterSink } from './metric-filters.ts';
 import { compilePattern } from './pattern.ts';
+import { createQueries } from './queries.ts';
 import { createReader, type Cursor, type FoundEvent } from './reader.ts';
 import { openRedoLog, readRedoLog } from './redo-log.ts';
 import { createSegmentFiles } from './segments.ts';
@@ -38,6 +39,7 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log; metricSi
   const taps = createTaps(catalog, log);
   const writer = createWriter({ catalog, files, states, redo, taps, clock, log });
   const reader = createReader({ catalog, files, states, writer });
+  const queries = createQueries({ clock, log, reader });
   const sweeper = createSweeper({ catalog, files, states, writer, clock, log });
 
   const metricFilters = createMetricFilters({ clock, log, taps, sink: deps.metricSink ?? (() => Promise.resolve()) });
@@ -180,7 +182,7 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log; metricSi
         names.set(stream.id, stream.name);
         return stream.id;
       });
-      const page = await reader.page(ids ?? streamsWithin(group.id, from, endTime, streamPrefix), {
+      const page = await reader.page(ids ?? idsOf(streamsWithin(group.id, from, endTime, streamPrefix)), {
         from,
         to: endTime,
         after,
@@ -215,9 +217,24 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log; metricSi
         };
       });
     },
+    async startQuery(scope, wish) {
+      const groups = wish.groups.map((name) => need(scope, name));
+      await states.saveStats();
+      const from = Math.max(wish.from, ...groups.map((group) => retentionStart(group.retentionDays, clock.now())));
+      queries.start(scope, { ...wish, from }, function* () {
+        for (const group of groups) {
+          const log = `${group.account}:${group.name}`;
+          for (const { id, name } of streamsWithin(group.id, from, wish.to, '')) yield { id, name, log };
+        }
+      });
+    },
+    query: (scope, id) => queries.get(scope, id),
+    queries: (scope) => queries.list(scope),
+    stopQuery: (scope, id) => queries.stop(scope, id),
     ...logFilters({ catalog, clock, active: metricFilters, need }),
     sweep: () => sweeper.sweep(),
     async close() {
+      queries.close();
       await metricFilters.close();
       await writer.checkpoint();
       redo.close();
@@ -225,16 +242,20 @@ export function createLogs(deps: { dir: string; clock: Clock; log: Log; metricSi
     },
   };
 
-  function* streamsWithin(groupId: number, from: number, to: number, prefix: string): Generator<number> {
+  function* streamsWithin(groupId: number, from: number, to: number, prefix: string): Generator<StreamRow> {
     const PAGE = 500;
     for (let after = 0; ;) {
       const rows = catalog.streamsWithin(groupId, from, to, prefix, after, PAGE);
-      for (const row of rows) yield row.id;
+      yield* rows;
       const last = rows.at(-1);
       if (last === undefined || rows.length < PAGE) return;
       after = last.id;
     }
   }
+}
+
+function* idsOf(rows: Iterable<StreamRow>): Generator<number> {
+  for (const { id } of rows) yield id;
 }
 
 function stored(event: FoundEvent, stream: string): StoredLogEvent {

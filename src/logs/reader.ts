@@ -33,7 +33,11 @@ export function compareCursors(a: Cursor, b: Cursor): number {
   return a.at - b.at || a.stream - b.stream || a.seq - b.seq;
 }
 
-export type Reader = { page(streams: Iterable<number> | AsyncIterable<number>, range: Range): Promise<Page> };
+export type Reader = {
+  page(streams: Iterable<number> | AsyncIterable<number>, range: Range): Promise<Page>;
+  /** Records of a stream that may have events in the range, in no order; their events are the caller's to look at. */
+  records(stream: number, from: number, to: number): AsyncGenerator<EventsBody>;
+};
 
 /** Whole records of one segment, from one byte to another, and the times of their events. */
 type Part = { no: number; start: number; end: number; earliest: number; latest: number };
@@ -42,7 +46,7 @@ export function createReader(parts: { catalog: Catalog; files: SegmentFiles; sta
   const { catalog, files, states, writer } = parts;
 
   /** What may hold events of the range, in the order in which it fills the page soonest. */
-  function partsOf(stream: number, range: Range): Part[] {
+  function partsOf(stream: number, range: Pick<Range, 'from' | 'to' | 'newest'>): Part[] {
     const state = states.get(stream);
     const end = writer.published(stream) ?? state;
     const closed = catalog.segments(stream).filter((row) => row.no < end.no).map((row) => ({ ...row, start: 0, end: Infinity })); // prettier-ignore
@@ -64,6 +68,13 @@ export function createReader(parts: { catalog: Catalog; files: SegmentFiles; sta
         }
       }
       return found.page();
+    },
+    async *records(stream, from, to) {
+      for (const { no, start, end } of partsOf(stream, { from, to, newest: true })) {
+        for (const record of readRecords(await files.read(stream, no, start, end))) {
+          if (record.count > 0 && record.latest >= from && record.earliest <= to) yield decodeEvents(record);
+        }
+      }
     },
   };
 }

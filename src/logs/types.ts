@@ -51,6 +51,19 @@ export type FilterValues = Scope & {
 
 export type QueryDefinition = { id: string; name: string; query: string; groups: string[]; modifiedAt: number };
 
+/** Times in ms, both inclusive; `limit`: lines of its result at most. */
+export type QueryWish = { id: string; query: string; groups: string[]; from: number; to: number; limit: number };
+export type Query = {
+  id: string;
+  query: string;
+  groups: string[];
+  status: 'Running' | 'Complete' | 'Failed' | 'Cancelled' | 'Timeout';
+  startedAt: number;
+  tookMs: number;
+  results: { field: string; value: string }[][];
+  statistics: { recordsMatched: number; recordsScanned: number; bytesScanned: number };
+};
+
 /** Metric filters and saved queries. */
 export type LogFilters = {
   /** In place of one of the same name. */
@@ -128,6 +141,13 @@ export type Logs = LogFilters & {
     groups: string[],
     options: { streams?: string[]; streamPrefixes?: string[]; pattern?: string },
   ): AsyncGenerator<LiveTailUpdate>;
+  /** Begins a query of Logs Insights; `wish.id` is the caller's to choose. Throws InvalidParameter (errorName MalformedQueryException), LimitExceeded. */
+  startQuery(scope: Scope, wish: QueryWish): Promise<void>;
+  /** In memory: undefined also of one that was before a restart, or long ago. */
+  query(scope: Scope, id: string): Query | undefined;
+  queries(scope: Scope): Query[];
+  /** Whether it ran until now. */
+  stopQuery(scope: Scope, id: string): boolean;
   /** Removes what is past its retention; called now and again. */
   sweep(): Promise<void>;
   close(): Promise<void>;

@@ -115,6 +115,14 @@ export const controlLimits = {
   logFilterSeries: 10_000,
   logFilterValues: 1000,
   logQueryDefinitions: 1000,
+  /** Queries of Logs Insights: lines of a result, commands, bytes and time of one; how many run at a time (AWS: 30), are remembered, and for how long. */
+  logQueryRows: 10_000,
+  logQueryCommands: 50,
+  logQueryBytes: 64 * 1024 * 1024,
+  logQueryMs: 60_000,
+  logQueriesRunning: 4,
+  logQueriesKept: 20,
+  logQueryKeptMs: 3600_000,
   /** How often log events past their retention are looked for. */
   logSweepMs: 3600_000,
   /** How long a service's task without any check has to run until it counts as healthy (ECS DeploymentConfiguration: 40 s). */

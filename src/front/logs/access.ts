@@ -12,6 +12,8 @@ import { tagsOf } from './tags.ts';
 type OfGroup = { logGroupName?: string | undefined; logGroupIdentifier?: string | undefined };
 type OfStream = OfGroup & { logStreamName?: string | undefined };
 
+type QueriedGroups = { logGroupName?: string; logGroupNames?: string[]; logGroupIdentifiers?: string[] };
+
 export function logsAccess(logs: Logs): AccessTable {
   const ofGroup: AccessRow<OfGroup> = { resources: (input, scope) => [group(scope, groupNameOf(input, scope))] };
   const ofNamed: AccessRow<OfGroup> = { resources: ({ logGroupName: name = '' }, scope) => [group(scope, name)] };
@@ -41,10 +43,14 @@ export function logsAccess(logs: Logs): AccessTable {
       DescribeLogGroups: { resources: (input, scope) => describedGroups(scope, input.logGroupIdentifiers) },
       DescribeLogStreams: ofGroup,
       DescribeMetricFilters: { resources: ({ logGroupName: name }, scope) => describedGroups(scope, name === undefined ? [] : [name]) },
+      DescribeQueries: { resources: anything },
       DescribeQueryDefinitions: { resources: anything },
       DescribeSubscriptionFilters: ofNamed,
       FilterLogEvents: ofGroup,
       GetLogEvents: ofStream,
+      GetQueryResults: {
+        resources: ({ queryId: id = '' }, scope) => (logs.query(scope, id)?.groups ?? ['*']).map((name) => group(scope, name)),
+      },
       ListTagsForResource: ofArn,
       ListTagsLogGroup: ofNamed,
       PutLogEvents: ofNewStream,
@@ -58,6 +64,12 @@ export function logsAccess(logs: Logs): AccessTable {
         resources: ({ logGroupIdentifiers: named = [] }: { logGroupIdentifiers?: string[] }, scope) =>
           named.map((one) => group(scope, nameOfIdentifier(one, scope))),
       },
+      // Any of the three members may name them; that it is one alone is checked later.
+      StartQuery: {
+        resources: ({ logGroupName: one, logGroupNames: names = [], logGroupIdentifiers: named = [] }: QueriedGroups, scope) =>
+          [...(one === undefined ? [] : [one]), ...names, ...named].map((name) => group(scope, nameOfIdentifier(name, scope))),
+      },
+      StopQuery: { resources: anything },
       TagLogGroup: { ...ofNamed, facts: ({ tags }) => requestTags(tags) } satisfies AccessRow,
       TagResource: { ...ofArn, facts: ({ tags }) => requestTags(tags) } satisfies AccessRow,
       TestMetricFilter: { resources: anything },

@@ -25,6 +25,7 @@ import {
 import { putLogEventsOperation } from './put-log-events.ts';
 import { putLogGroupDeletionProtectionOperation } from './put-log-group-deletion-protection.ts';
 import { putRetentionPolicyOperation } from './put-retention-policy.ts';
+import { describeQueriesOperation, getQueryResultsOperation, startQueryOperation, stopQueryOperation } from './queries.ts';
 import { deleteQueryDefinitionOperation, describeQueryDefinitionsOperation, putQueryDefinitionOperation } from './query-definitions.ts';
 import { startLiveTailOperation } from './start-live-tail.ts';
 import { tagLogGroupOperation } from './tag-log-group.ts';
@@ -45,10 +46,12 @@ export function createLogsApi({ logs, random }: { logs: Logs; random: Random }):
     describeLogGroupsOperation,
     describeLogStreamsOperation,
     describeMetricFiltersOperation,
+    describeQueriesOperation,
     describeQueryDefinitionsOperation,
     describeSubscriptionFiltersOperation,
     filterLogEventsOperation,
     getLogEventsOperation,
+    getQueryResultsOperation,
     listTagsForResourceOperation,
     listTagsLogGroupOperation,
     putLogEventsOperation,
@@ -57,6 +60,8 @@ export function createLogsApi({ logs, random }: { logs: Logs; random: Random }):
     putQueryDefinitionOperation,
     putRetentionPolicyOperation,
     startLiveTailOperation,
+    startQueryOperation,
+    stopQueryOperation,
     tagLogGroupOperation,
     tagResourceOperation,
     testMetricFilterOperation,

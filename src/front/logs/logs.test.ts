@@ -3,7 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
-import { CloudWatchLogs, paginateDescribeLogGroups, paginateFilterLogEvents, type FilteredLogEvent } from '@aws-sdk/client-cloudwatch-logs';
+import {
+  CloudWatchLogs,
+  MalformedQueryException,
+  paginateDescribeLogGroups,
+  paginateFilterLogEvents,
+  type FilteredLogEvent,
+} from '@aws-sdk/client-cloudwatch-logs';
 import { realClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
@@ -260,4 +266,54 @@ it('keeps saved queries, and says what is not here', async () => {
   await assert.rejects(client.putAccountPolicy({ policyName: 'p', policyDocument: '{}', policyType: 'DATA_PROTECTION_POLICY' }), {
     message: /logs:PutAccountPolicy/,
   });
+});
+
+it('answers queries of Logs Insights', async () => {
+  const now = Date.now();
+  for (const logGroupName of ['queried-a', 'queried-b']) {
+    await client.createLogGroup({ logGroupName });
+    await client.createLogStream({ logGroupName, logStreamName: 's' });
+    const logEvents = Array.from({ length: 500 }, (_, i) => ({
+      timestamp: now - 500 + i,
+      message: JSON.stringify({ n: i, even: i % 2 === 0 }),
+    }));
+    await client.putLogEvents({ logGroupName, logStreamName: 's', logEvents });
+  }
+  const span = { startTime: Math.floor(now / 1000) - 60, endTime: Math.floor(now / 1000) + 1 };
+  const ask = async (queryString: string, more: object = { logGroupNames: ['queried-a', 'queried-b'] }) => {
+    const { queryId } = await client.startQuery({ ...span, queryString, ...more });
+    for (;;) {
+      const answer = await client.getQueryResults({ queryId: queryId! });
+      if (answer.status !== 'Running') return answer;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const { results, statistics, status } = await ask('filter even = 1 | stats count(*) as n, max(n) by @log | sort @log');
+  assert.equal(status, 'Complete');
+  assert.deepEqual(results, [
+    [{ field: '@log', value: '123456789012:queried-a' }, { field: 'n', value: '250' }, { field: 'max(n)', value: '498' }], // prettier-ignore
+    [{ field: '@log', value: '123456789012:queried-b' }, { field: 'n', value: '250' }, { field: 'max(n)', value: '498' }], // prettier-ignore
+  ]);
+  assert.deepEqual([statistics?.recordsScanned, statistics?.recordsMatched, statistics?.logGroupsScanned], [1000, 1000, 2]);
+  const last = await ask('fields n | limit 1', { logGroupName: 'queried-a' });
+  assert.deepEqual(last.results, [[{ field: 'n', value: '499' }]]);
+  const failed = await client
+    .startQuery({ ...span, queryString: 'frobnicate x', logGroupName: 'queried-a' })
+    .catch((error: unknown) => error);
+  assert.ok(failed instanceof MalformedQueryException);
+  assert.match(failed.queryCompileError?.message ?? '', /no command 'frobnicate'/);
+  assert.deepEqual(failed.queryCompileError?.location, { startCharOffset: 0, endCharOffset: 1 });
+  await assert.rejects(client.startQuery({ ...span, queryString: 'fields a', logGroupName: 'none' }), {
+    name: 'ResourceNotFoundException',
+  });
+  await assert.rejects(client.startQuery({ ...span, queryString: 'fields a' }), { message: /Exactly one of/ });
+  await assert.rejects(client.getQueryResults({ queryId: 'none' }), { name: 'ResourceNotFoundException' });
+  const { queryId } = await client.startQuery({ ...span, queryString: 'fields a', logGroupName: 'queried-a' });
+  await client.stopQuery({ queryId: queryId! });
+  assert.equal((await client.getQueryResults({ queryId: queryId! })).status, 'Cancelled');
+  const { queries } = await client.describeQueries({ logGroupName: 'queried-a', status: 'Complete' });
+  assert.deepEqual(
+    queries?.map(({ queryString }) => queryString),
+    ['fields n | limit 1', 'filter even = 1 | stats count(*) as n, max(n) by @log | sort @log'],
+  );
 });

@@ -10,7 +10,7 @@ import type { Log } from '#base/log.ts';
 import type { HostUsage } from '#domain/records.ts';
 import type { DesiredStatus, TaskRecord } from '#domain/task.ts';
 import { controlOps } from '#link/operations.ts';
-import type { LogOpen, TaskProtectionCall } from '#link/operations.ts';
+import type { LogOpen, RegistryCall, TaskProtectionCall } from '#link/operations.ts';
 import type { Assignment, TaskReport } from '#link/protocol.ts';
 import type { ControlConnection, FromHost } from '#link/types.ts';
 import type { ReadTx, Store, TaskSlot } from '#store/types.ts';
@@ -32,6 +32,7 @@ export type SessionDeps = {
   protectTask: ControlDeps['protectTask'];
   taskCredentials: ControlDeps['taskCredentials'];
   taskSecrets: ControlDeps['taskSecrets'];
+  registry?: ControlDeps['registry'];
 };
 
 export type HostSession = {
@@ -191,6 +192,7 @@ export function startHostSession(deps: SessionDeps, hostId: string, connection: 
     }
     return (await deps.taskSecrets(task.key, spec, asked)) as unknown as Json;
   });
+  handleRegistry(deps, hostId, connection);
   return {
     hostId,
     connection,
@@ -249,4 +251,19 @@ function inFrames(assignments: Assignment[]): Assignment[][] {
     room -= bytes;
   }
   return parts;
+}
+
+function handleRegistry({ store, registry }: SessionDeps, hostId: string, connection: ControlConnection): void {
+  if (registry === undefined) return;
+  const on = (op: string, answer: (task: TaskRecord | null, call: RegistryCall) => Promise<Json>) =>
+    connection.handle(op, async (body) => {
+      const call = body as unknown as RegistryCall;
+      const { taskId } = call;
+      if (taskId === null) return await answer(null, call);
+      const task = await store.read((tx) => tx.tasks.byId(taskId));
+      if (task?.placement?.hostId !== hostId) throw new Fault('TaskNotFound', `task ${taskId} is not on this host`);
+      return await answer(task, call);
+    });
+  on(controlOps.registryResolve, (task, call) => registry.resolve(task, call));
+  on(controlOps.registryBlob, async (task, call) => (await registry.blob(task, call), null));
 }

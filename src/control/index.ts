@@ -17,7 +17,7 @@ import { startUsageLoop } from './usage-loop.ts';
 import { startMetricsLoop } from './metrics/loop.ts';
 import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
-export type { Control, ControlDeps, ControlOptions, HostCalls } from './types.ts';
+export type { Control, ControlDeps, ControlOptions, HostCalls, RegistryPulls } from './types.ts';
 export type { EventSources } from './events/types.ts';
 
 const leases = [

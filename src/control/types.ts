@@ -5,9 +5,17 @@ import type { Json } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import type { AcmeIssuer, Certificates } from '#certificates/index.ts';
-import type { TaskKey } from '#domain/task.ts';
+import type { TaskKey, TaskRecord } from '#domain/task.ts';
 import type { ContainerSpec, LogTarget, TaskSpec } from '#domain/task-spec.ts';
-import type { LogOpen, TaskCredentials, TaskSecrets, TaskProtectionAnswer, TaskProtectionCall } from '#link/operations.ts';
+import type {
+  LogOpen,
+  RegistryAnswer,
+  RegistryCall,
+  TaskCredentials,
+  TaskSecrets,
+  TaskProtectionAnswer,
+  TaskProtectionCall,
+} from '#link/operations.ts';
 import type { OutputBatch } from '#link/protocol.ts';
 import type { ByteStream, LinkServer } from '#link/types.ts';
 import type { Metrics } from '#metrics/types.ts';
@@ -45,6 +53,14 @@ export type ControlDeps = {
   taskCredentials(task: TaskKey, role: string): Promise<TaskCredentials>;
   /** The values of what a container's spec names. Throws ResourceInitialization in ECS's words. */
   taskSecrets(task: TaskKey, spec: TaskSpec, container: ContainerSpec): Promise<TaskSecrets>;
+  /** berth's own registry; absent in a simulation. */
+  registry?: RegistryPulls;
+};
+
+/** What hosts ask of the registry, for a task of theirs or (null) for the platform itself. Throws Fault (link/operations.ts). */
+export type RegistryPulls = {
+  resolve(task: TaskRecord | null, call: RegistryCall): Promise<RegistryAnswer>;
+  blob(task: TaskRecord | null, call: RegistryCall): Promise<void>;
 };
 
 /** Where certificates come from and go to. */

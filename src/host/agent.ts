@@ -41,7 +41,7 @@ import { createSecretFiles } from './secret-files.ts';
 import { createSlots } from './slots.ts';
 import { createTails } from './tails.ts';
 import { createTaskTable } from './task-table.ts';
-import { createUplink } from './uplink.ts';
+import { createUplink, type SettableUplink } from './uplink.ts';
 
 export type HostAgentDeps = {
   dialer: LinkDialer;
@@ -53,6 +53,8 @@ export type HostAgentDeps = {
   clock: Clock;
   random: Random;
   log: Log;
+  /** Where others need the link too. */
+  uplink?: SettableUplink;
   /** What the machine is (info.ts). Asked once, with what the drivers' probes said. */
   info(isolation: HostInfo['isolation']): Promise<HostInfo>;
   /** What of it is free now; asked for every heartbeat. */
@@ -88,7 +90,7 @@ const RESEND_TICK_MS = 1_000;
 
 export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions): HostAgent {
   const { clock, log, journal } = deps;
-  const uplink = createUplink();
+  const uplink = deps.uplink ?? createUplink();
   const tails = createTails(clock.now());
   const slots = createSlots(limits.startsInFlight);
   let drivers: Drivers = createDrivers([], []);

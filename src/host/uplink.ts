@@ -11,7 +11,9 @@ export type Uplink = {
   send(message: FromHost): boolean;
 };
 
-export function createUplink(): Uplink & { set(connection: HostConnection | null): void } {
+export type SettableUplink = Uplink & { set(connection: HostConnection | null): void };
+
+export function createUplink(): SettableUplink {
   let connection: HostConnection | null = null;
   const waiting = new Set<(made: HostConnection) => void>();
   return {

@@ -10,6 +10,7 @@ import type { Vault } from '#vault/index.ts';
 import { factsOf } from './facts.ts';
 import { createPolicyCache } from './policies.ts';
 import { askerOf, rolePrincipal, userPrincipal } from './principals.ts';
+import { createRegistryTokens, type RegistryTokens } from './registry-tokens.ts';
 import { createSessions, type SessionWish, type TemporaryCredentials } from './sessions.ts';
 import type { CallFacts, OwnFacts, Question, Touched, Verdict } from './types.ts';
 
@@ -26,6 +27,8 @@ export type Identity = {
   /** What a service gets of a role that trusts it; null where it doesn't. */
   assumeForService(role: RoleRecord, wish: ServiceWish): TemporaryCredentials | null;
   mint(wish: SessionWish): TemporaryCredentials;
+  /** Passwords of the registry, which stand for whoever asked for one. */
+  registryTokens: RegistryTokens;
   /** The secret of an access key, ready for its row. */
   sealSecret(secret: string, accessKeyId: string): string;
 };
@@ -120,6 +123,7 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
       return sessions.mint({ ...rolePrincipal(role, sessionName), seconds });
     },
     mint: (wish) => sessions.mint(wish),
+    registryTokens: createRegistryTokens(deps),
     sealSecret: (secret, accessKeyId) => vault.encrypt(secret, accessKeyContext(accessKeyId)),
   };
 }

@@ -18,9 +18,10 @@ import { pullImage } from './pull.ts';
 import { formatReference, isDigest, parseReference, repositoryOf, type Reference } from './reference.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { retrying } from './retrying.ts';
+import { withOwn } from './own-registry.ts';
 import { createSharedWork } from './shared-work.ts';
 import { createTransport, type Transport } from './transport.ts';
-import type { DiskBuilder, Images, ImageSummary, LayerUnpacker, PreparedImage, PullProgress, RegistryAuth } from './types.ts';
+import type { DiskBuilder, Images, ImageSummary, LayerUnpacker, OwnRegistry, PreparedImage, PullProgress, RegistryAuth } from './types.ts';
 
 export type ImagesOptions = {
   /** Everything of the store lies below; one process at a time. */
@@ -39,6 +40,8 @@ export type ImagesOptions = {
   /** HTTP_PROXY and its like. */
   proxyEnv?: Record<string, string | undefined>;
   transport?: Transport;
+  /** berth's own registry. */
+  own?: OwnRegistry;
 };
 
 /** Names under this host are never asked from the network: they exist by `importArchive` only. */
@@ -53,11 +56,12 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
   const { clock, log, platform } = options;
   const transport = options.transport ?? createTransport(clock, options.proxyEnv === undefined ? {} : { proxyEnv: options.proxyEnv });
   const credentials = createCredentials(clock, options.dockerConfigPath ?? null);
-  const registry = createRegistry({ transport, credentials, clock, insecure: options.insecureRegistries ?? [] });
   const temp = join(options.dir, 'tmp');
   const start = clock.now().toString(36);
   let serial = 0;
   const tempPath = (): string => join(temp, `${start}-${serial++}`);
+  const outside = createRegistry({ transport, credentials, clock, insecure: options.insecureRegistries ?? [] });
+  const registry = withOwn(outside, options.own, tempPath);
   const pulls = createSharedWork<ImageRecord, PullProgress>();
   const normalised = createReferenceCache();
   let opening: Promise<Opened> | null = null;
@@ -113,7 +117,7 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
     const auth = wish.auth ?? null;
     const waiter = { signal: wish.signal, onProgress: wish.onProgress };
     return pulls.run(`${name} ${authKey('', '', auth)}`, waiter, (signal, report) =>
-      pullImage({ ...store, registry, clock, platform, tempPath, settleLater }, { ref, auth, signal, report }),
+      pullImage({ ...store, registry, clock, platform, tempPath, settleLater }, { ref, auth, signal, report, taskId: wish.taskId }),
     );
   }
 
@@ -143,8 +147,12 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
   async function prepare(text: string, wish: PrepareOptions): Promise<PreparedImage> {
     const store = opened ?? (await ready());
     const { ref, name } = normalised(text);
+    // Our own registry is asked at each start: whether this task may, and what the tag is now.
+    const now = options.own?.serves(ref.registry) === true ? await resolveOwn(registry, clock, ref, wish) : null;
     const known = lookup(store, ref, name);
-    const stale = known !== null && wish.check === 'always' && (await isStale(registry, clock, ref, known.ref, wish));
+    const stale =
+      known !== null &&
+      (now === null ? wish.check === 'always' && (await isStale(registry, clock, ref, known.ref, wish)) : differs(known, now));
     let image = known === null || stale ? await pull(store, ref, name, wish) : known.image;
     // Between the end of a pull and now a collection may have taken an image that nothing used yet.
     for (let tries = 0; !store.catalog.images.has(image.digest); tries++) {
@@ -219,6 +227,21 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
 }
 
 type PrepareOptions = Parameters<Images['prepare']>[1];
+/** Throws CannotPullContainer, ResourceInitialization. */
+async function resolveOwn(registry: Registry, clock: Clock, ref: Reference, wish: PrepareOptions): Promise<string | null> {
+  const signal = wish.signal ?? new AbortController().signal;
+  try {
+    return await retrying(clock, { budgetMs: limits.registryResolveMs, signal }, (attempt) =>
+      registry.headDigest(ref, ref.digest ?? ref.tag ?? 'latest', { auth: null, signal: attempt, taskId: wish.taskId }),
+    );
+  } catch (error) {
+    throw cannotPull(formatReference(ref), error, 'resolve');
+  }
+}
+
+const differs = ({ image, ref }: { image: ImageRecord; ref: RefRecord | null }, digest: string): boolean =>
+  (ref?.resolved ?? digest) !== digest && image.digest !== digest;
+
 type AuthOption = { auth?: RegistryAuth; signal?: AbortSignal };
 
 /** Whether a tag points elsewhere than when it was pulled. Digests and imported images never do. Throws CannotPullContainer. */

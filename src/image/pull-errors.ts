@@ -23,7 +23,7 @@ const resolveKinds = [
 
 /** `ref`: normalised. Cancelled passes through; `details` of the answer: kind, ref, retries. */
 export function cannotPull(ref: string, error: unknown, stage: 'resolve' | 'fetch'): Fault {
-  if (isFault(error, 'Cancelled') || isFault(error, 'CannotPullContainer')) return error;
+  if (isFault(error, 'Cancelled') || isFault(error, 'CannotPullContainer') || isFault(error, 'ResourceInitialization')) return error;
   const kind = isNoSpace(error) ? 'no-space' : kindOf(error);
   const fault = asFault(error);
   const retries = typeof fault.details['retries'] === 'number' ? fault.details['retries'] : 0;

@@ -1,5 +1,5 @@
 /** From a reference to unpacked layers: resolve, choose the platform, fetch and verify, unpack, commit. */
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
@@ -28,7 +28,13 @@ export type PullDeps = {
   /** The image serves at once; that it survives a power cut may come later. */
   settleLater(image: ImageRecord): void;
 };
-export type PullWish = { ref: Reference; auth: RegistryAuth | null; signal: AbortSignal; report(progress: PullProgress): void };
+export type PullWish = {
+  ref: Reference;
+  auth: RegistryAuth | null;
+  taskId?: string | null;
+  signal: AbortSignal;
+  report(progress: PullProgress): void;
+};
 
 type Found = { resolved: string; digest: string; manifestBytes: Buffer; config: Descriptor; layers: Descriptor[] };
 
@@ -55,7 +61,7 @@ export async function pullImage(deps: PullDeps, wish: PullWish): Promise<ImageRe
 function resolve(deps: PullDeps, wish: PullWish): Promise<Found> {
   const options = { budgetMs: limits.registryResolveMs, signal: wish.signal };
   return retrying(deps.clock, options, async (signal) => {
-    const call: RegistryCall = { auth: wish.auth, signal };
+    const call: RegistryCall = { auth: wish.auth, signal, taskId: wish.taskId ?? null };
     const { ref } = wish;
     const top = await deps.registry.manifest(ref, ref.digest ?? ref.tag ?? 'latest', call);
     const found = await choose(deps, wish.ref, top, call, 0);
@@ -93,7 +99,7 @@ async function fetchImage(deps: PullDeps, wish: PullWish, found: Found, ref: Ref
   const releases = [deps.blobs.lease(found.digest), deps.blobs.lease(found.config.digest)];
   try {
     const what = `the configuration of ${ref.ref}`;
-    const call = { auth: wish.auth, signal: wish.signal };
+    const call = { auth: wish.auth, signal: wish.signal, taskId: wish.taskId ?? null };
     const options = { budgetMs: limits.registryResolveMs, signal: wish.signal };
     const configBytes = await retrying(deps.clock, options, (signal) => fetchSmall(deps, wish.ref, found.config, { ...call, signal }));
     const config = manifests.parseConfig(configBytes, what);
@@ -145,10 +151,21 @@ async function fetchSmall(deps: PullDeps, ref: Reference, descriptor: Descriptor
       details: { kind: 'manifest' },
     });
   }
-  const { response } = await deps.registry.blob(ref, descriptor.digest, 0, call);
-  const bytes = await readWhole(response, descriptor);
+  const bytes = await takeSmall(deps, ref, descriptor, call);
   manifests.verifyDigest(bytes, descriptor.digest, 'an image configuration');
   return bytes;
+}
+
+/** A file of the own registry, or an outside one's answer. */
+async function takeSmall(deps: PullDeps, ref: Reference, descriptor: Descriptor, call: RegistryCall): Promise<Buffer> {
+  const path = deps.tempPath();
+  try {
+    if ((await deps.registry.take?.(ref, descriptor.digest, path, call)) === true) return await readFile(path);
+  } finally {
+    await rm(path, { force: true });
+  }
+  const { response } = await deps.registry.blob(ref, descriptor.digest, 0, call);
+  return await readWhole(response, descriptor);
 }
 
 async function readWhole(response: Parameters<typeof readBody>[0], descriptor: Descriptor): Promise<Buffer> {
@@ -168,7 +185,10 @@ async function ensureLayer(deps: PullDeps, wish: PullWish, diffId: string, layer
     const path = deps.tempPath();
     const onBytes = (bytes: number): void => report({ stage: 'download', layer: diffId, bytes, totalBytes: layer.size });
     onBytes(0);
-    await downloadBlob(deps.clock, layer, layerSource(deps, wish, layer), { path, signal, onBytes });
+    const call = { auth: wish.auth, signal, taskId: wish.taskId ?? null };
+    const taken = (await deps.registry.take?.(wish.ref, layer.digest, path, call)) === true;
+    if (taken) onBytes(layer.size);
+    else await downloadBlob(deps.clock, layer, layerSource(deps, wish, layer), { path, signal, onBytes });
     return { blob: path, compression: manifests.layerCompression(layer), dispose: () => rm(path, { force: true }) };
   });
 }

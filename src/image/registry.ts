@@ -19,10 +19,13 @@ export type Registry = {
   headDigest(ref: Reference, target: string, call: RegistryCall): Promise<string | null>;
   /** A blob from `offset` on. `offset` in the answer is 0 when the registry would not resume. The caller verifies. */
   blob(ref: Reference, digest: string, offset: number, call: RegistryCall): Promise<BlobAnswer>;
+  /** The blob as a file at `path`, where that needs no download; false where it does. */
+  take?(ref: Reference, digest: string, path: string, call: RegistryCall): Promise<boolean>;
   /** The same from one of a foreign layer's own addresses (https only, no credentials). */
   foreignBlob(url: string, offset: number, signal: AbortSignal): Promise<BlobAnswer>;
 };
-export type RegistryCall = { auth: RegistryAuth | null; signal: AbortSignal };
+/** `taskId`: whose pull it is, for berth's own registry. */
+export type RegistryCall = { auth: RegistryAuth | null; signal: AbortSignal; taskId?: string | null };
 export type BlobAnswer = { response: HttpResponse; offset: number };
 
 type Deps = { transport: Transport; credentials: Credentials; clock: Clock; insecure: readonly string[] };

@@ -47,6 +47,17 @@ export type PullProgress = {
   totalBytes: number | null;
 };
 
+/** berth's own registry, as a host meets it: asked over the link, and its blobs lie on this machine. Faults as of a registry client (`details.kind`). */
+export type OwnRegistry = {
+  /** Whether names under this registry (`host:port`) are its. */
+  serves(registry: string): boolean;
+  /** What a tag or digest is now, for whom it may be: a task's execution role is asked. */
+  resolve(at: OwnName, taskId: string | null, signal: AbortSignal): Promise<{ digest: string; mediaType: string }>;
+  /** Gives a blob one more name, without a copy where that can be. */
+  take(at: OwnName, taskId: string | null, path: string, signal: AbortSignal): Promise<void>;
+};
+export type OwnName = { registry: string; repository: string; target: string };
+
 export type RegistryAuth = { username: string; password: string } | { identityToken: string };
 
 export type Images = {

@@ -169,3 +169,29 @@ export {
 export type { ScheduleWish } from './schedules.ts';
 export { assertBus, connectionOf, destinationOf, eventsFault, eventsInvalid, eventsMissing, eventRuleOf } from './events-faults.ts';
 export { scheduleGroupOf, scheduleOf } from './events-faults.ts';
+export {
+  changePullThroughRule,
+  changeRepository,
+  createPullThroughRule,
+  createRepository,
+  deletePullThroughRule,
+  deleteRepository,
+  ensureRepository,
+  PLAIN_REPOSITORY,
+  pullThroughRuleNotFound,
+} from './ecr-repositories.ts';
+export type { PullThroughWish, RepositoryWish } from './ecr-repositories.ts';
+export { addLayer, deleteImages, notePull, putImage, removeLayer } from './ecr-images.ts';
+export type { ImageFailure, ImageWish } from './ecr-images.ts';
+export {
+  ecrFault,
+  findImage,
+  imageNotFound,
+  imageOf,
+  inRegistry,
+  invalidEcr,
+  repositoryNotFound,
+  repositoryOf,
+  tagsOfImage,
+} from './ecr-faults.ts';
+export type { EcrImageId } from './ecr-faults.ts';

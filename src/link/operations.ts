@@ -24,7 +24,18 @@ export const controlOps = {
    * ResourceInitialization in ECS's words when one of them can't be had.
    */
   taskSecrets: 'task-secrets',
+  /**
+   * RegistryCall -> RegistryAnswer: what a name in berth's own registry is now, for a task whose execution role may pull it, or for the platform itself. Throws
+   * AccessDenied, ResourceNotFound and Unavailable with details.kind as a registry client's, ResourceInitialization with ECS's text.
+   */
+  registryResolve: 'registry-resolve',
+  /** RegistryCall, whose target is a digest -> null, once the blob lies in the registry's directory. Throws ResourceNotFound, Unavailable. */
+  registryBlob: 'registry-blob',
 } as const;
+
+/** `registry`: as the image's name has it. `target`: a tag or a digest. */
+export type RegistryCall = { taskId: string | null; registry: string; repository: string; target: string };
+export type RegistryAnswer = { digest: string; mediaType: string };
 
 export type LogOpen = { key: TaskKey; container: string; target: AwslogsTarget };
 

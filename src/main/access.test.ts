@@ -11,6 +11,7 @@ import { createAcmApi } from '#front/acm/index.ts';
 import { createBerthApi } from '#front/berth/index.ts';
 import { createCloudWatchApis } from '#front/cloudwatch/index.ts';
 import { createEc2Api } from '#front/ec2/index.ts';
+import { createEcrApi } from '#front/ecr/index.ts';
 import { createEcsApi } from '#front/ecs/index.ts';
 import { createEfsApi } from '#front/efs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
@@ -75,6 +76,7 @@ const input = {
 const others: Record<string, object> = {
   events: { ResourceARN: `arn:aws:events:${region}:${account}:rule/n` },
   logs: { resourceArn: `arn:aws:logs:${region}:${account}:log-group:g`, tags: { team: 'a' } },
+  ecr: { resourceArn: `arn:aws:ecr:${region}:${account}:repository/r`, repositoryName: 'r', repositoryNames: undefined },
   'logs:UntagLogGroup': { tags: ['team'] },
   's3:PutObjectTagging': { Tagging: { TagSet: tags } },
 };
@@ -124,6 +126,8 @@ const lacking = new Set([
   ...['CreateExpressGatewayService', 'UpdateExpressGatewayService'].flatMap((name) =>
     ['ecs:enable-ecs-managed-tags', 'ecs:propagate-tags', 'ecs:task-definition'].map((key) => `ecs:${name} ${key}`),
   ),
+  'ecr:ListTagsForResource aws:RequestTag/${TagKey}',
+  'ecr:ListTagsForResource aws:TagKeys',
   'acm:UpdateCertificateOptions acm:ValidationMethod',
   'elasticloadbalancing:CreateLoadBalancer elasticloadbalancing:ListenerProtocol',
   'elasticloadbalancing:RemoveTags aws:RequestTag/${TagKey}',
@@ -161,11 +165,14 @@ before(async () => {
     cloudwatch: createCloudWatchApis({ metrics: nothing, clock, intent }),
     ec2: [createEc2Api(intent)],
     ecs: [createEcsApi(intent, nothing)],
+    ecr: [createEcrApi({ ...intent, identity: platform.identity, registry: nothing })],
     efs: [createEfsApi(intent)],
     events: [createEventsApi({ ...intent, vault: nothing })],
     elbv2: [createElbv2Api(intent)],
     iam: [createIamApi({ ...intent, identity: platform.identity })],
     logs: [createLogsApi({ ...intent, logs })],
+    // No API of AWS's: it asks for ECR's actions by itself.
+    oci: [],
     secretsmanager: [createSecretsManagerApi({ ...intent, vault: nothing })],
     ssm: [createSsmApi({ ...intent, vault: nothing, sessions: nothing })],
     s3: [createS3Api({ objects: { ownerOf: () => undefined } as never, clock })],

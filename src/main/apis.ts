@@ -6,6 +6,7 @@ import { createAcmApi } from '#front/acm/index.ts';
 import { createBerthApi, type BerthApiDeps } from '#front/berth/index.ts';
 import { createCloudWatchApis } from '#front/cloudwatch/index.ts';
 import { createEc2Api } from '#front/ec2/index.ts';
+import { createEcrApi, type EcrDeps } from '#front/ecr/index.ts';
 import { createEcsApi } from '#front/ecs/index.ts';
 import { createEfsApi } from '#front/efs/index.ts';
 import { createElbv2Api } from '#front/elbv2/index.ts';
@@ -35,9 +36,21 @@ export type ApiParts = {
   objects: Objects;
   certificateKeys: Certificates['keys'];
   berth: BerthApiDeps;
+  ecr: EcrDeps;
 };
 
-export function createApis({ intent, vault, identity, sessions, logs, metrics, objects, certificateKeys, berth }: ApiParts): ApiSpec[] {
+export function createApis({
+  intent,
+  vault,
+  identity,
+  sessions,
+  logs,
+  metrics,
+  objects,
+  certificateKeys,
+  berth,
+  ecr,
+}: ApiParts): ApiSpec[] {
   const sealed = { ...intent, vault };
   return [
     createEcsApi(intent, { sessions }),
@@ -52,6 +65,7 @@ export function createApis({ intent, vault, identity, sessions, logs, metrics, o
     createEfsApi(intent),
     createS3Api({ objects, clock: intent.clock }),
     createEventsApi(sealed),
+    createEcrApi(ecr),
     createAcmApi({ ...intent, keys: certificateKeys }),
     createBerthApi(berth, intent),
   ];

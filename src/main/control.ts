@@ -16,6 +16,7 @@ import type { Challenges } from '#certificates/index.ts';
 import { startControl } from '#control/index.ts';
 import { createBerthStreams } from '#front/berth/index.ts';
 import type { PlatformFacts } from '#front/berth/index.ts';
+import { createOciRoute } from '#front/oci/index.ts';
 import { createGateway, openKeys } from '#gateway/index.ts';
 import type { Gateway } from '#gateway/index.ts';
 import { createIdentity } from '#identity/index.ts';
@@ -39,6 +40,8 @@ import { haproxyAddresses } from './haproxy-addresses.ts';
 import { reachable } from './machine/reachable.ts';
 import { home, instancePaths } from './paths.ts';
 import { LOAD_ONLY, required, runService } from './service.ts';
+import { openRegistry } from './open-registry.ts';
+import { registryPulls } from './registry-pulls.ts';
 import { createSessionRecord } from './session-record.ts';
 import { taskRoles } from './task-roles.ts';
 import { createTaskOutput } from './task-output.ts';
@@ -71,6 +74,8 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const intent = { store, clock, random };
   const vault = openVault(intent, { path: paths.vaultKeys });
   const identity = createIdentity({ ...intent, vault });
+  const own = await openRegistry({ ...intent, vault, log }, paths.registry);
+  const ecr = { ...intent, registry: own.registry, identity };
   const { certificates, challenges } = await openCertificateSources(settings);
   const balancer = await startBalancer(settings, challenges, logs);
   const control = await startControl(
@@ -86,6 +91,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       certificates,
       certificatesDir: paths.haproxyCertificates,
       ...taskRoles({ ...intent, identity, vault }, createTaskOutput(logs, log)),
+      registry: registryPulls({ ...ecr, identity }, { account: settings.account, region: 'us-east-1' }),
       protectTask: (task, call) => protectTask(intent, task, call),
       events: createEventSources({ ...intent, identity, logs, vault, runTask: runTaskOf(intent), keepMs: settings.eventHours * HOUR_MS }),
     },
@@ -107,8 +113,9 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     masterKeys: { keys: vault.keys, rotate: vault.rotate, rewrap: control.rewrap },
   };
   const gateway = createGateway({
-    apis: createApis({ intent, vault, identity, sessions, logs, metrics, objects, certificateKeys: certificates.keys, berth }),
+    apis: createApis({ intent, vault, identity, sessions, logs, metrics, objects, certificateKeys: certificates.keys, berth, ecr }),
     streamRoutes: createBerthStreams(berth),
+    httpRoutes: [createOciRoute(ecr)],
     upgrades: [sessions.upgrade],
     ...gatewayIdentity(keys, identity, clock),
     clock,
@@ -124,6 +131,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const stopTidying = sweepNowAndAgain('metrics.tidy', limits.metricTidyMs, () => metrics.tidy());
   return async () => {
     stopSweeping();
+    await own.close();
     stopTidying();
     await gateway.close();
     await control.stop();

@@ -10,6 +10,8 @@ import { createFileJournal } from '#host/file-journal.ts';
 import { createMetadataServer } from '#host/metadata/server.ts';
 import { readFreeDisk, readHostInfo, readHostUsage } from '#host/info.ts';
 import { mountMemory } from '#host/secret-files.ts';
+import { createOwnRegistry } from '#host/own-registry.ts';
+import { createUplink } from '#host/uplink.ts';
 import { probeTaskDisks } from '#host/task-disks.ts';
 import { createImages } from '#image/images.ts';
 import { unixDialer } from '#link/unix.ts';
@@ -54,7 +56,10 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const workerProcess = startWorker({ supervisor, socket: paths.workerSocket }, clock, log);
   const worker = createWorkerClient({ path: paths.workerSocket, clock });
   await worker.ping();
+  const uplink = createUplink();
+  const own = createOwnRegistry({ uplink, clock }, { dir: paths.registry, account: settings.account, apiPort: settings.apiPort });
   const images = createImages({
+    own,
     dir: paths.images,
     unpacker: worker,
     diskBuilder: worker,
@@ -82,6 +87,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const sizes = createFileSystemSizes({ clock, log }, paths.host);
   const agent = createHostAgent(
     {
+      uplink,
       dialer: unixDialer(paths.linkSocket, clock),
       drivers: sandboxes.drivers,
       images,

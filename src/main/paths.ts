@@ -39,6 +39,8 @@ export function instancePaths(state: string) {
     vaultKeys: join(state, 'vault/master.json'),
     /** berth's own certificate authority and private keys. */
     certificates: join(state, 'control/certificates'),
+    /** Blobs of the registry: the control plane writes them, and hosts take them by hard links. */
+    registry: join(state, 'registry'),
     host: join(state, 'host'),
     tasks: join(state, 'host/tasks'),
     images: join(state, 'host/images'),

@@ -98,8 +98,10 @@ function assertIdentity(statement: PolicyStatement): void {
   assertResources(statement);
 }
 
+/** A repository's statements name no resource: it is the repository. */
 function assertResource(statement: PolicyStatement): void {
   if (statement.principal === null) throw malformed('Missing required field Principal');
+  if (statement.resources === null && statement.notResources === null) return;
   assertResources(statement);
 }
 

@@ -39,6 +39,7 @@ import type { SnapshotRecord, VolumeRecord } from '#domain/volume.ts';
 import { changeRows, withAlarmChanges, withDeploymentChanges, withHostChanges, withServiceActions } from './change-rows.ts';
 import { deliveryRows, eventRows } from './event-rows.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { registryTables } from './registry-tables.ts';
 import { wholeRows } from './rows.ts';
 import { migrate } from './schema.ts';
 import { rewrapSealed, tablesWith } from './sealed.ts';
@@ -106,6 +107,7 @@ function transaction(session: Session): WriteTx {
     alarms: withAlarmChanges(session, splitRows<AlarmRecord>(session, { name: 'alarms', table: 'alarms', columns: [...scope, 'name'] })),
     ...iamTables(session),
     ...secretTables(session),
+    ...registryTables(session),
     settings: wholeRows<SettingRecord>(session, { name: 'settings', table: 'settings', columns: [...scope, 'principal', 'name'] }),
     attributes: wholeRows<AttributeRecord>(session, {
       name: 'attributes',

@@ -4,6 +4,7 @@
  */
 import { EVENTS_STEP } from './events-schema.ts';
 import { Fault } from '#base/fault.ts';
+import { REGISTRY_STEP } from './registry-tables.ts';
 import type { Sqlite } from './sqlite.ts';
 
 /** What ended before and can still be described is in the ledger from its beginning. */
@@ -172,6 +173,7 @@ const steps: string[] = [
     PRIMARY KEY (account, region, name, version)) STRICT;
   `,
   EVENTS_STEP,
+  REGISTRY_STEP,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

@@ -47,6 +47,8 @@ import type { UsageEntry, UsageKind, UsageSpan } from '#domain/usage.ts';
 import type { ChangeRows, WritableChangeRows } from './change-rows.ts';
 import type { DeliveryRows, EventRows, WritableDeliveryRows, WritableEventRows } from './event-rows.ts';
 
+import type { RegistryReads, RegistryWrites } from './registry-tables.ts';
+
 export type TableName =
   | 'clusters'
   | 'taskDefinitions'
@@ -98,7 +100,12 @@ export type TableName =
   | 'eventConnections'
   | 'eventDestinations'
   | 'scheduleGroups'
-  | 'schedules';
+  | 'schedules'
+  | 'ecrRepositories'
+  | 'ecrImages'
+  | 'ecrTags'
+  | 'ecrLayers'
+  | 'pullThroughRules';
 
 export type Store = {
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T>;
@@ -242,7 +249,7 @@ export type WritableUsageRows = UsageRows & {
 
 export type LeaseRow = { name: string; holder: string; fence: number; expiresAt: number };
 
-export type ReadTx = {
+export type ReadTx = RegistryReads & {
   clusters: Rows<ClusterRecord>;
   taskDefinitions: Rows<TaskDefinitionRecord>;
   vpcs: Rows<VpcRecord>;
@@ -307,7 +314,7 @@ export type ReadTx = {
   lastTaskRevision(scope: Scope, family: string): Promise<number>;
 };
 
-export type WriteTx = {
+export type WriteTx = RegistryWrites & {
   clusters: WritableRows<ClusterRecord>;
   taskDefinitions: WritableRows<TaskDefinitionRecord>;
   vpcs: WritableRows<VpcRecord>;

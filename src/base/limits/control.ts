@@ -193,4 +193,27 @@ export const controlLimits = {
   /** The task's own endpoints: requests a second of one task, and how many at once (ECS agent: 40 and 60). */
   metadataRate: 40,
   metadataBurst: 60,
+  /** The registry: largest blob; how often an upload looks at the disk's free space; what of the disk is to stay free: a share, and at most so much. */
+  registryBlobBytes: 64 * 1024 ** 3,
+  registryRoomLookBytes: 64 * 1024 ** 2,
+  registryFloorShare: 0.05,
+  registryFloorBytes: 2 * 1024 ** 3,
+  /** Manifests or layers that one manifest may name. */
+  registryManifestEntries: 1000,
+  /** ECR's quotas, as far as rows are read whole (AWS: 100,000 each). */
+  repositoriesPerRegion: 10_000,
+  imagesPerRepository: 20_000,
+  pullThroughRules: 50,
+  /** Part of an upload over ECR's API: what fits into a request. ECR's tokens live for 12 hours, addresses of GetDownloadUrlForLayer for one. */
+  registryPartBytes: 2 * 1024 ** 2,
+  registryTokenMs: 12 * 3600_000,
+  registryUrlMs: 3600_000,
+  /** How exactly the last pull of an image is known. */
+  pullNoteMs: 3600_000,
+  /** How often the registry is swept; how long an upload may rest, and a blob lie there that no image has. */
+  registrySweepMs: 30 * 60_000,
+  registryGraceMs: 24 * 3600_000,
+  /** How long an outside registry's answer about a tag holds (ECR: 24 hours). */
+  pullThroughFreshMs: 24 * 3600_000,
+  pullThroughTagsKept: 10_000,
 } as const;

@@ -38,6 +38,6 @@ export function imagesHook(deps: { images: Images; clock: Clock }): Hook {
 }
 
 function pullFault(error: unknown): Fault {
-  if (isFault(error, 'CannotPullContainer')) return error;
+  if (isFault(error, 'CannotPullContainer') || isFault(error, 'ResourceInitialization')) return error;
   return new Fault('CannotPullContainer', `CannotPullContainerError: ${asFault(error).message}`, { cause: error });
 }

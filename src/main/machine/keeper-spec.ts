@@ -59,7 +59,7 @@ export function keeperSpec({ paths, node, haproxy, front, user, env }: KeeperInp
         user,
         logFile: join(paths.log, 'control.log'),
         stopTimeoutMs: STOP_MS,
-        reachable: [home, node, paths.config, paths.control, paths.vault, paths.haproxy],
+        reachable: [home, node, paths.config, paths.control, paths.vault, paths.registry, paths.haproxy],
       },
       {
         ...common,

@@ -167,6 +167,7 @@ async function prepare(paths: InstancePaths, config: InstanceConfig): Promise<vo
     own(paths.state, 0o755, root);
     own(paths.control, 0o700, berth);
     own(paths.vault, 0o700, berth);
+    own(paths.registry, 0o700, berth);
     own(paths.host, 0o700, root);
     own(paths.haproxy, 0o700, berth);
     own(paths.haproxyCertificates, 0o700, berth);

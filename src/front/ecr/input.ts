@@ -1,0 +1,60 @@
+/** Parts of ECR's requests and answers. */
+import type { ImageIdentifier, Tag as EcrTag } from '@aws-sdk/client-ecr';
+import { ecrHost, repositoryArn } from '#domain/ecr.ts';
+import { clip } from '#domain/names.ts';
+import { assertTags } from '#domain/tags.ts';
+import type { Tag } from '#domain/task.ts';
+import type { CallContext } from '#gateway/types.ts';
+import { invalidEcr, type EcrImageId } from '#intent/index.ts';
+
+const PAGE = 100;
+const PAGE_MAX = 1000;
+
+/** One page, and the token of the next, which is the key of the last that was shown. `keyOf` in the order of the list. */
+export function pageOf<T>(all: T[], keyOf: (item: T) => string, token: string | undefined, most: number | undefined) {
+  const size = most ?? PAGE;
+  if (size < 1 || size > PAGE_MAX)
+    throw invalidEcr(`Invalid parameter at 'maxResults' failed to satisfy constraint: 'must be between 1 and ${PAGE_MAX}'`);
+  const after = token === undefined ? null : Buffer.from(token, 'base64url').toString('utf8');
+  const rest = after === null ? all : all.filter((item) => keyOf(item) > after);
+  const page = rest.slice(0, size);
+  const last = page.at(-1);
+  const nextToken = last !== undefined && rest.length > size ? Buffer.from(keyOf(last)).toString('base64url') : undefined;
+  return { page, nextToken };
+}
+
+export function oneOf<T extends string>(path: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  if (found !== undefined) return found;
+  throw invalidEcr(
+    `Invalid parameter at '${path}' failed to satisfy constraint: 'Member must satisfy enum value set: [${allowed.join(', ')}]', not '${clip(value)}'`,
+  );
+}
+
+export const readTags = (tags: readonly EcrTag[] | undefined): Tag[] =>
+  assertTags((tags ?? []).map(({ Key, Value }) => ({ key: Key, value: Value })));
+export const tagView = (tags: readonly Tag[]): EcrTag[] => tags.map(({ key, value }) => ({ Key: key, Value: value }));
+
+/** Throws where one names neither tag nor digest. */
+export function readImageIds(ids: readonly ImageIdentifier[] | undefined): EcrImageId[] {
+  const list = ids ?? [];
+  if (list.length < 1 || list.length > 100)
+    throw invalidEcr("Invalid parameter at 'imageIds' failed to satisfy constraint: 'Member must have 1 to 100 items'");
+  return list.map(({ imageTag: tag, imageDigest: digest }) => {
+    if (tag === undefined && digest === undefined) {
+      throw invalidEcr("Invalid parameter at 'imageIds' failed to satisfy constraint: 'an image is named by imageTag or imageDigest'");
+    }
+    return { tag, digest };
+  });
+}
+
+export const imageIdView = ({ tag, digest }: EcrImageId): ImageIdentifier => ({ imageTag: tag, imageDigest: digest });
+
+/** Where images are pushed to: where the caller reached us, or ECR's own name if that is what it called. */
+export function registryHost({ host = '', account, region }: CallContext): string {
+  const isAws = host === '' || ecrHost(host) !== null || /\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$/.test(host);
+  return isAws ? `${account}.dkr.ecr.${region}.amazonaws.com` : host;
+}
+
+export const repositoryUri = (context: CallContext, name: string): string => `${registryHost(context)}/${name}`;
+export const arnOf = ({ account, region }: CallContext, name: string): string => repositoryArn({ account, region, name });

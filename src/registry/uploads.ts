@@ -1,0 +1,215 @@
+/**
+ * Uploads that are under way: DIR/uploads/ID holds the bytes, ID.json whose they are. What was answered for is in the file, so that an upload goes on after
+ * the process was killed; the running digest is made anew then.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import { diskFault, type Room } from './room.ts';
+
+/** `owner`: the repository that it was begun in, in the words of the caller. */
+export type UploadInfo = { id: string; owner: string; bytes: number };
+
+export type Uploads = {
+  begin(id: string, owner: string): Promise<UploadInfo>;
+  /** Throws ResourceNotFound (details.kind `upload`) unless it is this owner's. */
+  info(id: string, owner: string): Promise<UploadInfo>;
+  /**
+   * Adds bytes at the end. `at`: where the sender thinks that the end is, null when it says nothing; throws InvalidParameter (details.kind `range`, `bytes`) when it
+   * is elsewhere, Conflict while somebody else adds. What had arrived when a body breaks off stays, and may be asked for.
+   */
+  append(id: string, owner: string, at: number | null, body: AsyncIterable<Uint8Array>): Promise<UploadInfo>;
+  /** Synced to disk, and hashed; `take` may rename the file away. Throws InvalidParameter (details.kind `digest`) when the bytes are others. */
+  finish<T>(id: string, owner: string, digest: string, take: (path: string, bytes: number) => Promise<T>): Promise<T>;
+  /** Of an ended call: its digest so far. */
+  digest(id: string, owner: string): Promise<string>;
+  cancel(id: string, owner: string): Promise<void>;
+  /** Removes those that nobody has added to since. */
+  expire(before: number): Promise<number>;
+};
+
+type Live = { bytes: number; hash: Hash; busy: boolean };
+
+const CHUNK = 1024 * 1024;
+
+export async function openUploads(dir: string, room: Room): Promise<Uploads> {
+  const root = join(dir, 'uploads');
+  await mkdir(root, { recursive: true, mode: 0o700 });
+  const live = new Map<string, Live>();
+  const path = (id: string) => join(root, id);
+
+  const absent = (id: string) => new Fault('ResourceNotFound', `there is no upload ${id.slice(0, 60)}`, { details: { kind: 'upload' } });
+
+  async function find(id: string, owner: string): Promise<Live> {
+    if (!/^[0-9a-f-]{36}$/.test(id)) throw absent(id);
+    const text = await readFile(`${path(id)}.json`, 'utf8').catch(() => undefined);
+    if (text === undefined || (JSON.parse(text) as { owner: string }).owner !== owner) throw absent(id);
+    const known = live.get(id);
+    if (known !== undefined) return known;
+    const again = { bytes: 0, hash: createHash('sha256'), busy: true };
+    live.set(id, again);
+    try {
+      for await (const chunk of createReadStream(path(id), { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
+        again.hash.update(chunk);
+        again.bytes += chunk.length;
+      }
+    } catch (error) {
+      live.delete(id);
+      throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? absent(id) : error;
+    }
+    again.busy = false;
+    return again;
+  }
+
+  async function holding<T>(id: string, owner: string, work: (upload: Live) => Promise<T>): Promise<T> {
+    const upload = await find(id, owner);
+    if (upload.busy) throw new Fault('Conflict', `the upload ${id} is being written to`, { details: { kind: 'busy' } });
+    upload.busy = true;
+    try {
+      return await work(upload);
+    } finally {
+      upload.busy = false;
+    }
+  }
+
+  async function forget(id: string): Promise<void> {
+    live.delete(id);
+    await rm(`${path(id)}.json`, { force: true });
+    await rm(path(id), { force: true });
+  }
+
+  return {
+    async begin(id, owner) {
+      await room.assert(0);
+      try {
+        await (await open(path(id), 'wx', 0o600)).close();
+        await writeFile(`${path(id)}.json`, JSON.stringify({ owner }), { flag: 'wx', mode: 0o600 });
+      } catch (error) {
+        await forget(id);
+        throw diskFault(error);
+      }
+      live.set(id, { bytes: 0, hash: createHash('sha256'), busy: false });
+      return { id, owner, bytes: 0 };
+    },
+    async info(id, owner) {
+      const { bytes } = await find(id, owner);
+      return { id, owner, bytes };
+    },
+    append: (id, owner, at, body) =>
+      holding(id, owner, async (upload) => {
+        if (at !== null && at !== upload.bytes) {
+          const text = `the upload is at byte ${upload.bytes}, and what was sent begins at ${at}`;
+          throw new Fault('InvalidParameter', text, { details: { kind: 'range', bytes: upload.bytes } });
+        }
+        const file = await open(path(id), 'r+');
+        try {
+          await receive(file, upload, body, room);
+        } finally {
+          await file.close();
+        }
+        return { id, owner, bytes: upload.bytes };
+      }),
+    finish: (id, owner, digest, take) =>
+      holding(id, owner, async (upload) => {
+        const found = await digestOf(path(id), upload, digest);
+        if (found !== digest) {
+          throw new Fault('InvalidParameter', `the bytes have the digest ${found}, not ${digest}`, { details: { kind: 'digest' } });
+        }
+        const file = await open(path(id), 'r+');
+        try {
+          await file.datasync();
+        } catch (error) {
+          throw diskFault(error);
+        } finally {
+          await file.close();
+        }
+        const taken = await take(path(id), upload.bytes);
+        await forget(id);
+        return taken;
+      }),
+    async digest(id, owner) {
+      return `sha256:${(await find(id, owner)).hash.copy().digest('hex')}`;
+    },
+    cancel: (id, owner) => holding(id, owner, () => forget(id)),
+    async expire(before) {
+      let gone = 0;
+      for (const name of await readdir(root)) {
+        const id = name.replace(/\.json$/, '');
+        if (live.get(id)?.busy === true) continue;
+        const { mtimeMs } = await stat(path(name)).catch(() => ({ mtimeMs: 0 }));
+        // The file of bytes says when it was last added to; a record without one is what a crash left.
+        const newest = Math.max(mtimeMs, (await stat(path(id)).catch(() => ({ mtimeMs: 0 }))).mtimeMs);
+        if (newest >= before) continue;
+        await forget(id);
+        gone++;
+      }
+      return gone;
+    },
+  };
+}
+
+/** While one piece is written, the next one comes and is hashed. */
+async function receive(file: FileHandle, upload: Live, body: AsyncIterable<Uint8Array>, room: Room): Promise<void> {
+  let waiting: Uint8Array[] = [];
+  let size = 0;
+  let writing: Promise<void> = Promise.resolve();
+  let failed: unknown;
+  const flush = async (): Promise<void> => {
+    await writing;
+    if (failed !== undefined) throw failed;
+    const pieces = waiting;
+    const at = upload.bytes;
+    const bytes = size;
+    [waiting, size] = [[], 0];
+    if (bytes === 0) return;
+    const hashed = upload.hash.copy();
+    for (const piece of pieces) upload.hash.update(piece);
+    writing = writeAt(file, pieces, at, bytes).then(
+      () => void (upload.bytes += bytes),
+      (error: unknown) => {
+        // What isn't on disk is not part of the digest either.
+        upload.hash = hashed;
+        failed = diskFault(error);
+      },
+    );
+  };
+  let sinceLook = 0;
+  try {
+    for await (const chunk of body) {
+      waiting.push(chunk);
+      size += chunk.length;
+      sinceLook += chunk.length;
+      if (size >= CHUNK) await flush();
+      if (upload.bytes + size > limits.registryBlobBytes) {
+        throw new Fault('LimitExceeded', `a layer may have at most ${limits.registryBlobBytes} bytes`, { details: { kind: 'size' } });
+      }
+      if (sinceLook >= limits.registryRoomLookBytes) {
+        sinceLook = 0;
+        await room.assert(0);
+      }
+    }
+  } finally {
+    await flush().finally(() => writing);
+  }
+  if (failed !== undefined) throw failed;
+}
+
+async function writeAt(file: FileHandle, pieces: Uint8Array[], position: number, bytes: number): Promise<void> {
+  const { bytesWritten } = await file.writev(pieces, position);
+  if (bytesWritten === bytes) return;
+  // A short write, on a disk that is nearly full: the rest says why.
+  const rest = Buffer.concat(pieces).subarray(bytesWritten);
+  for (let done = 0; done < rest.length;) {
+    done += (await file.write(rest, done, rest.length - done, position + bytesWritten + done)).bytesWritten;
+  }
+}
+
+async function digestOf(path: string, upload: Live, wanted: string): Promise<string> {
+  if (!wanted.startsWith('sha512:')) return `sha256:${upload.hash.copy().digest('hex')}`;
+  const hash = createHash('sha512');
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) hash.update(chunk);
+  return `sha512:${hash.digest('hex')}`;
+}

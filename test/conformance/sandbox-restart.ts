@@ -54,7 +54,7 @@ export function restartsInPlace(rig: Rig): void {
 
   test('commands run inside one that was started again, in a PID namespace of the task too, with its secrets, and a stop ends it', async () => {
     for (const pidMode of ['container', 'task'] as const) {
-      const heeds = `[ "$PLANTED" = '${planted}' ] || exit 5; ${counting}; trap 'exit 9' TERM; [ "$n" -gt 1 ] || exit 1; while :; do sleep 0.05; done`;
+      const heeds = `[ "$PLANTED" = "$(printf 'hunter%s is not here' 2)" ] || exit 5; ${counting}; trap 'exit 9' TERM; [ "$n" -gt 1 ] || exit 1; while :; do sleep 0.05; done`;
       const side = rig.script('echo up; exec sleep 1000', { name: 'side', essential: false, stopTimeoutMs: 200 });
       const plan = await rig.sandbox().plan([rig.script(heeds, { restart: always }), side], { pidMode });
       const ran = await rig.run({ ...plan, secrets: { app: { PLANTED: planted } } });

@@ -25,6 +25,10 @@ export type UpOptions = {
   domain?: string | null;
   acmeEmail?: string;
   acmeDirectory?: string;
+  /** Of environment files; null takes it back. `s3Credentials`: a file as the AWS tools keep one. */
+  s3Endpoint?: string | null;
+  s3Region?: string;
+  s3Credentials?: string;
 };
 
 export type UpResult = {

@@ -56,6 +56,8 @@ export type ContainerSpec = {
   secrets?: SecretRef[] | undefined;
   /** ARN of the secret with the registry's user and password. Absent: the host's own way to the registry. */
   registrySecret?: string | undefined;
+  /** ARNs of files whose variables it gets beside its own, fetched when the task starts. Absent: none. */
+  environmentFiles?: string[] | undefined;
   essential: boolean;
   /** CPU shares relative to the task's other containers, in millicores; 0: none asked for. */
   cpuMillis: number;

@@ -37,6 +37,9 @@ export const controlOps = {
 export type RegistryCall = { taskId: string | null; registry: string; repository: string; target: string };
 export type RegistryAnswer = { digest: string; mediaType: string };
 
+/** `details.kind` of a ResourceInitialization of `taskSecrets` that is about environment files: it has words of its own. */
+export const ENVIRONMENT_FILES = 'environment-files';
+
 export type LogOpen = { key: TaskKey; container: string; target: AwslogsTarget };
 
 export type TaskProtectionCall = { taskId: string; enabled?: boolean; minutes?: number };

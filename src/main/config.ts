@@ -29,6 +29,9 @@ export type InstanceConfig = {
   /** Where the ACME server writes to when something is amiss, and its directory; null: none, and Let's Encrypt's. */
   acmeEmail: string | null;
   acmeDirectory: string | null;
+  /** The S3 endpoint that environment files come from whose buckets berth hasn't, and its region; null: none. */
+  s3Endpoint: string | null;
+  s3Region: string | null;
   /** Whether names under berth.internal resolve on this machine itself, and the hosts file that they are written to. */
   dns: boolean;
   hostsFile: string;
@@ -58,6 +61,8 @@ export function defaultConfig(state: string): InstanceConfig {
     domain: null,
     acmeEmail: null,
     acmeDirectory: null,
+    s3Endpoint: null,
+    s3Region: null,
     dns: false,
     hostsFile: '/etc/hosts',
     execIdleSeconds: limits.execIdleMs / 1000,

@@ -38,6 +38,7 @@ import { createFilterSink } from './filter-metrics.ts';
 import { gatewayIdentity } from './gateway-identity.ts';
 import { haproxyAddresses } from './haproxy-addresses.ts';
 import { reachable } from './machine/reachable.ts';
+import { openRemoteObjects } from './machine/s3-option.ts';
 import { home, instancePaths } from './paths.ts';
 import { LOAD_ONLY, required, runService } from './service.ts';
 import { openRegistry } from './open-registry.ts';
@@ -90,7 +91,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       vault,
       certificates,
       certificatesDir: paths.haproxyCertificates,
-      ...taskRoles({ ...intent, identity, vault }, createTaskOutput(logs, log)),
+      ...taskRoles({ ...intent, identity, vault, objects, remote: openRemoteObjects(clock, settings, paths) }, createTaskOutput(logs, log)),
       registry: registryPulls({ ...ecr, identity }, { account: settings.account, region: 'us-east-1' }),
       protectTask: (task, call) => protectTask(intent, task, call),
       events: createEventSources({ ...intent, identity, logs, vault, runTask: runTaskOf(intent), keepMs: settings.eventHours * HOUR_MS }),

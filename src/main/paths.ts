@@ -37,6 +37,8 @@ export function instancePaths(state: string) {
     /** The master keys of what is encrypted in the database: not beside it, so that a copy of `control` tells no secret. */
     vault: join(state, 'vault'),
     vaultKeys: join(state, 'vault/master.json'),
+    /** The user's keys for `--s3-endpoint`. */
+    s3Credentials: join(state, 'vault/s3-credentials.json'),
     /** berth's own certificate authority and private keys. */
     certificates: join(state, 'control/certificates'),
     /** Blobs of the registry: the control plane writes them, and hosts take them by hard links. */

@@ -26,6 +26,7 @@ import {
   UpdateClusterSettingsCommand,
 } from '@aws-sdk/client-ecs';
 import type { ClusterSetting, RunTaskCommandInput } from '@aws-sdk/client-ecs';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { addressOf, createSdk, LOG_GROUP, script } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
@@ -100,6 +101,35 @@ describe('tasks', () => {
     assert.equal(task.containers?.[0]?.exitCode, 2);
     assert.deepEqual([task.cpu, task.memory], ['512', '1024']);
     assert.deepEqual(await sdk.lines(task, 'main'), ['one']);
+  });
+
+  it('get environment files, behind their own variables and before those of later files; a call’s files stand instead', async () => {
+    const s3 = new S3Client(sdk.config);
+    try {
+      await s3.send(new CreateBucketCommand({ Bucket: 'env-files' }));
+      const files = { 'one.env': '# first\nFILE="a b" \nBOTH=one\nOWN=file\n', 'two.env': 'BOTH=two\nTWO=2', 'call.env': 'FILE=call' };
+      await Promise.all(Object.entries(files).map(([Key, Body]) => s3.send(new PutObjectCommand({ Bucket: 'env-files', Key, Body }))));
+    } finally {
+      s3.destroy();
+    }
+    const file = (name: string) => ({ type: 's3' as const, value: `arn:aws:s3:::env-files/${name}` });
+    const container = script('echo "$FILE,$BOTH,$OWN,$TWO"', {
+      environment: [{ name: 'OWN', value: 'own' }],
+      environmentFiles: [file('one.env'), file('two.env')],
+    });
+    const definition = await sdk.register('env-files', [container]);
+    const override = (value: string) => ({ overrides: { containerOverrides: [{ name: 'main', environmentFiles: [file(value)] }] } });
+    const started = [{}, override('call.env'), override('none.env')].map((change) => sdk.run(definition, change));
+    const [plain, called, lost] = await sdk.stopped((await Promise.all(started)).flat());
+    assert.ok(plain && called && lost);
+    assert.deepEqual(await sdk.lines(plain, 'main'), ['"a b" ,one,own,2']);
+    assert.deepEqual(await sdk.lines(called, 'main'), ['call,,own,']);
+    assert.match(
+      lost.stoppedReason ?? '',
+      /^ResourceInitializationError: failed to download env files: .*NoSuchKey: The specified key does not exist\./,
+    );
+    assert.equal(lost.stopCode, 'TaskFailedToStart');
+    await assert.rejects(sdk.run(definition, override('none')), /whose name ends with \.env/);
   });
 
   it('run once per client token', async () => {

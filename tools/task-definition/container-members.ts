@@ -306,10 +306,12 @@ export const containerMembers: Entry[] = [
   {
     at: `${C}.environmentFiles[]`,
     leaves: ['value', 'type'],
-    is: 'not yet',
-    tests: [],
+    is: 'works',
+    tests: [
+      'src/domain/env-file.test.ts: is lines of NAME=VALUE, whose values are what stands there',
+      'test/e2e/sdk.test.ts: get environment files, behind their own variables and before those of later files; a call’s files stand instead',
+    ],
     container: { environmentFiles: [{ value: 'arn:aws:s3:::b/a.env', type: 's3' }] },
-    says: 'because of environmentFiles',
   },
   {
     at: `${C}.repositoryCredentials`,

@@ -100,10 +100,11 @@ export const runMembers: Entry[] = [
   {
     at: `${O}.environmentFiles[]`,
     leaves: ['value', 'type'],
-    is: 'not yet',
-    tests: [],
+    is: 'works',
+    tests: [
+      'test/e2e/sdk.test.ts: get environment files, behind their own variables and before those of later files; a call’s files stand instead',
+    ],
     call: { overrides: { containerOverrides: [{ name: 'main', environmentFiles: [{ value: 'arn:aws:s3:::b/a.env', type: 's3' }] }] } },
-    says: 'because of environmentFiles',
   },
   {
     at: `${O}.resourceRequirements[]`,

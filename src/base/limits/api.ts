@@ -170,6 +170,9 @@ export const apiLimits = {
   overridesChars: 8192,
   /** Environment files of one container, and exit codes that a restart policy may ignore (ECS: 10 and 50). */
   environmentFiles: 10,
+  /** One environment file, and all variables that a container gets by them; how long an S3 endpoint of the user's may say nothing. */
+  environmentFileBytes: 256 * 1024,
+  remoteObjectMs: 8000,
   ignoredExitCodes: 50,
   /** Longest start or stop time-out of a container that the extension `timeouts` allows: a day. */
   containerTimeoutSeconds: 86_400,

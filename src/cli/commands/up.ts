@@ -34,6 +34,14 @@ export const up: Command = {
     { name: 'no-domain', summary: 'back to berth’s own authority alone (the default)' },
     { name: 'acme-email', value: 'ADDRESS', summary: 'where the ACME server writes to; using ACME you accept its terms of service' },
     { name: 'acme-directory', value: 'URL', summary: 'of the ACME server (default: Let’s Encrypt)' },
+    { name: 's3-endpoint', value: 'URL', summary: 'where environment files come from whose buckets berth hasn’t itself' },
+    { name: 'no-s3-endpoint', summary: 'from berth’s own buckets alone (the default)' },
+    { name: 's3-region', value: 'NAME', summary: 'of that endpoint (default: us-east-1)' },
+    {
+      name: 's3-credentials',
+      value: 'FILE',
+      summary: 'keys for it, in the format of ~/.aws/credentials; without them requests are not signed',
+    },
     { name: 'exec-idle', value: 'SECONDS', summary: 'after which silence a session of ExecuteCommand ends (default: 1200, as on AWS)' },
     { name: 'keep-events', value: 'HOURS', summary: 'how long events are kept, for berth events (default: 24)' },
     jsonOption,
@@ -87,10 +95,21 @@ export function upOptions(args: Arguments): UpOptions {
   if (eventHours !== undefined) options.eventHours = eventHours;
   if (execIdleSeconds !== undefined) options.execIdleSeconds = execIdleSeconds;
   if (domain !== undefined) options.domain = domain;
+  Object.assign(options, s3Options(args));
   if (acmeEmail !== undefined) options.acmeEmail = acmeEmail;
   if (acmeDirectory !== undefined) options.acmeDirectory = acmeDirectory;
   if (args.has('strict-capacity') || args.has('no-strict-capacity')) options.strictCapacity = args.has('strict-capacity');
   if (args.has('disk-limit') || args.has('no-disk-limit')) options.diskLimit = args.has('disk-limit');
   if (args.has('dns') || args.has('no-dns')) options.dns = args.has('dns');
   return options;
+}
+
+function s3Options(args: Arguments): Pick<UpOptions, 's3Endpoint' | 's3Region' | 's3Credentials'> {
+  const s3Endpoint = args.has('no-s3-endpoint') ? null : args.text('s3-endpoint');
+  const [s3Region, s3Credentials] = [args.text('s3-region'), args.text('s3-credentials')];
+  return {
+    ...(s3Endpoint === undefined ? {} : { s3Endpoint }),
+    ...(s3Region === undefined ? {} : { s3Region }),
+    ...(s3Credentials === undefined ? {} : { s3Credentials }),
+  };
 }

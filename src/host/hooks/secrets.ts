@@ -3,7 +3,7 @@ import type { Clock } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import type { Json } from '#base/fault.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
-import { controlOps } from '#link/operations.ts';
+import { controlOps, ENVIRONMENT_FILES } from '#link/operations.ts';
 import type { TaskSecrets } from '#link/operations.ts';
 import { secretVariables } from '../firelens-config.ts';
 import { bounded } from '../outcome.ts';
@@ -56,15 +56,16 @@ export function secretsHook(deps: { uplink: Uplink; clock: Clock; files: SecretF
   };
 }
 
-function wants({ secrets, registrySecret, log }: ContainerSpec): boolean {
+function wants({ secrets, environmentFiles, registrySecret, log }: ContainerSpec): boolean {
   const options = log?.driver === 'splunk' || log?.driver === 'awsfirelens' ? log.secretOptions : undefined;
-  return (secrets ?? []).length > 0 || registrySecret !== undefined || (options ?? []).length > 0;
+  return (secrets ?? []).length > 0 || environmentFiles !== undefined || registrySecret !== undefined || (options ?? []).length > 0;
 }
 
 function refusal(run: TaskRun, container: ContainerSpec, error: unknown): Fault {
-  const { message } = asFault(error);
+  const { message, details } = asFault(error);
+  const failed = details['kind'] === ENVIRONMENT_FILES ? 'ResourceInitializationError' : FAILED;
   // A role that can't be assumed has words of its own.
-  const reason = isFault(error, 'AccessDenied') ? message : `${FAILED}: ${message}`;
+  const reason = isFault(error, 'AccessDenied') ? message : `${failed}: ${message}`;
   run.updateContainer(container.name, { reason: bounded(reason) });
   return new Fault('ResourceInitialization', reason, { cause: error });
 }

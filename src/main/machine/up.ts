@@ -25,6 +25,7 @@ import type { PlatformDeps } from './platform.ts';
 import { reachable } from './reachable.ts';
 import { passedOn } from './passed-on.ts';
 import { portProblem } from './ports.ts';
+import { changesCredentials, keepCredentials, s3Options } from './s3-option.ts';
 import { userIds } from './user.ts';
 
 const KEEPER_START_MS = 45_000;
@@ -43,6 +44,7 @@ export async function bringUp(deps: PlatformDeps, options: UpOptions, steps: Ste
   });
   if (keeperPid(paths) !== null) {
     refuseChange(deps, before, config);
+    if (changesCredentials(paths, options)) throw runningWith(deps, 'the keys of --s3-endpoint');
     if ((await look({ paths, config, clock })) === 'ready') {
       steps.already('Platform', 'runs already');
       return result(true);
@@ -53,7 +55,7 @@ export async function bringUp(deps: PlatformDeps, options: UpOptions, steps: Ste
       () => checkPorts(deps, config),
       () => `${config.apiPort}, ${config.endpointPort}`,
     );
-    await prepare(paths, config);
+    await prepare(paths, config, options);
   }
   try {
     await steps.run('Platform started', async (progress) => {
@@ -72,6 +74,7 @@ function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig
   return {
     ...config,
     ...acmeOptions(config, options),
+    ...s3Options(config, options),
     apiPort: options.port ?? config.apiPort,
     listen: options.listen ?? config.listen,
     endpointPort: options.endpointPort ?? config.endpointPort,
@@ -113,11 +116,15 @@ function acmeOptions(config: InstanceConfig, options: UpOptions): Pick<InstanceC
   return { domain, acmeEmail, acmeDirectory };
 }
 
-function refuseChange({ self }: PlatformDeps, before: InstanceConfig, wanted: InstanceConfig): void {
+function refuseChange(deps: PlatformDeps, before: InstanceConfig, wanted: InstanceConfig): void {
   const changed = (Object.keys(wanted) as (keyof InstanceConfig)[]).filter((name) => wanted[name] !== before[name]);
   if (changed.length === 0) return;
   const what = changed.map((name) => `${name} ${String(before[name])} -> ${String(wanted[name])}`).join(', ');
-  throw new Fault('Conflict', `berth runs already; to change ${what}: sudo ${self} down --keep-tasks, then up again with these options`);
+  throw runningWith(deps, what);
+}
+
+function runningWith({ self }: PlatformDeps, what: string): Fault {
+  return new Fault('Conflict', `berth runs already; to change ${what}: sudo ${self} down --keep-tasks, then up again with these options`);
 }
 
 async function checkPorts({ self }: PlatformDeps, config: InstanceConfig): Promise<void> {
@@ -155,7 +162,7 @@ function unprivilegedFrom(): number {
 }
 
 /** Directories with their owners, the configuration, and an empty HAProxy configuration to begin with. */
-async function prepare(paths: InstancePaths, config: InstanceConfig): Promise<void> {
+async function prepare(paths: InstancePaths, config: InstanceConfig, options: UpOptions): Promise<void> {
   const berth = userIds();
   const own = (path: string, mode: number, ids: { uid: number; gid: number }) => {
     mkdirSync(path, { recursive: true, mode });
@@ -168,6 +175,7 @@ async function prepare(paths: InstancePaths, config: InstanceConfig): Promise<vo
     own(paths.control, 0o700, berth);
     own(paths.vault, 0o700, berth);
     own(paths.registry, 0o700, berth);
+    keepCredentials(paths, config, options, berth);
     own(paths.host, 0o700, root);
     own(paths.haproxy, 0o700, berth);
     own(paths.haproxyCertificates, 0o700, berth);

@@ -1,6 +1,7 @@
 /** What every container of a task definition must be, whatever runs it (RegisterTaskDefinition; texts are AWS's where they are known). */
-import type { ContainerDefinition, HealthCheck } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, EnvironmentFile, HealthCheck } from '@aws-sdk/client-ecs';
 import { limits } from '#base/limits.ts';
+import { parseObjectArn } from '#domain/env-file.ts';
 import { isName } from '#domain/names.ts';
 import { refuse, refuseIf } from './refuse.ts';
 
@@ -108,9 +109,18 @@ function assertEnvironment(container: ContainerDefinition, executionRoleArn: str
     secrets.length > 0 && !executionRoleArn,
     "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'",
   );
-  refuseIf(environmentFiles.length > limits.environmentFiles, `A container can have at most ${limits.environmentFiles} environment files.`);
-  for (const file of environmentFiles) {
-    refuseIf(file.type !== 's3', `Invalid environment file type '${file.type}': the only supported value is 's3'.`);
+  assertEnvironmentFiles(environmentFiles);
+}
+
+/** Of a definition, and of a call that has others. Throws ClientException. */
+export function assertEnvironmentFiles(files: readonly EnvironmentFile[]): void {
+  refuseIf(files.length > limits.environmentFiles, `A container can have at most ${limits.environmentFiles} environment files.`);
+  for (const { type, value = '' } of files) {
+    refuseIf(type !== 's3', `Invalid environment file type '${type}': the only supported value is 's3'.`);
+    refuseIf(
+      parseObjectArn(value) === undefined || !value.endsWith('.env'),
+      `Invalid environment file '${value.slice(0, 200)}': give the ARN of an object of S3 whose name ends with .env, like arn:aws:s3:::bucket/name.env.`,
+    );
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { ContainerDefinition, TaskDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
 import { Fault } from '#base/fault.ts';
+import { assertEnvironmentFiles } from '../definition/container-rules.ts';
 
 /** Throws ClientError that names the field and the container. */
 export function assertRunnable(definition: TaskDefinition, overrides: TaskOverride): void {
@@ -26,7 +27,7 @@ export function assertRunnable(definition: TaskDefinition, overrides: TaskOverri
     throw new Fault('ClientError', "Unsupported field 'inferenceAcceleratorOverrides'");
   }
   for (const override of overrides.containerOverrides ?? []) {
-    if ((override.environmentFiles ?? []).length > 0) throw notYet(`environmentFiles (override of container '${override.name}')`);
+    assertEnvironmentFiles(override.environmentFiles ?? []);
     if ((override.resourceRequirements ?? []).length > 0) {
       throw new Fault('ClientError', 'Tasks using the Fargate launch type do not support GPU resource requirements');
     }
@@ -40,7 +41,6 @@ function foreignKind(volume: Volume): string | undefined {
 }
 
 function foreignField(container: ContainerDefinition): string | undefined {
-  if ((container.environmentFiles ?? []).length > 0) return 'environmentFiles';
   const driver = container.logConfiguration?.logDriver;
   if (driver === 'awslogs' && (container.logConfiguration?.secretOptions ?? []).length > 0)
     return 'logConfiguration.secretOptions of logDriver awslogs';

@@ -107,6 +107,7 @@ function toContainer(
     user: container.user || null,
     environment: environmentOf(container, override),
     ...secretsOf(container),
+    ...environmentFilesOf(container, override),
     essential: container.essential ?? true,
     cpuMillis: cpuUnitsToMillis(override?.cpu ?? container.cpu ?? 0),
     memoryBytes: memory === undefined ? null : memory * MEBIBYTE,
@@ -158,6 +159,15 @@ function devicesOf(container: ContainerDefinition): ContainerSpec['devices'] {
 }
 
 /** A call's override goes before the definition; either goes before the image. */
+/** A call's files stand instead of the definition's (ECS API reference, ContainerOverride). */
+function environmentFilesOf(
+  { environmentFiles }: ContainerDefinition,
+  override: ContainerOverride | undefined,
+): Pick<ContainerSpec, 'environmentFiles'> {
+  const files = (override?.environmentFiles ?? environmentFiles ?? []).map(({ value = '' }) => value);
+  return files.length === 0 ? {} : { environmentFiles: files };
+}
+
 function environmentOf(container: ContainerDefinition, override: ContainerOverride | undefined): Record<string, string> {
   const pairs = [...(container.environment ?? []), ...(override?.environment ?? [])];
   return Object.fromEntries(pairs.flatMap(({ name, value }) => (name === undefined || name === '' ? [] : [[name, value ?? '']])));

@@ -117,7 +117,7 @@ export const taskMembers: Entry[] = [
     tests: [],
     definition: { proxyConfiguration: { type: 'APPMESH', containerName: 'main', properties: [{ name: 'IgnoredUID', value: '1337' }] } },
     says: 'because of proxyConfiguration',
-    note: 'AWS ends App Mesh in September 2026',
+    note: 'AWS App Mesh ended on September 30, 2026',
   },
 ];
 

@@ -18,6 +18,7 @@ import { createElbv2Api } from '#front/elbv2/index.ts';
 import { createEventsApi } from '#front/events/index.ts';
 import { createIamApi } from '#front/iam/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
+import { createSchedulerApi } from '#front/scheduler/index.ts';
 import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
 import { createS3Api } from '#front/s3/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
@@ -74,6 +75,7 @@ const input = {
 
 /** Members that mean one thing in one API and another in the next. */
 const others: Record<string, object> = {
+  scheduler: { ResourceArn: `arn:aws:scheduler:${region}:${account}:schedule-group/n` },
   events: { ResourceARN: `arn:aws:events:${region}:${account}:rule/n` },
   logs: { resourceArn: `arn:aws:logs:${region}:${account}:log-group:g`, tags: { team: 'a' } },
   ecr: { resourceArn: `arn:aws:ecr:${region}:${account}:repository/r`, repositoryName: 'r', repositoryNames: undefined },
@@ -174,6 +176,7 @@ before(async () => {
     // No API of AWS's: it asks for ECR's actions by itself.
     oci: [],
     secretsmanager: [createSecretsManagerApi({ ...intent, vault: nothing })],
+    scheduler: [createSchedulerApi(intent)],
     ssm: [createSsmApi({ ...intent, vault: nothing, sessions: nothing })],
     s3: [createS3Api({ objects: { ownerOf: () => undefined } as never, clock })],
     sts: [createStsApi({ ...intent, identity: platform.identity })],

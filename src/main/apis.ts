@@ -14,6 +14,7 @@ import { createEventsApi } from '#front/events/index.ts';
 import { createIamApi } from '#front/iam/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createS3Api } from '#front/s3/index.ts';
+import { createSchedulerApi } from '#front/scheduler/index.ts';
 import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
@@ -66,6 +67,7 @@ export function createApis({
     createS3Api({ objects, clock: intent.clock }),
     createEventsApi(sealed),
     createEcrApi(ecr),
+    createSchedulerApi(intent),
     createAcmApi({ ...intent, keys: certificateKeys }),
     createBerthApi(berth, intent),
   ];

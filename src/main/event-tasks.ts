@@ -26,7 +26,7 @@ type Parameters = {
   EnableExecuteCommand?: boolean;
   PropagateTags?: 'TASK_DEFINITION';
   ReferenceId?: string;
-  Tags?: { Key?: string; Value?: string }[];
+  Tags?: { Key?: string; Value?: string; key?: string; value?: string }[];
 };
 
 /** What trying again won't mend. */
@@ -86,7 +86,7 @@ function inputOf({ target, sourceName }: Delivery, text: string, clientToken: st
       enableExecuteCommand: given.EnableExecuteCommand,
       propagateTags: given.PropagateTags,
       referenceId: given.ReferenceId,
-      tags: given.Tags?.map(({ Key, Value }) => ({ key: Key, value: Value })),
+      tags: given.Tags?.map((tag) => ({ key: tag.Key ?? tag.key, value: tag.Value ?? tag.value })),
     }),
   };
 }

@@ -1,0 +1,176 @@
+/** EventBridge Scheduler: the front door, and schedules that fire to an event bus, in one process. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Scheduler } from '@aws-sdk/client-scheduler';
+import type { CreateScheduleInput, Target } from '@aws-sdk/client-scheduler';
+import { startDeliveriesLoop } from '#control/events/deliveries-loop.ts';
+import { startEventsLoop } from '#control/events/loop.ts';
+import { startSchedulesLoop } from '#control/events/schedules-loop.ts';
+import type { Loop } from '#control/loop.ts';
+import { account, openIamPlatform } from '../../test/iam/platform.ts';
+import { createEventSources, runTaskOf } from './event-targets.ts';
+
+const region = 'us-east-1';
+const scope = { account, region };
+let platform: Awaited<ReturnType<typeof openIamPlatform>>;
+let scheduler: Scheduler;
+let loops: Loop[];
+
+before(async () => {
+  platform = await openIamPlatform();
+  const { store, clock, random, log, logs, identity, vault } = platform;
+  const sources = createEventSources({
+    store,
+    clock,
+    random,
+    identity,
+    logs,
+    vault,
+    runTask: runTaskOf({ store, clock, random }),
+    keepMs: 3_600_000,
+  });
+  const deps = { store, clock, random, log, sources };
+  const [making, bringing, firing] = [startEventsLoop(deps, 'test'), startDeliveriesLoop(deps, 'test'), startSchedulesLoop(deps, 'test')];
+  loops = [making, bringing, firing];
+  store.onChange(['changes'], () => making.look());
+  store.onChange(['eventDeliveries'], () => bringing.look());
+  store.onChange(['schedules'], () => firing.look());
+  scheduler = new Scheduler({ endpoint: platform.endpoint, region, credentials: platform.root, maxAttempts: 1 });
+});
+
+after(async () => {
+  scheduler?.destroy();
+  for (const loop of loops ?? []) await loop.stop();
+  await platform?.close();
+});
+
+async function until<T>(what: string, find: () => Promise<T | undefined>): Promise<T> {
+  for (let tries = 0; tries < 1500; tries++) {
+    const found = await find();
+    if (found !== undefined) return found;
+    await platform.clock.sleep(20);
+  }
+  throw new Error(`never: ${what}`);
+}
+
+const RoleArn = `arn:aws:iam::${account}:role/scheduler`;
+const job: Target = {
+  Arn: `arn:aws:ecs:${region}:${account}:cluster/default`,
+  RoleArn,
+  EcsParameters: { TaskDefinitionArn: `arn:aws:ecs:${region}:${account}:task-definition/job`, LaunchType: 'FARGATE' },
+};
+const bus: Target = {
+  Arn: `arn:aws:events:${region}:${account}:event-bus/default`,
+  RoleArn,
+  EventBridgeParameters: { Source: 'my.schedule', DetailType: 'Tick' },
+  Input: '{"n":1}',
+};
+const off = { Mode: 'OFF' as const };
+
+describe('schedules', () => {
+  it('are kept and told as they were said, with defaults', async () => {
+    const Name = 'nightly';
+    const { ScheduleArn } = await scheduler.createSchedule({
+      Name,
+      ScheduleExpression: 'cron(0 3 * * ? *)',
+      ScheduleExpressionTimezone: 'Europe/Berlin',
+      FlexibleTimeWindow: { Mode: 'FLEXIBLE', MaximumWindowInMinutes: 15 },
+      Target: job,
+    });
+    assert.equal(ScheduleArn, `arn:aws:scheduler:${region}:${account}:schedule/default/nightly`);
+    const { $metadata: _1, CreationDate: _2, LastModificationDate: _3, ...told } = await scheduler.getSchedule({ Name });
+    assert.deepEqual(told, {
+      Arn: ScheduleArn,
+      GroupName: 'default',
+      Name,
+      ScheduleExpression: 'cron(0 3 * * ? *)',
+      ScheduleExpressionTimezone: 'Europe/Berlin',
+      State: 'ENABLED',
+      ActionAfterCompletion: 'NONE',
+      FlexibleTimeWindow: { Mode: 'FLEXIBLE', MaximumWindowInMinutes: 15 },
+      Target: { ...job, RetryPolicy: { MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 } },
+    });
+    await scheduler.updateSchedule({ Name, ScheduleExpression: 'rate(2 hours)', FlexibleTimeWindow: off, Target: job, State: 'DISABLED' });
+    const changed = await scheduler.getSchedule({ Name });
+    assert.deepEqual([changed.ScheduleExpression, changed.ScheduleExpressionTimezone, changed.State], ['rate(2 hours)', 'UTC', 'DISABLED']);
+    assert.deepEqual(
+      (await scheduler.listSchedules({ State: 'DISABLED' })).Schedules?.map((one) => one.Name),
+      [Name],
+    );
+    await scheduler.deleteSchedule({ Name });
+    await assert.rejects(scheduler.getSchedule({ Name }), {
+      name: 'ResourceNotFoundException',
+      message: 'Schedule nightly does not exist.',
+    });
+  });
+
+  it('fire: a rate at its beginning, once', async () => {
+    await scheduler.createSchedule({ Name: 'tick', ScheduleExpression: 'rate(1 hour)', FlexibleTimeWindow: off, Target: bus });
+    const ticks = async () =>
+      (await platform.store.read((tx) => tx.events.list(scope, { after: 0, limit: 100 }))).filter(
+        ({ event }) => event.source === 'my.schedule',
+      );
+    const [tick] = await until('a tick', async () => ((found) => (found.length > 0 ? found : undefined))(await ticks()));
+    assert.deepEqual(tick?.event.detail, { n: 1 });
+    assert.equal(tick?.event['detail-type'], 'Tick');
+    assert.deepEqual(tick?.event.resources, [`arn:aws:scheduler:${region}:${account}:schedule/default/tick`]);
+    // Another look at all of them, as after a restart.
+    const again = startSchedulesLoop(platform, 'another life');
+    await again.stop();
+    await until('the end of its delivery', async () =>
+      (await platform.store.read((tx) => tx.eventDeliveries.count())) === 0 ? true : undefined,
+    );
+    assert.equal((await ticks()).length, 1);
+  });
+
+  it('stand in groups, which take them along', async () => {
+    await scheduler.createScheduleGroup({ Name: 'mine', Tags: [{ Key: 'team', Value: 'a' }] });
+    await scheduler.createSchedule({
+      Name: 's',
+      GroupName: 'mine',
+      ScheduleExpression: 'rate(1 day)',
+      FlexibleTimeWindow: off,
+      Target: bus,
+      State: 'DISABLED',
+    });
+    const ResourceArn = `arn:aws:scheduler:${region}:${account}:schedule-group/mine`;
+    await scheduler.tagResource({ ResourceArn, Tags: [{ Key: 'b', Value: 'c' }] });
+    await scheduler.untagResource({ ResourceArn, TagKeys: ['team'] });
+    assert.deepEqual((await scheduler.listTagsForResource({ ResourceArn })).Tags, [{ Key: 'b', Value: 'c' }]);
+    assert.deepEqual(
+      (await scheduler.listScheduleGroups({})).ScheduleGroups?.map((one) => one.Name),
+      ['default', 'mine'],
+    );
+    await scheduler.deleteScheduleGroup({ Name: 'mine' });
+    await assert.rejects(scheduler.getSchedule({ Name: 's', GroupName: 'mine' }), { name: 'ResourceNotFoundException' });
+    await assert.rejects(scheduler.deleteScheduleGroup({ Name: 'default' }), { name: 'ValidationException' });
+  });
+
+  it('what is wrong is refused, and nothing is made', async () => {
+    const good: CreateScheduleInput = { Name: 'x', ScheduleExpression: 'rate(1 day)', FlexibleTimeWindow: off, Target: job };
+    const wrong: Partial<CreateScheduleInput>[] = [
+      { Name: 'a b' },
+      { ScheduleExpression: 'rate(1 days)' },
+      { ScheduleExpressionTimezone: 'Mars/Base' },
+      { FlexibleTimeWindow: { Mode: 'FLEXIBLE' } },
+      { FlexibleTimeWindow: { Mode: 'OFF', MaximumWindowInMinutes: 3 } },
+      { StartDate: new Date(0) },
+      { EndDate: new Date(0) },
+      { Target: { ...job, RoleArn: 'role' } },
+      { Target: { ...job, EcsParameters: undefined } },
+      { Target: { Arn: 'arn:aws:scheduler:::aws-sdk:sqs:sendMessage', RoleArn } },
+      { Target: { Arn: `arn:aws:lambda:${region}:${account}:function:f`, RoleArn } },
+      { Target: { ...job, DeadLetterConfig: { Arn: `arn:aws:sqs:${region}:${account}:q` } } },
+      { KmsKeyArn: `arn:aws:kms:${region}:${account}:key/1` },
+    ];
+    for (const one of wrong)
+      await assert.rejects(scheduler.createSchedule({ ...good, ...one }), { name: 'ValidationException' }, JSON.stringify(one));
+    await assert.rejects(scheduler.createSchedule({ ...good, GroupName: 'none' }), {
+      name: 'ResourceNotFoundException',
+      message: 'Schedule group none does not exist.',
+    });
+    assert.deepEqual((await scheduler.listSchedules({ NamePrefix: 'x' })).Schedules, []);
+    await scheduler.createSchedule({ ...good, State: 'DISABLED' });
+    await assert.rejects(scheduler.createSchedule(good), { name: 'ConflictException' });
+  });
+});

@@ -8,7 +8,7 @@ import { compilePolicy, decide, decideOnResource, deniedText, parsePolicy, type 
 import type { ReadTx, Store } from '#store/types.ts';
 import type { Vault } from '#vault/index.ts';
 import { factsOf } from './facts.ts';
-import { createPolicyCache } from './policies.ts';
+import { createPolicyCache, remember, stampOf } from './policies.ts';
 import { askerOf, rolePrincipal, userPrincipal } from './principals.ts';
 import { createRegistryTokens, type RegistryTokens } from './registry-tokens.ts';
 import { createSessions, type SessionWish, type TemporaryCredentials } from './sessions.ts';
@@ -33,6 +33,9 @@ export type Identity = {
   sealSecret(secret: string, accessKeyId: string): string;
 };
 
+/** A user's key as it was at a stamp of the account. */
+type KnownKey = { stamp: number; secret: string; principal: Principal };
+
 export type ServiceWish = { service: string; sessionName: string; seconds: number; facts: OwnFacts };
 
 export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault; clock: Clock; random: Random }): Identity {
@@ -40,6 +43,7 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
   const sessions = createSessions(deps);
   const cache = createPolicyCache(store);
   const secrets = new Map<string, string>();
+  const keys = new Map<string, KnownKey>();
 
   const secretOf = (id: string, sealed: string): string => {
     const secret = secrets.get(sealed) ?? vault.decrypt(sealed, accessKeyContext(id)).toString();
@@ -49,14 +53,30 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
   };
 
   const userKey = async (id: string): Promise<FoundKey | undefined> => {
-    const found = await store.read(async (tx) => {
+    const before = keys.get(id);
+    const found = await store.read(async (tx): Promise<KnownKey | undefined> => {
+      // Whatever is done with a key or its user is one more on the account's stamp.
+      if (before !== undefined && (await stampOf(tx, before.principal.account)) === before.stamp) return before;
       const key = await tx.accessKeyById(id);
       if (key === undefined || !key.active) return undefined;
       const user = await tx.iamUsers.get({ ...iamScope(key.key), name: key.user });
-      return user === undefined ? undefined : { key, user };
+      if (user === undefined) return undefined;
+      return {
+        stamp: await stampOf(tx, key.key.account),
+        secret: secretOf(id, key.secret),
+        principal: { ...userPrincipal(user), accessKeyId: id },
+      };
     });
-    if (found === undefined) return undefined;
-    return { secret: secretOf(id, found.key.secret), principal: { ...userPrincipal(found.user), accessKeyId: id } };
+    if (found === undefined) return void keys.delete(id);
+    if (found !== before) remember(keys, id, found, SECRETS);
+    return { secret: found.secret, principal: pinned(found.principal, found.stamp) };
+  };
+
+  /** Of this call alone, so that what it asks holds until its end. */
+  const pinned = (of: Principal, stamp: number): Principal => {
+    const principal = { ...of };
+    cache.pin(principal, stamp);
+    return principal;
   };
 
   const judge = async (question: Question): Promise<Verdict> => {
@@ -85,7 +105,9 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
       if (!accessKeyId.startsWith('ASIA')) return await userKey(accessKeyId);
       const sealed = token === undefined ? undefined : sessions.read(accessKeyId, token);
       if (sealed === undefined || token === undefined) return undefined;
-      const { secret, principal } = sealed;
+      const { secret } = sealed;
+      const stamp = sealed.principal.actor === undefined ? 0 : await store.read((tx) => stampOf(tx, sealed.principal.account));
+      const principal = pinned(sealed.principal, stamp);
       return { secret, principal, sessionToken: token, ...(principal.session && { expiresAt: principal.session.expiresAt }) };
     },
     judge,

@@ -8,6 +8,8 @@ import type { ReadTx, Store } from '#store/types.ts';
 export type PrincipalPolicies = Omit<PolicySet, 'session'> & { tags: Record<string, string> };
 
 export type PolicyCache = {
+  /** That the account's stamp was this when the caller's key was looked up: all that one call asks is then answered without reading it again. */
+  pin(principal: Principal, stamp: number): void;
   /** Those that hold now: the account's stamp is read with each question. A principal that is gone has none, and so may nothing. */
   of(principal: Principal): Promise<PrincipalPolicies>;
   /** The policies of a session, by its access key. */
@@ -21,13 +23,17 @@ const SESSIONS = 500;
 export function createPolicyCache(store: Pick<Store, 'read'>): PolicyCache {
   const known = new Map<string, { stamp: number; policies: PrincipalPolicies }>();
   const sessions = new Map<string, readonly CompiledPolicy[]>();
+  const pinned = new WeakMap<Principal, number>();
   return {
+    pin: (principal, stamp) => void pinned.set(principal, stamp),
     async of(principal) {
       const { actor, account } = principal;
       if (actor === undefined) return NOTHING;
       const name = `${account}/${actor.kind}/${actor.name}/${actor.id}`;
+      const held = known.get(name);
+      if (held !== undefined && held.stamp === pinned.get(principal)) return held.policies;
       return await store.read(async (tx) => {
-        const stamp = (await tx.iamStamps.get(iamScope(principal)))?.revision ?? 0;
+        const stamp = await stampOf(tx, account);
         const before = known.get(name);
         if (before?.stamp === stamp) return before.policies;
         const policies = await load(tx, principal);
@@ -46,7 +52,12 @@ export function createPolicyCache(store: Pick<Store, 'read'>): PolicyCache {
   };
 }
 
-function remember<T>(map: Map<string, T>, name: string, value: T, max: number): void {
+/** One more with each change of the account's IAM. */
+export async function stampOf(tx: ReadTx, account: string): Promise<number> {
+  return (await tx.iamStamps.get(iamScope({ account })))?.revision ?? 0;
+}
+
+export function remember<T>(map: Map<string, T>, name: string, value: T, max: number): void {
   const [oldest] = map.keys();
   if (map.size >= max && oldest !== undefined) map.delete(oldest);
   map.set(name, value);

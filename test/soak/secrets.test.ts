@@ -76,6 +76,7 @@ it(`${ROTATIONS} new master keys over ${PARAMETERS} parameters, the control plan
     await sleep(round * 15);
     await kill9('control');
     await rotated;
+    await until('the API', () => ssm.describeParameters({ MaxResults: 1 }).catch(() => undefined));
     const some = names.filter((_, at) => at % 97 === round % 97);
     for (const Name of some) {
       const { Parameter } = await ssm.getParameter({ Name, WithDecryption: true });

@@ -46,19 +46,21 @@ before(async () => {
   sdk = createSdk(platform, { maxAttempts: 10 });
   await importBusybox(platform);
   const definition = await sdk.register('entered', [script('trap "exit 0" TERM; while :; do sleep 1; done', { stopTimeout: 2 })]);
-  for (const kind of kinds) {
-    const wish = { enableExecuteCommand: true, tags: [{ key: 'berth:isolation', value: kind }] };
-    const [task] = await sdk.running(await sdk.run(definition, wish), PATIENCE_S);
-    assert.ok(task);
-    tasks[kind] = task;
-  }
+  await Promise.all(
+    kinds.map(async (kind) => {
+      const wish = { enableExecuteCommand: true, tags: [{ key: 'berth:isolation', value: kind }] };
+      const [task] = await sdk.running(await sdk.run(definition, wish), PATIENCE_S);
+      assert.ok(task);
+      tasks[kind] = task;
+    }),
+  );
 });
 after(async () => {
   sdk?.close();
   await platform?.end();
 });
 
-describe('berth cp', () => {
+describe('berth cp', { concurrency: kinds.length }, () => {
   let here: string;
   before(() => {
     here = mkdtempSync(join(tmpdir(), 'berth-e2e-cp-'));
@@ -142,28 +144,30 @@ describe('aws ecs execute-command', { skip: why ?? false }, () => {
   };
   const inside = (task: Task) => platform.ok(['exec', taskId(task), '--', 'sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "']);
 
-  for (const kind of kinds) {
-    it(`gives a shell in a ${kind} sandbox: its size, a change of it, Ctrl-C, its end`, async () => {
-      const shell = kept(executeCommand(platform, ['--task', taskId(tasks[kind]), '--command', 'sh'], { rows: 33, cols: 111 }));
-      await shell.shows(/Starting session with SessionId: ecs-execute-command-[0-9a-f]{17}[\s\S]*# $/);
-      shell.type('stty size; id -u\r');
-      await shell.shows(/33 111\n0\n/);
-      shell.resize(50, 100);
-      shell.type('until stty size | grep "^50"; do sleep 0.1; done\r');
-      await shell.shows(/\n50 100\n/);
-      // Said by what the terminal's foreground belongs to: a signal before that would be lost.
-      shell.type(`sh -c 'echo sl""eeps; exec sleep 1000'\r`);
-      await shell.shows(/\nsleeps\n/);
-      // What is typed ahead of it would be lost with it, as in any terminal.
-      shell.type('\x03');
-      await shell.shows(/\^C\n.*# $/);
-      shell.type('echo code $?\r');
-      await shell.shows(/\ncode 130\n/);
-      shell.type('exit 3\r');
-      assert.equal(await shell.end(), 0, shell.seen());
-      assert.match(shell.seen(), /Exiting session with sessionId: ecs-execute-command-/);
-    });
-  }
+  describe('a shell', { concurrency: kinds.length }, () => {
+    for (const kind of kinds) {
+      it(`is had in a ${kind} sandbox: its size, a change of it, Ctrl-C, its end`, async () => {
+        const shell = kept(executeCommand(platform, ['--task', taskId(tasks[kind]), '--command', 'sh'], { rows: 33, cols: 111 }));
+        await shell.shows(/Starting session with SessionId: ecs-execute-command-[0-9a-f]{17}[\s\S]*# $/);
+        shell.type('stty size; id -u\r');
+        await shell.shows(/33 111\n0\n/);
+        shell.resize(50, 100);
+        shell.type('until stty size | grep "^50"; do sleep 0.1; done\r');
+        await shell.shows(/\n50 100\n/);
+        // Said by what the terminal's foreground belongs to: a signal before that would be lost.
+        shell.type(`sh -c 'echo sl""eeps; exec sleep 1000'\r`);
+        await shell.shows(/\nsleeps\n/);
+        // What is typed ahead of it would be lost with it, as in any terminal.
+        shell.type('\x03');
+        await shell.shows(/\^C\n.*# $/);
+        shell.type('echo code $?\r');
+        await shell.shows(/\ncode 130\n/);
+        shell.type('exit 3\r');
+        assert.equal(await shell.end(), 0, shell.seen());
+        assert.match(shell.seen(), /Exiting session with sessionId: ecs-execute-command-/);
+      });
+    }
+  });
 
   it('runs one command, by its words, and says what can’t be run', async () => {
     const one = kept(executeCommand(platform, ['--task', taskId(tasks.container), '--command', `sh -c 'echo "one  two"; exit 3'`]));
@@ -223,23 +227,26 @@ describe('aws ecs execute-command', { skip: why ?? false }, () => {
     for (const { found } of nowhere) assert.equal(await found(), undefined);
   });
 
-  for (const kind of kinds) {
-    it(`comes back after the host agent was killed; what ran in a ${kind} sandbox is not left behind`, async () => {
-      const mark = String(200_000 + process.pid);
-      const one = await session(tasks[kind], `sh -c 'echo up; exec sleep ${mark}'`);
-      await one.shows(/\nup\n/);
-      const agent = processesOf(platform)?.host ?? assert.fail('no host agent');
-      process.kill(agent, 'SIGKILL');
+  it('comes back after the host agent was killed; what ran in a sandbox, of each kind, is not left behind', async () => {
+    const mark = String(200_000 + process.pid);
+    const running = await Promise.all(kinds.map((kind) => session(tasks[kind], `sh -c 'echo up; exec sleep ${mark}'`)));
+    for (const one of running) await one.shows(/\nup\n/);
+    const agent = processesOf(platform)?.host ?? assert.fail('no host agent');
+    process.kill(agent, 'SIGKILL');
+    for (const one of running) {
       await one.end();
       assert.match(one.seen(), /cut off/);
-      await until('another session is had', async () => {
+    }
+    const comesBack = async (kind: (typeof kinds)[number]) => {
+      await until(`another session is had in a ${kind} sandbox`, async () => {
         const two = await session(tasks[kind], 'echo here').catch(() => undefined);
         await two?.end();
         return two !== undefined && /\nhere\n/.test(two.seen());
       });
-      await until('the command is gone', async () => !(await inside(tasks[kind])).includes(`sleep ${mark}`));
-    });
-  }
+      await until(`the command is gone from a ${kind} sandbox`, async () => !(await inside(tasks[kind])).includes(`sleep ${mark}`));
+    };
+    await Promise.all(kinds.map(comesBack));
+  });
 
   it('ends with the control plane, comes back with it, and ends after the silence that is set', async () => {
     const mark = String(300_000 + process.pid);

@@ -68,5 +68,7 @@ async function write(req: IncomingMessage, res: ServerResponse, answer: HttpAnsw
   if (whole && headers['Content-Length'] === undefined && status !== 204) res.setHeader('Content-Length', Buffer.byteLength(body ?? ''));
   res.writeHead(status, { 'x-amzn-RequestId': requestId, ...headers });
   if (whole || req.method === 'HEAD') return void res.end(req.method === 'HEAD' ? undefined : body);
-  await pipeline(Readable.from(body), res);
+  if (typeof body !== 'function') return await pipeline(Readable.from(body), res);
+  await body((piece) => new Promise((resolve, reject) => void res.write(piece, (error) => (error ? reject(error) : resolve()))));
+  res.end();
 }

@@ -191,5 +191,14 @@ export type HttpCall = {
   /** What every operation of an API gets, for this caller. Makes what the account lacks in the region at its first use. */
   context(principal: Principal, region: string): Promise<CallContext>;
 };
-/** `body`: of a stream each piece goes out when the one before is taken. Without a Content-Length a stream is sent chunked. */
-export type HttpAnswer = { status: number; headers: Record<string, string>; body?: string | Uint8Array | AsyncIterable<Uint8Array> };
+/** Sends one piece; once it resolves the piece is with the kernel, and its buffer free for the next. Throws when the client is gone. */
+export type Send = (piece: Uint8Array) => Promise<void>;
+/**
+ * `body`: of a stream each piece goes out when the one before is taken; a function sends its pieces itself, out of buffers that it fills again. Without a
+ * Content-Length either is sent chunked.
+ */
+export type HttpAnswer = {
+  status: number;
+  headers: Record<string, string>;
+  body?: string | Uint8Array | AsyncIterable<Uint8Array> | ((send: Send) => Promise<void>);
+};

@@ -16,8 +16,8 @@ export type Blobs = {
   size(digest: string): Promise<number | null>;
   /** Of small ones: manifests, configurations. Throws ResourceNotFound. */
   read(digest: string): Promise<Buffer>;
-  /** The bytes from `start` to `end`, which is the first that isn't wanted. */
-  stream(digest: string, start: number, end: number): AsyncIterable<Buffer>;
+  /** Sends the bytes from `start` to `end`, which is the first that isn't wanted. `send` is done with a piece once it resolves. */
+  send(digest: string, start: number, end: number, send: (piece: Uint8Array) => Promise<void>): Promise<void>;
   /** Keeps bytes that were verified; `named` writes the row that names them. */
   put<T>(digest: string, bytes: Uint8Array, named: () => Promise<T>): Promise<T>;
   /** The same with a file, synced already, that becomes the blob. */
@@ -61,7 +61,7 @@ export async function openBlobs(dir: string, room: Room): Promise<Blobs> {
         throw error.code === 'ENOENT' ? absent(digest) : error;
       });
     },
-    stream: (digest, start, end) => pieces(path(digest), start, end),
+    send: (digest, start, end, send) => sendFile(path(digest), start, end, send),
     put: (digest, bytes, named) =>
       inTurn(digest, async () => {
         if ((await size(digest)) === null) {
@@ -109,23 +109,23 @@ async function collectOne(path: string, before: number, isUsed: () => Promise<bo
   return found.size;
 }
 
-/** Two pieces under way: while one is sent the next is read. */
-async function* pieces(path: string, start: number, end: number): AsyncGenerator<Buffer> {
+/** Two pieces under way, in two buffers: while one is sent the next is read. Buffers of their own for each piece would keep the collector busy. */
+async function sendFile(path: string, start: number, end: number, send: (piece: Uint8Array) => Promise<void>): Promise<void> {
   const file = await open(path, 'r');
-  const read = async (at: number): Promise<Buffer> => {
-    const wanted = Math.min(PIECE, end - at);
-    if (wanted <= 0) return Buffer.alloc(0);
-    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, at);
-    return buffer.subarray(0, bytesRead);
+  const size = Math.min(PIECE, end - start);
+  const buffers = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)] as const;
+  const read = async (into: Buffer, at: number): Promise<Buffer> => {
+    const wanted = Math.min(size, end - at);
+    return wanted <= 0 ? into.subarray(0, 0) : into.subarray(0, (await file.read(into, 0, wanted, at)).bytesRead);
   };
-  let next = read(start);
+  let next = read(buffers[0], start);
   try {
-    for (let at = start; at < end;) {
+    for (let at = start, turn = 1; at < end; turn++) {
       const piece = await next;
       if (piece.length === 0) throw new Fault('Unavailable', 'a blob of the registry is shorter than it was');
       at += piece.length;
-      next = read(at);
-      yield piece;
+      next = read(turn % 2 === 0 ? buffers[0] : buffers[1], at);
+      await send(piece);
     }
   } finally {
     await next.catch(() => undefined);

@@ -177,6 +177,7 @@ async function receive(file: FileHandle, upload: Live, body: AsyncIterable<Uint8
     );
   };
   let sinceLook = 0;
+  const sync = syncsAhead(file);
   try {
     for await (const chunk of body) {
       waiting.push(chunk);
@@ -188,13 +189,29 @@ async function receive(file: FileHandle, upload: Live, body: AsyncIterable<Uint8
       }
       if (sinceLook >= limits.registryRoomLookBytes) {
         sinceLook = 0;
+        sync.begin();
         await room.assert(0);
       }
     }
   } finally {
     await flush().finally(() => writing);
+    await sync.end();
   }
   if (failed !== undefined) throw failed;
+}
+
+/** What is written already goes to the disk while more comes, so that the end needn't wait for all of it. A failure shows in the last sync too. */
+function syncsAhead(file: FileHandle): { begin(): void; end(): Promise<void> } {
+  let running: Promise<void> | null = null;
+  return {
+    begin() {
+      running ??= file.datasync().then(
+        () => void (running = null),
+        () => void (running = null),
+      );
+    },
+    end: async () => void (await running),
+  };
 }
 
 async function writeAt(file: FileHandle, pieces: Uint8Array[], position: number, bytes: number): Promise<void> {

@@ -195,7 +195,7 @@ export const controlLimits = {
   metadataBurst: 60,
   /** The registry: largest blob; how often an upload looks at the disk's free space; what of the disk is to stay free: a share, and at most so much. */
   registryBlobBytes: 64 * 1024 ** 3,
-  registryRoomLookBytes: 64 * 1024 ** 2,
+  registryRoomLookBytes: 16 * 1024 ** 2,
   registryFloorShare: 0.05,
   registryFloorBytes: 2 * 1024 ** 3,
   /** Manifests or layers that one manifest may name. */

@@ -2,7 +2,7 @@
 import { Fault } from '#base/fault.ts';
 import { DIGEST } from '#domain/ecr-manifest.ts';
 import type { EcrLayerRecord } from '#domain/ecr.ts';
-import type { HttpAnswer, HttpCall } from '#gateway/types.ts';
+import type { HttpAnswer, HttpCall, Send } from '#gateway/types.ts';
 import { removeLayer } from '#intent/index.ts';
 import { assertMayImport, assertOnRepository, type EcrDeps } from '../ecr/access.ts';
 import type { OciCall } from './index.ts';
@@ -53,7 +53,7 @@ function partOf({ files }: EcrDeps['registry'], { sizeBytes }: EcrLayerRecord, d
   if (range === 'none') return { status: 416, headers: { 'Content-Range': `bytes */${sizeBytes}` } };
   const { start, end } = range ?? { start: 0, end: sizeBytes };
   const length = { 'Content-Length': String(end - start) };
-  const body = call.request.method === 'HEAD' || end === start ? '' : files.blobs.stream(digest, start, end);
+  const body = call.request.method === 'HEAD' || end === start ? '' : (send: Send) => files.blobs.send(digest, start, end, send);
   if (range === null) return { status: 200, headers: { ...headers, ...length }, body };
   return { status: 206, headers: { ...headers, ...length, 'Content-Range': `bytes ${start}-${end - 1}/${sizeBytes}` }, body };
 }

@@ -27,9 +27,13 @@ import {
 } from '@aws-sdk/client-ecs';
 import type { ClusterSetting, RunTaskCommandInput } from '@aws-sdk/client-ecs';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { ECR } from '@aws-sdk/client-ecr';
+import { IAM } from '@aws-sdk/client-iam';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { addressOf, createSdk, LOG_GROUP, script } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
+import { busyboxArchive } from './images.ts';
+import { pushArchive } from './push.ts';
 
 const { platform, sdk } = await platformFixture();
 
@@ -268,6 +272,56 @@ describe('the API from inside a task', () => {
       assert.ok((await sdk.lines(task ?? '', 'main')).includes('AWS_REGION=ap-south-1'));
     } finally {
       away.close();
+    }
+  });
+});
+
+// Last: from the first role on all that tasks name must be there, as on AWS.
+describe("an image of berth's own registry", () => {
+  it('starts where it was pushed to, by each of its names, for an execution role that may pull it', async () => {
+    const ecr = new ECR(sdk.config);
+    const iam = new IAM(sdk.config);
+    try {
+      await ecr.createRepository({ repositoryName: 'team/app' });
+      const { authorizationData } = await ecr.getAuthorizationToken({});
+      const authorization = `Basic ${authorizationData?.[0]?.authorizationToken}`;
+      const digest = await pushArchive(await busyboxArchive(), sdk.config.endpoint, 'team/app:v1', authorization);
+      const names = ['123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app:v1', `localhost:${platform.apiPort}/team/app@${digest}`];
+      const containers = names.map((image, i) => ({ name: `c${i}`, image, essential: i === 0, command: ['sh', '-c', 'exit 7'] }));
+      const [ended] = await sdk.stopped(await sdk.run(await sdk.register('pushed', containers)));
+      assert.deepEqual(
+        ended?.containers?.map((one) => [one.imageDigest, one.exitCode]),
+        names.map(() => [digest, 7]),
+      );
+
+      const trust = { Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' };
+      const document = (statement: object) => JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+      const { Role } = await iam.createRole({ RoleName: 'puller', AssumeRolePolicyDocument: document(trust) });
+      const change = { executionRoleArn: Role?.Arn };
+      const reasonFor = async (...Action: string[]) => {
+        const allow = { Effect: 'Allow', Action: ['ecs:Nothing', ...Action], Resource: '*' };
+        await iam.putRolePolicy({ RoleName: 'puller', PolicyName: 'p', PolicyDocument: document(allow) });
+        const [task] = await sdk.stopped(await sdk.run(await sdk.register('guarded', containers.slice(0, 1), change)));
+        return task?.stoppedReason ?? '';
+      };
+      assert.match(
+        await reasonFor(),
+        /^ResourceInitializationError: unable to pull secrets or registry auth: .*puller.* is not authorized to perform: ecr:GetAuthorizationToken on resource: \*/,
+      );
+      const half = await reasonFor('ecr:GetAuthorizationToken', 'ecr:BatchGetImage');
+      assert.match(
+        half,
+        /^CannotPullContainerError: .*403 Forbidden: .*is not authorized to perform: ecr:GetDownloadUrlForLayer on resource: arn:aws:ecr:us-east-1:123456789012:repository\/team\/app/,
+      );
+      assert.match(await reasonFor('ecr:*'), /^Essential container in task exited/);
+      await ecr.deleteRepository({ repositoryName: 'team/app', force: true });
+      assert.match(
+        await reasonFor('ecr:*'),
+        /^CannotPullContainerError: .*failed to resolve ref 123456789012\.dkr\.ecr\.us-east-1\.amazonaws\.com\/team\/app:v1: not found: The repository with name 'team\/app' does not exist/,
+      );
+    } finally {
+      ecr.destroy();
+      iam.destroy();
     }
   });
 });

@@ -54,7 +54,8 @@ export type PullThroughRecord = {
   /** As it was given, and without a scheme. */
   upstreamUrl: string;
   upstreamRegistry: string | null;
-  upstreamPrefix: string;
+  /** null: none was given, which means ROOT. */
+  upstreamPrefix: string | null;
   credentialArn: string | null;
   createdAt: number;
   updatedAt: number;

@@ -84,7 +84,7 @@ export function createUpstream(clock: Clock, options: UpstreamOptions): Upstream
 /** `docker-hub/library/nginx` under the rule `docker-hub` is `library/nginx` there. */
 export function upstreamName({ key: { prefix }, upstreamPrefix }: PullThroughRecord, repository: string): string {
   const rest = prefix === 'ROOT' ? repository : repository.slice(prefix.length + 1);
-  return upstreamPrefix === 'ROOT' ? rest : `${upstreamPrefix}/${rest}`;
+  return upstreamPrefix === null || upstreamPrefix === 'ROOT' ? rest : `${upstreamPrefix}/${rest}`;
 }
 
 /** The rule of the longest prefix; null where a repository mirrors nothing. */

@@ -35,8 +35,8 @@ export function pullThroughOperations(deps: EcrDeps): Operation[] {
       async (input, context) => {
         const { ecrRepositoryPrefix: prefix = '' } = input;
         assertPrefix('ecrRepositoryPrefix', prefix);
-        const upstreamPrefix = input.upstreamRepositoryPrefix ?? 'ROOT';
-        assertPrefix('upstreamRepositoryPrefix', upstreamPrefix);
+        const upstreamPrefix = input.upstreamRepositoryPrefix ?? null;
+        assertPrefix('upstreamRepositoryPrefix', upstreamPrefix ?? 'ROOT');
         const wish = {
           upstreamUrl: urlOf(input.upstreamRegistryUrl ?? ''),
           upstreamRegistry: input.upstreamRegistry ?? null,
@@ -101,7 +101,7 @@ function ruleView({ key, ...rule }: PullThroughRecord) {
     ecrRepositoryPrefix: key.prefix,
     upstreamRegistryUrl: rule.upstreamUrl,
     upstreamRegistry: (rule.upstreamRegistry ?? undefined) as UpstreamRegistry | undefined,
-    upstreamRepositoryPrefix: rule.upstreamPrefix,
+    upstreamRepositoryPrefix: rule.upstreamPrefix ?? undefined,
     credentialArn: rule.credentialArn ?? undefined,
     createdAt: new Date(rule.createdAt),
     registryId: key.account,

@@ -15,6 +15,7 @@ import { microvmStart } from './microvm-start.ts';
 import { logFilter } from './log-filter.ts';
 import { metricsBench } from './metrics.ts';
 import { policy } from './policy.ts';
+import { registryBench } from './registry.ts';
 import { rollingUpdate } from './rolling-update.ts';
 import { runTaskPolicies } from './run-task-policies.ts';
 import { startLatency } from './start-latency.ts';
@@ -39,6 +40,7 @@ const benchmarks = {
   'microvm-machines': microvmMachines,
   'kinds-memory': kindsMemory,
   policy,
+  registry: registryBench,
   'run-task-policies': runTaskPolicies,
   throughput,
 };

@@ -1,8 +1,13 @@
 /** The checksums of S3. Source: S3 user guide, "Checking object integrity". */
 import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { crc32 } from 'node:zlib';
-import { Crc32cJs, Crc64NvmeJs } from '@aws-sdk/checksums/crc';
 import type { ChecksumAlgorithm } from './types.ts';
+
+/** Loaded at the first use: it brings some MiB of the SDK along. */
+const crcClasses = (): typeof import('@aws-sdk/checksums/crc') =>
+  require('@aws-sdk/checksums/crc') as typeof import('@aws-sdk/checksums/crc');
+const require = createRequire(import.meta.url);
 
 export type Digester = { update(bytes: Uint8Array): void; digest(): Promise<Buffer> };
 
@@ -11,6 +16,7 @@ export const checksumAlgorithms: readonly ChecksumAlgorithm[] = ['CRC32', 'CRC32
 export function createDigester(algorithm: ChecksumAlgorithm | 'MD5'): Digester {
   if (algorithm === 'CRC32') return crc32Digester();
   if (algorithm === 'CRC32C' || algorithm === 'CRC64NVME') {
+    const { Crc32cJs, Crc64NvmeJs } = crcClasses();
     const crc = algorithm === 'CRC32C' ? new Crc32cJs() : new Crc64NvmeJs();
     return { update: (bytes) => crc.update(bytes), digest: async () => Buffer.from(await crc.digest()) };
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +12,7 @@ import type { SeriesIdentity } from '#metrics/types.ts';
 
 const MINUTE_MS = 60_000;
 const MINUTES = 30;
+const ACKS = '.acks';
 const scope = { account: '123456789012', region: 'us-east-1' };
 /** Of a fixed day, so that all lives put into the same minutes; young enough to be kept by the minute. */
 const day = () => Math.floor(realClock().now() / (1440 * MINUTE_MS)) * 1440 * MINUTE_MS - 1440 * MINUTE_MS;
@@ -23,9 +24,13 @@ const seriesOf = (n: number): SeriesIdentity => ({
   unit: 'Count',
 });
 
-/** Each series by itself puts one sample after the other into one of MINUTES, and says so once it is acknowledged: `series`. Ends by a signal. */
+/**
+ * Each series by itself puts one sample after the other into one of MINUTES, and notes it once it is acknowledged: `series` as a line of the file ACKS, which
+ * outlives the process at once (what waits for a full pipe would not). A line on the output says only that it goes on. Ends by a signal.
+ */
 export async function putUntilKilled(path: string, { series, tidyEvery }: { series: number; tidyEvery: number }): Promise<void> {
   const metrics = openMetrics({ clock: realClock() }, { path });
+  const acks = openSync(path + ACKS, 'a');
   let puts = 0;
   await Promise.all(
     Array.from({ length: series }, async (_, n) => {
@@ -33,7 +38,8 @@ export async function putUntilKilled(path: string, { series, tidyEvery }: { seri
         // Two values in one sample: never one without the other.
         const values = statisticSet([[1, 1], [3, 1]]); // prettier-ignore
         await metrics.put([{ series: seriesOf(n), at: day() + (at % MINUTES) * MINUTE_MS, values }]);
-        process.stdout.write(`${n}\n`);
+        writeSync(acks, `${n}\n`);
+        process.stdout.write('.\n');
         if (++puts % tidyEvery === 0) void metrics.tidy();
       }
     }),
@@ -50,12 +56,14 @@ export async function burstAndKill(program: string, { series, lives }: { series:
       const acknowledged = Array.from({ length: series }, () => 0);
       const child = spawn(process.execPath, [program, 'writer', path], { stdio: ['ignore', 'pipe', 'inherit'] });
       let lines = 0;
-      for await (const line of createInterface({ input: child.stdout })) {
-        acknowledged[Number(line)] = (acknowledged[Number(line)] ?? 0) + 1;
-        if (++lines === life) child.kill('SIGKILL');
-      }
+      for await (const _line of createInterface({ input: child.stdout })) if (++lines === life) child.kill('SIGKILL');
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
       assert.equal(child.signalCode, 'SIGKILL');
+      for (const line of readFileSync(path + ACKS, 'utf8')
+        .trimEnd()
+        .split('\n'))
+        acknowledged[Number(line)] = (acknowledged[Number(line)] ?? 0) + 1;
+      rmSync(path + ACKS);
       before = await check(path, before, acknowledged);
     }
   } finally {

@@ -292,6 +292,13 @@ describe('with the real HAProxy', { concurrency: false }, () => {
   it('latencies are told where the log is on', async () => {
     await request(rig.ports[0] ?? 0, '/slow=300');
     await lineOf('slow=300');
+    const taken = access.takeAnswerTimes();
+    assert.ok(
+      [...(taken.get('g1') ?? [])].some(([ms, times]) => ms >= 300 && times >= 1),
+      JSON.stringify([...taken]),
+    );
+    assert.ok(!taken.has('g4'));
+    assert.equal(access.takeAnswerTimes().size, 0, 'each is told once');
     const metrics = access.withLatencies(rig.balancer.metrics());
     assert.ok((metrics.groups.find(({ id }) => id === 'g1')?.latencyMs?.p99 ?? 0) >= 270);
     assert.ok((metrics.loadBalancers?.find(({ id }) => id === '50dc6c495c0c9188')?.latencyMs.count ?? 0) >= 4);

@@ -26,6 +26,8 @@ export type AccessLog = {
   show(listeners: readonly ListenerDesired[]): Promise<void>;
   /** The same counters, with the percentiles of what is logged. */
   withLatencies(metrics: BalancerMetrics): BalancerMetrics;
+  /** As `Balancer.takeAnswerTimes`. */
+  takeAnswerTimes(): ReadonlyMap<string, ReadonlyMap<number, number>>;
   /** Lines that were dropped: HAProxy's ring was full, too much came at once, or nobody took them; and what was no line of a listener that is known. */
   counts(): { dropped: number; strange: number };
   /** Hands on what is there, and ends. */
@@ -40,6 +42,7 @@ export function createAccessLog(deps: { clock: Clock; log: Log }, socketPath: st
   let known = new Map<string, LoggedListener>();
   let server: Promise<Server> | null = null;
   let strange = 0;
+  let answers = new Map<string, Map<number, number>>();
 
   const take = (line: string): void => {
     const seen = parseAccessLine(line);
@@ -53,7 +56,10 @@ export function createAccessLog(deps: { clock: Clock; log: Log }, socketPath: st
     }
     const group = groupIdOf(seen.backend);
     if (seen.kind === 'request') latencies.note(balancerKey(listener), seen.totalMs);
-    if (seen.kind === 'request' && group !== null && seen.answerMs >= 0) latencies.note(`tg ${group}`, seen.answerMs);
+    if (seen.kind === 'request' && group !== null && seen.answerMs >= 0) {
+      latencies.note(`tg ${group}`, seen.answerMs);
+      noteAnswer(answers, group, seen.answerMs);
+    }
     queue.add(listener.accessLog, { timestamp: seen.at + Math.max(0, seen.totalMs), message: accessLogLine(seen, listener) });
   };
   const serve = (socket: Socket): void => {
@@ -74,6 +80,11 @@ export function createAccessLog(deps: { clock: Clock; log: Log }, socketPath: st
       await server;
     },
     withLatencies: (metrics) => addLatencies(metrics, [...known.values()], latencies.of),
+    takeAnswerTimes() {
+      const taken = answers;
+      answers = new Map();
+      return taken;
+    },
     counts: () => ({ dropped: queue.dropped(), strange }),
     async close() {
       const open = await server?.catch(() => undefined);
@@ -82,6 +93,15 @@ export function createAccessLog(deps: { clock: Clock; log: Log }, socketPath: st
       await queue.close();
     },
   };
+}
+
+/** Three digits of each time are kept, so that there are never more than some thousand. */
+function noteAnswer(answers: Map<string, Map<number, number>>, group: string, ms: number): void {
+  const digits = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, ms))) - 2);
+  const kept = Math.round(ms / digits) * digits;
+  const times = answers.get(group) ?? new Map<number, number>();
+  times.set(kept, (times.get(kept) ?? 0) + 1);
+  answers.set(group, times);
 }
 
 const balancerKey = ({ accessLog }: LoggedListener): string => `lb ${accessLog.balancerId}`;

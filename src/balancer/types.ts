@@ -154,6 +154,11 @@ export type Balancer = {
   onRestart(then: () => void): void;
   /** Counters since this balancer began, kept over reloads. */
   metrics(): BalancerMetrics;
+  /**
+   * How long answers of targets took to begin since this was asked last, by group: ms -> how often. Only of groups whose load balancer has an access log; for
+   * one asker.
+   */
+  takeAnswerTimes?(): ReadonlyMap<string, ReadonlyMap<number, number>>;
 };
 
 export type TrafficCounters = {

@@ -4,6 +4,9 @@ import { asFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 
+/** Is told that a loop of this name has something to look at; what it gives, that it has, and whether well. */
+export type LoopWatch = (loop: string) => (well: boolean) => void;
+
 export type Loop = {
   /** A hint that there may be something to do; as many as one likes. */
   look(): void;
@@ -13,7 +16,7 @@ export type Loop = {
 
 /** Starts looping at once. `run` must be able to begin from whatever state it finds. */
 export function startLoop(
-  deps: { clock: Clock; log: Log },
+  deps: { clock: Clock; log: Log; watchLoop?: LoopWatch },
   options: { name: string; tickMs: number | (() => number); run(): Promise<void> },
 ): Loop {
   const { clock, log } = deps;
@@ -22,6 +25,7 @@ export function startLoop(
   let stopped = false;
   let failures = 0;
   let timer: Timer | null = null;
+  let looked: ((well: boolean) => void) | undefined;
 
   const wait = (delayMs: number) => {
     timer?.cancel();
@@ -41,7 +45,10 @@ export function startLoop(
     let well = true;
     while (again && well && !stopped) {
       again = false;
+      const done = looked;
+      looked = undefined;
       well = await succeeds();
+      done?.(well);
     }
     failures = well ? 0 : failures + 1;
     running = null;
@@ -50,6 +57,7 @@ export function startLoop(
   };
   const kick = () => {
     again = true;
+    looked ??= deps.watchLoop?.(options.name);
     if (running !== null || stopped) return;
     timer?.cancel();
     running = rounds();

@@ -22,6 +22,7 @@ import type { Metrics } from '#metrics/types.ts';
 import type { Store } from '#store/types.ts';
 import type { Vault } from '#vault/index.ts';
 import type { EventSources } from './events/types.ts';
+import type { LoopWatch } from './loop.ts';
 
 export type ControlDeps = {
   store: Store;
@@ -38,6 +39,7 @@ export type ControlDeps = {
   vault?: Vault;
   /** Absent where nobody hears of events: what is noted stays noted. */
   events?: EventSources;
+  watchLoop?: LoopWatch;
   /** Where the bundle `ID.pem` of each certificate stands. */
   certificatesDir: string;
   /**

@@ -52,6 +52,8 @@ export type GatewayDeps = {
   upgrades?: UpgradeRoute[];
   /** Runs after authorization and before every handler, once a call: the place to make what a (account, region) needs at its first use. */
   beforeCall?: (context: CallContext) => Promise<void>;
+  /** Is told that a call of AWS's protocols begins; what it gives, how it ended: `code` is the error's name, or `ok`. Names that nobody has are ''. */
+  watch?: () => (service: string, operation: string, code: string) => void;
   /** Shown by `/_berth/health`. */
   version: string;
 };
@@ -76,6 +78,8 @@ type Call = {
   protocol: ApiSpec['protocol'];
   api: ApiSpec | undefined;
   operation: string | undefined;
+  /** Says to `watch` how it ended. */
+  ended(code: string): void;
 };
 
 export function createGateway(deps: GatewayDeps): Gateway {
@@ -121,6 +125,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const context = contextOf(req, call.requestId, credential.region, key.principal);
       const payload = { body: plain, parameters, path: call.signed.path, headers: call.signed.headers };
       const encoded = await perform(route.api, service, call.operation, payload, context);
+      call.ended('ok');
       if (encoded.events === undefined) send(res, encoded.status ?? 200, call, encoded);
       else await sendEvents(res, call, encoded.contentType, encoded.events);
     } catch (error) {
@@ -172,6 +177,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     await context.assertAllowed(route.action, route.resources(query, context));
     await deps.beforeCall?.(context);
     await streams.run(route, req, res, { query, body, context });
+    call.ended('ok');
   }
 
   async function servePlain(route: HttpRoute, request: SignedRequest, req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -189,7 +195,20 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   function openCall(req: IncomingMessage): Call {
-    return { requestId: uuid(deps.random), signed: requestOf(req), protocol: 'query', api: undefined, operation: undefined };
+    const done = deps.watch?.();
+    const call: Call = {
+      requestId: uuid(deps.random),
+      signed: requestOf(req),
+      protocol: 'query',
+      api: undefined,
+      operation: undefined,
+      ended(code) {
+        const { api, operation = '' } = call;
+        const known = api !== undefined && operations.get(api.service)?.has(operation) === true;
+        done?.(api?.service ?? '', known ? operation : '', code);
+      },
+    };
+    return call;
   }
 
   function requestOf(req: IncomingMessage): SignedRequest {
@@ -206,6 +225,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function fail(req: IncomingMessage, res: ServerResponse, call: Call, thrown: unknown): void {
     const fault = asFault(thrown);
     const error = wireError(fault, call);
+    call.ended(error.name);
     const fields = { requestId: call.requestId, service: call.api?.service, operation: call.operation, name: error.name };
     if (error.status >= 500) deps.log.error('call-failed', fields, fault.cause ?? fault);
     else deps.log.debug('call-refused', { ...fields, message: error.message });

@@ -17,6 +17,7 @@ import { startControl } from '#control/index.ts';
 import { createBerthStreams } from '#front/berth/index.ts';
 import type { PlatformFacts } from '#front/berth/index.ts';
 import { createOciRoute } from '#front/oci/index.ts';
+import { createPrometheusRoute } from '#front/prometheus/index.ts';
 import { createGateway, openKeys } from '#gateway/index.ts';
 import type { Gateway } from '#gateway/index.ts';
 import { createIdentity } from '#identity/index.ts';
@@ -26,6 +27,7 @@ import { createLogs } from '#logs/index.ts';
 import type { Logs } from '#logs/types.ts';
 import { openMetrics } from '#metrics/index.ts';
 import { openObjects } from '#objects/index.ts';
+import type { Metrics } from '#metrics/types.ts';
 import { createSessions } from '#session/sessions.ts';
 import { createSqliteStore } from '#store/index.ts';
 import { openVault } from '#vault/index.ts';
@@ -37,6 +39,7 @@ import { createEventSources, runTaskOf } from './event-targets.ts';
 import { createFilterSink } from './filter-metrics.ts';
 import { gatewayIdentity } from './gateway-identity.ts';
 import { haproxyAddresses } from './haproxy-addresses.ts';
+import { ownMeters } from './own-meters.ts';
 import { reachable } from './machine/reachable.ts';
 import { openRemoteObjects } from './machine/s3-option.ts';
 import { home, instancePaths } from './paths.ts';
@@ -58,6 +61,7 @@ const HOUR_MS = 3_600_000;
 const clock = realClock();
 const random = realRandom();
 const log = createLog(clock, (line) => void process.stdout.write(line), 'info', { process: 'control' });
+const machine = { clock, random, log };
 
 await runService(log, clock, async () => {
   if (config === undefined) throw new Error(`${paths.config} is missing: start with 'berth up'`);
@@ -67,7 +71,8 @@ await runService(log, clock, async () => {
 /** Builds the parts, from the store outwards; the door to the outside opens last. */
 async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const linkServer = await listenUnix(paths.linkSocket, clock, { mode: 0o600 });
-  const store = await createSqliteStore({ path: paths.database, now: () => clock.now() });
+  const { meters, watch, watchCommit, watchLoop } = ownMeters();
+  const store = await createSqliteStore({ path: paths.database, now: () => clock.now(), watch: watchCommit });
   const metrics = openMetrics({ clock }, { path: paths.metrics });
   const objects = await openObjects({ clock, random, log }, { dir: paths.objects });
   const logs = createLogs({ clock, log, dir: paths.logs, metricSink: createFilterSink(metrics) });
@@ -83,12 +88,11 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     {
       store,
       linkServer,
-      clock,
-      random,
-      log,
+      ...machine,
       balancer,
       metrics,
       vault,
+      watchLoop,
       certificates,
       certificatesDir: paths.haproxyCertificates,
       ...taskRoles({ ...intent, identity, vault, objects, remote: openRemoteObjects(clock, settings, paths) }, createTaskOutput(logs, log)),
@@ -116,24 +120,24 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const gateway = createGateway({
     apis: createApis({ intent, vault, identity, sessions, logs, metrics, objects, certificateKeys: certificates.keys, berth, ecr }),
     streamRoutes: createBerthStreams(berth),
-    httpRoutes: [createOciRoute(ecr)],
+    httpRoutes: [
+      createPrometheusRoute({ ...berth, meters, metrics, traffic: () => balancer.metrics(), version: berth.facts.version }),
+      createOciRoute(ecr),
+    ],
+    watch,
     upgrades: [sessions.upgrade],
     ...gatewayIdentity(keys, identity, clock),
-    clock,
-    random,
-    log,
+    ...machine,
     version: facts(settings).version,
     beforeCall: (context) => ensureRegion(intent, { account: context.account, region: context.region }),
   });
   await gateway.listen({ host: settings.listen, port: settings.apiPort });
   log.info('ready', { listen: settings.listen, port: settings.apiPort });
   void warm(gateway);
-  const stopSweeping = sweepNowAndAgain('logs.sweep', limits.logSweepMs, () => logs.sweep());
-  const stopTidying = sweepNowAndAgain('metrics.tidy', limits.metricTidyMs, () => metrics.tidy());
+  const stopSweeping = sweepAll(logs, metrics);
   return async () => {
     stopSweeping();
     await own.close();
-    stopTidying();
     await gateway.close();
     await control.stop();
     await linkServer.close();
@@ -148,6 +152,16 @@ async function warm(gateway: Gateway): Promise<void> {
     // What fails here fails again in the first call, which tells its caller.
     await gateway.warm(service).catch((error: unknown) => log.warn('shapes', { service, reason: asFault(error).message }));
   }
+}
+
+function sweepAll(logs: Logs, metrics: Metrics): () => void {
+  const stops = [
+    sweepNowAndAgain('logs.sweep', limits.logSweepMs, () => logs.sweep()),
+    sweepNowAndAgain('metrics.tidy', limits.metricTidyMs, () => metrics.tidy()),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
 }
 
 /** Does this now and again: what fails is said, and tried at the next time. Returns the way to stop. */
@@ -186,6 +200,7 @@ async function startBalancer(settings: InstanceConfig, challenges: Challenges, l
       return await balancer.apply(traffic);
     },
     metrics: () => accessLog.withLatencies(balancer.metrics()),
+    takeAnswerTimes: () => accessLog.takeAnswerTimes(),
     close: () => accessLog.close(),
   };
 }

@@ -17,8 +17,11 @@ const CREATE = `CREATE TABLE IF NOT EXISTS blocks(
   CREATE INDEX IF NOT EXISTS days ON blocks(period, start) WHERE span = 86400000;
   CREATE INDEX IF NOT EXISTS hours ON blocks(start, series) WHERE period = 60 AND span = 3600000`;
 
-/** `applied`: the number of the newest batch that is in it, so that a batch is never added twice. Times in ms. */
-type Block = { start: number; span: number; applied: number; columns: Columns; dirty: boolean };
+/**
+ * `applied`: the number of the newest batch that was in it when it was read, so that a batch is never added twice; `newest`: of those that are in it now, which
+ * is what is written. They are two, since a batch may have several lines for one block. Times in ms.
+ */
+type Block = { start: number; span: number; applied: number; newest: number; columns: Columns; dirty: boolean };
 
 export type Blocks = {
   /** Adds to the minute at `at`, unless the block has this batch already. */
@@ -48,7 +51,8 @@ export function openBlocks(db: Sqlite): Blocks {
   const load = (line: Record<string, unknown>, periodS: number): Block => {
     const [start, span] = [Number(line['start']), Number(line['span'])];
     const columns = decodeColumns(line['data'] as Uint8Array, span / (periodS * 1000));
-    return { start, span, applied: Number(line['applied']), columns, dirty: false };
+    const applied = Number(line['applied']);
+    return { start, span, applied, newest: applied, columns, dirty: false };
   };
   const blockAt = (series: number, time: number): Block => {
     const opened = open.get(series) ?? [];
@@ -66,14 +70,15 @@ export function openBlocks(db: Sqlite): Blocks {
     );
     return block;
   };
-  const write = (series: number, periodS: number, { start, span, applied, columns }: Block) => {
-    db.run('INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?, ?)', [series, periodS, start, span, applied, encodeColumns(columns)]);
+  const write = (series: number, periodS: number, { start, span, newest, columns }: Block) => {
+    db.run('INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?, ?)', [series, periodS, start, span, newest, encodeColumns(columns)]);
   };
   return {
     add(series, time, values, batch) {
       const block = blockAt(series, time);
       if (batch <= block.applied) return;
       addTo(block.columns, Math.floor((time - block.start) / MINUTE_MS), values);
+      block.newest = batch;
       block.dirty = true;
     },
     each(series, periodS, start, end, see) {
@@ -129,7 +134,7 @@ export function openBlocks(db: Sqlite): Blocks {
         const hours = db.all('SELECT * FROM blocks WHERE series = ? AND period = 60 AND start >= ? AND start < ? ORDER BY start', range);
         const joined: Block = { ...fresh(day), span: DAY_MS, columns: emptyColumns(DAY_MS / MINUTE_MS) };
         for (const hour of hours.map((stored) => load(stored, MINUTE_S))) {
-          joined.applied = Math.max(joined.applied, hour.applied);
+          joined.newest = Math.max(joined.newest, hour.newest);
           eachSlot(hour, MINUTE_MS, day, day + DAY_MS, (time, values) => addTo(joined.columns, (time - day) / MINUTE_MS, values));
         }
         db.run('DELETE FROM blocks WHERE series = ? AND period = 60 AND start >= ? AND start < ?', range);
@@ -164,7 +169,7 @@ export function openBlocks(db: Sqlite): Blocks {
 }
 
 function fresh(start: number): Block {
-  return { start, span: HOUR_MS, applied: 0, columns: emptyColumns(HOUR_MS / MINUTE_MS), dirty: false };
+  return { start, span: HOUR_MS, applied: 0, newest: 0, columns: emptyColumns(HOUR_MS / MINUTE_MS), dirty: false };
 }
 
 function eachSlot(block: Block, periodMs: number, start: number, end: number, see: (at: number, values: StatisticSet) => void): void {

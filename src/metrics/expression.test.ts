@@ -16,6 +16,7 @@ const known: Record<string, TimeSeries> = {
 const names: Names = {
   lookup: (id) => known[id],
   metrics: (text) => Object.values(known).filter(({ label }) => label !== '' && label.includes(text)),
+  search: (text, statistic, periodS) => [{ ...series(5), label: `${text} ${statistic} ${periodS}` }],
   times: [0, 60_000, 120_000, 180_000],
   periodS: 60,
 };
@@ -60,7 +61,8 @@ describe('metric math', () => {
       ['m1 m2', /'m2' is not expected/],
       ['m1 ? 2', /'\? 2' is not part of metric math/],
       ['m9 + 1', /reads 'm9', which is no Id/],
-      ['SEARCH("x")', /berth does not implement metric math's SEARCH yet/],
+      ['ANOMALY_DETECTION_BAND(m1)', /berth does not implement metric math's ANOMALY_DETECTION_BAND yet/],
+      ['SEARCH("x")', /SEARCH takes what to look for/],
       ['FILL(m1)', /FILL needs/],
       [`${'('.repeat(200)}1${')'.repeat(200)}`, /nested more than/],
       [`${'-'.repeat(200)}1`, /nested more than/],

@@ -3,11 +3,19 @@
  * value; a scalar holds at all times. Of the functions those are served that alarms and autoscaling use; another is refused by name.
  */
 import { Fault } from '#base/fault.ts';
+import type { Scope } from '#domain/scope.ts';
 import { parseExpression } from './expression-parser.ts';
 import type { Operator, Tree } from './expression-parser.ts';
+import type { Dimensions } from './types.ts';
 
 /** Values by the start of their period in ms, in order of time. */
-export type TimeSeries = { label: string; periodS: number; values: Map<number, number> };
+export type TimeSeries = {
+  label: string;
+  periodS: number;
+  values: Map<number, number>;
+  /** Of a metric, not of what was computed. */
+  about?: Scope & { namespace: string; name: string; dimensions: Dimensions; statistic: string };
+};
 
 export type Value = number | string | TimeSeries | TimeSeries[];
 
@@ -16,6 +24,8 @@ export type Names = {
   lookup(id: string): TimeSeries | TimeSeries[] | number | undefined;
   /** All metrics of the call that aren't expressions, and whose label has the text. */
   metrics(text: string): TimeSeries[];
+  /** The series that a SEARCH finds. May throw. */
+  search(text: string, statistic: string, periodS: number | undefined): TimeSeries[];
   /** Starts of the periods that were asked for, in ms, and their length. */
   times: readonly number[];
   periodS: number;
@@ -152,6 +162,7 @@ const steps: Record<string, (value: number, before: number, seconds: number) => 
 function call(name: string, args: Value[], names: Names): Value {
   const [first, ...rest] = args;
   if (name === 'METRICS') return names.metrics(typeof first === 'string' ? first : '');
+  if (name === 'SEARCH') return searched(first, rest, names);
   if (first === undefined) throw new Fault('InvalidParameter', `${name} needs something to work on.`);
   const reducer = reducers[name];
   if (reducer !== undefined) return reduced(first, reducer);
@@ -181,6 +192,16 @@ function call(name: string, args: Value[], names: Names): Value {
     default:
       throw new Fault('Unsupported', `berth does not implement metric math's ${name} yet.`);
   }
+}
+
+function searched(text: Value | undefined, [statistic, period]: Value[], names: Names): TimeSeries[] {
+  if (typeof text !== 'string' || typeof statistic !== 'string' || (period !== undefined && typeof period !== 'number')) {
+    throw new Fault(
+      'InvalidParameter',
+      "SEARCH takes what to look for, a statistic and, if you like, a period: SEARCH('{Namespace,Dimension} Term', 'Average', 300).",
+    );
+  }
+  return names.search(text, statistic, period);
 }
 
 function reduced(value: Value, of: (values: number[]) => number): Value {

@@ -154,6 +154,25 @@ describe('metrics', () => {
     await metrics.close();
   });
 
+  it('come back once where batches came while the blocks were written', async () => {
+    const path = newPath();
+    const clock = virtualClock(START + DAY);
+    const crashed = openMetrics({ clock }, { path });
+    // More series than are written at once, and two samples of one call for one block.
+    const all = Array.from({ length: 450 }, (_, n) => ({ ...cpu, dimensions: { N: String(n) } }));
+    const putAll = () =>
+      crashed.put(all.flatMap((series) => [START, START + MINUTE].map((time) => ({ series, at: time, values: one(1) }))));
+    await putAll();
+    const tidying = crashed.tidy();
+    for (let more = 0; more < 5; more++) await putAll();
+    await tidying;
+    await putAll();
+    const metrics = openMetrics({ clock }, { path });
+    const counts = all.map((series) => metrics.read([idOf(metrics, series)], { start: START, end: START + DAY, periodS: 60 }).map(({ values }) => values.count)); // prettier-ignore
+    assert.deepEqual(counts, all.map(() => [7, 7])); // prettier-ignore
+    await metrics.close();
+  });
+
   it('keep days joined, take late samples, and roll up', async () => {
     const path = newPath();
     const clock = virtualClock(START);

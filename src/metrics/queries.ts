@@ -4,8 +4,11 @@ import type { MetricQuery } from '#domain/metric-query.ts';
 import type { Scope } from '#domain/scope.ts';
 import { evaluate } from './expression.ts';
 import type { TimeSeries, Value } from './expression.ts';
-import { statistic } from './statistics.ts';
-import type { Metrics } from './types.ts';
+import { limits } from '#base/limits.ts';
+import { labelText } from './labels.ts';
+import { parseSearch } from './search-terms.ts';
+import { isStatistic, statistic } from './statistics.ts';
+import type { Metrics, Series, Span } from './types.ts';
 
 /** `values`: by the start of the period, ms, in order of time. */
 export type QueryResult = { id: string; label: string; values: Map<number, number> };
@@ -48,6 +51,8 @@ export function runQueries(
         queries
           .filter((one) => one.metric !== undefined && (text === '' || labelOf(one).includes(text) || one.id.includes(text)))
           .map((one) => valueOf(one) as TimeSeries),
+      search: (text, statisticName, period) =>
+        found(metrics, scope, text, statisticName, { start, end, periodS: period ?? query.periodS ?? periodS }),
       times,
       periodS,
     });
@@ -65,7 +70,43 @@ function measured(metrics: Metrics, scope: Scope, query: MetricQuery, span: { st
     const value = statistic(bucket.values, metric.statistic);
     return value === undefined ? [] : [[bucket.at, value]];
   });
-  return { label: labelOf(query), periodS, values: new Map(values) };
+  return { label: labelOf(query), periodS, values: new Map(values), about: { account: scope.account, region: scope.region, ...metric } };
+}
+
+/** Of series of several units that are one metric, one. Throws InvalidParameter, LimitExceeded. */
+function found(metrics: Metrics, scope: Scope, text: string, name: string, span: Span): TimeSeries[] {
+  if (!isStatistic(name)) throw new Fault('InvalidParameter', `SEARCH has a statistic that isn't one: '${name.slice(0, 50)}'.`);
+  if (!Number.isInteger(span.periodS) || span.periodS < 60 || span.periodS % 60 !== 0)
+    throw new Fault('InvalidParameter', `The period of a SEARCH must be a multiple of 60; it is ${span.periodS}.`);
+  const test = parseSearch(text);
+  const { account, region } = scope;
+  const all = metrics.list({ account, region }).filter((series) => series.lastAt >= span.start && test(series));
+  const byMetric = [...Map.groupBy(all, ({ namespace, name: of, dimensions }) => JSON.stringify([namespace, of, dimensions])).values()];
+  if (byMetric.length > limits.searchSeries)
+    throw new Fault('LimitExceeded', `SEARCH found ${byMetric.length} metrics, more than ${limits.searchSeries}: look for fewer.`);
+  return byMetric.flatMap((series) => {
+    const [first] = series;
+    if (first === undefined) return [];
+    const values = metrics
+      .read(
+        series.map(({ id }) => id),
+        span,
+      )
+      .flatMap((bucket): [number, number][] => {
+        const value = statistic(bucket.values, name);
+        return value === undefined ? [] : [[bucket.at, value]];
+      });
+    const { namespace, name: of, dimensions } = first;
+    const about = { account, region, namespace, name: of, dimensions, statistic: name };
+    return [{ label: foundLabel(first, all), periodS: span.periodS, values: new Map(values), about }];
+  });
+}
+
+/** By what tells it from the others that were found. */
+function foundLabel({ name, dimensions }: Series, all: readonly Series[]): string {
+  const differing = Object.entries(dimensions).filter(([key, value]) => all.some((other) => other.dimensions[key] !== value));
+  const named = differing.length === 0 || all.some((other) => other.name !== name) ? [name] : [];
+  return [...differing.map(([, value]) => value), ...named].join(' ');
 }
 
 const labelOf = ({ label, metric, id }: MetricQuery) => label ?? metric?.name ?? id;
@@ -75,10 +116,15 @@ function told(query: MetricQuery, value: Exclude<Value, string>, times: readonly
   const { id } = query;
   const finite = (all: Iterable<[number, number]>) => new Map([...all].filter(([, one]) => Number.isFinite(one)));
   if (typeof value === 'number') return [{ id, label: labelOf(query), values: finite(times.map((at) => [at, value])) }];
-  if (!Array.isArray(value)) return [{ id, label: labelOf(query), values: finite(value.values) }];
+  const dynamic = query.label?.includes('${') === true ? query.label : undefined;
+  if (!Array.isArray(value)) {
+    const own = query.metric?.name ?? query.id;
+    return [{ id, label: dynamic === undefined ? labelOf(query) : labelText(dynamic, own, value), values: finite(value.values) }];
+  }
+  const before = query.label === undefined ? '' : `${query.label} `;
   return value.map((one) => ({
     id,
-    label: `${query.label === undefined ? '' : `${query.label} `}${one.label}`,
+    label: dynamic === undefined ? `${before}${one.label}` : labelText(dynamic, one.label, one),
     values: finite(one.values),
   }));
 }

@@ -23,7 +23,15 @@ export type GroupCommit = {
   close(): Promise<void>;
 };
 
-export function createGroupCommit(db: Sqlite, now: () => number, committed: (tables: Set<TableName>) => void): GroupCommit {
+/** `watch` is told that a commit begins; what it gives, that it is over and how many writes it was for. */
+export type CommitWatch = () => (writes: number) => void;
+
+export function createGroupCommit(
+  db: Sqlite,
+  now: () => number,
+  committed: (tables: Set<TableName>) => void,
+  watch?: CommitWatch,
+): GroupCommit {
   let waiting: Waiting[] = [];
   let readers = 0;
   let writing = false;
@@ -61,7 +69,9 @@ export function createGroupCommit(db: Sqlite, now: () => number, committed: (tab
     writing = true;
     const batch = waiting;
     waiting = [];
+    const done = watch?.();
     await runBatch(db, now, batch, committed);
+    done?.(batch.length);
     writing = false;
     if (waiting.length > 0) schedule();
     wake();

@@ -1,5 +1,6 @@
 /** The store on SQLite (`node:sqlite`), embedded in the control plane. */
 import type { AlarmRecord } from '#domain/alarm.ts';
+import type { DashboardRecord } from '#domain/dashboard.ts';
 import type {
   AttributeRecord,
   ClientTokenRecord,
@@ -40,6 +41,7 @@ import { changeRows, withAlarmChanges, withDeploymentChanges, withHostChanges, w
 import { deliveryRows, eventRows } from './event-rows.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { registryTables } from './registry-tables.ts';
+import type { CommitWatch } from './group-commit.ts';
 import { wholeRows } from './rows.ts';
 import { migrate } from './schema.ts';
 import { rewrapSealed, tablesWith } from './sealed.ts';
@@ -58,6 +60,7 @@ export type SqliteStoreOptions = {
   maxBytes?: number;
   /** Ms since the epoch: when something happened, as far as the store notes it. */
   now?: () => number;
+  watch?: CommitWatch;
 };
 
 /**
@@ -73,11 +76,16 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
     throw error;
   }
   const listeners = new Set<{ tables: Set<TableName>; fn: () => void }>();
-  const order = createGroupCommit(db, options.now ?? (() => 0), (tables) => {
-    for (const listener of listeners) {
-      if (!listener.tables.isDisjointFrom(tables)) queueMicrotask(listener.fn);
-    }
-  });
+  const order = createGroupCommit(
+    db,
+    options.now ?? (() => 0),
+    (tables) => {
+      for (const listener of listeners) {
+        if (!listener.tables.isDisjointFrom(tables)) queueMicrotask(listener.fn);
+      }
+    },
+    options.watch,
+  );
   return {
     read: (fn) => order.read((session) => fn(transaction(session))),
     write: (fn) => order.write((session) => fn(transaction(session))),
@@ -104,6 +112,7 @@ function transaction(session: Session): WriteTx {
     ...networkTables(session),
     ...fileSystemTables(session),
     ...volumeTables(session),
+    dashboards: wholeRows<DashboardRecord>(session, { name: 'dashboards', table: 'dashboards', columns: [...scope, 'name'] }),
     alarms: withAlarmChanges(session, splitRows<AlarmRecord>(session, { name: 'alarms', table: 'alarms', columns: [...scope, 'name'] })),
     ...iamTables(session),
     ...secretTables(session),

@@ -174,6 +174,11 @@ const steps: string[] = [
   `,
   EVENTS_STEP,
   REGISTRY_STEP,
+  // Dashboards.
+  `
+  CREATE TABLE dashboards (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

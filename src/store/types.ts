@@ -6,6 +6,7 @@
  * serialisable. `fn` may run only once, and may not await anything but the transaction's own calls.
  */
 import type { AlarmRecord } from '#domain/alarm.ts';
+import type { DashboardRecord } from '#domain/dashboard.ts';
 import type {
   AttributeRecord,
   ClientTokenRecord,
@@ -65,6 +66,7 @@ export type TableName =
   | 'volumes'
   | 'snapshots'
   | 'alarms'
+  | 'dashboards'
   | 'settings'
   | 'attributes'
   | 'clientTokens'
@@ -264,6 +266,7 @@ export type ReadTx = RegistryReads & {
   volumes: Rows<VolumeRecord>;
   snapshots: Rows<SnapshotRecord>;
   alarms: Rows<AlarmRecord>;
+  dashboards: Rows<DashboardRecord>;
   settings: Rows<SettingRecord>;
   attributes: Rows<AttributeRecord>;
   clientTokens: Rows<ClientTokenRecord>;
@@ -329,6 +332,7 @@ export type WriteTx = RegistryWrites & {
   volumes: WritableSplitRows<VolumeRecord>;
   snapshots: WritableSplitRows<SnapshotRecord>;
   alarms: WritableSplitRows<AlarmRecord>;
+  dashboards: WritableRows<DashboardRecord>;
   settings: WritableRows<SettingRecord>;
   attributes: WritableRows<AttributeRecord>;
   clientTokens: WritableRows<ClientTokenRecord>;

@@ -92,7 +92,7 @@ export const checkTaskStats: Check<TaskStats> = record({
   ),
   task: record({ cpuNs: whole(), memoryBytes: whole(), pids: whole() }),
   network: orNull(record({ rxBytes: whole(), txBytes: whole(), rxPackets: whole(), txPackets: whole() })),
-  disk: optional(record({ usedBytes: whole(), sizeBytes: whole() })),
+  disk: optional(record({ usedBytes: whole(), sizeBytes: whole(), readBytes: optional(whole()), writtenBytes: optional(whole()) })),
 });
 
 const cgroupLimits = {

@@ -275,8 +275,11 @@ export type TaskStats = {
   containers: ContainerStats[];
   task: { cpuNs: number; memoryBytes: number; pids: number };
   network: { rxBytes: number; txBytes: number; rxPackets: number; txPackets: number } | null;
-  /** Of the task's own disk, where it has one; `sizeBytes` is what it asked for, some of which is the file system's own. */
-  disk?: { usedBytes: number; sizeBytes: number } | undefined;
+  /**
+   * Of the task's own disk, where it has one; `sizeBytes` is what it asked for, some of which is the file system's own. What was read and written went
+   * through the disk's block device: a supervisor of a former version doesn't say it, and where the kernel doesn't show the device it isn't known.
+   */
+  disk?: { usedBytes: number; sizeBytes: number; readBytes?: number | undefined; writtenBytes?: number | undefined } | undefined;
 };
 
 /**

@@ -271,6 +271,15 @@ describe('load balancers', { concurrency: false }, () => {
       groups.map(({ targetGroupArn }) => targetGroupArn),
       [group],
     );
+    // The same for Prometheus, beside what tasks use.
+    const authorization = `Basic ${Buffer.from(`${credentials.accessKeyId}:${credentials.secretAccessKey}`).toString('base64')}`;
+    const scraped = await (await fetch(`${endpoint}/metrics`, { headers: { authorization } })).text();
+    const told = (pattern: string) => Number(new RegExp(`^${pattern} (\\S+)$`, 'm').exec(scraped)?.[1]);
+    assert.ok(told('berth_listener_requests_total\\{[^}]*load_balancer="first"[^}]*port="80"\\}') >= 3, scraped);
+    assert.ok(told('berth_target_group_response_time_seconds\\{[^}]*quantile="0.99"\\}') >= 0, scraped);
+    assert.ok(told('berth_container_memory_bytes\\{[^}]*family="one"[^}]*container="main"\\}') > 0, scraped);
+    assert.ok(told('berth_task_disk_written_bytes_total\\{[^}]*family="one"[^}]*\\}') >= 0, scraped);
+    assert.ok(told('berth_api_requests_total\\{service="ecs",operation="RunTask",code="ok"\\}') >= 2, scraped);
     await elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn: quiet.arn }));
   });
 

@@ -11,6 +11,16 @@ export const controlLimits = {
   metricTidyMs: 10 * 60_000,
   /** How long a stopped task stays describable (AWS: at least 1 hour). */
   stoppedTaskKeepMs: 24 * 3600_000,
+  /** Metrics that a SEARCH may find (CloudWatch: 500). */
+  searchSeries: 500,
+  /** Dashboards of an account, and what is in the body of one (CloudWatch: 500 widgets). */
+  dashboards: 1000,
+  dashboardChars: 1024 * 1024,
+  dashboardWidgets: 500,
+  /** Label sets of one family that a process counts; tasks that a scrape tells one by one; how long one look serves further scrapes. */
+  meterSeries: 2000,
+  scrapeTasks: 2000,
+  scrapeFreshMs: 1000,
   /** How long the ledger of usage is kept; how often it notes what file systems hold; entries that are read at once, and groups in one answer. */
   usageKeepMs: 400 * 24 * 3600_000,
   fileSystemUsageMs: 3600_000,

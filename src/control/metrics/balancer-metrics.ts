@@ -1,11 +1,13 @@
 /**
  * What load balancers counted since the look before, in the names of AWS. Pure. Source: ELB user guides, "CloudWatch metrics for your Application Load
- * Balancer" and "... Network Load Balancer". HAProxy tells means of response times, not each: Minimum and Maximum of TargetResponseTime are those of means.
+ * Balancer" and "... Network Load Balancer". Of a load balancer with an access log each response time is known, and so are their percentiles and extremes; of others HAProxy
+ * tells means alone: Minimum and Maximum of TargetResponseTime are those of means then, and it has no percentiles.
  */
 import type { BalancerMetrics, TrafficCounters } from '#balancer/types.ts';
 import { loadBalancerArn, targetGroupArn } from '#domain/load-balancer.ts';
 import type { ListenerRecord, LoadBalancerRecord, TargetGroupRecord } from '#domain/load-balancer.ts';
-import type { Sample } from '#metrics/types.ts';
+import { statisticSet } from '#metrics/index.ts';
+import type { Sample, StatisticSet } from '#metrics/types.ts';
 import type { Gathered } from './gathered.ts';
 
 export type BalancerRecords = {
@@ -16,6 +18,8 @@ export type BalancerRecords = {
   users: ReadonlyMap<string, LoadBalancerRecord[]>;
 };
 
+/** By group: ms -> how often (`Balancer.takeAnswerTimes`). */
+type AnswerTimes = ReadonlyMap<string, ReadonlyMap<number, number>>;
 type Group = BalancerMetrics['groups'][number];
 
 export function balancerMetrics(
@@ -23,6 +27,7 @@ export function balancerMetrics(
   records: BalancerRecords,
   now: BalancerMetrics,
   before: BalancerMetrics | undefined,
+  answers: AnswerTimes = new Map(),
 ): Sample[] {
   const groups = records.targetGroups.flatMap((record) => {
     const counted = now.groups.find(({ id }) => id === record.desired.id);
@@ -55,7 +60,7 @@ export function balancerMetrics(
     ofLoadBalancer(gathered, loadBalancer, growths, active, answered);
   }
   for (const group of groups) ofGroup(gathered, group);
-  return groups.flatMap((group) => responseTimes(group, before, now.at));
+  return groups.flatMap((group) => responseTimes(group, before, now.at, answers.get(group.counted.id)));
 }
 
 function grown(now: TrafficCounters, before: TrafficCounters | undefined): TrafficCounters {
@@ -140,13 +145,21 @@ function responseTimes(
   { record, loadBalancer, counted, grown: growth }: GroupGrowth,
   before: BalancerMetrics | undefined,
   at: number,
+  answers: ReadonlyMap<number, number> | undefined,
 ): Sample[] {
-  const sum = (counted.responseMs.sum - (before?.groups.find(({ id }) => id === counted.id)?.responseMs.sum ?? 0)) / 1000;
-  if (isNetwork(loadBalancer) || growth.requests === 0 || sum < 0) return [];
-  const [mean, latest] = [sum / growth.requests, counted.responseMs.mean / 1000];
-  const values = { count: growth.requests, sum, min: Math.min(mean, latest), max: Math.max(mean, latest) };
+  const values = isNetwork(loadBalancer) ? undefined : answers === undefined ? ofMeans(counted, growth, before) : ofEach(answers);
+  if (values === undefined) return [];
   const { account, region } = record.key;
   const series = { account, region, namespace: 'AWS/ApplicationELB', name: 'TargetResponseTime', unit: 'Seconds' };
   const both = { LoadBalancer: balancerName(loadBalancer), TargetGroup: groupName(record) };
   return [{ LoadBalancer: both.LoadBalancer }, both].map((dimensions) => ({ series: { ...series, dimensions }, at, values }));
+}
+
+const ofEach = (answers: ReadonlyMap<number, number>) => statisticSet([...answers].map(([ms, times]) => [ms / 1000, times] as const));
+
+function ofMeans(counted: Group, { requests: count }: TrafficCounters, before: BalancerMetrics | undefined): StatisticSet | undefined {
+  const sum = (counted.responseMs.sum - (before?.groups.find(({ id }) => id === counted.id)?.responseMs.sum ?? 0)) / 1000;
+  if (count === 0 || sum < 0) return undefined;
+  const [mean, latest] = [sum / count, counted.responseMs.mean / 1000];
+  return { count, sum, min: Math.min(mean, latest), max: Math.max(mean, latest) };
 }

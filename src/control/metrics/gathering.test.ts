@@ -4,6 +4,7 @@ import type { BalancerMetrics } from '#balancer/types.ts';
 import type { ListenerRecord, LoadBalancerRecord, TargetGroupRecord } from '#domain/load-balancer.ts';
 import { newTaskObserved } from '#domain/task.ts';
 import type { TaskRecord } from '#domain/task.ts';
+import { statistic } from '#metrics/index.ts';
 import type { Sample } from '#metrics/types.ts';
 import { taskDesired, taskKey } from '../../../test/conformance/store.ts';
 import { balancerMetrics } from './balancer-metrics.ts';
@@ -41,6 +42,7 @@ describe('what tasks use', () => {
       containers: [{ name: 'app', cpuNs: seconds * cores * 1e9, memoryBytes: 200 * MIB }],
       task: { cpuNs: seconds * cores * 1e9, memoryBytes: 256 * MIB },
       network: { rxBytes: seconds * 1000, txBytes: 0 },
+      disk: { usedBytes: 1024 ** 3 / 2, readBytes: seconds * 10, writtenBytes: seconds * 20 },
     });
     return { task, insights, stats: stats(60), before: stats(0) };
   };
@@ -71,6 +73,22 @@ describe('what tasks use', () => {
     const [enhanced, family] = [told([look('1', 0.25, 'enhanced')]), taskDesired().family];
     assert.deepEqual(enhanced[`ECS/ContainerInsights/ContainerMemoryUtilized{c,${family},${taskKey('1').id},app}`], [1, 200, 200, 200]);
     assert.deepEqual(enhanced[`ECS/ContainerInsights/TaskCpuUtilization{c,${family},${taskKey('1').id}}`], [1, 50, 50, 50]);
+    assert.deepEqual(enhanced['ECS/ContainerInsights/TaskCpuUtilization{c}'], [1, 50, 50, 50]);
+    assert.deepEqual(enhanced[`ECS/ContainerInsights/NetworkRxBytes{c,${family},${taskKey('1').id}}`], [1, 1000, 1000, 1000]);
+    // The container asked for nothing of its own: it may have what the task has.
+    assert.deepEqual(enhanced[`ECS/ContainerInsights/ContainerMemoryReserved{c,${family},${taskKey('1').id},app}`], [1, 1024, 1024, 1024]);
+    assert.deepEqual(enhanced[`ECS/ContainerInsights/ContainerCpuUtilization{c,${family},${taskKey('1').id},app}`], [1, 50, 50, 50]);
+  });
+
+  it('tells what a task has on its disk, and what went through it since the look before', () => {
+    const all = told([look('1', 0.25, 'enabled'), look('2', 0.25, 'enabled')]);
+    assert.deepEqual(all['ECS/ContainerInsights/EphemeralStorageUtilized{c,web}'], [2, 1, 0.5, 0.5]);
+    assert.deepEqual(all['ECS/ContainerInsights/EphemeralStorageReserved{c,web}'], [2, 42, 21, 21]);
+    assert.deepEqual(all['ECS/ContainerInsights/StorageReadBytes{c,web}'], [2, 1200, 600, 600]);
+    assert.deepEqual(all['ECS/ContainerInsights/StorageWriteBytes{c}'], [2, 2400, 1200, 1200]);
+    const first = told([{ ...look('1', 0.25, 'enabled'), before: undefined }]);
+    assert.equal(first['ECS/ContainerInsights/StorageReadBytes{c}'], undefined);
+    assert.deepEqual(first['ECS/ContainerInsights/EphemeralStorageUtilized{c}'], [1, 0.5, 0.5, 0.5]);
   });
 });
 
@@ -122,6 +140,21 @@ describe('what load balancers count', () => {
     assert.deepEqual(one('UnHealthyHostCount', both), [1, 1, 1, 1]);
     assert.deepEqual(one('RequestCountPerTarget', 'targetgroup/web/cccc'), [1, 95, 95, 95]);
     assert.deepEqual(one('TargetResponseTime', balancer), [190, 1.9, 0.01, 0.02]);
+  });
+
+  it('tells each response time, its extremes and percentiles, where there is an access log', () => {
+    const records = { loadBalancers: [lb], listeners: [listener], targetGroups: [group], users: new Map([[arn, [lb]]]) };
+    const answers = new Map([['cccc', new Map(Array.from({ length: 100 }, (_, ms) => [ms + 1, 2] as const))]]);
+    const [ofBalancer, ofGroup] = balancerMetrics(gather(), records, seen(300), seen(100), answers);
+    assert.deepEqual(ofBalancer?.values, ofGroup?.values);
+    const { values } = ofBalancer ?? assert.fail();
+    assert.deepEqual([values.count, values.min, values.max], [200, 0.001, 0.1]);
+    const near = (name: string, wanted: number) => {
+      const got = statistic(values, name) ?? NaN;
+      assert.ok(Math.abs(got - wanted) <= wanted * 0.026, `${name} is ${got}`);
+    };
+    for (const [name, wanted] of [['p50', 0.05], ['p90', 0.09], ['p95', 0.095], ['p99', 0.099], ['Average', 0.0505]] as const) near(name, wanted); // prettier-ignore
+    assert.deepEqual(balancerMetrics(gather(), records, seen(300), seen(100), new Map())[0]?.values.bins, undefined);
   });
 
   it('tells nothing of a group that no load balancer leads to', () => {

@@ -49,7 +49,8 @@ export function startMetricsLoop(deps: MetricsLoopDeps): Loop {
       taskMetrics(gathered, looks);
       await store.read((tx) => countAll(tx, gathered, clusters));
       const seen = balancer.metrics();
-      const times = await store.read((tx) => ofBalancers(tx, gathered, seen, counted));
+      const answers = balancer.takeAnswerTimes?.();
+      const times = await store.read((tx) => ofBalancers(tx, gathered, seen, counted, answers));
       counted = seen;
       const samples = [...gathered.samples(clock.now()), ...times];
       if (samples.length > 0) await metrics.put(samples);
@@ -100,16 +101,31 @@ async function countAll(tx: ReadTx, gathered: Gathered, clusters: readonly Clust
       const sumOf = (statuses: readonly string[]) =>
         counts.filter(({ status }) => statuses.includes(status)).reduce((sum, { count }) => sum + count, 0);
       const deployments = new Set(counts.map(({ revisionId }) => revisionId)).size;
-      services.push({ service, running: sumOf(['RUNNING']), pending: sumOf(['PROVISIONING', 'PENDING', 'ACTIVATING']), deployments });
+      const taskSets = (await tx.taskSets.list(service.key)).length;
+      services.push({
+        service,
+        running: sumOf(['RUNNING']),
+        pending: sumOf(['PROVISIONING', 'PENDING', 'ACTIVATING']),
+        deployments,
+        taskSets,
+      });
     }
     const tasks = await tx.tasks.count({ account, region, cluster: name, live: true });
     countMetrics(gathered, cluster, services, tasks);
   }
 }
 
-async function ofBalancers(tx: ReadTx, gathered: Gathered, seen: BalancerMetrics, before: BalancerMetrics | undefined) {
+type AnswerTimes = ReturnType<NonNullable<Balancer['takeAnswerTimes']>>;
+
+async function ofBalancers(
+  tx: ReadTx,
+  gathered: Gathered,
+  seen: BalancerMetrics,
+  before: BalancerMetrics | undefined,
+  answers: AnswerTimes | undefined,
+) {
   const [loadBalancers, listeners] = [await tx.loadBalancers.list({}), await tx.listeners.list({})];
   const users = usersOfGroups({ loadBalancers, listeners, rules: await tx.listenerRules.list({}) });
   const targetGroups = await tx.targetGroups.list({});
-  return balancerMetrics(gathered, { loadBalancers, listeners, targetGroups, users }, seen, before);
+  return balancerMetrics(gathered, { loadBalancers, listeners, targetGroups, users }, seen, before, answers);
 }

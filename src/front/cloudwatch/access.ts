@@ -1,5 +1,6 @@
 /** What IAM is asked before each operation of CloudWatch. Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch". */
 import { alarmArn, alarmName } from '#domain/alarm.ts';
+import { dashboardArn } from '#domain/dashboard.ts';
 import type { Scope } from '#domain/scope.ts';
 import { anything, ifThere, requestTags, resourceTags, type AccessTable } from '#gateway/access.ts';
 import type { AccessRow } from '#gateway/types.ts';
@@ -12,6 +13,9 @@ export function cloudWatchAccess({ intent }: Pick<CloudWatchDeps, 'intent'>): Ac
     resources: ({ AlarmName: name }, scope) => arnsOf(scope, [name ?? '*']),
   };
   const ofAlarms: AccessRow<{ AlarmNames?: string[] | undefined }> = { resources: ({ AlarmNames: names }, scope) => arnsOf(scope, names) };
+  const ofDashboard: AccessRow<{ DashboardName?: string | undefined }> = {
+    resources: ({ DashboardName: name }, scope) => [dashboardArn(scope, name ?? '*')],
+  };
   const ofAny: AccessRow = { resources: ({ ResourceARN: arn }) => [arn ?? ''] };
   return {
     vendor: 'cloudwatch',
@@ -22,15 +26,19 @@ export function cloudWatchAccess({ intent }: Pick<CloudWatchDeps, 'intent'>): Ac
     },
     rows: {
       DeleteAlarms: ofAlarms,
+      DeleteDashboards: { resources: ({ DashboardNames: names = ['*'] }, scope) => names.map((name: string) => dashboardArn(scope, name)) },
       DescribeAlarmHistory: ofAlarm,
       DescribeAlarms: ofAlarms,
       DescribeAlarmsForMetric: all,
       DisableAlarmActions: ofAlarms,
       EnableAlarmActions: ofAlarms,
+      GetDashboard: ofDashboard,
       GetMetricData: all,
       GetMetricStatistics: all,
+      ListDashboards: all,
       ListMetrics: all,
       ListTagsForResource: ofAny,
+      PutDashboard: ofDashboard,
       PutMetricAlarm: {
         ...ofAlarm,
         facts: (input) => ({

@@ -91,6 +91,9 @@ function mathOf(input: PutMetricAlarmInput, metrics: MetricDataQuery[]): MetricQ
   );
   if (beside.length > 0) throw invalidCombination(`The parameters ${beside.join(', ')} must not be specified beside Metrics.`);
   const queries = queriesOf(metrics, 'Metrics');
+  // CloudWatch user guide, "CloudWatch search expressions": an alarm watches one series.
+  if (queries.some(({ expression }) => expression !== undefined && /\bSEARCH\s*\(/i.test(expression)))
+    throw invalidValue('SEARCH is not supported on Metric Alarms.');
   const returned = queries.filter((query) => query.returned);
   if (returned.length !== 1) throw invalidValue(`Exactly one element of the metrics list should return data; ${returned.length} do.`);
   return queries;

@@ -297,6 +297,7 @@ describe('alarms', () => {
     assert.equal(await describeOne('quiet'), undefined);
   });
 
+  const ofNoMetric = { MetricName: undefined, Namespace: undefined, Statistic: undefined, Period: undefined, Dimensions: undefined, Unit: undefined }; // prettier-ignore
   const wrong: [change: Partial<PutMetricAlarmInput>, name: string, message: RegExp][] = [
     [{ ComparisonOperator: 'LessThanLowerThreshold' }, 'InvalidParameterValueException', /LessThanLowerThreshold/],
     [{ DatapointsToAlarm: 4 }, 'InvalidParameterValueException', /from 1 to EvaluationPeriods, 3; it is 4/],
@@ -305,6 +306,11 @@ describe('alarms', () => {
     [{ AlarmActions: ['pager'] }, 'InvalidParameterValueException', /Invalid arn syntax: pager/],
     [{ EvaluationPeriods: 20_000, DatapointsToAlarm: 1 }, 'InvalidParameterCombinationException', /seven days/],
     [{ Metrics: [stat('m1', 'X', 'Sum')] }, 'InvalidParameterCombinationException', /beside Metrics/],
+    [
+      { ...ofNoMetric, Metrics: [{ Id: 'e1', Expression: "SUM(SEARCH('x', 'Sum', 60))" }] },
+      'InvalidParameterValueException',
+      /^SEARCH is not/,
+    ],
   ];
   for (const [change, name, message] of wrong) {
     it(`are refused with ${JSON.stringify(change).slice(0, 60)}`, async () => {
@@ -346,7 +352,7 @@ describe('bad input', () => {
     ['periods of seconds', asking(stat('m1', 'X', 'Sum', {}, 10)), 'InvalidParameterValueException', /by the minute/],
     ['trimmed means', asking(stat('m1', 'X', 'tm90')), 'InvalidParameterValueException', /tm90 yet/],
     ['expressions in a circle', asking({ Id: 'e1', Expression: 'e1 + 1' }), 'InvalidParameterValueException', /circle: e1, e1/],
-    ['functions that are not served', asking({ Id: 'e1', Expression: "SEARCH('x')" }), 'ValidationException', /SEARCH yet/],
+    ['functions that are not served', asking({ Id: 'e1', Expression: 'ANOMALY_DETECTION_BAND(1)' }), 'ValidationException', /BAND yet/],
     [
       'times the wrong way round',
       asking(stat('m1', 'X', 'Sum'), { StartTime: minute(5), EndTime: minute(1) }),
@@ -366,4 +372,49 @@ describe('bad input', () => {
       assert.equal(metrics.list({ account: '123456789012', region: 'us-east-1' }).length, before);
     });
   }
+});
+
+describe('dashboards', () => {
+  const DashboardBody = JSON.stringify({ widgets: [{ type: 'text', properties: { markdown: 'ü' } }] });
+
+  it('are kept as they were put, once for all regions', async () => {
+    assert.deepEqual((await cloudwatch.putDashboard({ DashboardName: 'front', DashboardBody: '{}' })).DashboardValidationMessages, []);
+    await cloudwatch.putDashboard({ DashboardName: 'front', DashboardBody });
+    await cloudwatch.putDashboard({ DashboardName: 'back', DashboardBody });
+    const elsewhere = new CloudWatch({ ...options(), region: 'eu-west-1' });
+    const arn = 'arn:aws:cloudwatch::123456789012:dashboard/front';
+    const { DashboardArn, DashboardName, ...told } = await elsewhere.getDashboard({ DashboardName: 'front' });
+    assert.deepEqual([DashboardArn, DashboardName, told.DashboardBody], [arn, 'front', DashboardBody]);
+    const { DashboardEntries: all } = await elsewhere.listDashboards({});
+    assert.deepEqual(all?.map((one) => [one.DashboardName, one.Size]), [['back', 60], ['front', 60]]); // prettier-ignore
+    assert.deepEqual((await elsewhere.listDashboards({ DashboardNamePrefix: 'fr' })).DashboardEntries?.length, 1);
+    elsewhere.destroy();
+  });
+
+  it('are not changed by what is refused', async () => {
+    const before = await cloudwatch.listDashboards({});
+    for (const [DashboardName, body] of [['a b', '{}'], ['x'.repeat(256), '{}'], ['front', 'no'], ['front', '[]'], ['front', 'null'], ['front', '{"widgets":3}']] as const) {
+      await assert.rejects(cloudwatch.putDashboard({ DashboardName, DashboardBody: body }), { name: 'DashboardInvalidInputError' });
+    } // prettier-ignore
+    await assert.rejects(cloudwatch.putDashboard({ DashboardName: '', DashboardBody: '{}' }), {
+      name: 'MissingRequiredParameterException',
+    });
+    // The SDK goes by the error's code in Query, which comes along in a header, where it has both.
+    await assert.rejects(cloudwatch.getDashboard({ DashboardName: 'none' }), { name: 'ResourceNotFound' });
+    await assert.rejects(cloudwatch.deleteDashboards({ DashboardNames: ['front', 'none'] }), { name: 'ResourceNotFound' });
+    const { $metadata: _now, ...now } = await cloudwatch.listDashboards({});
+    const { $metadata: _then, ...then } = before;
+    assert.deepEqual(now, then);
+  });
+
+  it('read the same in Query, and are gone once they are deleted', async () => {
+    const old = new CloudWatch({ ...options(), protocol: AwsQueryProtocol });
+    assert.equal((await old.getDashboard({ DashboardName: 'back' })).DashboardBody, DashboardBody);
+    await assert.rejects(old.getDashboard({ DashboardName: 'none' }), (error: Error & { Code?: string }) =>
+      /not exist/.test(error.message),
+    );
+    await old.deleteDashboards({ DashboardNames: ['front', 'back'] });
+    assert.deepEqual((await old.listDashboards({})).DashboardEntries ?? [], []);
+    old.destroy();
+  });
 });

@@ -24,8 +24,14 @@ const shapes: Record<string, string> = {
   ValidationError: 'ValidationException',
 };
 
+/** Errors whose shapes say more than their codes in Query. */
+const ofDashboards: Record<string, { code: string; status: number }> = {
+  DashboardNotFoundError: { code: 'ResourceNotFound', status: 404 },
+  DashboardInvalidInputError: { code: 'InvalidParameterInput', status: 400 },
+};
+
 function codeOf(faultCode: string, errorName: string | undefined): { code: string; status: number } {
-  if (errorName !== undefined) return { code: errorName, status: 400 };
+  if (errorName !== undefined) return ofDashboards[errorName] ?? { code: errorName, status: 400 };
   return codes[faultCode] ?? { code: 'InternalServiceError', status: 500 };
 }
 
@@ -39,7 +45,8 @@ export const queryErrors: ApiErrors = {
 export const jsonErrors: ApiErrors = {
   name(faultCode, errorName) {
     const { code, status } = codeOf(faultCode, errorName);
-    return { name: shapes[code] ?? code, status, queryCode: code };
+    const shape = errorName !== undefined && errorName in ofDashboards ? errorName : (shapes[code] ?? code);
+    return { name: shape, status, queryCode: code };
   },
 };
 

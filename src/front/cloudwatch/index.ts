@@ -1,11 +1,12 @@
 /**
- * Amazon CloudWatch, as far as it is served: metrics and their alarms. Reference: CloudWatch API reference, version 2010-08-01. Newer clients speak JSON, older ones Query; an
+ * Amazon CloudWatch, as far as it is served: metrics, their alarms, and dashboards, which are kept. Reference: CloudWatch API reference, version 2010-08-01. Newer clients speak JSON, older ones Query; an
  * operation is the same in both.
  */
 import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
 import { cloudWatchAccess } from './access.ts';
 import { alarmOperations } from './alarms.ts';
+import { dashboardOperations } from './dashboards.ts';
 import { describeAlarmHistory, describeAlarms, describeAlarmsForMetric } from './describe-alarms.ts';
 import { jsonErrors, queryErrors } from './errors.ts';
 import { getMetricData } from './get-metric-data.ts';
@@ -24,6 +25,7 @@ export function createCloudWatchApis(deps: CloudWatchDeps): ApiSpec[] {
     describeAlarmsForMetric,
     describeAlarmHistory,
     ...alarmOperations,
+    ...dashboardOperations,
   ];
   const operations = guarded(cloudWatchAccess(deps), make.map((operation) => operation(deps))); // prettier-ignore
   const common = { service: 'monitoring', schemaPackage: '@aws-sdk/client-cloudwatch', operations };

@@ -1,7 +1,7 @@
 /** Tokens of lists, opaque to callers: which list, and how far it was told. */
 import { invalidToken } from './errors.ts';
 
-export type ListName = 'metrics' | 'points' | 'alarms';
+export type ListName = 'metrics' | 'points' | 'alarms' | 'dashboards';
 
 export function encodeToken(list: ListName, place: number): string {
   return Buffer.from(`${list}:${place}`).toString('base64url');

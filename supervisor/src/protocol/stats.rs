@@ -21,6 +21,11 @@ pub struct DiskStats {
     pub used_bytes: u64,
     /// As asked for; some of it is the file system's own.
     pub size_bytes: u64,
+    /// Through the block device that is the task's alone; absent where it has none, or the kernel doesn't show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -251,7 +251,7 @@ describe('the endpoints of a task', () => {
     const absent = 'arn:aws:iam::123456789012:role/nobody';
     const text = (role: string) => `ECS was unable to assume the role '${role}' that was provided for this task.`;
     assert.ok((await ended({ taskRoleArn: absent })).includes(text(absent)));
-    assert.match(await ended({ executionRoleArn: reader }), /AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role\/reader\/[0-9a-f]{32} is not authorized to perform: logs:CreateLogGroup on resource: arn:aws:logs:us-east-1:123456789012:log-group:\/e2e because no identity-based policy allows/); // prettier-ignore
+    assert.match(await ended({ executionRoleArn: reader }), /AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role\/reader\/[0-9a-f]{32} is not authorized to perform: logs:CreateLogGroup on resource: arn:aws:logs:us-east-1:123456789012:log-group:\/e2e:log-stream: because no identity-based policy allows/); // prettier-ignore
     const denied = await ended({ executionRoleArn: execution, containers: [{ secrets: [{ name: 'A', valueFrom: '/none' }] }] });
     assert.match(denied, /^ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time\(s\): AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role\/ecsTaskExecutionRole\/[0-9a-f]{32} is not authorized to perform: ssm:GetParameters on resource: arn:aws:ssm:us-east-1:123456789012:parameter\/none because no identity-based policy allows/); // prettier-ignore
   });

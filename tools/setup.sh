@@ -139,7 +139,7 @@ do_packages() {
 # ---- supervisor ----
 
 check_supervisor() {
-  [ -x "$binary" ] || return 1
+  [ -x "$binary" ] && [ -e "$private/supervisor.stamp" ] || return 1
   [ -z "$(find "$home/supervisor/src" "$home/supervisor/Cargo.toml" "$home/supervisor/Cargo.lock" "$home/supervisor/.cargo" -newer "$private/supervisor.stamp" -type f 2>/dev/null | head -n 1)" ] && return 0
   [ "$(source_hash)" = "$(cat "$private/supervisor.stamp" 2>/dev/null)" ] || return 1
   touch "$private/supervisor.stamp" 2>/dev/null || true

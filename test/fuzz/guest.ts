@@ -49,7 +49,7 @@ const output = (offset: number, text: string, container = 0) => {
   return encodeFrame(OUTPUT_FRAME, encodeOutput(record));
 };
 
-const kinds = new Set<string>(['state', 'stats', 'error', 'released', 'exec-started', 'exec-taken', 'exec-exit', 'exec-error']);
+const kinds = new Set<string>(['state', 'stats', 'error', 'released', 'exec-started', 'exec-taken', 'exec-exit', 'exec-error', 'latency']);
 
 /** Whole, valid frames. */
 const recordings: Buffer[] = [

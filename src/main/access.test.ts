@@ -175,6 +175,8 @@ before(async () => {
     logs: [createLogsApi({ ...intent, logs })],
     // No API of AWS's: it asks for ECR's actions by itself.
     oci: [],
+    // Nor this one: it asks for berth:GetMetrics.
+    prometheus: [],
     secretsmanager: [createSecretsManagerApi({ ...intent, vault: nothing })],
     scheduler: [createSchedulerApi(intent)],
     ssm: [createSsmApi({ ...intent, vault: nothing, sessions: nothing })],

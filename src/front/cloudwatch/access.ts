@@ -38,7 +38,7 @@ export function cloudWatchAccess({ intent }: Pick<CloudWatchDeps, 'intent'>): Ac
       ListDashboards: all,
       ListMetrics: all,
       ListTagsForResource: ofAny,
-      PutDashboard: ofDashboard,
+      PutDashboard: { ...ofDashboard, facts: ({ Tags: tags }) => requestTags(tags) } satisfies AccessRow,
       PutMetricAlarm: {
         ...ofAlarm,
         facts: (input) => ({

@@ -396,6 +396,8 @@ describe('dashboards', () => {
     for (const [DashboardName, body] of [['a b', '{}'], ['x'.repeat(256), '{}'], ['front', 'no'], ['front', '[]'], ['front', 'null'], ['front', '{"widgets":3}']] as const) {
       await assert.rejects(cloudwatch.putDashboard({ DashboardName, DashboardBody: body }), { name: 'DashboardInvalidInputError' });
     } // prettier-ignore
+    const tagged = { DashboardName: 'tagged', DashboardBody, Tags: [{ Key: 'a', Value: 'b' }] };
+    await assert.rejects(cloudwatch.putDashboard(tagged), { name: 'InvalidParameterValueException', message: /Tags of dashboards/ });
     await assert.rejects(cloudwatch.putDashboard({ DashboardName: '', DashboardBody: '{}' }), {
       name: 'MissingRequiredParameterException',
     });

@@ -51,7 +51,8 @@ function checkBody(text: string | undefined): string {
 function put({ intent }: CloudWatchDeps): Handler<PutDashboardInput, PutDashboardOutput> {
   return {
     name: 'PutDashboard',
-    async handle({ DashboardName: name, DashboardBody: body }, { account }) {
+    async handle({ DashboardName: name, DashboardBody: body, Tags: tags = [] }, { account }) {
+      if (tags.length > 0) throw invalidValue('Tags of dashboards are not here: leave Tags out.');
       await putDashboard(intent, account, checkName(name), checkBody(body));
       return { DashboardValidationMessages: [] };
     },

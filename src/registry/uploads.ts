@@ -1,13 +1,12 @@
 /**
  * Uploads that are under way: DIR/uploads/ID holds the bytes, ID.json whose they are. What was answered for is in the file, so that an upload goes on after
- * the process was killed; the running digest is made anew then.
+ * the process was killed; the running digest is made anew then. It is another thread's (`hasher.ts`), of what is in the file.
  */
-import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
+import { createHasher } from './hasher.ts';
 import { diskFault, type Room } from './room.ts';
 
 /** `owner`: the repository that it was begun in, in the words of the caller. */
@@ -31,7 +30,7 @@ export type Uploads = {
   expire(before: number): Promise<number>;
 };
 
-type Live = { bytes: number; hash: Hash; busy: boolean };
+type Live = { bytes: number; busy: boolean };
 
 const CHUNK = 1024 * 1024;
 
@@ -39,6 +38,7 @@ export async function openUploads(dir: string, room: Room): Promise<Uploads> {
   const root = join(dir, 'uploads');
   await mkdir(root, { recursive: true, mode: 0o700 });
   const live = new Map<string, Live>();
+  const hasher = createHasher();
   const path = (id: string) => join(root, id);
 
   const absent = (id: string) => new Fault('ResourceNotFound', `there is no upload ${id.slice(0, 60)}`, { details: { kind: 'upload' } });
@@ -49,19 +49,16 @@ export async function openUploads(dir: string, room: Room): Promise<Uploads> {
     if (text === undefined || (JSON.parse(text) as { owner: string }).owner !== owner) throw absent(id);
     const known = live.get(id);
     if (known !== undefined) return known;
-    const again = { bytes: 0, hash: createHash('sha256'), busy: true };
-    live.set(id, again);
+    const again = { bytes: 0, busy: false };
     try {
-      for await (const chunk of createReadStream(path(id), { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
-        again.hash.update(chunk);
-        again.bytes += chunk.length;
-      }
+      again.bytes = (await stat(path(id))).size;
     } catch (error) {
-      live.delete(id);
       throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? absent(id) : error;
     }
-    again.busy = false;
-    return again;
+    // Somebody else may have looked in the meantime.
+    const first = live.get(id) ?? again;
+    live.set(id, first);
+    return first;
   }
 
   async function holding<T>(id: string, owner: string, work: (upload: Live) => Promise<T>): Promise<T> {
@@ -77,6 +74,7 @@ export async function openUploads(dir: string, room: Room): Promise<Uploads> {
 
   async function forget(id: string): Promise<void> {
     live.delete(id);
+    hasher.forget(path(id));
     await rm(`${path(id)}.json`, { force: true });
     await rm(path(id), { force: true });
   }
@@ -91,7 +89,7 @@ export async function openUploads(dir: string, room: Room): Promise<Uploads> {
         await forget(id);
         throw diskFault(error);
       }
-      live.set(id, { bytes: 0, hash: createHash('sha256'), busy: false });
+      live.set(id, { bytes: 0, busy: false });
       return { id, owner, bytes: 0 };
     },
     async info(id, owner) {
@@ -106,7 +104,7 @@ export async function openUploads(dir: string, room: Room): Promise<Uploads> {
         }
         const file = await open(path(id), 'r+');
         try {
-          await receive(file, upload, body, room);
+          await receive(file, upload, body, { room, written: (bytes) => hasher.advance(path(id), bytes) });
         } finally {
           await file.close();
         }
@@ -114,12 +112,15 @@ export async function openUploads(dir: string, room: Room): Promise<Uploads> {
       }),
     finish: (id, owner, digest, take) =>
       holding(id, owner, async (upload) => {
-        const found = await digestOf(path(id), upload, digest);
+        const algorithm = digest.startsWith('sha512:') ? 'sha512' : 'sha256';
+        const found = `${algorithm}:${await hasher.digest(path(id), upload.bytes, algorithm)}`;
         if (found !== digest) {
           throw new Fault('InvalidParameter', `the bytes have the digest ${found}, not ${digest}`, { details: { kind: 'digest' } });
         }
         const file = await open(path(id), 'r+');
         try {
+          // A write that failed halfway may have left more than what counts.
+          await file.truncate(upload.bytes);
           await file.datasync();
         } catch (error) {
           throw diskFault(error);
@@ -131,7 +132,7 @@ export async function openUploads(dir: string, room: Room): Promise<Uploads> {
         return taken;
       }),
     async digest(id, owner) {
-      return `sha256:${(await find(id, owner)).hash.copy().digest('hex')}`;
+      return `sha256:${await hasher.digest(path(id), (await find(id, owner)).bytes, 'sha256')}`;
     },
     cancel: (id, owner) => holding(id, owner, () => forget(id)),
     async expire(before) {
@@ -151,8 +152,10 @@ export async function openUploads(dir: string, room: Room): Promise<Uploads> {
   };
 }
 
-/** While one piece is written, the next one comes and is hashed. */
-async function receive(file: FileHandle, upload: Live, body: AsyncIterable<Uint8Array>, room: Room): Promise<void> {
+type Around = { room: Room; written(bytes: number): void };
+
+/** While one piece is written, the next one comes. */
+async function receive(file: FileHandle, upload: Live, body: AsyncIterable<Uint8Array>, { room, written }: Around): Promise<void> {
   let waiting: Uint8Array[] = [];
   let size = 0;
   let writing: Promise<void> = Promise.resolve();
@@ -161,19 +164,12 @@ async function receive(file: FileHandle, upload: Live, body: AsyncIterable<Uint8
     await writing;
     if (failed !== undefined) throw failed;
     const pieces = waiting;
-    const at = upload.bytes;
     const bytes = size;
     [waiting, size] = [[], 0];
     if (bytes === 0) return;
-    const hashed = upload.hash.copy();
-    for (const piece of pieces) upload.hash.update(piece);
-    writing = writeAt(file, pieces, at, bytes).then(
-      () => void (upload.bytes += bytes),
-      (error: unknown) => {
-        // What isn't on disk is not part of the digest either.
-        upload.hash = hashed;
-        failed = diskFault(error);
-      },
+    writing = writeAt(file, pieces, upload.bytes, bytes).then(
+      () => written((upload.bytes += bytes)),
+      (error: unknown) => void (failed = diskFault(error)),
     );
   };
   let sinceLook = 0;
@@ -222,11 +218,4 @@ async function writeAt(file: FileHandle, pieces: Uint8Array[], position: number,
   for (let done = 0; done < rest.length;) {
     done += (await file.write(rest, done, rest.length - done, position + bytesWritten + done)).bytesWritten;
   }
-}
-
-async function digestOf(path: string, upload: Live, wanted: string): Promise<string> {
-  if (!wanted.startsWith('sha512:')) return `sha256:${upload.hash.copy().digest('hex')}`;
-  const hash = createHash('sha512');
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) hash.update(chunk);
-  return `sha512:${hash.digest('hex')}`;
 }

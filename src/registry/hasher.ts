@@ -1,0 +1,79 @@
+/**
+ * Digests of files that grow, in a thread of their own: the event loop only receives and writes. The thread begins with the first call and ends once there
+ * was none for a while; what it had hashed by then it hashes again.
+ */
+import { Worker } from 'node:worker_threads';
+import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
+import type { HashAnswer, HashOrder } from './hash-thread.ts';
+
+export type Hasher = {
+  /** The file has `to` bytes now: they may be hashed ahead. A failure shows in `digest`. */
+  advance(path: string, to: number): void;
+  /** Hex, of the first `to` bytes; `to` never shrinks. Throws Fault Internal when they can't be read. */
+  digest(path: string, to: number, algorithm: 'sha256' | 'sha512'): Promise<string>;
+  forget(path: string): void;
+};
+
+type Waiting = { resolve(digest: string): void; reject(fault: Fault): void };
+
+export function createHasher(): Hasher {
+  let thread: Worker | null = null;
+  let idle: NodeJS.Timeout | undefined;
+  let calls = 0;
+  const waiting = new Map<number, Waiting>();
+
+  const lost = (which: Worker, why: string): void => {
+    if (thread !== which) return;
+    thread = null;
+    for (const one of waiting.values()) one.reject(new Fault('Internal', `the thread that hashes uploads ended: ${why}`));
+    waiting.clear();
+  };
+
+  const begin = (): Worker => {
+    const made = new Worker(new URL('./hash-thread.ts', import.meta.url));
+    made.unref();
+    made.on('message', ({ call, digest, error }: HashAnswer) => {
+      const one = waiting.get(call);
+      waiting.delete(call);
+      if (digest !== null) one?.resolve(digest);
+      else one?.reject(new Fault('Internal', `what was uploaded could not be read: ${error ?? 'nothing was asked'}`));
+    });
+    made.on('error', (error) => lost(made, error instanceof Error ? error.message : String(error)));
+    made.on('exit', (code) => lost(made, `exit code ${code}`));
+    return made;
+  };
+
+  const rest = (): void => {
+    if (waiting.size > 0) return void (idle = setTimeout(rest, limits.registryHashIdleMs).unref());
+    const resting = thread;
+    thread = null;
+    void resting?.terminate();
+  };
+
+  const post = (order: HashOrder): void => {
+    thread ??= begin();
+    thread.postMessage(order);
+    clearTimeout(idle);
+    idle = setTimeout(rest, limits.registryHashIdleMs).unref();
+  };
+
+  return {
+    advance: (path, to) => post({ call: ++calls, path, to, algorithm: null }),
+    async digest(path, to, algorithm) {
+      const call = ++calls;
+      const answer = new Promise<string>((resolve, reject) => waiting.set(call, { resolve, reject }));
+      post({ call, path, to, algorithm });
+      // A process that has nothing else to do waits for it.
+      thread?.ref();
+      try {
+        return await answer;
+      } finally {
+        if (waiting.size === 0) thread?.unref();
+      }
+    },
+    forget(path) {
+      thread?.postMessage({ forget: path } satisfies HashOrder);
+    },
+  };
+}

@@ -274,11 +274,10 @@ fn a_scratch_disk_has_its_size_and_next_to_no_blocks() {
     assert_eq!(mounted.names(""), ["lost+found"]);
     drop(mounted);
     // One that a worker was killed over is made anew, whoever has the former one open.
-    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(4096).unwrap();
-    let former = fs::metadata(&path).unwrap().ino();
+    let former = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    former.set_len(4096).unwrap();
     world.call(scratch(&path, bytes, &model)).unwrap();
-    let meta = fs::metadata(&path).unwrap();
-    assert!(meta.len() == bytes && meta.ino() != former);
+    assert_eq!((fs::metadata(&path).unwrap().len(), former.metadata().unwrap().len()), (bytes, 4096));
     assert_eq!(world.call(scratch(&world.dir.join("x"), bytes + 4096, &model)).unwrap_err().code, ErrorCode::Invalid);
     assert_eq!(world.call(scratch(&world.dir.join("x"), 12_345, &model)).unwrap_err().code, ErrorCode::Invalid);
     assert!(!world.dir.join("x").exists());

@@ -304,7 +304,9 @@ describe('what looks after a task is killed, each and all at once', () => {
     const [arn, id] = [task.taskArn, taskId(task)];
     await until('health', async () => first(await sdk.describe([arn])).healthStatus === 'HEALTHY');
     const [before, containers] = [await identity(arn), containersOf(id)];
-    const counted = async () => Number(await platform.ok(['exec', id, '-c', 'side', '--', 'cat', '/data/n']));
+    // It is empty for a moment each time it is written.
+    const counted = () =>
+      until('a count', async () => Number(await platform.ok(['exec', id, '-c', 'side', '--', 'cat', '/data/n'])) || undefined);
     let count = await counted();
     for (const victims of [['control'], ['host'], ['worker'], ['control', 'host', 'worker']] as const) {
       const running = await processes();

@@ -3,8 +3,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 
-/** `to`: hash up to this byte. `algorithm`: and tell the digest of all so far. */
-export type HashOrder = { call: number; path: string; to: number; algorithm: 'sha256' | 'sha512' | null } | { forget: string };
+/** `to`: hash up to this byte. `algorithm`: and tell the digest of all so far. `last`: there is nothing more, and the thread ends. */
+export type HashOrder =
+  { call: number; path: string; to: number; algorithm: 'sha256' | 'sha512' | null } | { forget: string; last: boolean };
 export type HashAnswer = { call: number; digest: string | null; error: string | null };
 
 const PIECE = 1024 * 1024;
@@ -44,6 +45,7 @@ function carryOut({ path, to, algorithm }: Extract<HashOrder, { call: number }>)
 parentPort?.on('message', (order: HashOrder) => {
   if ('forget' in order) {
     running.delete(order.forget);
+    if (order.last) parentPort?.close();
     return;
   }
   const answer: HashAnswer = { call: order.call, digest: null, error: null };

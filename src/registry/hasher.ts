@@ -1,10 +1,8 @@
 /**
- * Digests of files that grow, in a thread of their own: the event loop only receives and writes. The thread begins with the first call and ends once there
- * was none for a while; what it had hashed by then it hashes again.
+ * Digests of files that grow, in a thread of their own: the event loop only receives and writes. The thread is there while there are such files.
  */
 import { Worker } from 'node:worker_threads';
 import { Fault } from '#base/fault.ts';
-import { limits } from '#base/limits.ts';
 import type { HashAnswer, HashOrder } from './hash-thread.ts';
 
 export type Hasher = {
@@ -19,7 +17,7 @@ type Waiting = { resolve(digest: string): void; reject(fault: Fault): void };
 
 export function createHasher(): Hasher {
   let thread: Worker | null = null;
-  let idle: NodeJS.Timeout | undefined;
+  const paths = new Set<string>();
   let calls = 0;
   const waiting = new Map<number, Waiting>();
 
@@ -32,7 +30,6 @@ export function createHasher(): Hasher {
 
   const begin = (): Worker => {
     const made = new Worker(new URL('./hash-thread.ts', import.meta.url));
-    made.unref();
     made.on('message', ({ call, digest, error }: HashAnswer) => {
       const one = waiting.get(call);
       waiting.delete(call);
@@ -41,21 +38,15 @@ export function createHasher(): Hasher {
     });
     made.on('error', (error) => lost(made, error instanceof Error ? error.message : String(error)));
     made.on('exit', (code) => lost(made, `exit code ${code}`));
+    // Behind the listeners: one for messages takes hold of the process again.
+    made.unref();
     return made;
   };
 
-  const rest = (): void => {
-    if (waiting.size > 0) return void (idle = setTimeout(rest, limits.registryHashIdleMs).unref());
-    const resting = thread;
-    thread = null;
-    void resting?.terminate();
-  };
-
-  const post = (order: HashOrder): void => {
+  const post = (order: Extract<HashOrder, { call: number }>): void => {
+    paths.add(order.path);
     thread ??= begin();
     thread.postMessage(order);
-    clearTimeout(idle);
-    idle = setTimeout(rest, limits.registryHashIdleMs).unref();
   };
 
   return {
@@ -73,7 +64,11 @@ export function createHasher(): Hasher {
       }
     },
     forget(path) {
-      thread?.postMessage({ forget: path } satisfies HashOrder);
+      if (!paths.delete(path)) return;
+      const last = paths.size === 0;
+      thread?.postMessage({ forget: path, last } satisfies HashOrder);
+      // It ends by itself; who comes next gets another one.
+      if (last) thread = null;
     },
   };
 }

@@ -220,8 +220,6 @@ export const controlLimits = {
   registryUrlMs: 3600_000,
   /** How exactly the last pull of an image is known. */
   pullNoteMs: 3600_000,
-  /** After how long without an upload the thread that hashes them ends. */
-  registryHashIdleMs: 60_000,
   /** How often the registry is swept; how long an upload may rest, and a blob lie there that no image has. */
   registrySweepMs: 30 * 60_000,
   registryGraceMs: 24 * 3600_000,

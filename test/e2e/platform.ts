@@ -1,14 +1,13 @@
 /** One berth of its own for a test: state directory, ports and range apart from everything else; down and gone afterwards. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { cp, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
+import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leftBehind, machineState } from './machine-state.ts';
+import { makeStateDirectory } from './state-directory.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
@@ -39,8 +38,7 @@ export type RunOptions = { timeoutMs?: number; env?: Record<string, string>; cwd
  * test says otherwise, so that a test measures the same on a machine where a stronger kind works.
  */
 export async function startPlatform(options: StartOptions = {}): Promise<Platform> {
-  const state = await realpath(await mkdtemp(join(options.parent ?? tmpdir(), 'berth-e2e-')));
-  const instance = createHash('sha256').update(state).digest('hex').slice(0, 6);
+  const { state, instance } = await makeStateDirectory(options.parent);
   const before = machineState(instance, state);
   const [apiPort, endpointPort] = [await freePort(), await freePort()];
   const platform: Platform = {

@@ -1,9 +1,7 @@
 /** Parts of ECR's requests and answers. */
-import type { ImageIdentifier, Tag as EcrTag } from '@aws-sdk/client-ecr';
+import type { ImageIdentifier } from '@aws-sdk/client-ecr';
 import { ecrHost, repositoryArn } from '#domain/ecr.ts';
 import { clip } from '#domain/names.ts';
-import { assertTags } from '#domain/tags.ts';
-import type { Tag } from '#domain/task.ts';
 import type { CallContext } from '#gateway/types.ts';
 import { invalidEcr, type EcrImageId } from '#intent/index.ts';
 
@@ -30,10 +28,6 @@ export function oneOf<T extends string>(path: string, value: string, allowed: re
     `Invalid parameter at '${path}' failed to satisfy constraint: 'Member must satisfy enum value set: [${allowed.join(', ')}]', not '${clip(value)}'`,
   );
 }
-
-export const readTags = (tags: readonly EcrTag[] | undefined): Tag[] =>
-  assertTags((tags ?? []).map(({ Key, Value }) => ({ key: Key, value: Value })));
-export const tagView = (tags: readonly Tag[]): EcrTag[] => tags.map(({ key, value }) => ({ Key: key, Value: value }));
 
 /** Throws where one names neither tag nor digest. */
 export function readImageIds(ids: readonly ImageIdentifier[] | undefined): EcrImageId[] {

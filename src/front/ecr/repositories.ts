@@ -21,8 +21,9 @@ import { clip } from '#domain/names.ts';
 import { mergeTags, withoutTags } from '#domain/tags.ts';
 import type { CallContext, Operation } from '#gateway/types.ts';
 import { changeRepository, createRepository, deleteRepository, invalidEcr, repositoryNotFound, repositoryOf } from '#intent/index.ts';
+import { readTags, tagView } from '#gateway/key-value-tags.ts';
 import { repositoryResource, type EcrDeps } from './access.ts';
-import { arnOf, oneOf, pageOf, readTags, repositoryUri, tagView } from './input.ts';
+import { arnOf, oneOf, pageOf, repositoryUri } from './input.ts';
 import { ecrOperation, factsOf } from './operation.ts';
 
 const mutabilities = ['MUTABLE', 'IMMUTABLE', 'IMMUTABLE_WITH_EXCLUSION', 'MUTABLE_WITH_EXCLUSION'] as const;

@@ -13,7 +13,8 @@ import { clip } from '#domain/names.ts';
 import type { Handler } from '#gateway/types.ts';
 import { accessPointOf, createAccessPoint, deleteAccessPoint, efsFault, fileSystemOf } from '#intent/index.ts';
 import type { IntentDeps } from '#intent/index.ts';
-import { pageOf, readTags } from './input.ts';
+import { readTags } from '#gateway/key-value-tags.ts';
+import { pageOf } from './input.ts';
 import { efsOperation } from './operation.ts';
 import { accessPointView } from './views.ts';
 

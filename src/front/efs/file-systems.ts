@@ -14,7 +14,8 @@ import type { Handler } from '#gateway/types.ts';
 import { changeFileSystem, createFileSystem, deleteFileSystem, efsFault, fileSystemOf } from '#intent/index.ts';
 import type { FileSystemWish, IntentDeps } from '#intent/index.ts';
 import type { ReadTx } from '#store/types.ts';
-import { oneOf, pageOf, readTags } from './input.ts';
+import { readTags } from '#gateway/key-value-tags.ts';
+import { oneOf, pageOf } from './input.ts';
 import { efsOperation } from './operation.ts';
 import { fileSystemView } from './views.ts';
 

@@ -1,8 +1,6 @@
-/** Parts of EFS's requests: values out of a set, tags, pages. */
-import type { Tag as EfsTag } from '@aws-sdk/client-efs';
+/** Parts of EFS's requests: values out of a set, pages. */
 import { limits } from '#base/limits.ts';
 import { clip } from '#domain/names.ts';
-import { assertTags } from '#domain/tags.ts';
 import type { Tag } from '#domain/task.ts';
 import { efsFault } from '#intent/index.ts';
 
@@ -12,9 +10,6 @@ export function oneOf<T extends string>(path: string, value: string, allowed: re
   throw efsFault('ValidationException', `1 validation error detected: Value '${clip(value)}' at '${path}' failed to satisfy constraint: Member must satisfy enum value set: [${allowed.join(', ')}]`); // prettier-ignore
 }
 
-export const readTags = (tags: readonly EfsTag[] | undefined): Tag[] =>
-  assertTags((tags ?? []).map((tag) => ({ key: tag.Key, value: tag.Value })));
-export const tagView = (tags: readonly Tag[]): EfsTag[] => tags.map(({ key, value }) => ({ Key: key, Value: value }));
 export const nameOf = (tags: readonly Tag[]): string | undefined => tags.find((tag) => tag.key === 'Name')?.value;
 
 /** One page of a list in order of id, after the id that the marker is, and the marker of the next page. */

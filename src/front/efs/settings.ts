@@ -18,7 +18,8 @@ import { mergeTags, withoutTags } from '#domain/tags.ts';
 import type { Handler } from '#gateway/types.ts';
 import { accessPointOf, changeFileSystem, efsFault, fileSystemOf, setEfsTags } from '#intent/index.ts';
 import type { IntentDeps } from '#intent/index.ts';
-import { oneOf, readTags, tagView } from './input.ts';
+import { readTags, tagView } from '#gateway/key-value-tags.ts';
+import { oneOf } from './input.ts';
 import { efsOperation } from './operation.ts';
 
 const backupView = (backup: boolean): BackupPolicyDescription => ({ BackupPolicy: { Status: backup ? 'ENABLED' : 'DISABLED' } });

@@ -3,7 +3,8 @@ import type { AccessPointDescription, FileSystemDescription, MountTargetDescript
 import { accessPointArn, fileSystemArn } from '#domain/file-system.ts';
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
 import type { FileSystemSize } from '#domain/records.ts';
-import { nameOf, tagView } from './input.ts';
+import { tagView } from '#gateway/key-value-tags.ts';
+import { nameOf } from './input.ts';
 
 /** Everything is there at once, and what is deleted is gone at once: there is no other state. */
 const LifeCycleState = 'available';

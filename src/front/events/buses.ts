@@ -21,7 +21,8 @@ import { clip } from '#domain/names.ts';
 import type { Handler } from '#gateway/types.ts';
 import { changeEventTags, createEventBus, deleteEventBus, eventsInvalid, eventsMissing, eventTags, updateEventBus } from '#intent/index.ts';
 import type { IntentDeps } from '#intent/index.ts';
-import { busOf, checkLength, checkName, pageOf, readTags, tagView } from './input.ts';
+import { readTags, tagView } from '#gateway/key-value-tags.ts';
+import { busOf, checkLength, checkName, pageOf } from './input.ts';
 
 export function busOperations(deps: IntentDeps): Handler[] {
   return [create(deps), update(deps), remove(deps), describe(deps), list(deps), ...tagOperations(deps)];

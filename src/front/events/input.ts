@@ -1,10 +1,7 @@
-/** Parts of EventBridge's requests, with its texts: names, patterns, schedules, tags, pages. Source: EventBridge API reference. */
-import type { Tag as EventsTag } from '@aws-sdk/client-eventbridge';
+/** Parts of EventBridge's requests, with its texts: names, patterns, schedules, pages. Source: EventBridge API reference. */
 import { limits } from '#base/limits.ts';
 import { DEFAULT_BUS } from '#domain/event.ts';
 import { clip } from '#domain/names.ts';
-import { assertTags } from '#domain/tags.ts';
-import type { Tag } from '#domain/task.ts';
 import type { Scope } from '#domain/scope.ts';
 import { compilePattern, parseSchedule } from '#events/index.ts';
 import { eventsFault, eventsInvalid, eventsMissing } from '#intent/index.ts';
@@ -71,10 +68,6 @@ export function checkJson(text: string, member: string): string {
     throw eventsInvalid(`${member} must be a valid JSON text: ${clip(text)}`);
   }
 }
-
-export const readTags = (tags: readonly EventsTag[] | undefined): Tag[] =>
-  assertTags((tags ?? []).map((tag) => ({ key: tag.Key, value: tag.Value })));
-export const tagView = (tags: readonly Tag[]): EventsTag[] => tags.map(({ key, value }) => ({ Key: key, Value: value }));
 
 /** One page of a list that has an order, and the token of the next: the name that it begins after. */
 export function pageOf<T>(all: readonly T[], nameOf: (one: T) => string, options: { token: string | undefined; most: number | undefined }) {

@@ -31,7 +31,8 @@ import {
   setRuleEnabled,
 } from '#intent/index.ts';
 import type { IntentDeps } from '#intent/index.ts';
-import { busOf, checkLength, checkName, checkPattern, checkSchedule, oneOf, pageOf, readTags } from './input.ts';
+import { readTags } from '#gateway/key-value-tags.ts';
+import { busOf, checkLength, checkName, checkPattern, checkSchedule, oneOf, pageOf } from './input.ts';
 import { readTarget, targetView } from './target-input.ts';
 
 type Ref = { rule: string | undefined; bus: string | undefined };

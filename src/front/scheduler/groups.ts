@@ -19,7 +19,8 @@ import type { Scope } from '#domain/scope.ts';
 import type { CallContext, Handler } from '#gateway/types.ts';
 import { changeScheduleGroupTags, createScheduleGroup, deleteScheduleGroup, eventsInvalid, scheduleGroupOf } from '#intent/index.ts';
 import type { IntentDeps } from '#intent/index.ts';
-import { checkName, pageOf, readTags, tagView } from '../events/input.ts';
+import { readTags, tagView } from '#gateway/key-value-tags.ts';
+import { checkName, pageOf } from '../events/input.ts';
 
 const handler = <In, Out>(name: string, handle: (input: In, context: CallContext) => Promise<Out>): Handler<In, Out> => ({ name, handle });
 

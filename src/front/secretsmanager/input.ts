@@ -1,16 +1,9 @@
-/** Parts of Secrets Manager's requests: names, values, tokens, tags, pages. */
-import type { Tag as SecretTag } from '@aws-sdk/client-secrets-manager';
+/** Parts of Secrets Manager's requests: names, values, tokens, pages. */
 import { uuid } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Random } from '#base/random.ts';
 import { clip } from '#domain/names.ts';
-import { assertTags } from '#domain/tags.ts';
-import type { Tag } from '#domain/task.ts';
 import { invalidSecret, secretFault, type SecretValue } from '#intent/index.ts';
-
-export const readTags = (tags: readonly SecretTag[] | undefined): Tag[] =>
-  assertTags((tags ?? []).map((tag) => ({ key: tag.Key, value: tag.Value })));
-export const tagView = (tags: readonly Tag[]): SecretTag[] => tags.map(({ key, value }) => ({ Key: key, Value: value }));
 
 export function readName(name: string | undefined): string {
   if (name !== undefined && /^[A-Za-z0-9/_+=.@-]{1,512}$/.test(name)) return name;

@@ -17,7 +17,8 @@ import type { SecretRecord } from '#domain/secret.ts';
 import { mergeTags, withoutTags } from '#domain/tags.ts';
 import type { Handler } from '#gateway/types.ts';
 import { changeSecret, createSecret, deleteSecret, noSecret, restoreSecret, secretOf, type SecretDeps } from '#intent/index.ts';
-import { assertDescription, assertKey, readName, readTags, readToken, readValue, tagView } from './input.ts';
+import { readTags, tagView } from '#gateway/key-value-tags.ts';
+import { assertDescription, assertKey, readName, readToken, readValue } from './input.ts';
 import { operation } from './operation.ts';
 
 export function secretOperations(deps: SecretDeps): Handler[] {

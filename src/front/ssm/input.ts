@@ -1,14 +1,7 @@
 /** Parts of Parameter Store's requests, checked in its words. */
-import type { Tag as SsmTag } from '@aws-sdk/client-ssm';
 import { RE2JS } from 're2js';
 import { clip } from '#domain/names.ts';
-import { assertTags } from '#domain/tags.ts';
-import type { Tag } from '#domain/task.ts';
 import { invalidParameter, parameterFault } from '#intent/index.ts';
-
-export const readTags = (tags: readonly SsmTag[] | undefined): Tag[] =>
-  assertTags((tags ?? []).map((tag) => ({ key: tag.Key, value: tag.Value })));
-export const tagView = (tags: readonly Tag[]): SsmTag[] => tags.map(({ key, value }) => ({ Key: key, Value: value }));
 
 export const constraint = (member: string, value: string, what: string) =>
   invalidParameter(`1 validation error detected: Value '${clip(value)}' at '${member}' failed to satisfy constraint: Member must ${what}`);

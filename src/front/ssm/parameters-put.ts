@@ -14,7 +14,8 @@ import type { ParameterType } from '#domain/parameter.ts';
 import type { CallContext, Handler } from '#gateway/types.ts';
 import { deleteParameters, invalidParameter, noParameter, parameterFault, putParameter } from '#intent/index.ts';
 import type { ParameterWish, SecretDeps } from '#intent/index.ts';
-import { assertAllowed, constraint, readName, readTags } from './input.ts';
+import { readTags } from '#gateway/key-value-tags.ts';
+import { assertAllowed, constraint, readName } from './input.ts';
 import { operation } from './operation.ts';
 
 export function putOperations(deps: SecretDeps): Handler[] {

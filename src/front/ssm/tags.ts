@@ -9,7 +9,8 @@ import { clip } from '#domain/names.ts';
 import type { Handler } from '#gateway/types.ts';
 import { findParameter, parameterFault, tagParameter } from '#intent/index.ts';
 import type { SecretDeps } from '#intent/index.ts';
-import { readTags, tagView } from './input.ts';
+
+import { readTags, tagView } from '#gateway/key-value-tags.ts';
 import { operation } from './operation.ts';
 
 type OfResource = { ResourceType: string | undefined; ResourceId: string | undefined };

@@ -93,3 +93,6 @@ export function ecrHost(host: string): Scope | null {
   const found = /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/.exec(host);
   return found === null ? null : { account: found[1] ?? '', region: found[2] ?? '' };
 }
+
+/** Whether this image's name is one of ECR's private registries. */
+export const isEcrImage = (image: string): boolean => ecrHost(image.slice(0, Math.max(0, image.indexOf('/')))) !== null;

@@ -74,5 +74,6 @@ test('the execution role must allow it, once there are roles', async () => {
   await iam.putRolePolicy({ RoleName: 'execution', PolicyName: 'files', PolicyDocument: policy });
   assert.deepEqual(await ask(['b/one.env'], role), { A: '1', B: '1' });
   await refused(['b/two.env'], /AccessDenied/, role);
+  await refused(['b/one.env'], /AccessDenied: the task has no execution role that could allow s3:GetObject$/);
   await assert.rejects(ask(['b/one.env'], `arn:aws:iam::${account}:role/none`), /ECS was unable to assume the role/);
 });

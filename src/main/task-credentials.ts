@@ -7,7 +7,7 @@ import { iamScope, parseRoleArn, type RoleRecord } from '#domain/iam.ts';
 import type { TaskKey } from '#domain/task.ts';
 import { findRole, type Identity, type TemporaryCredentials, type Touched } from '#identity/index.ts';
 import type { TaskCredentials } from '#link/operations.ts';
-import type { Store } from '#store/types.ts';
+import type { ReadTx, Store } from '#store/types.ts';
 
 /** As ECS's. */
 const HOURS_6 = 6 * 3600;
@@ -29,8 +29,8 @@ export async function taskCredentials(deps: Deps, task: TaskKey, role: string): 
 const arnOf = ({ account }: TaskKey, role: string) => (role.startsWith('arn:') ? role : `arn:aws:iam::${account}:role/${role}`);
 
 /**
- * Whether the task's execution role lets the platform do this for it. Where nobody keeps IAM, and for a task without such a role, there is nothing to
- * ask. Throws AccessDenied.
+ * Whether the task's execution role lets the platform do this for it. Where nobody keeps IAM there is nothing to ask; where somebody does, a task
+ * without such a role gets nothing that needs one, or whoever may start tasks would have it all. Throws AccessDenied.
  */
 export async function assertExecutionRole(
   deps: Deps,
@@ -39,7 +39,10 @@ export async function assertExecutionRole(
   action: string,
   resource: Touched,
 ): Promise<void> {
-  if (role === undefined) return;
+  if (role === undefined) {
+    if (!(await deps.store.read((tx) => keepsIam(tx, task)))) return;
+    throw new Fault('AccessDenied', `the task has no execution role that could allow ${action}`);
+  }
   const { principal } = await assume(deps, task, role);
   if (principal.actor?.id === NOMINAL) return;
   const call = { now: deps.clock.now(), region: task.region, sourceIp: '', userAgent: 'ecs-tasks.amazonaws.com', secure: true };
@@ -60,12 +63,15 @@ export function guardedLogStreams(deps: Deps, open: ControlDeps['openLogStream']
   };
 }
 
+async function keepsIam(tx: ReadTx, task: TaskKey): Promise<boolean> {
+  const scope = iamScope(task);
+  return (await tx.iamRoles.list(scope)).length > 0 || (await tx.iamUsers.list(scope)).length > 0;
+}
+
 async function assume({ store, identity }: Deps, task: TaskKey, name: string): Promise<TemporaryCredentials> {
   const arn = arnOf(task, name);
   const { role, isKept } = await store.read(async (tx) => {
-    const scope = iamScope(task);
-    const isKept = (await tx.iamRoles.list(scope)).length > 0 || (await tx.iamUsers.list(scope)).length > 0;
-    return { role: await findRole(tx, arn), isKept };
+    return { role: await findRole(tx, arn), isKept: await keepsIam(tx, task) };
   });
   const facts = { 'aws:SourceAccount': task.account, 'aws:SourceArn': taskArn(task) };
   // Where nobody keeps IAM a role is a name: a session of it may do nothing.

@@ -104,6 +104,7 @@ test('the execution role’s rights: a mere name while nobody keeps IAM; then wh
   await may({ ...allow, Condition: { StringEquals: { 'secretsmanager:ResourceTag/team': 'a' } } });
   assert.equal(await valueOf(arn, role), 'plain');
   await refused('flat', /AccessDenied/, role);
+  await refused('flat', /AccessDeniedException: the task has no execution role that could allow ssm:GetParameters$/);
   await may(allow);
   assert.equal(await valueOf('flat', role), 'flat');
   const deny = { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Principal: { AWS: role }, Action: '*', Resource: '*' }] };

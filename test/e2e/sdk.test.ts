@@ -298,6 +298,9 @@ describe("an image of berth's own registry", () => {
       const document = (statement: object) => JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
       const { Role } = await iam.createRole({ RoleName: 'puller', AssumeRolePolicyDocument: document(trust) });
       const change = { executionRoleArn: Role?.Arn };
+      const alone = containers.slice(1).map((one) => ({ ...one, essential: true }));
+      const [bare] = await sdk.stopped(await sdk.run(await sdk.register('bare', alone, { executionRoleArn: undefined })));
+      assert.match(bare?.stoppedReason ?? '', /the task has no execution role that could allow ecr:GetAuthorizationToken/);
       const reasonFor = async (...Action: string[]) => {
         const allow = { Effect: 'Allow', Action: ['ecs:Nothing', ...Action], Resource: '*' };
         await iam.putRolePolicy({ RoleName: 'puller', PolicyName: 'p', PolicyDocument: document(allow) });

@@ -22,7 +22,7 @@ export function assertContainers(containers: ContainerDefinition[], bounds: Task
   for (const container of containers) {
     assertIdentity(container);
     assertMemory(container, bounds.memoryMib);
-    assertEnvironment(container, bounds.executionRoleArn);
+    assertFetched(container, bounds.executionRoleArn);
     assertHealthCheck(container.healthCheck);
     assertRestartPolicy(container);
     assertLimits(container);
@@ -89,7 +89,8 @@ function assertMemory(container: ContainerDefinition, taskMemoryMib: number | un
   );
 }
 
-function assertEnvironment(container: ContainerDefinition, executionRoleArn: string | undefined): void {
+/** The environment, and what needs the execution role. */
+function assertFetched(container: ContainerDefinition, executionRoleArn: string | undefined): void {
   const { environment = [], secrets = [], environmentFiles = [] } = container;
   for (const { name = '' } of environment) {
     refuseIf(name === '' || name.includes('=') || name.includes('\0'), `Environment variable name '${name}' is invalid.`);
@@ -108,6 +109,10 @@ function assertEnvironment(container: ContainerDefinition, executionRoleArn: str
   refuseIf(
     secrets.length > 0 && !executionRoleArn,
     "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'",
+  );
+  refuseIf(
+    container.repositoryCredentials !== undefined && !executionRoleArn,
+    'Private repository authentication requires that the task definition specify a value for executionRoleArn.',
   );
   assertEnvironmentFiles(environmentFiles);
 }

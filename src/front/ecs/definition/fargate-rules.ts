@@ -1,6 +1,7 @@
 /** What Fargate asks of a task definition beyond what every one must be. Texts are AWS's where they are known. */
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from '@aws-sdk/client-ecs';
 import { limits } from '#base/limits.ts';
+import { isEcrImage } from '#domain/ecr.ts';
 import { extensionsOf, FARGATE_TIMEOUT_S } from '#domain/extensions.ts';
 import type { Extension } from '#domain/extensions.ts';
 import { assertFargateSize, assertFreeSize } from '#domain/fargate-sizes.ts';
@@ -43,6 +44,10 @@ export function assertFargate(definition: RegisterTaskDefinitionRequest, cpu: nu
     assertFargateContainer(container);
   }
   assertAwsvpcContainers(containers);
+  refuseIf(
+    !definition.executionRoleArn && containers.some(({ image = '' }) => isEcrImage(image)),
+    'Fargate requires task definition to have execution role ARN to support ECR images.',
+  );
 }
 
 /** The request's own, which are checked as tags later on. */

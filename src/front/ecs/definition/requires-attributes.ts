@@ -1,8 +1,8 @@
 /** The capabilities that ECS reads out of a definition (`requiresAttributes`; ECS developer guide, "Task definition attributes"). */
 import type { Attribute, RegisterTaskDefinitionRequest } from '@aws-sdk/client-ecs';
+import { isEcrImage } from '#domain/ecr.ts';
 
 const docker = (version: string) => `com.amazonaws.ecs.capability.docker-remote-api.${version}`;
-const ecrHost = /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com\//;
 
 export function requiresAttributes(definition: RegisterTaskDefinitionRequest): Attribute[] {
   const containers = definition.containerDefinitions ?? [];
@@ -11,11 +11,12 @@ export function requiresAttributes(definition: RegisterTaskDefinitionRequest): A
   const secretsFrom = (manager: boolean) =>
     has((container) => container.secrets?.some((secret) => (secret.valueFrom ?? '').includes(':secretsmanager:') === manager));
   const execution = definition.executionRoleArn !== undefined;
+  const fromEcr = has((container) => isEcrImage(container.image ?? ''));
   const rules: [unknown, string][] = [
     ...[...logs].map((driver): [unknown, string] => [true, `com.amazonaws.ecs.capability.logging-driver.${driver}`]),
     [logs.has('awslogs') && execution, 'ecs.capability.execution-role-awslogs'],
-    [has((container) => ecrHost.test(container.image ?? '')), 'com.amazonaws.ecs.capability.ecr-auth'],
-    [execution && has((container) => ecrHost.test(container.image ?? '')), 'ecs.capability.execution-role-ecr-pull'],
+    [fromEcr, 'com.amazonaws.ecs.capability.ecr-auth'],
+    [execution && fromEcr, 'ecs.capability.execution-role-ecr-pull'],
     [definition.taskRoleArn, 'com.amazonaws.ecs.capability.task-iam-role'],
     [logs.has('awslogs') || has((container) => container.ulimits?.length), docker('1.19')],
     [has((container) => container.memoryReservation), docker('1.21')],

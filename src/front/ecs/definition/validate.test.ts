@@ -61,6 +61,10 @@ const refused: [string, RegisterTaskDefinitionRequest][] = [
   ['EphemeralStorage size should be at most 200', { ...fargate, ephemeralStorage: { sizeInGiB: 201 } }],
   ['Fargate requires task definition to have execution role ARN to support log driver awslogs.', container({ logConfiguration: awslogs })],
   [
+    'Fargate requires task definition to have execution role ARN to support ECR images.',
+    container({ image: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1' }),
+  ],
+  [
     'Log driver awslogs disallows options: log_key',
     { ...container({ logConfiguration: { ...awslogs, options: { ...awslogs.options, log_key: 'log' } } }), executionRoleArn: role },
   ],
@@ -96,6 +100,10 @@ const refused: [string, RegisterTaskDefinitionRequest][] = [
   [
     "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'",
     container({ secrets: [{ name: 'A', valueFrom: 'a' }] }),
+  ],
+  [
+    'Private repository authentication requires that the task definition specify a value for executionRoleArn.',
+    container({ repositoryCredentials: { credentialsParameter: 'registry' } }),
   ],
   [
     "The secret name must be unique and not shared with any new or existing environment variables set on the container, such as 'A'.",

@@ -154,10 +154,15 @@ describe('the AWS CLI', () => {
       env: { ...process.env, ...environment(), PYTHONUNBUFFERED: '1' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    // Asked for now: one that has ended by itself says so only once.
+    const closed = once(child, 'close');
     try {
       let said = '';
       child.stdout.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
-      const last = () => Number(/line (\d+)\s*$/.exec(said.trim())?.[1] ?? 0);
+      const last = () => {
+        assert.equal(child.exitCode, null, 'the tail ended by itself');
+        return Number(/line (\d+)\s*$/.exec(said.trim())?.[1] ?? 0);
+      };
       const first = await until('the first lines', async () => last() > 0 && last());
       await until('later lines', async () => last() > first + 4);
       const seen = [...said.matchAll(/line (\d+)/g)].map(([, n]) => Number(n));
@@ -168,7 +173,7 @@ describe('the AWS CLI', () => {
       );
     } finally {
       child.kill('SIGINT');
-      await once(child, 'close');
+      await closed;
     }
   });
 

@@ -90,7 +90,7 @@ describe('Terraform', { skip: why ?? false }, () => {
     const inside = await sdk.toEnd('ask', [script(`timeout 10 wget -qO- http://${name}/`)]);
     assert.deepEqual(inside.printed['main'], ['one']);
 
-    const asking = askAllTheTime(address);
+    await using asking = askAllTheTime(address);
     await terraform.apply({ answer: 'two' });
     // Steady means rolled out: what comes next may rely on it.
     const { services: steady } = await sdk.ecs.send(new DescribeServicesCommand({ cluster: 'shop', services: ['shop'] }));
@@ -152,8 +152,8 @@ function ask(host: string, path: string): Promise<Heard> {
   });
 }
 
-/** One request after the other until it is told to stop. */
-function askAllTheTime(host: string): { stop(): Promise<{ answers: string[]; failed: string[] }> } {
+/** One request after the other until it is told to stop, or whoever began it is through, failed or not. */
+function askAllTheTime(host: string): { stop(): Promise<{ answers: string[]; failed: string[] }> } & AsyncDisposable {
   const answers: string[] = [];
   const failed: string[] = [];
   let going = true;
@@ -165,11 +165,10 @@ function askAllTheTime(host: string): { stop(): Promise<{ answers: string[]; fai
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   })();
-  return {
-    async stop() {
-      going = false;
-      await done;
-      return { answers, failed };
-    },
+  const stop = async () => {
+    going = false;
+    await done;
+    return { answers, failed };
   };
+  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) };
 }

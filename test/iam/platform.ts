@@ -27,10 +27,14 @@ export const account = '123456789012';
 
 /** `clock`: of everything but the clients. */
 export async function openIamPlatform(options: { clock?: Clock } = {}) {
+  await using ending = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'berth-iam-'));
+  ending.defer(() => rmSync(folder, { recursive: true, force: true }));
   const deps = { clock: options.clock ?? realClock(), random: realRandom(), log: silentLog };
   const store = await createSqliteStore({ path: join(folder, 'berth.db') });
+  ending.defer(() => store.close());
   const logs = createLogs({ ...deps, dir: join(folder, 'logs') });
+  ending.defer(() => logs.close());
   const keys = openKeys(deps, { path: join(folder, 'keys.json'), account });
   const intent = { ...deps, store };
   /** As after a restart: nothing but what is on disk. */
@@ -51,6 +55,9 @@ export async function openIamPlatform(options: { clock?: Clock } = {}) {
     return { identity, gateway, endpoint, vault };
   };
   const first = await open();
+  ending.defer(() => first.gateway.close());
+  // From here on it is the caller's to close.
+  const built = ending.move();
   return {
     ...deps,
     store,
@@ -59,11 +66,6 @@ export async function openIamPlatform(options: { clock?: Clock } = {}) {
     root: keys.root,
     ...first,
     open,
-    async close() {
-      await first.gateway.close();
-      await logs.close();
-      await store.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    close: () => built.disposeAsync(),
   };
 }

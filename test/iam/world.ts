@@ -32,9 +32,12 @@ export const trusting = (principal: object, condition?: object, actions = ['sts:
 export async function openWorld() {
   let skewMs = 0;
   const real = realClock();
+  await using ending = new AsyncDisposableStack();
   const platform = await openIamPlatform({ clock: { ...real, now: () => real.now() + skewMs } });
+  ending.defer(() => platform.close());
   await platform.store.write((tx) => tx.hosts.put(host, 0));
   const made: { destroy(): void }[] = [];
+  ending.defer(() => made.forEach((client) => client.destroy()));
   const as = (credentials: Credentials, userAgent?: string) => {
     // What a client corrects by itself would hide what is tried here.
     const options = { endpoint: platform.endpoint, region, maxAttempts: 1, credentials, systemClockOffset: skewMs, ...(userAgent === undefined ? {} : { customUserAgent: userAgent }) }; // prettier-ignore
@@ -81,6 +84,8 @@ export async function openWorld() {
     return { accessKeyId: key?.AccessKeyId ?? '', secretAccessKey: key?.SecretAccessKey ?? '' };
   };
   const newRole = (name: string, trust: string) => root.iam.send(new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument: trust, Tags: [{ Key: 'team', Value: 'a' }] })); // prettier-ignore
+  // From here on it is the caller's to close.
+  const built = ending.move();
   return {
     platform,
     root,
@@ -98,9 +103,6 @@ export async function openWorld() {
       root.ecs.send(new PutAccountSettingDefaultCommand({ name, value })),
     /** Clients that are made from now on, and the front door, are that far in the future. */
     skew: (ms: number) => void (skewMs = ms),
-    async close() {
-      for (const client of made) client.destroy();
-      await platform.close();
-    },
+    close: () => built.disposeAsync(),
   };
 }

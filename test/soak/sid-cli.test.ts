@@ -93,13 +93,15 @@ it('runs, waits, tails and stops with only the variables of berth env', async ()
     env: environment(),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // Asked for now: one that has ended by itself says so only once.
+  const closed = once(tail, 'close');
   let said = '';
   tail.stdout.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
   try {
     await until('lines, and later lines', async () => [...said.matchAll(/line \d+/g)].length > 20, 60_000);
   } finally {
     tail.kill('SIGINT');
-    await once(tail, 'close');
+    await closed;
   }
   aws('ecs', 'stop-task', '--task', task);
   aws('ecs', 'wait', 'tasks-stopped', '--tasks', task);
@@ -181,6 +183,8 @@ it('makes an Express gateway service in one call, monitors it, and removes it', 
     env: { ...environment(), TERM: 'xterm' },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  const closed = once(monitor, 'close');
+  monitor.stdin.on('error', () => undefined); // where it has ended by itself
   let drawn = '';
   monitor.stdout.setEncoding('utf8').on('data', (chunk: string) => (drawn += chunk));
   try {
@@ -190,7 +194,7 @@ it('makes an Express gateway service in one call, monitors it, and removes it', 
     throw error;
   } finally {
     monitor.stdin.write('q');
-    await once(monitor, 'close');
+    await closed;
   }
   assert.match(drawn, /targetgroup\/ecs-gateway-tg-/);
   aws('ecs', 'delete-express-gateway-service', '--service-arn', arn);

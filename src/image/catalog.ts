@@ -22,8 +22,11 @@ export type ImageRecord = {
   lastUsedAt: number;
 };
 
-/** `resolved`: what the tag pointed to, an index maybe. `imported`: no registry knows it, so none is asked. */
-export type RefRecord = { ref: string; digest: string; resolved: string; imported: boolean };
+/**
+ * `resolved`: what the tag pointed to, an index maybe. `imported`: no registry knows it, so none is asked. `guarded`: it came with a task's own credentials,
+ * so it is not for every task.
+ */
+export type RefRecord = { ref: string; digest: string; resolved: string; imported: boolean; guarded?: boolean };
 
 type Entry =
   | { t: 'image'; image: ImageRecord }

@@ -12,6 +12,7 @@ import { openDiskStore, type DiskStore } from './disk-store.ts';
 import { importImage } from './import.ts';
 import { openLayerStore, type LayerStore } from './layer-store.ts';
 import type { Platform } from './manifest.ts';
+import { createImageAccess } from './access.ts';
 import { authKey } from './authorize.ts';
 import { badReference, cannotPull, isNoSpace, plainFault } from './pull-errors.ts';
 import { pullImage } from './pull.ts';
@@ -62,6 +63,7 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
   const tempPath = (): string => join(temp, `${start}-${serial++}`);
   const outside = createRegistry({ transport, credentials, clock, insecure: options.insecureRegistries ?? [] });
   const registry = withOwn(outside, options.own, tempPath);
+  const access = createImageAccess({ registry, clock, log });
   const pulls = createSharedWork<ImageRecord, PullProgress>();
   const normalised = createReferenceCache();
   let opening: Promise<Opened> | null = null;
@@ -96,17 +98,17 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
   }
 
   /** The image by what is known here alone. */
-  function lookup({ catalog }: Opened, ref: Reference, name: string): { image: ImageRecord; ref: RefRecord | null } | null {
-    const record = catalog.refs.get(name) ?? null;
-    const image = record === null ? undefined : catalog.images.get(record.digest);
-    if (image !== undefined) return { image, ref: record };
+  function lookup({ catalog }: Opened, ref: Reference, name: string): Known | null {
+    const record = catalog.refs.get(name);
+    const image = record === undefined ? undefined : catalog.images.get(record.digest);
+    if (record !== undefined && image !== undefined) return { image, ref: record, by: record };
     if (ref.digest === null) return null;
     const sameRepository = `${repositoryOf(ref)}:`;
     const other = [...catalog.refs.values()].find(
       (r) => r.ref.startsWith(sameRepository) && (r.resolved === ref.digest || r.digest === ref.digest),
     );
     const found = other === undefined ? undefined : catalog.images.get(other.digest);
-    return found === undefined ? null : { image: found, ref: null };
+    return other === undefined || found === undefined ? null : { image: found, ref: null, by: other };
   }
 
   function pull(store: Opened, ref: Reference, name: string, wish: PrepareOptions): Promise<ImageRecord> {
@@ -116,9 +118,18 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
     }
     const auth = wish.auth ?? null;
     const waiter = { signal: wish.signal, onProgress: wish.onProgress };
-    return pulls.run(`${name} ${authKey('', '', auth)}`, waiter, (signal, report) =>
-      pullImage({ ...store, registry, clock, platform, tempPath, settleLater }, { ref, auth, signal, report, taskId: wish.taskId }),
-    );
+    return pulls.run(`${name} ${authKey('', '', auth)}`, waiter, async (signal, report) => {
+      const deps = { ...store, registry, clock, platform, tempPath, settleLater };
+      const { image, resolved } = await pullImage(deps, { ref, auth, signal, report, taskId: wish.taskId });
+      access.proven(ref, resolved, auth);
+      return image;
+    });
+  }
+
+  /** What is here is not every task's, when it came with the credentials of one. */
+  async function mayHave(ref: Reference, known: Known, wish: PrepareOptions): Promise<boolean> {
+    const { guarded = false, resolved } = known.by;
+    return !guarded || wish.taskId === null || (await access.mayHave(ref, resolved, { auth: wish.auth ?? null, signal: wish.signal }));
   }
 
   async function disk(digest: string, name: string, signal?: AbortSignal): Promise<string> {
@@ -150,9 +161,9 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
     // Our own registry is asked at each start: whether this task may, and what the tag is now.
     const now = options.own?.serves(ref.registry) === true ? await resolveOwn(registry, clock, ref, wish) : null;
     const known = lookup(store, ref, name);
-    const stale =
-      known !== null &&
-      (now === null ? wish.check === 'always' && (await isStale(registry, clock, ref, known.ref, wish)) : differs(known, now));
+    const asked = async (known: Known) =>
+      (wish.check === 'always' && (await isStale(registry, clock, ref, known.ref, wish))) || !(await mayHave(ref, known, wish));
+    const stale = known !== null && (now === null ? await asked(known) : differs(known, now));
     let image = known === null || stale ? await pull(store, ref, name, wish) : known.image;
     // Between the end of a pull and now a collection may have taken an image that nothing used yet.
     for (let tries = 0; !store.catalog.images.has(image.digest); tries++) {
@@ -226,6 +237,8 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
   };
 }
 
+/** `by`: the name that it is known by, that of another tag where a digest was asked for. */
+type Known = { image: ImageRecord; ref: RefRecord | null; by: RefRecord };
 type PrepareOptions = Parameters<Images['prepare']>[1];
 /** Throws CannotPullContainer, ResourceInitialization. */
 async function resolveOwn(registry: Registry, clock: Clock, ref: Reference, wish: PrepareOptions): Promise<string | null> {
@@ -239,8 +252,7 @@ async function resolveOwn(registry: Registry, clock: Clock, ref: Reference, wish
   }
 }
 
-const differs = ({ image, ref }: { image: ImageRecord; ref: RefRecord | null }, digest: string): boolean =>
-  (ref?.resolved ?? digest) !== digest && image.digest !== digest;
+const differs = ({ image, ref }: Known, digest: string): boolean => (ref?.resolved ?? digest) !== digest && image.digest !== digest;
 
 type AuthOption = { auth?: RegistryAuth; signal?: AbortSignal };
 

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { realClock } from '#base/clock.ts';
+import { limits } from '#base/limits.ts';
 import { failure, makeImage, makeStore, once, until } from '../../test/image/fixtures.ts';
 import {
   freePort,
@@ -19,7 +21,7 @@ import {
 } from '../../test/image/registries.ts';
 import type { ImagesOptions } from './images.ts';
 import { mediaTypes } from './manifest.ts';
-import type { PullProgress } from './types.ts';
+import type { PullProgress, RegistryAuth } from './types.ts';
 
 const blobPath = /\/blobs\//;
 let dir: string;
@@ -206,6 +208,51 @@ describe('credentials', () => {
       assert.equal((await (await store({ dockerConfigPath })).images.prepare(ref, once)).layers.length, 2);
     } finally {
       await own.close();
+    }
+  });
+
+  it('are asked of each task that starts what came with those of another, and again after a while', async () => {
+    const own = await startRegistry(dir, { basicAuth: true });
+    const proxy = await startProxy(own.host);
+    let away = false;
+    try {
+      await push(archive, `${own.host}/guarded/app:v1`, registryUser);
+      const ref = `${proxy.host}/guarded/app:v1`;
+      let later = 0;
+      const clock = { ...realClock(), now: () => Date.now() + later };
+      const { images } = await store({ clock });
+      const start = (name: string, auth?: RegistryAuth) =>
+        images.prepare(name, { taskId: 't', check: 'if-missing', ...(auth === undefined ? {} : { auth }) });
+      const asked = () => proxy.seen.splice(0).map(({ method }) => method);
+      const { digest } = await start(ref, registryUser);
+      asked();
+      await start(ref, registryUser);
+      assert.deepEqual(asked(), []);
+      const others: [string, RegistryAuth?][] = [
+        [ref],
+        [ref, { username: 'berth', password: 'no' }],
+        [`${proxy.host}/guarded/app@${digest}`],
+      ];
+      for (const other of others) assert.match((await failure(start(...other))).message, /: pull access denied, repository does not exist/);
+      asked();
+      later += limits.registryProofMs;
+      await Promise.all([start(ref, registryUser), start(ref, registryUser)]);
+      assert.deepEqual(asked(), ['HEAD']);
+      later += limits.registryProofMs;
+      proxy.behave = () => ({ status: 403 });
+      assert.match((await failure(start(ref, registryUser))).message, /pull access denied/);
+      proxy.behave = () => undefined;
+      await start(ref, registryUser);
+      // A registry that is away stops nobody whom it knew.
+      away = true;
+      await proxy.close();
+      later += limits.registryProofMs;
+      await start(ref, registryUser);
+      assert.match((await failure(start(ref))).message, /failed to resolve ref/);
+      assert.equal((await images.prepare(ref, once)).layers.length, 2);
+    } finally {
+      await own.close();
+      if (!away) await proxy.close();
     }
   });
 

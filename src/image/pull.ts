@@ -38,21 +38,24 @@ export type PullWish = {
 
 type Found = { resolved: string; digest: string; manifestBytes: Buffer; config: Descriptor; layers: Descriptor[] };
 
-/** Throws CannotPullContainer or Cancelled. */
-export async function pullImage(deps: PullDeps, wish: PullWish): Promise<ImageRecord> {
+/** `resolved`: what the reference pointed to. Throws CannotPullContainer or Cancelled. */
+export async function pullImage(deps: PullDeps, wish: PullWish): Promise<{ image: ImageRecord; resolved: string }> {
   const name = formatReference(wish.ref);
   wish.report({ stage: 'resolve', layer: null, bytes: 0, totalBytes: null });
   const found = await resolve(deps, wish).catch((error: unknown) => {
     throw cannotPull(name, error, 'resolve');
   });
-  const ref: RefRecord = { ref: name, digest: found.digest, resolved: found.resolved, imported: false };
+  const { digest, resolved } = found;
+  // What the machine's own pulls bring is for all of its tasks.
+  const guarded = wish.auth !== null && (wish.taskId ?? null) !== null;
+  const ref: RefRecord = { ref: name, digest, resolved, imported: false, ...(guarded ? { guarded } : {}) };
   try {
     const known = deps.catalog.images.get(found.digest);
     if (known !== undefined) {
       await deps.catalog.setRef(ref);
-      return known;
+      return { image: known, resolved };
     }
-    return await fetchImage(deps, wish, found, ref);
+    return { image: await fetchImage(deps, wish, found, ref), resolved };
   } catch (error) {
     throw cannotPull(name, wish.signal.aborted ? cancelled(wish.signal) : error, 'fetch');
   }

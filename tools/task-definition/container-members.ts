@@ -319,6 +319,7 @@ export const containerMembers: Entry[] = [
     is: 'works',
     tests: [
       'src/main/task-secrets.test.ts: a registry’s user and password',
+      'src/image/pull.test.ts: are asked of each task that starts what came with those of another, and again after a while',
       'test/soak/secrets.test.ts: a private image is pulled with the credentials that its definition names',
     ],
     container: { repositoryCredentials: { credentialsParameter: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:a' } },

@@ -77,6 +77,9 @@ export const hostLimits = {
   /** A token or an error answer of a registry. */
   registryAnswerBytes: 1024 * 1024,
   registryTokensKept: 1000,
+  /** For how long a registry's word counts that it gives an image for somebody's credentials; and how many of such words are kept. */
+  registryProofMs: 60_000,
+  registryProofsKept: 1000,
   credentialHelperMs: 10_000,
   /** Normalised references kept in memory. */
   referencesKept: 4096,

@@ -9,6 +9,7 @@ import { startSchedulesLoop } from './events/schedules-loop.ts';
 import { startHostSessions } from './host-sessions.ts';
 import { startHousekeepingLoop } from './housekeeping-loop.ts';
 import { startPlacementLoop } from './placement-loop.ts';
+import { startRangesLoop } from './ranges-loop.ts';
 import { startServiceLoop } from './services/loop.ts';
 import { startTargetLoop } from './services/target-loop.ts';
 import { startVaultLoop } from './vault-loop.ts';
@@ -18,6 +19,7 @@ import { startMetricsLoop } from './metrics/loop.ts';
 import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
 export type { Control, ControlDeps, ControlOptions, HostCalls, RegistryPulls } from './types.ts';
+export { claimRange } from './ranges-loop.ts';
 export type { EventSources } from './events/types.ts';
 
 const leases = [
@@ -54,6 +56,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const housekeeping = startHousekeepingLoop(deps, options.holder);
   const usage = startUsageLoop(deps, options.holder);
   const volumes = startVolumesLoop({ ...deps, hosts: sessions.calls }, options.holder);
+  const ranges = startRangesLoop(deps, sessions.calls);
   const metrics = deps.metrics === undefined ? null : startMetricsLoop({ ...deps, hosts: sessions.calls, metrics: deps.metrics });
   const alarms = deps.metrics === undefined ? null : startAlarmsLoop({ ...deps, metrics: deps.metrics }, options.holder);
   const vault = deps.vault === undefined ? null : startVaultLoop({ ...deps, vault: deps.vault }, options.holder);
@@ -101,6 +104,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
         housekeeping,
         usage,
         volumes,
+        ranges,
         metrics,
         alarms,
         vault,

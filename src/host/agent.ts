@@ -214,6 +214,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
           random: deps.random,
           uploadDir: `${options.dir}/uploads`,
           vpcs: () => deps.network.vpcs().length,
+          ranges: deps.network,
           setAddresses: (vpcs) => deps.network.setAddresses(vpcs),
         }),
       up(connection, welcome) {

@@ -7,6 +7,7 @@ import type { Json } from '#base/fault.ts';
 import { hexId } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Random } from '#base/random.ts';
+import type { Network } from '#network/types.ts';
 import type { VolumeFile, WhileStill } from '#volume/block.ts';
 import type { Volumes } from '#volume/volumes.ts';
 import type { Images, PullProgress, RegistryAuth } from '#image/types.ts';
@@ -29,6 +30,7 @@ export type OperationDeps = {
   vpcs(): number;
   /** Makes these the machine's own addresses, and no others. Throws Fault. */
   setAddresses(vpcs: VpcAddresses[]): Promise<void>;
+  ranges: Pick<Network, 'claimRange' | 'keepRanges'>;
 };
 
 /** Progress is told at most so often. */
@@ -70,6 +72,8 @@ export function handleOperations(connection: HostConnection, deps: OperationDeps
     return null;
   });
   on(hostOps.vpcAddresses, async (body) => (await deps.setAddresses(body['vpcs'] as VpcAddresses[]), null));
+  on(hostOps.rangeClaim, async (body) => (await deps.ranges.claimRange(textOf(body, 'cidr')), null));
+  on(hostOps.ranges, async (body) => (await deps.ranges.keepRanges(body['cidrs'] as string[]), null));
   handleVolumes(on, deps.volumes, (taskId, work) => runnerOf({ taskId }).whileStill(work));
   on(hostOps.taskSuspend, async (body) => (await runnerOf(body).suspend(), null));
   on(hostOps.taskResume, async (body) => (await runnerOf(body).resume(), null));

@@ -69,6 +69,8 @@ export function createFakeNetwork(): Network {
       for (const vpc of all) if (vpc.addresses.length > 0) await this.ensureVpc(vpc.vpcId, vpc.cidr);
     },
     routerRules: async () => {},
+    claimRange: async () => {},
+    keepRanges: async () => {},
     vpcs: () => [...vpcs.values()],
     down: async () => vpcs.clear(),
   };

@@ -1,4 +1,5 @@
 /** VPCs: made with a main route table and a default security group, gone with them. */
+import { isFault } from '#base/fault.ts';
 import { hexId } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import { derivedId, isMain } from '#domain/network.ts';
@@ -15,6 +16,7 @@ import type { IntentDeps } from './types.ts';
 
 /** Throws InvalidVpc.Range, VpcLimitExceeded. */
 export async function createVpc(deps: IntentDeps, scope: Scope, wish: { cidr: string; tags: Tag[] }): Promise<VpcRecord> {
+  await claimFor(deps, await deps.store.read((tx) => newVpcRange(tx, wish.cidr)));
   return await deps.store.write(async (tx) => {
     const cidr = await newVpcRange(tx, wish.cidr);
     if ((await tx.vpcs.list(scope)).length >= limits.vpcsPerRegion) {
@@ -37,6 +39,16 @@ export async function createVpc(deps: IntentDeps, scope: Scope, wish: { cidr: st
     });
     return vpc;
   });
+}
+
+/** Throws InvalidVpc.Range when another berth of a host's machine has the range; while no host is there, that shows with its first task. */
+async function claimFor({ ranges }: IntentDeps, cidr: string): Promise<void> {
+  try {
+    await ranges?.claim(cidr);
+  } catch (error) {
+    if (isFault(error, 'Conflict')) throw ec2Fault('InvalidVpc.Range', `The CIDR '${cidr}' can't be had: ${error.message}`);
+    if (!isFault(error, 'Unavailable')) throw error;
+  }
 }
 
 /** Throws DependencyViolation while anything is in it, OperationNotPermitted for the default VPC. */

@@ -93,6 +93,10 @@ export const hostOps = {
    * said again at each look; errors: Conflict (a VPC stands with another range), Unavailable.
    */
   vpcAddresses: 'vpc-addresses',
+  /** { cidr } -> null, once it is this berth's range on that machine. Idempotent; errors: Conflict (another berth there has one that overlaps). */
+  rangeClaim: 'range-claim',
+  /** { cidrs } -> null: the ranges of all VPCs, said again at each look; what was claimed beyond them is given up. */
+  ranges: 'ranges',
   /** { id, sizeGib, snapshotId } -> null, once the volume is there, at least so large. Idempotent; errors: ResourceNotFound (the snapshot), LimitExceeded (the disk). */
   volumeKeep: 'volume-keep',
   /** { id } -> null, once it is gone. Idempotent; errors: Conflict (a task has it). */

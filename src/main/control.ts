@@ -13,7 +13,7 @@ import { createLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
 import { createAcmeIssuer, createChallenges, LETS_ENCRYPT, openCertificates } from '#certificates/index.ts';
 import type { Challenges } from '#certificates/index.ts';
-import { startControl } from '#control/index.ts';
+import { claimRange, startControl } from '#control/index.ts';
 import { createBerthStreams } from '#front/berth/index.ts';
 import type { PlatformFacts } from '#front/berth/index.ts';
 import { createOciRoute } from '#front/oci/index.ts';
@@ -77,7 +77,8 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   const objects = await openObjects({ clock, random, log }, { dir: paths.objects });
   const logs = createLogs({ clock, log, dir: paths.logs, metricSink: createFilterSink(metrics) });
   const keys = openKeys({ clock, random }, { path: paths.keys, account: settings.account });
-  const intent = { store, clock, random };
+  const ranges = { claim: (cidr: string) => claimRange(control.hosts, cidr) };
+  const intent = { store, clock, random, ranges };
   const vault = openVault(intent, { path: paths.vaultKeys });
   const identity = createIdentity({ ...intent, vault });
   const own = await openRegistry({ ...intent, vault, log }, paths.registry);

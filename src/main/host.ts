@@ -15,6 +15,7 @@ import { createUplink } from '#host/uplink.ts';
 import { probeTaskDisks } from '#host/task-disks.ts';
 import { createImages } from '#image/images.ts';
 import { unixDialer } from '#link/unix.ts';
+import { openRangeClaims } from '#network/claims.ts';
 import { readMtu, readOccupiedRanges } from '#network/machine.ts';
 import { keepHosts } from '#network/hosts-file.ts';
 import { createNetwork } from '#network/network.ts';
@@ -69,8 +70,9 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     dockerConfigPath: join(process.env['DOCKER_CONFIG'] ?? '/root/.docker', 'config.json'),
     proxyEnv: process.env,
   });
+  const claims = openRangeClaims(clock, paths.ranges, paths.state);
   const network = createNetwork(
-    { worker, log, occupied: () => readOccupiedRanges(paths.instance) },
+    { worker, log, occupied: () => readOccupiedRanges(paths.instance), claims },
     { instance: paths.instance, runDir: paths.run, ports: SERVICE_PORTS, mtu: readMtu() },
   );
   const forward = createApiForward(
@@ -106,7 +108,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
           dir: paths.host,
           strictCapacity: settings.strictCapacity,
           zone: settings.zone,
-          occupiedCidrs: readOccupiedRanges(paths.instance),
+          occupiedCidrs: [...readOccupiedRanges(paths.instance), ...(await claims.others())],
           instance: paths.instance,
         });
         return { ...info, cidrSeed: settings.cidrSeed };

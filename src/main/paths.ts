@@ -61,6 +61,8 @@ export function instancePaths(state: string) {
     linkSocket: join(run, 'link/link.sock'),
     apiSocket: join(run, 'link/api.sock'),
     workerSocket: join(run, 'worker.sock'),
+    /** Of the whole machine: which instance has which range. */
+    ranges: '/run/berth/ranges.db',
     keeperPid: join(run, 'keeper.pid'),
     /** What the host agent found when it tried each kind of sandbox: a list of IsolationInfo, for `berth doctor`. */
     isolation: join(run, 'isolation.json'),

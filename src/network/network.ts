@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Fault, asFault } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
 import { containsIp, overlaps, parseCidr, parseIp } from '#domain/cidr.ts';
+import type { RangeClaims } from './claims.ts';
 import { macOf } from './mac.ts';
 import { renderHostRules, renderRouterRules, serviceAddresses } from './rules.ts';
 import { openUplinks } from './uplinks.ts';
@@ -17,6 +18,8 @@ export type NetworkDeps = {
   log: Log;
   /** IPv4 ranges that the machine uses now, this instance's uplinks left out (machine.ts). */
   occupied(): string[];
+  /** Absent where no other berth can be on the machine, and where nothing is made. */
+  claims?: RangeClaims;
 };
 
 export type NetworkOptions = {
@@ -54,6 +57,7 @@ export function createNetwork(deps: NetworkDeps, options: NetworkOptions): Netwo
     const range = parseCidr(cidr);
     const deleted = uplinks.all().filter((uplink) => uplink.vpcId !== vpcId && overlaps(parseCidr(uplink.cidr), range));
     for (const uplink of deleted) await takeDown(uplink);
+    await deps.claims?.claim(cidr);
     const uplink = uplinks.take(vpcId, cidr);
     const handle = handleOf(uplink);
     await deps.worker.vpcUp(vpcRequest(handle, uplink, options));
@@ -99,6 +103,12 @@ export function createNetwork(deps: NetworkDeps, options: NetworkOptions): Netwo
     async routerRules(vpcId, rules) {
       checkVpcId(vpcId);
       await deps.worker.routerRules({ routerNetns: join(nsDir, vpcId), rules });
+    },
+    claimRange: async (cidr) => await deps.claims?.claim(cidr),
+    async keepRanges(cidrs) {
+      // The router of a VPC that was deleted may still stand.
+      const refused = (await deps.claims?.keep([...new Set([...cidrs, ...uplinks.all().map((uplink) => uplink.cidr)])])) ?? [];
+      for (const cidr of refused) deps.log.warn('vpc.range-taken', { cidr });
     },
     vpcs: () => uplinks.all().map(handleOf),
     async down() {

@@ -67,6 +67,10 @@ export type Network = {
   setAddresses(vpcs: { vpcId: string; cidr: string; addresses: OwnAddress[] }[]): Promise<void>;
   /** Applies a ruleset with tables of its own in a VPC's router. Throws Fault. */
   routerRules(vpcId: string, rules: string): Promise<void>;
+  /** This range is this berth's from now on. Idempotent; throws Conflict when another berth of this machine has one that overlaps. */
+  claimRange(cidr: string): Promise<void>;
+  /** All ranges of this berth: what it claimed beyond them is given up. One that another berth has is refused its router later. */
+  keepRanges(cidrs: string[]): Promise<void>;
   /** VPCs that stand, also those that a former host agent made. */
   vpcs(): VpcHandle[];
   /** Removes every VPC of this instance: only when no task runs. */

@@ -30,15 +30,21 @@ export type Platform = {
   /** Takes it down, removes its state, and fails when anything of it is left on the machine. */
   end(): Promise<void>;
 };
-export type StartOptions = { home?: string; upArgs?: string[]; parent?: string; isolation?: 'auto' | 'container' | 'gvisor' | 'microvm' };
+export type StartOptions = {
+  home?: string;
+  upArgs?: string[];
+  parent?: string;
+  isolation?: 'auto' | 'container' | 'gvisor' | 'microvm';
+  place?: number;
+};
 export type RunOptions = { timeoutMs?: number; env?: Record<string, string>; cwd?: string };
 
 /**
  * `home`: the tree of berth that is started. `parent`: where the state directory is made (default: the temporary directory). `isolation`: what `auto` means there; `container` unless a
- * test says otherwise, so that a test measures the same on a machine where a stronger kind works.
+ * test says otherwise, so that a test measures the same on a machine where a stronger kind works. `place`: where the search for a range begins.
  */
 export async function startPlatform(options: StartOptions = {}): Promise<Platform> {
-  const { state, instance } = await makeStateDirectory(options.parent);
+  const { state, instance } = await makeStateDirectory(options.parent, options.place);
   const before = machineState(instance, state);
   const [apiPort, endpointPort] = [await freePort(), await freePort()];
   const platform: Platform = {

@@ -5,25 +5,12 @@ import { join } from 'node:path';
 import { vpcCandidates } from '../../src/domain/cidr.ts';
 import { instanceId } from '../../src/main/paths.ts';
 
-/** More than test files run at the same time. */
-const SHARES = 16;
-const used = new Set<number>();
-
-/**
- * Two berths that look for a range at the same moment, before either has tasks there, may take the same one, and the machine can't route it twice. So each process of
- * the test runner begins at places of its own, and never twice at one.
- */
-export async function makeStateDirectory(parent = tmpdir()): Promise<{ state: string; instance: string }> {
-  const worker = Number(process.env['NODE_TEST_WORKER_ID'] ?? 0);
-  if (used.size >= vpcCandidates.length / SHARES) used.clear();
+/** `place`: where among the candidates the search begins. */
+export async function makeStateDirectory(parent = tmpdir(), place?: number): Promise<{ state: string; instance: string }> {
   for (;;) {
     const state = await realpath(await mkdtemp(join(parent, 'berth-e2e-')));
     const instance = instanceId(state);
-    const place = Number.parseInt(instance, 16) % vpcCandidates.length;
-    if (place % SHARES === worker % SHARES && !used.has(place)) {
-      used.add(place);
-      return { state, instance };
-    }
+    if (place === undefined || Number.parseInt(instance, 16) % vpcCandidates.length === place) return { state, instance };
     await rm(state, { recursive: true });
   }
 }

@@ -1,14 +1,16 @@
 /** VPCs that a caller makes: tasks run in them, reach one another, and a range is free again once its VPC is gone. */
 import assert from 'node:assert/strict';
 import { before, it } from 'node:test';
-import { EC2 } from '@aws-sdk/client-ec2';
+import { CreateVpcCommand, DescribeVpcsCommand, EC2 } from '@aws-sdk/client-ec2';
 import type { RunTaskCommandInput, Task } from '@aws-sdk/client-ecs';
 import { containsIp, parseCidr, parseIp } from '#domain/cidr.ts';
 import { addressOf, script } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
 import { freeRange } from './free-range.ts';
 
-const { sdk, ending } = await platformFixture();
+/** Both look for a range at the same place, at the same moment. */
+const place = 41;
+const [{ sdk, ending }, sibling] = await Promise.all([platformFixture({ place }), platformFixture({ place })]);
 const ec2 = new EC2(sdk.config);
 ending.defer(() => ec2.destroy());
 
@@ -39,6 +41,28 @@ const runIn = async (place: Place, definition: string): Promise<Task> => {
 };
 
 const isInside = (task: Task, place: Place) => containsIp(parseCidr(place.range), parseIp(addressOf(task)));
+
+it('berths that were started at the same moment have ranges of their own, and each runs a task', async () => {
+  const both = [sdk, sibling.sdk];
+  const ranges = await Promise.all(
+    both.map(async (one) => (await one.ec2.send(new DescribeVpcsCommand({}))).Vpcs?.map((vpc) => vpc.CidrBlock ?? '')),
+  );
+  assert.deepEqual([ranges[0]?.length, ranges[1]?.length, new Set(ranges.flat()).size], [1, 1, 2], JSON.stringify(ranges));
+  const ended = await Promise.all(both.map((one) => one.toEnd('beside', [script('echo here')])));
+  assert.deepEqual(
+    ended.map(({ printed }) => printed['main']),
+    [['here'], ['here']],
+    JSON.stringify(ended.map(({ task }) => task.stoppedReason)),
+  );
+  // What one has the other may not be given, whether a task is there or not.
+  const taken = await freeRange(sibling.sdk);
+  const place = await make(taken);
+  await assert.rejects(sibling.sdk.ec2.send(new CreateVpcCommand({ CidrBlock: taken.replace('.0.0/16', '.8.0/24') })), {
+    name: 'InvalidVpc.Range',
+    message: /which the berth of .* on this machine has/,
+  });
+  await remove(place);
+});
 
 it('a task runs in the subnet of a new VPC, which is gone with it, and its range is free again', async () => {
   const serve = "mkdir /w; echo hello > /w/index.html; trap 'exit 0' TERM; httpd -f -p 80 -h /w & wait";

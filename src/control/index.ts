@@ -6,6 +6,7 @@ import { startBalancerLoop } from './balancer-loop.ts';
 import { startDeliveriesLoop } from './events/deliveries-loop.ts';
 import { startEventsLoop } from './events/loop.ts';
 import { startSchedulesLoop } from './events/schedules-loop.ts';
+import { startFileSystemsLoop } from './file-systems-loop.ts';
 import { startHostSessions } from './host-sessions.ts';
 import { startHousekeepingLoop } from './housekeeping-loop.ts';
 import { startPlacementLoop } from './placement-loop.ts';
@@ -31,6 +32,7 @@ const leases = [
   'targets',
   'balancer',
   'volumes',
+  'fileSystems',
   'alarms',
   'usage',
   'vault',
@@ -56,6 +58,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
   const housekeeping = startHousekeepingLoop(deps, options.holder);
   const usage = startUsageLoop(deps, options.holder);
   const volumes = startVolumesLoop({ ...deps, hosts: sessions.calls }, options.holder);
+  const fileSystems = startFileSystemsLoop(deps, sessions.calls, options.holder);
   const ranges = startRangesLoop(deps, sessions.calls);
   const metrics = deps.metrics === undefined ? null : startMetricsLoop({ ...deps, hosts: sessions.calls, metrics: deps.metrics });
   const alarms = deps.metrics === undefined ? null : startAlarmsLoop({ ...deps, metrics: deps.metrics }, options.holder);
@@ -78,6 +81,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
     store.onChange(['services', 'serviceDeployments', 'taskSets', 'tasks', 'targets'], () => services.look()),
     store.onChange(['tasks', 'targets', 'targetGroups'], () => targets.look()),
     store.onChange(['volumes', 'snapshots', 'tasks', 'hosts'], () => volumes.look()),
+    store.onChange(['fileSystemDeletions'], () => fileSystems.look()),
     store.onChange(['alarms'], () => {
       alarms?.look();
       services.lookAnew();
@@ -105,6 +109,7 @@ export async function startControl(deps: ControlDeps, options: ControlOptions): 
         usage,
         volumes,
         ranges,
+        fileSystems,
         metrics,
         alarms,
         vault,

@@ -22,6 +22,17 @@ export type FileSystemRecord = {
   tags: Tag[];
 };
 
+/** What is left to do for one that was deleted: its files are still on hosts. Gone once every host has said that they aren't. */
+export type FileSystemDeletionRecord = {
+  /** The file system's. */
+  key: Scope & { id: string };
+  revision: number;
+  /** Written by intent. */
+  desired: { at: number };
+  /** Written by control/file-systems: ids of hosts. */
+  observed: { goneFrom: string[] };
+};
+
 export type PosixUser = { uid: number; gid: number; secondaryGids: number[] };
 
 export type AccessPointRecord = {

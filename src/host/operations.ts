@@ -88,6 +88,7 @@ function handleVolumes(
   on(hostOps.volumeRemove, async (body) => (await volumes.remove(textOf(body, 'id')), null));
   on(hostOps.volumeSnapshot, (body) => volumes.snapshot(textOf(body, 'id'), textOf(body, 'snapshotId'), whileStill));
   on(hostOps.snapshotRemove, async (body) => (await volumes.removeSnapshot(textOf(body, 'id')), null));
+  on(hostOps.fileSystemRemove, (body) => volumes.removeFileSystem(textOf(body, 'id')));
   on(hostOps.volumeUsage, async () => ({ volumes: await volumes.usage() }));
 }
 

@@ -41,7 +41,7 @@ export async function changeFileSystem(
   });
 }
 
-/** Its access points go with it. Throws FileSystemInUse while it has mount targets. */
+/** Its access points go with it, and its files soon after. Throws FileSystemInUse while it has mount targets. */
 export async function deleteFileSystem(deps: IntentDeps, scope: Scope, id: string): Promise<void> {
   const { account, region } = scope;
   const now = deps.clock.now();
@@ -59,6 +59,7 @@ export async function deleteFileSystem(deps: IntentDeps, scope: Scope, id: strin
     const bytes = fileSystemBytes(await tx.hosts.list({}), present.key.id);
     await tx.usage.add(fileSystemUsage(present, bytes ?? 0, since, now));
     await tx.fileSystems.delete(present.key);
+    await tx.fileSystemDeletions.insert(present.key, { at: now }, { goneFrom: [] });
   });
 }
 

@@ -105,6 +105,11 @@ export const hostOps = {
   volumeSnapshot: 'volume-snapshot',
   /** { id } -> null, once it is gone. Idempotent. */
   snapshotRemove: 'snapshot-remove',
+  /**
+   * { id } -> { gone }: the files of a file system that was deleted go, in the background; asked again, it says whether nothing is left. Idempotent; what can't be
+   * removed throws why.
+   */
+  fileSystemRemove: 'file-system-remove',
   /** {} -> { volumes: { id, bytes }[] }: what each volume takes of the host's disk. */
   volumeUsage: 'volume-usage',
 } as const;

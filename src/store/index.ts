@@ -21,7 +21,7 @@ import type {
   ScheduleGroupRecord,
   ScheduleRecord,
 } from '#domain/event.ts';
-import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
+import type { AccessPointRecord, FileSystemDeletionRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
 import type { AccessKeyRecord, IamStampRecord, InstanceProfileRecord, PolicyRecord, RoleRecord, UserRecord } from '#domain/iam.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
@@ -161,6 +161,11 @@ function fileSystemTables(session: Session) {
   const columns = [...scope, 'id'];
   return {
     fileSystems: wholeRows<FileSystemRecord>(session, { name: 'fileSystems', table: 'file_systems', columns }),
+    fileSystemDeletions: splitRows<FileSystemDeletionRecord>(session, {
+      name: 'fileSystemDeletions',
+      table: 'file_system_deletions',
+      columns,
+    }),
     accessPoints: wholeRows<AccessPointRecord>(session, { name: 'accessPoints', table: 'access_points', columns }),
     mountTargets: wholeRows<MountTargetRecord>(session, { name: 'mountTargets', table: 'mount_targets', columns }),
   };

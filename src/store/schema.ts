@@ -179,6 +179,11 @@ const steps: string[] = [
   CREATE TABLE dashboards (account TEXT, region TEXT, name TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (account, region, name)) STRICT, WITHOUT ROWID;
   `,
+  // File systems that were deleted, until their files are gone from every host.
+  `
+  CREATE TABLE file_system_deletions (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

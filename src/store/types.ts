@@ -27,7 +27,7 @@ import type {
   ScheduleGroupRecord,
   ScheduleRecord,
 } from '#domain/event.ts';
-import type { AccessPointRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
+import type { AccessPointRecord, FileSystemDeletionRecord, FileSystemRecord, MountTargetRecord } from '#domain/file-system.ts';
 import type { AccessKeyRecord, IamStampRecord, InstanceProfileRecord, PolicyRecord, RoleRecord, UserRecord } from '#domain/iam.ts';
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
@@ -61,6 +61,7 @@ export type TableName =
   | 'routeTables'
   | 'internetGateways'
   | 'fileSystems'
+  | 'fileSystemDeletions'
   | 'accessPoints'
   | 'mountTargets'
   | 'volumes'
@@ -261,6 +262,7 @@ export type ReadTx = RegistryReads & {
   routeTables: Rows<RouteTableRecord>;
   internetGateways: Rows<InternetGatewayRecord>;
   fileSystems: Rows<FileSystemRecord>;
+  fileSystemDeletions: Rows<FileSystemDeletionRecord>;
   accessPoints: Rows<AccessPointRecord>;
   mountTargets: Rows<MountTargetRecord>;
   volumes: Rows<VolumeRecord>;
@@ -327,6 +329,7 @@ export type WriteTx = RegistryWrites & {
   routeTables: WritableRows<RouteTableRecord>;
   internetGateways: WritableRows<InternetGatewayRecord>;
   fileSystems: WritableRows<FileSystemRecord>;
+  fileSystemDeletions: WritableSplitRows<FileSystemDeletionRecord>;
   accessPoints: WritableRows<AccessPointRecord>;
   mountTargets: WritableRows<MountTargetRecord>;
   volumes: WritableSplitRows<VolumeRecord>;

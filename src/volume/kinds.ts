@@ -12,7 +12,7 @@ export type HostVolumesDeps = { clock: Clock; oneUser: OneUser };
 /** `hostDir`: STATE/host. `vmUser`: whom QEMU runs as; null where no microVM does. */
 export function createHostVolumes(deps: HostVolumesDeps, hostDir: string, vmUser: { uid: number; gid: number } | null): Volumes {
   const { clock, oneUser } = deps;
-  const shared = createSharedVolumes(hostDir, oneUser);
+  const shared = createSharedVolumes(clock, hostDir, oneUser);
   const block = createBlockVolumes(clock, hostDir, vmUser);
   return createVolumes(
     {
@@ -25,5 +25,6 @@ export function createHostVolumes(deps: HostVolumesDeps, hostDir: string, vmUser
       block: { prepare: (taskId, volume, { kind }) => block.prepare(taskId, volume, kind), release: block.release, recover: block.recover },
     },
     block,
+    shared.removeFileSystem,
   );
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, sym
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { realClock } from '#base/clock.ts';
 import type { SharedVolume } from '#domain/shared-volume.ts';
 import { createSharedVolumes } from './shared.ts';
 
@@ -10,7 +11,7 @@ const dir = mkdtempSync(join(tmpdir(), 'berth-shared-'));
 /** What the kernel worker is asked for; the real thing is tried in test/e2e/efs.test.ts. */
 const asked: unknown[] = [];
 let refusal: Error | null = null;
-const volumes = createSharedVolumes(dir, {
+const volumes = createSharedVolumes(realClock(), dir, {
   async mount(taskId, _place, user, use) {
     if (refusal !== null) throw refusal;
     asked.push([taskId, user.uid, use]);

@@ -10,10 +10,12 @@ import { mkdir, open, readdir, readFile, rename, rmdir } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { Clock } from '#base/clock.ts';
 import { asFault, Fault } from '#base/fault.ts';
 import type { PosixUser } from '#domain/file-system.ts';
 import { efsUtilsError } from '#domain/shared-volume.ts';
 import type { SharedPlace, SharedVolume } from '#domain/shared-volume.ts';
+import { createDeletedFileSystems } from './deleted.ts';
 import type { OneUser } from './one-user.ts';
 import type { VolumeUse } from './volumes.ts';
 
@@ -30,30 +32,32 @@ export type SharedVolumes = {
   release(taskId: string): Promise<void>;
   /** Releases what tasks have that are not among the living. */
   recover(living: readonly string[]): Promise<void>;
+  /** The files of a file system that was deleted (deleted.ts). */
+  removeFileSystem(id: string): Promise<{ gone: boolean }>;
 };
 
 /** `hostDir`: STATE/host. */
-export function createSharedVolumes(hostDir: string, oneUser: OneUser): SharedVolumes {
+export function createSharedVolumes(clock: Clock, hostDir: string, oneUser: OneUser): SharedVolumes {
+  const base = join(hostDir, 'filesystems');
   const mountsDir = join(hostDir, 'mounts');
   const mountsOf = (taskId: string) => join(mountsDir, taskId);
-  // One after the other, so that two tasks don't make one directory at the same time.
+  // One after the other, so that two tasks don't make one directory at the same time, nor one while its file system is deleted.
   let turn: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
     const done = turn.then(act, act);
     turn = done.catch(() => {});
     return done;
   };
+  const deleted = createDeletedFileSystems(clock, base, inTurn);
   return {
     async prepare(taskId, volume, { kind, usersOf }) {
       const { found } = volume;
       if (found === undefined) throw refusal(`file system ${volume.fileSystemId} was not looked up`);
       if (found.kind === 'refused') throw refusal(found.reason);
-      const base = join(hostDir, 'filesystems', volume.fileSystemId);
       const place = join(mountsOf(taskId), Buffer.from(volume.name).toString('hex'));
-      await mkdir(base, { recursive: true, mode: 0o755 });
       await mkdir(place, { recursive: true, mode: 0o700 });
       await unmount(place);
-      const directory = await inTurn(() => openInside(base, found.path, found.creation));
+      const directory = await inTurn(() => openDirectory(volume.fileSystemId, found));
       try {
         await bind(directory.fd, place);
       } finally {
@@ -74,10 +78,18 @@ export function createSharedVolumes(hostDir: string, oneUser: OneUser): SharedVo
       }
     },
     release,
+    removeFileSystem: deleted.remove,
     async recover(living) {
+      await deleted.recover();
       for (const taskId of await readdir(mountsDir).catch(() => [])) if (!living.includes(taskId)) await release(taskId);
     },
   };
+
+  async function openDirectory(id: string, { path, creation }: Extract<SharedPlace, { kind: 'directory' }>): Promise<FileHandle> {
+    if (await deleted.isDeleted(id)) throw refusal(`file system ${id} was deleted`);
+    await mkdir(join(base, id), { recursive: true, mode: 0o755 });
+    return await openInside(join(base, id), path, creation);
+  }
 
   async function release(taskId: string): Promise<void> {
     const dir = mountsOf(taskId);

@@ -7,6 +7,7 @@ import { asFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { FileSystemSize } from '#domain/records.ts';
+import { DELETED } from './deleted.ts';
 
 export type FileSystemSizes = {
   /** What is known by now. One that is asked for is measured anew, one after the other, once its last measurement is old. */
@@ -21,7 +22,7 @@ export function createFileSystemSizes(deps: { clock: Clock; log: Log }, hostDir:
   let busy = false;
   let nextAt = 0;
   const measure = async (): Promise<void> => {
-    const names = (await readdir(base).catch(() => [])).toSorted();
+    const names = (await readdir(base).catch(() => [])).filter((name) => name !== DELETED).toSorted();
     const sizes: FileSystemSize[] = [];
     for (const id of names) {
       try {

@@ -19,6 +19,8 @@ export type Volumes = {
   releaseAll(taskId: string): Promise<void>;
   /** Before anything is prepared: takes back what tasks had that are not among the living. */
   recover(living: readonly string[]): Promise<void>;
+  /** The files of a shared file system that was deleted (deleted.ts). */
+  removeFileSystem(id: string): Promise<{ gone: boolean }>;
 } & Pick<BlockVolumes, 'keep' | 'remove' | 'snapshot' | 'removeSnapshot' | 'usage'>;
 
 /** One kind of volume. */
@@ -33,7 +35,7 @@ export type VolumeKind<V extends VolumeSpec> = {
 /** Every kind, by its name in a spec. */
 export type VolumeKinds = { [K in VolumeSpec['kind']]: VolumeKind<Extract<VolumeSpec, { kind: K }>> };
 
-export function createVolumes(kinds: VolumeKinds, block: BlockVolumes): Volumes {
+export function createVolumes(kinds: VolumeKinds, block: BlockVolumes, removeFileSystem: Volumes['removeFileSystem']): Volumes {
   const prepareOne = (taskId: string, volume: VolumeSpec, use: VolumeUse) => {
     if (volume.kind === 'scratch') return kinds.scratch.prepare(taskId, volume, use);
     return volume.kind === 'shared' ? kinds.shared.prepare(taskId, volume, use) : kinds.block.prepare(taskId, volume, use);
@@ -43,6 +45,7 @@ export function createVolumes(kinds: VolumeKinds, block: BlockVolumes): Volumes 
     async recover(living) {
       for (const kind of Object.values(kinds)) await kind.recover?.(living);
     },
+    removeFileSystem,
     keep,
     remove,
     snapshot,
@@ -69,6 +72,7 @@ export function createFakeVolumes(): Volumes {
     release: async () => {},
     releaseAll: async () => {},
     recover: async () => {},
+    removeFileSystem: async () => ({ gone: true }),
     keep: async () => {},
     remove: async () => {},
     snapshot: async () => ({ bytes: 0 }),

@@ -1,8 +1,9 @@
 /** Directories that tasks share: made by Debian's stock AWS CLI, mounted by tasks of each kind. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { EFS } from '@aws-sdk/client-efs';
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { script, taskId } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
@@ -124,6 +125,30 @@ describe('EFS', () => {
     assert.equal(readFileSync(join(files, 'went'), 'utf8'), 'went\n');
     const other = await sdk.toEnd('heir', [mounted('cat /data/went')], volume());
     assert.deepEqual(other.printed['main'], ['went']);
+  });
+
+  it('is gone with its files, also from a task that still has it; what nobody deleted stays', async () => {
+    const client = new EFS(sdk.config);
+    const files = join(platform.state, 'host/filesystems');
+    try {
+      const { FileSystemId = '' } = await client.createFileSystem({ CreationToken: 'short-lived' });
+      const { MountTargetId } = await client.createMountTarget({ FileSystemId, SubnetId: (await sdk.subnets())[0] });
+      const text = 'echo x > /data/file; until [ ! -e /data/file ]; do sleep 0.1; done; echo gone';
+      const [task] = await sdk.run(await sdk.register('last', [mounted(text)], { volumes: [{ name: 'data', efsVolumeConfiguration: { fileSystemId: FileSystemId } }] })); // prettier-ignore
+      await until('its file', async () => existsSync(join(files, FileSystemId, 'file')));
+      mkdirSync(join(files, 'fs-0000000000000000f'));
+      await client.deleteMountTarget({ MountTargetId });
+      await client.deleteFileSystem({ FileSystemId });
+      await sdk.stopped([task!]);
+      assert.deepEqual(await sdk.lines(task!, 'main'), ['gone']);
+      await until(
+        'all of it is gone',
+        async () => !existsSync(join(files, FileSystemId)) && !existsSync(join(files, '.deleted', FileSystemId)),
+      );
+      assert.ok(existsSync(join(files, fileSystemId)) && existsSync(join(files, 'fs-0000000000000000f')));
+    } finally {
+      client.destroy();
+    }
   });
 
   it('a root directory must be there', async () => {

@@ -116,6 +116,10 @@ export const hostLimits = {
   /** How often shared file systems are measured, and how long one may take. */
   fileSystemSizeEveryMs: 60_000,
   fileSystemSizeMs: 10 * 60_000,
+  /** How long one that was deleted is removed at a stretch, how much of that the first to ask waits for, and how long its mark stays. */
+  fileSystemClearMs: 3_600_000,
+  fileSystemClearWaitMs: 1_000,
+  fileSystemMarkKeepMs: 24 * 3_600_000,
   /** Volumes that one task's file server has, groups of a POSIX user (AUTH_SYS has as many), and the memory of a server with its page cache. */
   servedVolumes: 64,
   posixGroups: 16,

@@ -92,6 +92,9 @@ it('makes, finds, changes and deletes a file system', async () => {
     [202, 'provisioned', 8],
   );
   assert.equal((await efs.deleteFileSystem({ FileSystemId: made.FileSystemId })).$metadata.httpStatusCode, 204);
+  // Until each host has said that its files are gone.
+  const [deletion] = (await store.read((tx) => tx.fileSystemDeletions.list({}))).filter(({ key }) => key.id === made.FileSystemId);
+  assert.deepEqual(deletion?.observed, { goneFrom: [] });
   await assert.rejects(efs.describeFileSystems({ FileSystemId: made.FileSystemId }), {
     name: 'FileSystemNotFound',
     message: `File system '${made.FileSystemId}' does not exist.`,

@@ -41,6 +41,9 @@ describe('a service', () => {
     });
     const addresses = ran.tasks.map((task) => `ip-${task.address.replaceAll('.', '-')}.ec2.internal`);
     assert.deepEqual([...seen].toSorted(), addresses.toSorted());
+    // `berth run` tags it `berth:exec=on`: there is a way into each of its tasks.
+    const inside = await Promise.all(ran.tasks.map((task) => platform.ok(['exec', task.id, '--', 'hostname'])));
+    assert.deepEqual(inside.map((name) => name.trim()).toSorted(), addresses.toSorted());
   });
 
   it('scales, deploys and rolls back without losing a request, and says what happened', async () => {

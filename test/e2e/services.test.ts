@@ -6,6 +6,7 @@ import {
   DeleteServiceCommand,
   DescribeServiceDeploymentsCommand,
   DescribeServicesCommand,
+  GetTaskProtectionCommand,
   ListServiceDeploymentsCommand,
   ListTasksCommand,
   UpdateServiceCommand,
@@ -117,25 +118,59 @@ describe('a service', { concurrency: true }, () => {
   });
 
   it('replaces a task that is killed, and leaves a protected one alone', async () => {
-    await create('kept', await sdk.register('kept', [web()]));
+    const [one, two] = [
+      await sdk.register('kept', [web()]),
+      await sdk.register('kept', [web({ environment: [{ name: 'N', value: '2' }] })]),
+    ];
+    await create('kept', one, { enableExecuteCommand: true });
     await stable('kept');
     const [first = '', second = ''] = await tasksOf('kept');
     for (const pid of containersOf(taskId(first))) process.kill(pid, 'SIGKILL');
     await until('another task', async () => !(await tasksOf('kept')).includes(first), SECONDS * 1000);
     assert.equal((await stable('kept')).runningCount, 2);
     const third = (await tasksOf('kept')).find((arn) => arn !== second) ?? '';
-    const protect = { cluster: 'default', tasks: [third], protectionEnabled: true };
-    assert.deepEqual((await sdk.ecs.send(new UpdateTaskProtectionCommand(protect))).failures ?? [], []);
+    const lastsUntil = await protectFromInside(third, true);
+    const { protectedTasks } = await sdk.ecs.send(new GetTaskProtectionCommand({ cluster: 'default', tasks: [third] }));
+    assert.deepEqual(protectedTasks, [{ taskArn: third, protectionEnabled: true, expirationDate: lastsUntil }]);
     await update('kept', { desiredCount: 1 });
     await stable('kept');
     assert.deepEqual(await tasksOf('kept'), [third]);
+    // A deployment starts what is new beside it, and is not through while it is protected.
+    await update('kept', { taskDefinition: two });
+    const newer = await until('a task of the new revision', async () => {
+      const found = (await sdk.describe(await tasksOf('kept'))).find((task) => task.taskDefinitionArn === two);
+      return found?.healthStatus === 'HEALTHY' && found.taskArn;
+    }, SECONDS * 1000); // prettier-ignore
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    assert.deepEqual(await tasksOf('kept'), [third, newer].toSorted());
+    assert.equal((await describeService('kept')).deployments?.length, 2);
+    const unprotect = { cluster: 'default', tasks: [third], protectionEnabled: false };
+    assert.deepEqual((await sdk.ecs.send(new UpdateTaskProtectionCommand(unprotect))).failures ?? [], []);
+    await stable('kept');
+    assert.deepEqual(await tasksOf('kept'), [newer]);
+    await protectFromInside(newer, true);
     await update('kept', { desiredCount: 0 });
     await new Promise((resolve) => setTimeout(resolve, 2000));
-    assert.deepEqual(await tasksOf('kept'), [third]);
-    await sdk.ecs.send(new UpdateTaskProtectionCommand({ ...protect, protectionEnabled: false }));
+    assert.deepEqual(await tasksOf('kept'), [newer]);
+    await protectFromInside(newer, false);
     await stable('kept');
     assert.deepEqual(await tasksOf('kept'), []);
   });
+
+  /** As its program does it, by the endpoint that it was given (busybox's wget knows no PUT); until when it lasts, about an hour or not at all. */
+  async function protectFromInside(arn: string, on: boolean): Promise<Date | undefined> {
+    const body = JSON.stringify({ ProtectionEnabled: on, ...(on ? { ExpiresInMinutes: 60 } : {}) });
+    const text = `place=\${ECS_AGENT_URI#http://169.254.170.2}/task-protection/v1/state
+      printf 'PUT %s HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\nContent-Length: ${body.length}\\r\\n\\r\\n%s' $place '${body}' | nc -w 10 169.254.170.2 80 | tail -n 1`;
+    const { protection } = JSON.parse(await platform.ok(['exec', taskId(arn), '--', 'sh', '-c', text])) as {
+      protection: { ExpirationDate: string | null; ProtectionEnabled: boolean; TaskArn: string };
+    };
+    assert.deepEqual([protection.TaskArn, protection.ProtectionEnabled, protection.ExpirationDate !== null], [arn, on, on]);
+    if (protection.ExpirationDate === null) return undefined;
+    const lastsUntil = new Date(protection.ExpirationDate);
+    assert.ok(Math.abs(lastsUntil.getTime() - Date.now() - 3600_000) < 60_000, protection.ExpirationDate);
+    return lastsUntil;
+  }
 
   const failures = [
     {

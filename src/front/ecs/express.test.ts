@@ -103,7 +103,7 @@ describe('an Express gateway service', () => {
   });
 
   it('shares the load balancer with the next, under a name of its own', async () => {
-    await create('api');
+    await create('api', { tags: [{ key: 'berth:exec', value: 'on' }] });
     const rows = await platform.store.read(async (tx) => [
       await tx.loadBalancers.list(scope),
       await tx.listenerRules.list(scope),
@@ -112,6 +112,17 @@ describe('an Express gateway service', () => {
     assert.deepEqual(
       rows.map((list) => list.length),
       [1, 4, 4],
+    );
+  });
+
+  it('lets people into its tasks where its tag says so, and only there', async () => {
+    const { services = [] } = await platform.ecs.send(new DescribeServicesCommand({ services: ['web', 'api'] }));
+    assert.deepEqual(
+      services.map((service) => [service.serviceName, service.enableExecuteCommand]),
+      [
+        ['web', false],
+        ['api', true],
+      ],
     );
   });
 

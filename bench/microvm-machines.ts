@@ -68,7 +68,7 @@ async function benchOn(host: MicrovmHost): Promise<Bench> {
   const kit = await makeKit({ ...options, clock, dir: options.kitDir });
   const all = { ...options, kit: () => kit };
   const machines = createMachines(deps, all);
-  const templates = createTemplates({ ...deps, machines }, all);
+  const templates = createTemplates({ ...deps, machines, shared: null }, all);
   const files = createFileServers(deps, options);
   const some = { deps, options, machines, files, templates, nofile: 1024, accelerator: () => 'tcg' as const };
   const pool = createPool({ ...deps, machines, templates, warm: createRehearsal(some) });

@@ -54,6 +54,7 @@ export async function createSandboxes(parts: SandboxParts): Promise<Sandboxes> {
       supervisor: parts.supervisor,
       accel: parts.settings.accel,
       kitDir: join(home, '.berth/vm'),
+      templatesDir: join(home, '.berth/vm/templates'),
       packageDir: join(home, '.berth/guest/package'),
       pool: true,
     },
@@ -66,6 +67,7 @@ export async function createSandboxes(parts: SandboxParts): Promise<Sandboxes> {
       dir: join(paths.host, 'gvisor'),
       runsc: runscBinary,
       supervisor: parts.supervisor,
+      proof: join(home, '.berth/gvisor/proof.json'),
       models: parts.models,
     },
   );

@@ -34,7 +34,8 @@ type GvisorHost = RealHost & { driver: GvisorDriver };
 async function createGvisorHost(): Promise<GvisorHost> {
   let driver: GvisorDriver | undefined;
   const host = await createRealHost(({ worker, clock, log, instance, dir, runDir }: DriverParts) => {
-    const options = { instance, runDir, dir: join(dir, 'gvisor'), runsc, supervisor: supervisorBinary(), models: join(dir, 'models') };
+    const programs = { runsc, supervisor: supervisorBinary(), proof: null };
+    const options = { instance, runDir, dir: join(dir, 'gvisor'), ...programs, models: join(dir, 'models') };
     return (driver = createGvisorDriver({ worker, clock, random: realRandom(), log }, options));
   });
   const made = driver;
@@ -272,7 +273,7 @@ describe('a gVisor sandbox', () => {
     assert.ok(existsSync(dead.room) && groups().includes('pool-00000000000000bb'));
     const next = createGvisorDriver(
       { worker: host.worker, clock: realClock(), random: realRandom(), log: silentLog },
-      { instance: host.instance, runDir: host.runDir, dir: join(host.dir, 'gvisor'), runsc, supervisor: supervisorBinary(), models: null },
+      { instance: host.instance, runDir: host.runDir, dir: join(host.dir, 'gvisor'), runsc, supervisor: supervisorBinary(), proof: null, models: null }, // prettier-ignore
     );
     assert.equal((await next.probe()).works, true);
     await next.close();

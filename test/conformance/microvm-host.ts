@@ -77,6 +77,7 @@ export function microvmOptions({ instance, dir, runDir }: DriverParts): MicrovmO
     supervisor: supervisorBinary(),
     accel: 'tcg',
     kitDir: join(home, '.berth/vm'),
+    templatesDir: join(home, '.berth/vm/templates'),
     packageDir: join(home, '.berth/guest/package'),
     pool: false,
   };

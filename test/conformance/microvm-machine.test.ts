@@ -1,11 +1,13 @@
 /** What only a machine of its own can show: what makes two from one template differ, how one can end, and that the others don't notice. */
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
 import type { ContainerSpec, TaskSpec } from '#domain/task-spec.ts';
 import type { Sandbox, SandboxPlan } from '#sandbox/driver.ts';
+import type { MicrovmOptions } from '#sandbox/microvm/parts.ts';
 import { readVmFile } from '#sandbox/microvm/vm-file.ts';
 import { createMicrovmHost, MICROVM_PATIENCE_MS } from './microvm-host.ts';
 import type { MicrovmHost } from './microvm-host.ts';
@@ -182,8 +184,10 @@ async function startPatiently(host: MicrovmHost, plan: SandboxPlan, w: Witness):
   }
 }
 
-test('a template that was damaged is thrown away and made anew; the pool gives machines out and leaves none', async () => {
-  const host = await createMicrovmHost({ pool: true });
+test('a template is shared by instances; one that was damaged is thrown away and made anew; the pool gives machines out and leaves none', async () => {
+  // Not where the other tests' templates lie: one of it is damaged here.
+  const templatesDir = mkdtempSync(join(tmpdir(), 'berth-templates-'));
+  const host = await createMicrovmHost({ pool: true, templatesDir });
   try {
     const run = async () => {
       const plan = await host.plan([scripted('echo ran')]);
@@ -202,21 +206,35 @@ test('a template that was damaged is thrown away and made anew; the pool gives m
     assert.ok((host.driver.status?.().memoryBytes ?? 0) > 0);
     assert.equal(await run(), 'ran\n');
     const key = readdirSync(join(host.dir, 'vm-templates')).find((name) => name.startsWith('tcg-')) ?? '';
-    damage(join(host.dir, 'vm-templates', key, 'state'));
-    // The next host agent finds it; what it makes anew takes the place of the shape's former ones.
-    mkdirSync(join(host.dir, 'vm-templates', `${key.slice(0, key.lastIndexOf('-'))}-0123456789abcdef`));
-    const next = await host.another({ pool: false });
-    const plan = await host.plan([scripted('echo anew')]);
-    const w = witness(MICROVM_PATIENCE_MS);
-    const sandbox = await next.start(plan, w.events);
-    await w.ended();
-    assert.equal(w.text('app'), 'anew\n');
-    const left = readdirSync(join(host.dir, 'vm-templates')).filter((name) => name.startsWith('tcg-'));
-    assert.deepEqual(left, [key]);
-    sandbox.ack(w.offset());
-    await sandbox.release();
+    const [own, second] = [host.dir, join(host.dir, 'second')].map((dir) => join(dir, 'vm-templates'));
+    const states = () => [own, second].map((root) => statSync(join(root ?? '', key, 'state')).ino);
+    const anew = async (change: Partial<MicrovmOptions>) => {
+      const driver = await host.another({ pool: false, ...change });
+      const plan = await host.plan([scripted('echo anew')]);
+      const w = witness(MICROVM_PATIENCE_MS);
+      const sandbox = await driver.start(plan, w.events);
+      await w.ended();
+      assert.equal(w.text('app'), 'anew\n');
+      sandbox.ack(w.offset());
+      await sandbox.release();
+    };
+    // Another instance on this machine boots none.
+    mkdirSync(join(host.dir, 'second'));
+    await anew({ dir: join(host.dir, 'second') });
+    const [before, taken] = states();
+    assert.equal(taken, before);
+    damage(join(own ?? '', key, 'state'));
+    // The next host agent finds it; what it makes anew takes the place of the shape's former ones, and of what is shared.
+    mkdirSync(join(own ?? '', `${key.slice(0, key.lastIndexOf('-'))}-0123456789abcdef`));
+    await anew({});
+    assert.deepEqual(readdirSync(own ?? '').filter((name) => name.startsWith('tcg-')), [key]); // prettier-ignore
+    assert.notEqual(states()[0], before);
+    rmSync(join(second ?? '', key), { recursive: true });
+    await anew({ dir: join(host.dir, 'second') });
+    assert.equal(states()[0], states()[1]);
   } finally {
     await host.close();
+    rmSync(templatesDir, { recursive: true });
   }
   assert.equal(existsSync(host.dir), false);
 });

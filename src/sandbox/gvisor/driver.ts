@@ -14,6 +14,7 @@ import type { GvisorPaths } from './bundle.ts';
 import { pauseProgram } from './pause.ts';
 import { createPool } from './pool.ts';
 import type { Place, PoolDeps } from './pool.ts';
+import { proven } from './proof.ts';
 import { renderPause } from './render.ts';
 import { readRunscVersion } from './version.ts';
 import { RUNSC_VERSION } from './settings.ts';
@@ -27,6 +28,8 @@ export type GvisorDriverOptions = {
   dir: string;
   runsc: string;
   supervisor: string;
+  /** A file that keeps that a sandbox was seen to start, for the next host and other instances (proof.ts); null: each driver starts one. */
+  proof: string | null;
   /** As `hostStorage` takes it. */
   models: string | null;
 };
@@ -92,7 +95,8 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
       }
       writePause(paths.pause);
       await pool.sweep();
-      await pool.prove();
+      if (options.proof === null) await pool.prove();
+      else await proven(options.proof, [options.runsc, options.supervisor], pool.prove);
       return { works: true, reason: `gVisor ${version}, platform systrap` };
     } catch (error) {
       return { works: false, reason: asFault(error).message };

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asFault, Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
 import type { Accelerator } from '#domain/task-spec.ts';
 import { nofileOf } from '../container/nofile.ts';
 import { newLanes } from '../driver.ts';
@@ -12,11 +13,13 @@ import { askKvm, chooseAccelerator, makeKit } from './kit.ts';
 import { createFileServers } from './file-server.ts';
 import type { Kit } from './kit.ts';
 import { createMachines, machineExists } from './machine.ts';
+import type { MachineOptions } from './machine.ts';
 import type { MicrovmDeps, MicrovmOptions, MicrovmParts } from './parts.ts';
 import { createPool } from './pool.ts';
 import { openSandbox } from './sandbox.ts';
 import { createRehearsal } from './rehearsal.ts';
 import { shapeOf } from './shape.ts';
+import { createSharedTemplates } from './shared-templates.ts';
 import { startTask } from './start.ts';
 import { createTemplates } from './templates.ts';
 import { readVmFile } from './vm-file.ts';
@@ -125,7 +128,7 @@ function assemble(deps: MicrovmDeps, options: MicrovmOptions, found: Found): Mic
   };
   const all = { ...options, kit: () => known(found.kit) };
   const machines = createMachines(deps, all);
-  const templates = createTemplates({ ...deps, machines }, all);
+  const templates = createTemplates({ ...deps, machines, shared: sharedTemplates(deps, options, all) }, all);
   const nofile = nofileOf(readFileSync('/proc/self/limits', 'utf8'), readFileSync('/proc/self/status', 'utf8'));
   const pool = options.pool
     ? createPool({ ...deps, machines, templates, warm: createRehearsal({ deps, options, machines, nofile }) })
@@ -140,6 +143,11 @@ function assemble(deps: MicrovmDeps, options: MicrovmOptions, found: Found): Mic
     nofile,
     accelerator: () => known(found.accelerator),
   };
+}
+
+function sharedTemplates(deps: MicrovmDeps, { templatesDir: dir, instance: mark }: MicrovmOptions, { kit }: Pick<MachineOptions, 'kit'>) {
+  const memoryBytes = limits.templateMemoryBytes;
+  return dir === null ? null : createSharedTemplates(deps, { dir, mark, memoryBytes, bootId: () => kit().bootId });
 }
 
 /** KVM is asked by booting a guest; software emulation works wherever QEMU does. */

@@ -20,6 +20,8 @@ export type MicrovmOptions = Omit<MachineOptions, 'kit'> & {
   accel: Accelerator | 'auto';
   /** Where what machines are made of is kept; several instances may share it. */
   kitDir: string;
+  /** Where instances share their templates; null: nowhere. */
+  templatesDir: string | null;
   /** An unpacked linux-image-*-cloud package. */
   packageDir: string;
   /** Whether machines stand ready for tasks to come. */

@@ -10,6 +10,8 @@ import { record, text, whole } from '#supervisor/check.ts';
 
 export type TemplateFiles = { memory: string; state: string; memoryBytes: number; bootMs: number };
 
+export const TEMPLATE_FILES = ['memory', 'state', 'template.json'];
+
 /** Ends the name of a directory that is not a template yet. */
 export const HALF_MADE = '.new';
 

@@ -1,6 +1,7 @@
 /**
  * Templates: for each shape in use, a machine that booted once and was saved with its supervisor ready. A template's key changes with the
- * kernel, the supervisor, QEMU, the command line and the host's own boot, so an old one is never taken for a new one.
+ * kernel, the supervisor, QEMU, the command line and the host's own boot, so an old one is never taken for a new one. What another instance of this
+ * machine has made is taken as it is: nothing of an instance is in a machine before a task has it.
  */
 import { createHash } from 'node:crypto';
 import { open, readdir } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import { renderQemu } from './render.ts';
 import { saveState } from './save.ts';
 import { shapeName } from './shape.ts';
 import type { Shape } from './shape.ts';
+import type { SharedTemplates } from './shared-templates.ts';
 import { HALF_MADE, loadTemplate, removeTemplate, saveTemplate } from './template-files.ts';
 import type { TemplateFiles } from './template-files.ts';
 
@@ -30,10 +32,16 @@ export type Templates = {
   sweep(): Promise<void>;
 };
 
-export type TemplatesDeps = { machines: Machines; clock: Clock; log: Log };
+export type TemplatesDeps = {
+  machines: Machines;
+  clock: Clock;
+  log: Log;
+  /** null: each is made here. */
+  shared: SharedTemplates | null;
+};
 
 export function createTemplates(deps: TemplatesDeps, options: MachineOptions): Templates {
-  const { machines, clock, log } = deps;
+  const { machines, clock, log, shared } = deps;
   const root = join(options.dir, 'vm-templates');
   const ready = new Map<string, Promise<Template>>();
   const known = new Map<string, Template>();
@@ -57,11 +65,23 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
     return bootMs;
   };
 
-  const make = async (shape: Shape, key: string): Promise<Template> => {
-    const there = await loadTemplate(root, key).catch((error: unknown) => {
+  /** null when there is none, or one that isn't what it was. */
+  const load = (key: string): Promise<TemplateFiles | null> =>
+    loadTemplate(root, key).catch((error: unknown) => {
       log.warn('template.bad', { key, reason: asFault(error).message });
       return null;
     });
+
+  const find = async (key: string): Promise<TemplateFiles | null> => {
+    const own = await load(key);
+    if (own !== null || shared === null || !(await shared.take(root, key))) return own;
+    const taken = await load(key);
+    if (taken === null) await shared.drop(key);
+    return taken;
+  };
+
+  const make = async (shape: Shape, key: string): Promise<Template> => {
+    const there = await find(key);
     if (there !== null) return { ...there, key, shape, lastUsed: clock.now() };
     for (let attempt = 1; ; attempt++) {
       try {
@@ -69,6 +89,7 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
         const files = await saveTemplate(root, key, (dir) => bootAndSave(shape, dir));
         log.info('template.made', { key, bootMs: files.bootMs, attempt });
         await removeFormer(shape, key);
+        await shared?.give(root, key, prefixOf(shape));
         return { ...files, key, shape, lastUsed: clock.now() };
       } catch (error) {
         log.warn('template.failed', { key, attempt, reason: asFault(error).message });
@@ -83,8 +104,7 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
 
   /** Of the same shape, with another kernel, supervisor or QEMU, or from before the host started: nobody can go on from it any more. */
   const removeFormer = async (shape: Shape, key: string): Promise<void> => {
-    const prefix = `${shapeName(shape)}-`;
-    for (const name of await names()) if (name.startsWith(prefix) && name !== key) await removeTemplate(root, name);
+    for (const name of await names()) if (name.startsWith(prefixOf(shape)) && name !== key) await removeTemplate(root, name);
   };
 
   /** Machines that were restored from it go on: they have its memory mapped. */
@@ -136,7 +156,9 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
           log.warn('template.restore', { key: template.key, attempt, reason: asFault(error).message });
           if (attempt >= limits.restoreTries) throw error;
           // One failure may be the machine's; a second is the template's.
-          if (attempt >= 2) await forget(template.key);
+          if (attempt < 2) continue;
+          await forget(template.key);
+          await shared?.drop(template.key);
         }
       }
     },
@@ -147,11 +169,13 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
   };
 }
 
+const prefixOf = (shape: Shape): string => `${shapeName(shape)}-`;
+
 /** Everything that a saved state depends on. */
 function keyOf(options: MachineOptions, shape: Shape): string {
   const { room, guest, bootId } = options.kit();
   // The counter's rate is measured anew by every process, and differs a little; the boot stands for it.
   const launches = (['boot', 'restore'] as const).map((launch) => renderQemu({ shape, launch, tscKhz: null }));
   const parts = [room.version, guest.id, bootId, JSON.stringify(launches)];
-  return `${shapeName(shape)}-${createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16)}`;
+  return `${prefixOf(shape)}${createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16)}`;
 }

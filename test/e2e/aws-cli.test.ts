@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { AWS } from './aws-forks.ts';
 import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
 import { until } from './platform.ts';
@@ -38,7 +39,7 @@ const environment = () => ({
 });
 const words = (args: string[]) => ['--endpoint-url', platform.env['AWS_ENDPOINT_URL'] ?? '', '--output', 'json', ...args];
 const cli = (args: string[], env: Record<string, string> = {}): Promise<Ran> =>
-  platform.command('/usr/bin/aws', words(args), { env: { ...environment(), ...env }, timeoutMs: 90_000 });
+  platform.command(AWS, words(args), { env: { ...environment(), ...env }, timeoutMs: 90_000 });
 
 async function aws<T = Record<string, never>>(...args: string[]): Promise<T> {
   const ran = await cli(args);
@@ -150,7 +151,7 @@ describe('the AWS CLI', () => {
   });
 
   it('tails and follows the log', async () => {
-    const child = spawn('/usr/bin/aws', words(['logs', 'tail', '/cli', '--follow', '--since', '1m', '--format', 'short']), {
+    const child = spawn(AWS, words(['logs', 'tail', '/cli', '--follow', '--since', '1m', '--format', 'short']), {
       env: { ...process.env, ...environment(), PYTHONUNBUFFERED: '1' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { AWS } from './aws-forks.ts';
 import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
 import { until } from './platform.ts';
@@ -22,7 +23,7 @@ const { platform, dir: folder, ending } = await platformFixture({ busybox: false
 ending.defer(async () => void (await platform.ok(['trust', '--remove'])));
 async function acm(...args: string[]): Promise<any> {
   const endpoint = `http://127.0.0.1:${platform.apiPort}`;
-  const ran = await platform.command('aws', ['--endpoint-url', endpoint, '--output', 'json', 'acm', ...args]);
+  const ran = await platform.command(AWS, ['--endpoint-url', endpoint, '--output', 'json', 'acm', ...args]);
   assert.equal(ran.code, 0, `aws acm ${args.join(' ')}\n${ran.stdout}\n${ran.stderr}`);
   return ran.stdout.trim() === '' ? {} : JSON.parse(ran.stdout);
 }

@@ -6,6 +6,7 @@ import { before, describe, it } from 'node:test';
 import { EFS } from '@aws-sdk/client-efs';
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { script, taskId } from './aws-sdk.ts';
+import { AWS } from './aws-forks.ts';
 import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
 import { until } from './platform.ts';
@@ -17,7 +18,7 @@ let fileSystemId: string;
 
 async function efs<T>(...args: string[]): Promise<T> {
   const words = ['--endpoint-url', platform.env['AWS_ENDPOINT_URL'] ?? '', '--region', 'us-east-1', '--output', 'json', 'efs', ...args];
-  const ran = await platform.command('/usr/bin/aws', words, { env: { ...platform.env, AWS_PAGER: '' }, timeoutMs: 90_000 });
+  const ran = await platform.command(AWS, words, { env: { ...platform.env, AWS_PAGER: '' }, timeoutMs: 90_000 });
   assert.equal(ran.code, 0, `aws efs ${args.join(' ')} exited ${ran.code}\n${ran.stderr}`);
   return JSON.parse(ran.stdout || '{}') as T;
 }

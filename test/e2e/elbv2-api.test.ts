@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { AWS } from './aws-forks.ts';
 import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
 import type { Ran } from './platform.ts';
@@ -24,7 +25,7 @@ const environment = () => ({
   AWS_PAGER: '',
 });
 const cli = (args: string[]): Promise<Ran> =>
-  platform.command('/usr/bin/aws', ['--endpoint-url', platform.env['AWS_ENDPOINT_URL'] ?? '', '--output', 'json', ...args], {
+  platform.command(AWS, ['--endpoint-url', platform.env['AWS_ENDPOINT_URL'] ?? '', '--output', 'json', ...args], {
     env: environment(),
     timeoutMs: 120_000,
   });

@@ -6,6 +6,7 @@ import { before, describe, it } from 'node:test';
 import { DescribeTasksCommand, RunTaskCommand, StopTaskCommand, waitUntilTasksStopped } from '@aws-sdk/client-ecs';
 import type { RunTaskCommandInput } from '@aws-sdk/client-ecs';
 import { script } from './aws-sdk.ts';
+import { AWS } from './aws-forks.ts';
 import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
 import { until } from './platform.ts';
@@ -38,7 +39,7 @@ const works = (kind: Kind) => found.some((info) => info.kind === kind && info.wo
 
 /** Debian's own AWS CLI; never throws. */
 const cli = (...args: string[]): Promise<Ran> =>
-  platform.command('/usr/bin/aws', ['--endpoint-url', platform.env['AWS_ENDPOINT_URL'] ?? '', '--output', 'json', ...args], {
+  platform.command(AWS, ['--endpoint-url', platform.env['AWS_ENDPOINT_URL'] ?? '', '--output', 'json', ...args], {
     env: { AWS_CONFIG_FILE: join(dir, 'none'), AWS_SHARED_CREDENTIALS_FILE: join(dir, 'none') },
   });
 

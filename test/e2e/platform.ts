@@ -6,6 +6,7 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { AWS, forkAws } from './aws-forks.ts';
 import { leftBehind, machineState } from './machine-state.ts';
 import { makeStateDirectory } from './state-directory.ts';
 
@@ -61,7 +62,11 @@ export async function startPlatform(options: StartOptions = {}): Promise<Platfor
       assert.equal(ran.code, 0, `berth ${args.join(' ')} exited ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
       return ran.stdout;
     },
-    command: (file, args, o = {}) => runCommand(file, args, { ...o, env: { ...platform.env, ...o.env } }),
+    async command(file, args, o = {}) {
+      const options = { ...o, env: { ...platform.env, ...o.env } };
+      const ran = file === AWS ? await forkAws(settled(args, options)) : null;
+      return ran ?? runCommand(file, args, options);
+    },
     async end() {
       await platform.berth(['down'], { timeoutMs: 120_000 });
       await keepLogs(state);
@@ -98,18 +103,24 @@ async function keepLogs(state: string): Promise<void> {
 
 const filesIn = (dir: string) => readdir(dir).catch(() => [] as string[]);
 
+function settled(args: string[], options: RunOptions) {
+  const env = { ...process.env, NO_COLOR: '1', AWS_PAGER: '', ...options.env };
+  return { args, env, cwd: options.cwd ?? root, timeoutMs: options.timeoutMs ?? 60_000 };
+}
+
 function runCommand(file: string, args: string[], options: RunOptions): Promise<Ran> {
+  const { env, cwd, timeoutMs } = settled(args, options);
   return new Promise((resolve) => {
     execFile(
       file,
       args,
       {
         encoding: 'utf8',
-        timeout: options.timeoutMs ?? 60_000,
+        timeout: timeoutMs,
         killSignal: 'SIGKILL',
         maxBuffer: 64 * 1024 * 1024,
-        cwd: options.cwd ?? root,
-        env: { ...process.env, NO_COLOR: '1', AWS_PAGER: '', ...options.env },
+        cwd,
+        env,
       },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;

@@ -6,6 +6,7 @@ import { before, describe, it } from 'node:test';
 import { CreateServiceCommand, DeleteServiceCommand, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { waitUntilServicesInactive, waitUntilServicesStable } from '@aws-sdk/client-ecs';
 import { script } from './aws-sdk.ts';
+import { AWS } from './aws-forks.ts';
 import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
 import type { Ran } from './platform.ts';
@@ -32,7 +33,7 @@ const environment = () => ({
   AWS_PAGER: '',
 });
 const cli = (args: string[]): Promise<Ran> =>
-  platform.command('/usr/bin/aws', ['--endpoint-url', platform.env['AWS_ENDPOINT_URL'] ?? '', '--output', 'json', 'ecs', ...args], {
+  platform.command(AWS, ['--endpoint-url', platform.env['AWS_ENDPOINT_URL'] ?? '', '--output', 'json', 'ecs', ...args], {
     env: environment(),
     timeoutMs: 180_000,
   });

@@ -6,6 +6,7 @@ import { before, describe, it } from 'node:test';
 import { DescribeVolumesCommand } from '@aws-sdk/client-ec2';
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { script } from './aws-sdk.ts';
+import { AWS } from './aws-forks.ts';
 import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
 import { until } from './platform.ts';
@@ -18,7 +19,7 @@ const extensions = [{ key: 'berth:extensions', value: 'volumes' }];
 
 async function aws(...args: string[]): Promise<any> {
   const words = ['--endpoint-url', platform.env['AWS_ENDPOINT_URL'] ?? '', '--region', 'us-east-1', '--output', 'json', ...args];
-  const ran = await platform.command('/usr/bin/aws', words, { env: { ...platform.env, AWS_PAGER: '' }, timeoutMs: 90_000 });
+  const ran = await platform.command(AWS, words, { env: { ...platform.env, AWS_PAGER: '' }, timeoutMs: 90_000 });
   assert.equal(ran.code, 0, `aws ${args.join(' ')} exited ${ran.code}\n${ran.stderr}`);
   return JSON.parse(ran.stdout || '{}');
 }

@@ -28,6 +28,7 @@ import { containerSpec, taskSpec } from '#domain/samples.ts';
 import type { ContainerSpec, IsolationKind, TaskSpec } from '#domain/task-spec.ts';
 import { projectedFiles } from '#host/hooks/environment.ts';
 import type { PreparedImage } from '#image/types.ts';
+import { instanceId } from '#main/paths.ts';
 import { readOccupiedRanges } from '#network/machine.ts';
 import { createNetwork } from '#network/network.ts';
 import type { Network } from '#network/types.ts';
@@ -99,8 +100,8 @@ export async function createRealHost(
 ): Promise<RealHost> {
   const clock = realClock();
   const random = realRandom();
-  const instance = hexId(random, 6);
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'berth-host-')));
+  const instance = instanceId(dir);
   const runDir = join('/run/berth', instance);
   mkdirSync(runDir, { recursive: true, mode: 0o755 });
   const socket = join(runDir, 'worker.sock');

@@ -54,7 +54,9 @@ async function endProcesses(dir: string, instances: string[]): Promise<string[]>
     const pids = ours(dir, instances);
     if (pids.length === 0) break;
     for (const pid of pids) {
-      ended.set(pid, `process ${pid}: ${read(pid, 'cmdline').replaceAll('\0', ' ').slice(0, 120)}`);
+      const command = read(pid, 'cmdline').replaceAll('\0', ' ').slice(0, 120);
+      // One without a command is about to end.
+      if (command !== '') ended.set(pid, `process ${pid}: ${command}`);
       try {
         process.kill(pid, 'SIGKILL');
       } catch {

@@ -3,6 +3,7 @@ import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { newAlarmObserved } from '#domain/alarm.ts';
 import type { AlarmDesired, AlarmRecord, AlarmState } from '#domain/alarm.ts';
+import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
 import { assertTags, mergeTags } from '#domain/tags.ts';
 import type { Tag } from '#domain/task.ts';
@@ -70,7 +71,7 @@ export async function changeAlarmTags(
   change: { set: Tag[] } | { remove: string[] },
 ): Promise<void> {
   await deps.store.write(async (tx) => {
-    const [alarm] = await alarmsOf(tx, scope, [name]);
+    const [alarm] = await alarmsOf(tx, scope, [name], 'ResourceNotFoundException');
     if (alarm === undefined) return;
     const { tags: present } = alarm.desired;
     const tags = 'set' in change ? mergeTags(present, assertTags(change.set)) : present.filter(({ key }) => !change.remove.includes(key));
@@ -78,8 +79,13 @@ export async function changeAlarmTags(
   });
 }
 
-/** In the order of the names, each once. Throws ResourceNotFound. */
-export async function alarmsOf(tx: ReadTx, { account, region }: Scope, names: readonly string[]): Promise<AlarmRecord[]> {
+/** In the order of the names, each once. Throws ResourceNotFound; `errorName`: what CloudWatch calls it in the operations of tags. */
+export async function alarmsOf(
+  tx: ReadTx,
+  { account, region }: Scope,
+  names: readonly string[],
+  errorName?: 'ResourceNotFoundException',
+): Promise<AlarmRecord[]> {
   const found: AlarmRecord[] = [];
   const missing: string[] = [];
   for (const name of new Set(names)) {
@@ -87,6 +93,11 @@ export async function alarmsOf(tx: ReadTx, { account, region }: Scope, names: re
     if (alarm === undefined) missing.push(name);
     else found.push(alarm);
   }
-  if (missing.length > 0) throw new Fault('ResourceNotFound', `Alarm(s) ${missing.slice(0, 10).join(', ')} not found.`);
+  if (missing.length > 0) {
+    const told = missing.slice(0, 10).map((name) => clip(name, 255));
+    throw new Fault('ResourceNotFound', `Alarm(s) ${told.join(', ')} not found.`, {
+      details: errorName === undefined ? {} : { errorName },
+    });
+  }
   return found;
 }

@@ -1,5 +1,6 @@
 /** For property tests of an API: calls with one value of a good input replaced, and what must hold of every call, good or bad. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { isFault } from '#base/fault.ts';
 import type { ApiErrors } from '#gateway/types.ts';
@@ -50,6 +51,24 @@ export async function isDoneOrRefused({ name, input }: Call, { call, written, er
     assert.equal(await written(), before, `${name} was refused (${error.message}) and changed something, for ${show(input)}`);
     return false;
   }
+}
+
+/** Twenty missing members, each with its path. */
+const TEXT_MAX = 5000;
+const OURS =
+  /\/(?:src|node_modules)\/|\.ts\b|\n\s+at |file:\/\/|node:|sqlite|undefined|\[object|TypeError|RangeError|is not a function|Cannot read|ENOENT|\/tmp\//i;
+
+/** A refusal's text is one that a person can use, and has nothing of berth's own that the input hasn't. */
+export function assertFit(operation: string, message: string, input: unknown): void {
+  assert.ok(message.length > 0 && message.length < TEXT_MAX, `${operation}: a text of ${message.length} for ${show(input)}`);
+  const leak = OURS.exec(message)?.[0];
+  assert.ok(leak === undefined || JSON.stringify(input).includes(leak), `${operation}: ${message} for ${show(input)}`);
+}
+
+/** What the SDK's own documentation of the operation says that it throws. */
+export function declaredErrors(sdkPackage: string, operation: string): string[] {
+  const file = new URL(`../../node_modules/${sdkPackage}/dist-types/commands/${operation}Command.d.ts`, import.meta.url);
+  return [...readFileSync(file, 'utf8').matchAll(/@throws \{@link (\w+)\} \(client fault\)/g)].map(([, name = '']) => name);
 }
 
 export const show = (input: unknown): string => JSON.stringify(input).slice(0, 2000);

@@ -101,7 +101,7 @@ function listTagsForResource({ intent }: CloudWatchDeps): Handler<ListTagsForRes
   return {
     name: 'ListTagsForResource',
     async handle(input, scope) {
-      const [alarm] = await intent.store.read((tx) => alarmsOf(tx, scope, [nameOf(input.ResourceARN, scope)]));
+      const [alarm] = await intent.store.read((tx) => alarmsOf(tx, scope, [nameOf(input.ResourceARN, scope)], 'ResourceNotFoundException'));
       return { Tags: (alarm?.desired.tags ?? []).map(({ key, value }) => ({ Key: key, Value: value })) };
     },
   };

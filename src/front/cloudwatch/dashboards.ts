@@ -22,10 +22,11 @@ const MOST_NAMES = 100;
 
 const invalidInput = (message: string) => new Fault('InvalidParameter', message, { details: { errorName: 'DashboardInvalidInputError' } });
 
-function checkName(name: string | undefined): string {
+/** `refuse`: with the error that the operation has for it. */
+function checkName(name: string | undefined, refuse: (message: string) => Fault = invalidValue): string {
   if (name === undefined || name === '') throw missing('The parameter DashboardName is required.');
   if (/^[A-Za-z0-9_-]{1,255}$/.test(name)) return name;
-  throw invalidInput(
+  throw refuse(
     `The value ${name.slice(0, 50)} for field DashboardName has invalid characters: it takes letters, digits, - and _, at most 255.`,
   );
 }
@@ -53,7 +54,7 @@ function put({ intent }: CloudWatchDeps): Handler<PutDashboardInput, PutDashboar
     name: 'PutDashboard',
     async handle({ DashboardName: name, DashboardBody: body, Tags: tags = [] }, { account }) {
       if (tags.length > 0) throw invalidValue('Tags of dashboards are not here: leave Tags out.');
-      await putDashboard(intent, account, checkName(name), checkBody(body));
+      await putDashboard(intent, account, checkName(name, invalidInput), checkBody(body));
       return { DashboardValidationMessages: [] };
     },
   };
@@ -98,7 +99,11 @@ function remove({ intent }: CloudWatchDeps): Handler<DeleteDashboardsInput> {
     async handle({ DashboardNames: names }, { account }) {
       if (names === undefined || names.length === 0) throw missing('The parameter DashboardNames is required.');
       if (names.length > MOST_NAMES) throw invalidValue(`The collection DashboardNames must not have a size greater than ${MOST_NAMES}.`);
-      await deleteDashboards(intent, account, names.map(checkName));
+      await deleteDashboards(
+        intent,
+        account,
+        names.map((name) => checkName(name)),
+      );
       return {};
     },
   };

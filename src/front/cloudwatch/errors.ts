@@ -24,14 +24,15 @@ const shapes: Record<string, string> = {
   ValidationError: 'ValidationException',
 };
 
-/** Errors whose shapes say more than their codes in Query. */
-const ofDashboards: Record<string, { code: string; status: number }> = {
+/** Errors whose shapes say more than their codes in Query, or have another status than most. */
+const ofShapes: Record<string, { code: string; status: number }> = {
   DashboardNotFoundError: { code: 'ResourceNotFound', status: 404 },
+  ResourceNotFoundException: { code: 'ResourceNotFoundException', status: 404 },
   DashboardInvalidInputError: { code: 'InvalidParameterInput', status: 400 },
 };
 
 function codeOf(faultCode: string, errorName: string | undefined): { code: string; status: number } {
-  if (errorName !== undefined) return ofDashboards[errorName] ?? { code: errorName, status: 400 };
+  if (errorName !== undefined) return ofShapes[errorName] ?? { code: errorName, status: 400 };
   return codes[faultCode] ?? { code: 'InternalServiceError', status: 500 };
 }
 
@@ -45,7 +46,7 @@ export const queryErrors: ApiErrors = {
 export const jsonErrors: ApiErrors = {
   name(faultCode, errorName) {
     const { code, status } = codeOf(faultCode, errorName);
-    const shape = errorName !== undefined && errorName in ofDashboards ? errorName : (shapes[code] ?? code);
+    const shape = errorName !== undefined && errorName in ofShapes ? errorName : (shapes[code] ?? code);
     return { name: shape, status, queryCode: code };
   },
 };

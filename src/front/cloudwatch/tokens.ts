@@ -1,5 +1,5 @@
 /** Tokens of lists, opaque to callers: which list, and how far it was told. */
-import { invalidToken } from './errors.ts';
+import { invalidToken, invalidValue } from './errors.ts';
 
 export type ListName = 'metrics' | 'points' | 'alarms' | 'dashboards';
 
@@ -7,10 +7,14 @@ export function encodeToken(list: ListName, place: number): string {
   return Buffer.from(`${list}:${place}`).toString('base64url');
 }
 
-/** 0 without a token. Throws InvalidNextToken for one of another list. */
+/** Lists whose operations have no InvalidNextToken. */
+const PLAIN = new Set<ListName>(['metrics', 'dashboards']);
+
+/** 0 without a token. Throws InvalidNextToken, or InvalidParameterValue, for one of another list. */
 export function decodeToken(list: ListName, token: string | undefined): number {
   if (token === undefined) return 0;
   const [name, place = ''] = Buffer.from(token, 'base64url').toString().split(':');
-  if (name !== list || !/^\d{1,15}$/.test(place)) throw invalidToken();
+  if (name !== list || !/^\d{1,15}$/.test(place))
+    throw PLAIN.has(list) ? invalidValue('The value for field NextToken is not one of this list.') : invalidToken();
   return Number(place);
 }

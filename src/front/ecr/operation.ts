@@ -1,8 +1,10 @@
 /** An operation of ECR on one repository, or on the registry as a whole. */
+import type { Fault } from '#base/fault.ts';
 import { repositoryArn } from '#domain/ecr.ts';
+import type { Scope } from '#domain/scope.ts';
 import { requestTags } from '#gateway/access.ts';
 import type { CallContext, Operation, OwnFacts } from '#gateway/types.ts';
-import { repositoryNotFound } from '#intent/index.ts';
+import { invalidEcr, pullThroughRuleNotFound, repositoryNotFound } from '#intent/index.ts';
 import { repositoryResource, type EcrDeps } from './access.ts';
 
 type Named = { registryId?: string | undefined; repositoryName?: string | undefined; repositoryNames?: string[] | undefined };
@@ -25,10 +27,17 @@ export function ecrOperation<In extends Named, Out>(
     async handle(input, context) {
       const { repositoryName = '', registryId } = input;
       if (registryId !== undefined && registryId !== context.account)
-        throw repositoryNotFound({ ...context, account: registryId }, repositoryName);
+        throw elsewhere(name, { ...context, account: registryId }, repositoryName);
       return await handle(input, context);
     },
   };
+}
+
+/** Of another account's registry nobody here knows anything. */
+function elsewhere(operation: string, scope: Scope, repository: string): Fault {
+  if (!/^\d{12}$/.test(scope.account)) return invalidEcr("Invalid parameter at 'registryId' failed to satisfy constraint: 'must satisfy regular expression '[0-9]{12}''"); // prettier-ignore
+  if (operation === 'CreatePullThroughCacheRule') return invalidEcr(`Invalid parameter at 'registryId': the registry with id '${scope.account}' is not here`); // prettier-ignore
+  return operation.includes('PullThroughCacheRule') ? pullThroughRuleNotFound(scope, '') : repositoryNotFound(scope, repository);
 }
 
 /** Of a list of all repositories AWS asks about them all; other calls that name none are about the registry. */

@@ -6,6 +6,7 @@ import type {
   SimulatePrincipalPolicyRequest,
   SimulatePolicyResponse,
 } from '@aws-sdk/client-iam';
+import { asFault } from '#base/fault.ts';
 import { iamScope, parsePolicyArn, parseRoleArn } from '#domain/iam.ts';
 import { clip } from '#domain/names.ts';
 import type { CallContext, Operation } from '#gateway/types.ts';
@@ -25,9 +26,9 @@ export function simulateOperations(deps: IamDeps): Operation[] {
       (input) => [input.PolicySourceArn ?? '*'],
       async (input, context) => {
         const own = await deps.store.read((tx) => sourcePolicies(tx, context, input.PolicySourceArn ?? ''));
-        const added = (input.PolicyInputList ?? []).map(compileText);
+        const added = (input.PolicyInputList ?? []).map(compiled);
         const boundary = input.PermissionsBoundaryPolicyInputList?.[0];
-        const set = { identity: [...own.identity, ...added], boundary: boundary === undefined ? own.boundary : compileText(boundary), session: null }; // prettier-ignore
+        const set = { identity: [...own.identity, ...added], boundary: boundary === undefined ? own.boundary : compiled(boundary), session: null }; // prettier-ignore
         return answer(set, input);
       },
     ),
@@ -36,11 +37,20 @@ export function simulateOperations(deps: IamDeps): Operation[] {
       () => ['*'],
       async (input) => {
         const boundary = input.PermissionsBoundaryPolicyInputList?.[0];
-        const identity = (input.PolicyInputList ?? []).map(compileText);
-        return answer({ identity, boundary: boundary === undefined ? null : compileText(boundary), session: null }, input);
+        const identity = (input.PolicyInputList ?? []).map(compiled);
+        return answer({ identity, boundary: boundary === undefined ? null : compiled(boundary), session: null }, input);
       },
     ),
   ];
+}
+
+/** One that the call itself brings, for which the simulation has another error than what keeps policies. */
+function compiled(text: string): ReturnType<typeof compileText> {
+  try {
+    return compileText(text);
+  } catch (error) {
+    throw iamFault('InvalidInput', asFault(error).message);
+  }
 }
 
 /** The policies of a user or role, or a managed policy by itself. */

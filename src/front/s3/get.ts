@@ -85,9 +85,21 @@ function spanOf(object: ObjectRecord, { Range, PartNumber }: Asked): Span {
   return { from: before, to: before + piece[1], isRange: piece[1] > 0 };
 }
 
+/** What Node sends of a header (RFC 9110, section 5.5). */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
 /** Of a presigned URL's query, mostly: a name and a type for the browser. */
 function overrides(input: Asked) {
   const { ResponseCacheControl, ResponseContentDisposition, ResponseContentEncoding, ResponseContentLanguage, ResponseContentType, ResponseExpires } = input; // prettier-ignore
+  for (const value of [
+    ResponseCacheControl,
+    ResponseContentDisposition,
+    ResponseContentEncoding,
+    ResponseContentLanguage,
+    ResponseContentType,
+  ])
+    if (value !== undefined && !HEADER_VALUE.test(value))
+      throw s3Fault('InvalidArgument', 'Header value cannot be represented using ISO-8859-1.');
   return {
     ...(ResponseCacheControl === undefined ? {} : { CacheControl: ResponseCacheControl }),
     ...(ResponseContentDisposition === undefined ? {} : { ContentDisposition: ResponseContentDisposition }),

@@ -1,6 +1,7 @@
 /** Which secrets a filter means. Source: Secrets Manager user guide, "Find secrets in AWS Secrets Manager". */
 import type { Filter } from '@aws-sdk/client-secrets-manager';
 import type { Scope } from '#domain/scope.ts';
+import { clip } from '#domain/names.ts';
 import type { SecretRecord } from '#domain/secret.ts';
 import { invalidSecret, type SecretDeps } from '#intent/index.ts';
 
@@ -37,7 +38,7 @@ function weightOf(by: string): (secret: SecretRecord) => string | number {
 /** A value that begins with `!` means those that don't match. */
 function testOf({ Key, Values = [] }: Filter, region: string): (secret: SecretRecord) => boolean {
   if (Values.length < 1 || Values.length > FILTERS)
-    throw invalidSecret(`A filter takes 1 to ${FILTERS} values; ${Key} has ${Values.length}.`);
+    throw invalidSecret(`A filter takes 1 to ${FILTERS} values; '${clip(Key ?? '')}' has ${Values.length}.`);
   const match = matchOf(Key ?? '', region);
   const wanted = Values.filter((value) => !value.startsWith('!'));
   const unwanted = Values.filter((value) => value.startsWith('!')).map((value) => value.slice(1));

@@ -3,7 +3,7 @@
  * Source: EventBridge user guide, "Cron expressions".
  */
 import type { Schedule } from './schedule.ts';
-import { ExpressionError } from './types.ts';
+import { ExpressionError, NO_SCHEDULE } from './types.ts';
 import type { WallClock } from './zone.ts';
 
 const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
@@ -70,7 +70,8 @@ function numbers(text: string, low: number, high: number, names: readonly string
   for (const item of text.split(',')) {
     const [range = '', step, ...more] = item.split('/');
     const by = step === undefined ? 1 : Number(/^\d{1,4}$/.test(step) ? step : Number.NaN);
-    if (more.length > 0 || !(by >= 1)) throw invalid();
+    // As AWS has it, no step is beyond the field: */60 is no number of minutes.
+    if (more.length > 0 || !(by >= 1 && by <= Math.max(high - low, 1))) throw invalid();
     const [first = '', last, ...others] = range === '*' ? [String(low), String(high)] : range.split('-');
     if (others.length > 0) throw invalid();
     const from = read(first);
@@ -120,4 +121,4 @@ function weekdayTest(text: string): (day: Day) => boolean {
   return ({ weekday }) => days.has(weekday);
 }
 
-const invalid = () => new ExpressionError('Parameter ScheduleExpression is not valid.');
+const invalid = () => new ExpressionError(NO_SCHEDULE);

@@ -3,4 +3,4 @@ export { eventsBounds } from './bounds.ts';
 export { checkInput, inputOf, type RuleFacts, type TargetInput } from './input.ts';
 export { compilePattern, type Pattern } from './pattern.ts';
 export { parseSchedule, type Schedule } from './schedule.ts';
-export { ExpressionError, PatternError, type EventEnvelope, type JsonValue } from './types.ts';
+export { ExpressionError, NO_SCHEDULE, PatternError, type EventEnvelope, type JsonValue } from './types.ts';

@@ -4,7 +4,7 @@
  */
 import { eventsBounds } from './bounds.ts';
 import { parseCron } from './cron.ts';
-import { ExpressionError } from './types.ts';
+import { ExpressionError, NO_SCHEDULE } from './types.ts';
 import { isZone, wallClock } from './zone.ts';
 
 export type Schedule = {
@@ -46,4 +46,4 @@ function once(text: string, zone: string): Schedule {
   return { kind: 'at', next: (time) => (due > time ? due : null) };
 }
 
-const invalid = () => new ExpressionError('Parameter ScheduleExpression is not valid.');
+const invalid = () => new ExpressionError(NO_SCHEDULE);

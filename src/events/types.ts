@@ -9,6 +9,9 @@ export class PatternError extends Error {
   override readonly name = 'PatternError';
 }
 
+/** The text of what is no schedule, as EventBridge has it. */
+export const NO_SCHEDULE = 'Parameter ScheduleExpression is not valid.';
+
 /** A schedule, an input path or a template that isn't one. */
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';

@@ -2,6 +2,7 @@
 import { limits } from '#base/limits.ts';
 import type { PullThroughRecord, RepositoryRecord } from '#domain/ecr.ts';
 import { REPOSITORY_NAME } from '#domain/ecr.ts';
+import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { WriteTx } from '#store/types.ts';
 import { ecrFault, invalidEcr, repositoryOf } from './ecr-faults.ts';
@@ -126,7 +127,7 @@ export async function createPullThroughRule(
 export const pullThroughRuleNotFound = ({ account }: Scope, prefix: string) =>
   ecrFault(
     'PullThroughCacheRuleNotFoundException',
-    `The pull through cache rule with the prefix '${prefix}' does not exist in the registry with id '${account}'`,
+    `The pull through cache rule with the prefix '${clip(prefix)}' does not exist in the registry with id '${account}'`,
     'ResourceNotFound',
   );
 

@@ -19,6 +19,7 @@ export {
   setCertificateOptions,
   setCertificateTags,
 } from './certificates.ts';
+export type { TokenWish } from './client-token.ts';
 export type { CertificateImport, CertificateRequest } from './certificates.ts';
 export { activeCluster, createCluster, deleteCluster, putClusterCapacityProviders, updateCluster } from './clusters.ts';
 export { ENDPOINT_INJECTION } from './cluster-settings.ts';

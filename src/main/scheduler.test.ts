@@ -165,6 +165,15 @@ describe('schedules', () => {
     ];
     for (const one of wrong)
       await assert.rejects(scheduler.createSchedule({ ...good, ...one }), { name: 'ValidationException' }, JSON.stringify(one));
+    const said: [Partial<CreateScheduleInput>, string][] = [
+      [{ ScheduleExpression: 'cron(0 0 31 2 * *)' }, 'Invalid Schedule Expression cron(0 0 31 2 * *).'],
+      [{ ScheduleExpressionTimezone: 'Mars/Base' }, 'Invalid Schedule Expression Timezone Mars/Base.'],
+      [{ StartDate: new Date(0) }, 'The StartDate you specify cannot be earlier than 5 minutes ago.'],
+      [{ EndDate: new Date(0) }, 'The EndDate you specify cannot be earlier than the current time.'],
+      [{ ClientToken: 'a b' }, "1 validation error detected: Value 'a b' at 'clientToken' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+"],
+    ]; // prettier-ignore
+    for (const [one, message] of said)
+      await assert.rejects(scheduler.createSchedule({ ...good, ...one }), { name: 'ValidationException', message });
     await assert.rejects(scheduler.createSchedule({ ...good, GroupName: 'none' }), {
       name: 'ResourceNotFoundException',
       message: 'Schedule group none does not exist.',
@@ -172,5 +181,30 @@ describe('schedules', () => {
     assert.deepEqual((await scheduler.listSchedules({ NamePrefix: 'x' })).Schedules, []);
     await scheduler.createSchedule({ ...good, State: 'DISABLED' });
     await assert.rejects(scheduler.createSchedule(good), { name: 'ConflictException' });
+  });
+
+  it('are made, changed and deleted once by a token, and a token used for another call is a conflict', async () => {
+    const Name = 'once';
+    const conflict = { name: 'ConflictException', message: /ClientToken was already used with other parameters/ };
+    const wish: CreateScheduleInput = { Name, ScheduleExpression: 'rate(1 day)', FlexibleTimeWindow: off, Target: job, State: 'DISABLED', StartDate: new Date(Date.now() + 60_000) }; // prettier-ignore
+    const create = (more: object = {}) => scheduler.createSchedule({ ...wish, ClientToken: 'made', ...more });
+    assert.equal((await create()).ScheduleArn, (await create()).ScheduleArn);
+    await assert.rejects(create({ Description: 'other' }), conflict);
+    await assert.rejects(create({ StartDate: new Date(Date.now() + 90_000) }), conflict);
+    await scheduler.updateSchedule({ ...wish, Description: 'first', ClientToken: 'changed' });
+    await scheduler.updateSchedule({ ...wish, Description: 'second' });
+    // The first change once more, late: its answer, and no way back.
+    await scheduler.updateSchedule({ ...wish, Description: 'first', ClientToken: 'changed' });
+    assert.equal((await scheduler.getSchedule({ Name })).Description, 'second');
+    await assert.rejects(scheduler.updateSchedule({ ...wish, ClientToken: 'changed' }), conflict);
+    for (const _time of [1, 2]) await scheduler.deleteSchedule({ Name, ClientToken: 'gone' });
+    await assert.rejects(scheduler.deleteSchedule({ Name, ClientToken: 'another' }), { name: 'ResourceNotFoundException' });
+    // What was refused took no token.
+    await scheduler.createSchedule({ ...wish, ClientToken: 'another' });
+    await scheduler.deleteSchedule({ Name, ClientToken: 'another' });
+    const group = { Name: 'once', Tags: [{ Key: 'team', Value: 'a' }], ClientToken: 'made' };
+    for (const _time of [1, 2]) await scheduler.createScheduleGroup(group);
+    await assert.rejects(scheduler.createScheduleGroup({ ...group, Tags: [] }), conflict);
+    for (const _time of [1, 2]) await scheduler.deleteScheduleGroup({ Name: 'once', ClientToken: 'gone' });
   });
 });

@@ -75,7 +75,7 @@ const iamAndSts: Ground = async (call) => {
 
 export const fronts: Record<string, Front> = {
   events: { service: 'events', sdk: eventsSdk, sdkPackage: '@aws-sdk/client-eventbridge', client: 'EventBridgeClient', body: 'json', vendor: 'events', common: json, ground: inputs.events },
-  scheduler: { service: 'scheduler', sdk: schedulerSdk, sdkPackage: '@aws-sdk/client-scheduler', client: 'SchedulerClient', body: 'rest-json', vendor: 'scheduler', common: json, ground: inputs.scheduler },
+  scheduler: { service: 'scheduler', sdk: schedulerSdk, sdkPackage: '@aws-sdk/client-scheduler', client: 'SchedulerClient', body: 'rest-json', vendor: 'scheduler', common: [...json, 'UnknownOperationException'], ground: inputs.scheduler },
   cloudwatch: { service: 'monitoring', sdk: cloudwatchSdk, sdkPackage: '@aws-sdk/client-cloudwatch', client: 'CloudWatchClient', body: 'json', vendor: 'cloudwatch', common: [...json, ...ofCloudWatch], ground: inputs.cloudwatch },
   'cloudwatch-query': { service: 'monitoring', sdk: cloudwatchSdk, sdkPackage: '@aws-sdk/client-cloudwatch', client: 'CloudWatchClient', options: { protocol: AwsQueryProtocol }, body: 'form', vendor: 'cloudwatch', common: [...json, ...form, ...ofCloudWatch], ground: inputs.cloudwatch },
   ssm: { service: 'ssm', sdk: ssmSdk, sdkPackage: '@aws-sdk/client-ssm', client: 'SSMClient', body: 'json', vendor: 'ssm', common: [...json, 'UnsupportedOperation'], ground: inputs.ssm },

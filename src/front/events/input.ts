@@ -3,7 +3,7 @@ import { limits } from '#base/limits.ts';
 import { DEFAULT_BUS } from '#domain/event.ts';
 import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
-import { compilePattern, parseSchedule } from '#events/index.ts';
+import { compilePattern, NO_SCHEDULE, parseSchedule } from '#events/index.ts';
 import { eventsFault, eventsInvalid, eventsMissing } from '#intent/index.ts';
 
 /** The text of a member that breaks its pattern, as AWS's frameworks say it. */
@@ -51,12 +51,14 @@ export function checkPattern(text: string): string {
   }
 }
 
+/** `at`: Scheduler's, which has `at(...)` and another text for what is none. */
 export function checkSchedule(text: string, zone?: string, at = false): string {
   try {
     parseSchedule(text, { at, ...(zone === undefined ? {} : { zone }) });
     return text;
   } catch (error) {
-    throw eventsInvalid((error as Error).message);
+    const { message } = error as Error;
+    throw eventsInvalid(at && message === NO_SCHEDULE ? `Invalid Schedule Expression ${clip(text, 256)}.` : message);
   }
 }
 

@@ -21,6 +21,7 @@ import { changeScheduleGroupTags, createScheduleGroup, deleteScheduleGroup, even
 import type { IntentDeps } from '#intent/index.ts';
 import { readTags, tagView } from '#gateway/key-value-tags.ts';
 import { checkName, pageOf } from '../events/input.ts';
+import { tokenOf } from './client-token.ts';
 
 const handler = <In, Out>(name: string, handle: (input: In, context: CallContext) => Promise<Out>): Handler<In, Out> => ({ name, handle });
 
@@ -28,14 +29,15 @@ export function groupOperations(deps: IntentDeps): Handler[] {
   return [
     handler<CreateScheduleGroupInput, CreateScheduleGroupOutput>('CreateScheduleGroup', async (input, context) => {
       const name = checkName(input.Name, 'name');
-      const { key } = await createScheduleGroup(deps, context, name, readTags(input.Tags));
-      return { ScheduleGroupArn: scheduleGroupArn(key) };
+      const { account, region } = context;
+      await createScheduleGroup(deps, context, name, readTags(input.Tags), tokenOf(input));
+      return { ScheduleGroupArn: scheduleGroupArn({ account, region, name }) };
     }),
     handler<GetScheduleGroupInput, GetScheduleGroupOutput>('GetScheduleGroup', async (input, context) =>
       groupView(await deps.store.read((tx) => scheduleGroupOf(tx, context, checkName(input.Name, 'name')))),
     ),
     handler<DeleteScheduleGroupInput, object>('DeleteScheduleGroup', async (input, context) => {
-      await deleteScheduleGroup(deps, context, checkName(input.Name, 'name'));
+      await deleteScheduleGroup(deps, context, checkName(input.Name, 'name'), tokenOf(input));
       return {};
     }),
     handler<ListScheduleGroupsInput, ListScheduleGroupsOutput>('ListScheduleGroups', async (input, context) => {

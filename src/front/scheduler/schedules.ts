@@ -20,6 +20,7 @@ import type { CallContext, Handler } from '#gateway/types.ts';
 import { createSchedule, deleteSchedule, eventsInvalid, scheduleGroupOf, scheduleOf, updateSchedule } from '#intent/index.ts';
 import type { IntentDeps, ScheduleWish } from '#intent/index.ts';
 import { checkJson, checkLength, checkName, checkSchedule, constraint, oneOf, pageOf } from '../events/input.ts';
+import { tokenOf } from './client-token.ts';
 import { checkEcsParameters, readDeadLetters, readRetries } from '../events/target-input.ts';
 
 const MINUTE_MS = 60_000;
@@ -38,14 +39,17 @@ export function scheduleOperations(deps: IntentDeps): Handler[] {
       if (wish.startAt !== null && wish.startAt < now - START_BACK_MS)
         throw eventsInvalid('The StartDate you specify cannot be earlier than 5 minutes ago.');
       if (wish.endAt !== null && wish.endAt <= now) throw eventsInvalid('The EndDate you specify cannot be earlier than the current time.');
-      return { ScheduleArn: scheduleArn((await createSchedule(deps, key, wish)).key) };
+      await createSchedule(deps, key, wish, tokenOf(input));
+      return { ScheduleArn: scheduleArn(key) };
     },
   };
   const update: Handler<UpdateScheduleInput, CreateScheduleOutput> = {
     name: 'UpdateSchedule',
-    handle: async (input, context) => ({
-      ScheduleArn: scheduleArn((await updateSchedule(deps, keyOf(context, input), await wishOf(context, input))).key),
-    }),
+    async handle(input, context) {
+      const key = keyOf(context, input);
+      await updateSchedule(deps, key, await wishOf(context, input), tokenOf(input));
+      return { ScheduleArn: scheduleArn(key) };
+    },
   };
   const get: Handler<GetScheduleInput, GetScheduleOutput> = {
     name: 'GetSchedule',
@@ -61,7 +65,7 @@ export function scheduleOperations(deps: IntentDeps): Handler[] {
   const remove: Handler<DeleteScheduleInput, object> = {
     name: 'DeleteSchedule',
     async handle(input, context) {
-      await deleteSchedule(deps, keyOf(context, input));
+      await deleteSchedule(deps, keyOf(context, input), tokenOf(input));
       return {};
     },
   };

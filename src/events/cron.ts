@@ -86,7 +86,10 @@ function numbers(text: string, low: number, high: number, names: readonly string
 function monthDayTest(text: string): (day: Day) => boolean {
   if (text === 'L') return ({ day, length }) => day === length;
   const before = /^L-(\d{1,2})$/.exec(text)?.[1];
-  if (before !== undefined) return ({ day, length }) => day === length - Number(before);
+  if (before !== undefined) {
+    const [days = 0] = numbers(before, 1, 30);
+    return ({ day, length }) => day === length - days;
+  }
   if (text === 'LW') return ({ day, length, weekday }) => day === nearestWorkday(length, { day, length, weekday });
   const near = /^(\d{1,2})W$/.exec(text)?.[1];
   if (near !== undefined) {

@@ -40,6 +40,51 @@ test("the documentation's cron expressions", () => {
   assert.deepEqual(times('cron(0 12 * * ? 2020)', from, 1), []);
 });
 
+test('corners of cron: last days, workdays, the nth weekday, years, leap years', () => {
+  const cases: [fields: string, from: string, wanted: string[]][] = [
+    // The last day, and days before it; February of a leap year and of none (2100 is none).
+    ['0 0 L 2 ? *', '2027-01-01', ['2027-02-28', '2028-02-29', '2029-02-28']],
+    ['0 0 L-1 2 ? *', '2027-01-01', ['2027-02-27', '2028-02-28']],
+    ['0 0 29 2 ? *', '2096-01-01', ['2096-02-29', '2104-02-29']],
+    ['0 0 31 * ? *', '2026-11-01', ['2026-12-31', '2027-01-31', '2027-03-31']],
+    // Workdays never leave the month: Saturday 1 August 2026 goes to the 3rd, Sunday 31 January 2027 to the 29th.
+    ['0 0 1W * ? *', '2026-07-31', ['2026-08-03', '2026-09-01']],
+    ['0 0 31W * ? *', '2027-01-01', ['2027-01-29', '2027-03-31']],
+    ['0 0 15W * ? *', '2026-08-01', ['2026-08-14', '2026-09-15']],
+    ['0 0 LW * ? *', '2027-01-01', ['2027-01-29', '2027-02-26', '2027-03-31']],
+    // The fifth Monday is not in every month.
+    ['0 0 ? * 2#5 *', '2026-11-01', ['2026-11-30', '2027-03-29']],
+    ['0 0 ? * MON#1 *', '2026-11-27', ['2026-12-07']],
+    ['0 0 ? * FRIL *', '2026-11-28', ['2026-12-25', '2027-01-29']],
+    ['0 0 ? * L *', '2026-11-27', ['2026-11-28', '2026-12-05']],
+    ['0 0 ? * SAT,SUN *', '2026-11-27', ['2026-11-28', '2026-11-29', '2026-12-05']],
+    // Years: lists, ranges, steps, past ones, the last one.
+    ['0 0 1 1 ? 2027-2029', '2026-01-01', ['2027-01-01', '2028-01-01', '2029-01-01']],
+    ['0 0 1 1 ? 2027/10', '2026-01-01', ['2027-01-01', '2037-01-01']],
+    ['0 0 1 1 ? 2026,2199', '2026-06-01', ['2199-01-01']],
+    ['0 0 1 1 ? 1970-2025', '2026-01-01', []],
+    ['0 0 30 2 ? *', '2026-01-01', []],
+    // Months by name, in lists and round the end of the year.
+    ['0 0 1 NOV-FEB ? *', '2026-11-27', ['2026-12-01', '2027-01-01', '2027-02-01', '2027-11-01']],
+    ['0 0 1 JAN,jul ? *', '2026-11-27', ['2027-01-01', '2027-07-01']],
+  ];
+  for (const [fields, from, wanted] of cases) {
+    const found = times(`cron(${fields})`, `${from}T00:00:00Z`, Math.max(1, wanted.length));
+    assert.deepEqual(found, wanted.map((day) => `${day}T00:00`), fields); // prettier-ignore
+  }
+});
+
+test('steps and ranges within a day', () => {
+  const of = (fields: string, count: number) =>
+    times(`cron(${fields} * * ? *)`, '2026-11-26T23:59:59Z', count).map((time) => time.slice(11));
+  assert.deepEqual(of('5/25 0', 3), ['00:05', '00:30', '00:55']);
+  assert.deepEqual(of('0-15/1 8-8', 2), ['08:00', '08:01']);
+  assert.deepEqual(of('30-30 13-13', 1), ['13:30']);
+  assert.deepEqual(of('0 22-2', 5), ['00:00', '01:00', '02:00', '22:00', '23:00']);
+  assert.deepEqual(of('58-1 0', 4), ['00:00', '00:01', '00:58', '00:59']);
+  assert.deepEqual(of('*/30 0/12', 4), ['00:00', '00:30', '12:00', '12:30']);
+});
+
 test('wall clocks: a time that is skipped comes at the change, one that comes twice comes once', () => {
   // Berlin: put forward on 2026-03-29 at 02:00 (01:00 UTC), back on 2026-10-25 at 03:00 (01:00 UTC).
   assert.deepEqual(times('cron(30 2 * * ? *)', '2026-03-28T00:00:00Z', 3, 'Europe/Berlin'), [
@@ -61,7 +106,7 @@ test('wall clocks: a time that is skipped comes at the change, one that comes tw
 test('what is no schedule is refused', () => {
   const wrong = [
     '', 'rate(5 minute)', 'rate(1 minutes)', 'rate(0 minutes)', 'rate(5  minutes)', 'rate(5 weeks)', 'cron(0 9 * * * *)', 'cron(0 9 ? * ? *)', 'cron(0 9 * * ?)',
-    'cron(60 9 * * ? *)', 'cron(0 24 * * ? *)', 'cron(0 9 32 * ? *)', 'cron(0 9 ? * 8 *)', 'cron(0 9 * 13 ? *)', 'cron(a 9 * * ? *)', 'cron(0/0 9 * * ? *)',
+    'cron(60 9 * * ? *)', 'cron(0 24 * * ? *)', 'cron(0 9 32 * ? *)', 'cron(0 9 ? * 8 *)', 'cron(0 9 * 13 ? *)', 'cron(a 9 * * ? *)', 'cron(0/0 9 * * ? *)', 'cron(*/60 * * * ? *)', 'cron(0 */24 * * ? *)', 'cron(0 9 ? * 2#6 *)', 'cron(0 9 ? * 8L *)', 'cron(0 9 32W * ? *)', 'cron(0 9 WL * ? *)', 'cron(0 9 L-99 * ? *)', 'cron(0 9 1,L * ? *)', 'cron(0 9 * * ? 1969)', 'cron(0 9 * * ? 2200)', 'cron(0 9 * FOO ? *)', 'cron(1-2-3 9 * * ? *)', 'cron(1/2/3 9 * * ? *)', 'cron(, 9 * * ? *)', 'cron(? 9 * * ? *)', 'cron(0/5, 9-18, ?, *, MON-FRI, *)', 'cron(15 12 ? * -1 *)', 
     'at(2026-02-30T00:00:00)', 'at(2026-01-01)', 'every(5 minutes)',
   ]; // prettier-ignore
   for (const text of wrong) assert.throws(() => parseSchedule(text, { at: true }), { name: 'ExpressionError' }, text);

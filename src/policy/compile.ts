@@ -7,7 +7,24 @@ import type { CompiledPolicy, CompiledStatement } from './types.ts';
 
 export function compilePolicy(document: PolicyDocument): CompiledPolicy {
   const variables = document.version === '2012-10-17';
-  return { statements: document.statements.map((statement) => compileStatement(statement, variables)) };
+  const statements = document.statements.map((statement) => compileStatement(statement, variables));
+  return { about: statementsByAction(statements) };
+}
+
+/** Far more than a principal calls; bounded, since SimulatePrincipalPolicy is asked about any name. */
+const ACTIONS = 200;
+
+/** A principal asks for the same few actions over and over, and most of its statements are about others. */
+function statementsByAction(statements: readonly CompiledStatement[]): CompiledPolicy['about'] {
+  const known = new Map<string, readonly CompiledStatement[]>();
+  return (action) => {
+    const before = known.get(action);
+    if (before !== undefined) return before;
+    const found = statements.filter((statement) => statement.action(action));
+    if (known.size >= ACTIONS) known.clear();
+    known.set(action, found);
+    return found;
+  };
 }
 
 function compileStatement(statement: PolicyStatement, variables: boolean): CompiledStatement {

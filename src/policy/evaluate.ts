@@ -70,7 +70,7 @@ function implicitDenial(said: SaidBy, { boundary, session }: PolicySet): Decisio
 function saidBy(policies: readonly CompiledPolicy[], question: Question): Said {
   let said: Said = 'nothing';
   for (const policy of policies) {
-    for (const statement of policy.statements) {
+    for (const statement of policy.about(question.action)) {
       if (said === 'allow' && !statement.deny) continue;
       if (!applies(statement, question)) continue;
       if (statement.deny) return 'deny';
@@ -82,7 +82,7 @@ function saidBy(policies: readonly CompiledPolicy[], question: Question): Said {
 
 function grantOf(policy: CompiledPolicy, asker: Asker, question: Question): 'deny' | 'none' | 'account' | 'exact' {
   let granted: 'none' | 'account' | 'exact' = 'none';
-  for (const statement of policy.statements) {
+  for (const statement of policy.about(question.action)) {
     const match = statement.principal?.(asker) ?? 'none';
     if (match === 'none' || !applies(statement, question)) continue;
     if (statement.deny) return 'deny';
@@ -91,8 +91,8 @@ function grantOf(policy: CompiledPolicy, asker: Asker, question: Question): 'den
   return granted;
 }
 
-function applies(statement: CompiledStatement, { action, resource, request }: Question): boolean {
-  if (!statement.action(action) || !statement.resource(resource, request.facts)) return false;
+function applies(statement: CompiledStatement, { resource, request }: Question): boolean {
+  if (!statement.resource(resource, request.facts)) return false;
   for (const condition of statement.conditions) if (!condition(request.facts)) return false;
   return true;
 }

@@ -116,17 +116,38 @@ export function arnParts(arn: string): ArnParts {
  */
 export function compileArn(text: string, variables: boolean): (arn: ArnParts, facts: Facts) => boolean {
   if (text === '*') return () => true;
-  const patterns = partsOutsideVariables(text).map((part) => compilePattern(part, { variables, wildcards: true }));
-  const last = patterns.length - 1;
+  const tests = partsOutsideVariables(text).map((part) => compilePart(part, variables));
+  const last = tests.length - 1;
   return (arn, facts) => {
     if (arn.length !== 6) return false;
     // What differs most stands last.
-    for (let i = last; i >= 0; i--) {
-      const pattern = patterns[i]?.(facts);
-      if (pattern === undefined || !matches(pattern, arn[i] ?? '')) return false;
-    }
+    for (let i = last; i >= 0; i--) if (tests[i]?.(arn[i] ?? '', facts) === false) return false;
     return true;
   };
+}
+
+function compilePart(text: string, variables: boolean): (part: string, facts: Facts) => boolean {
+  const pieces = piecesOf(text, { variables, wildcards: true });
+  const [first = ''] = pieces;
+  // Most parts differ from most patterns before the first wildcard or variable.
+  const head = typeof first === 'string' ? literalHead(first) : '';
+  if (pieces.some((piece) => typeof piece !== 'string')) {
+    return (part, facts) => {
+      if (!part.startsWith(head)) return false;
+      const pattern = expand(pieces, facts);
+      return pattern !== undefined && matches(pattern, part);
+    };
+  }
+  const pattern = pieces.join('');
+  if (isFixed(pattern)) return (part) => part === pattern;
+  if (pattern === `${head}${ANY}`) return (part) => part.startsWith(head);
+  return (part) => part.startsWith(head) && matches(pattern, part);
+}
+
+/** What stands before the first wildcard. */
+function literalHead(pattern: string): string {
+  const wildcards = [pattern.indexOf(ANY), pattern.indexOf(ONE)].filter((at) => at >= 0);
+  return pattern.slice(0, Math.min(pattern.length, ...wildcards));
 }
 
 /** Cut at five colons at most, not at those of `${aws:username}`. */

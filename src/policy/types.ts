@@ -19,7 +19,10 @@ export type PolicyRequest = {
 };
 
 /** A policy made ready: patterns cut up, operators looked up, addresses parsed. */
-export type CompiledPolicy = { statements: readonly CompiledStatement[] };
+export type CompiledPolicy = {
+  /** The statements whose Action covers it, in their order; `action` is in lower case. */
+  about(action: string): readonly CompiledStatement[];
+};
 
 export type CompiledStatement = {
   sid: string | undefined;

@@ -39,14 +39,15 @@ export type RegistryWrites = Pick<RegistryReads, 'isBlobUsed'> & {
 const scope = ['account', 'region'];
 const USED = 'SELECT 1 FROM ecr_layers WHERE digest = ? UNION ALL SELECT 1 FROM ecr_images WHERE digest = ? LIMIT 1';
 
-export function registryTables(session: Session): RegistryWrites {
-  const ofRepository = [...scope, 'repository'];
-  return {
-    ecrRepositories: wholeRows(session, { name: 'ecrRepositories', table: 'ecr_repositories', columns: [...scope, 'name'] }),
-    ecrImages: wholeRows(session, { name: 'ecrImages', table: 'ecr_images', columns: [...ofRepository, 'digest'] }),
-    ecrTags: wholeRows(session, { name: 'ecrTags', table: 'ecr_tags', columns: [...ofRepository, 'tag'] }),
-    ecrLayers: wholeRows(session, { name: 'ecrLayers', table: 'ecr_layers', columns: [...ofRepository, 'digest'] }),
-    pullThroughRules: wholeRows(session, { name: 'pullThroughRules', table: 'ecr_pull_through_rules', columns: [...scope, 'prefix'] }),
-    isBlobUsed: async (digest) => session.db().first(USED, [digest, digest]) !== undefined,
-  };
-}
+const ofRepository = [...scope, 'repository'];
+
+/** How each is made of a session. */
+export const registryMakers: { [K in keyof RegistryWrites]: (session: Session) => RegistryWrites[K] } = {
+  ecrRepositories: (session) => wholeRows(session, { name: 'ecrRepositories', table: 'ecr_repositories', columns: [...scope, 'name'] }),
+  ecrImages: (session) => wholeRows(session, { name: 'ecrImages', table: 'ecr_images', columns: [...ofRepository, 'digest'] }),
+  ecrTags: (session) => wholeRows(session, { name: 'ecrTags', table: 'ecr_tags', columns: [...ofRepository, 'tag'] }),
+  ecrLayers: (session) => wholeRows(session, { name: 'ecrLayers', table: 'ecr_layers', columns: [...ofRepository, 'digest'] }),
+  pullThroughRules: (session) =>
+    wholeRows(session, { name: 'pullThroughRules', table: 'ecr_pull_through_rules', columns: [...scope, 'prefix'] }),
+  isBlobUsed: (session) => async (digest) => session.db().first(USED, [digest, digest]) !== undefined,
+};

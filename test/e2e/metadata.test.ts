@@ -24,7 +24,12 @@ async function taskRole(name: string, Action: string[]): Promise<string> {
   return Role?.Arn ?? '';
 }
 // From the first role on all that tasks name must be there, as on AWS.
-const execution = await taskRole('ecsTaskExecutionRole', ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents']);
+const execution = await taskRole('ecsTaskExecutionRole', [
+  'logs:CreateLogGroup',
+  'logs:CreateLogStream',
+  'logs:PutLogEvents',
+  's3:GetObject',
+]);
 const reader = await taskRole('reader', ['ecs:DescribeTasks']);
 
 /** A request by hand, since busybox's wget shows no refusal's body: prints `NAME STATUS BODY`. */
@@ -293,7 +298,7 @@ describe('the endpoints of a task', () => {
 });
 
 describe('a definition that says all that a container can see', () => {
-  before(() => importWhole(platform, dir));
+  before(() => importWhole(platform, sdk, dir));
 
   for (const kind of kinds) {
     it(`is obeyed member by member in a ${kind} sandbox`, async () => {

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerDefinition, RegisterTaskDefinitionCommandInput, Task } from '@aws-sdk/client-ecs';
+import { S3 } from '@aws-sdk/client-s3';
 import { buildImage } from '#image/build.ts';
 import { script } from './aws-sdk.ts';
 import type { Sdk } from './aws-sdk.ts';
@@ -19,7 +20,7 @@ caps() { sed -n "s/^Cap$1:[[:space:]]*//p" /proc/self/status; }
 echo "args $*"
 echo "id $(id -u) $(id -g) $(id -G)"
 echo "cwd $(pwd)"
-echo "env $A $B $C $D"
+echo "env $A $B $C $D $E"
 echo "home $HOME"
 echo "parent $(tr "\\0" " " < /proc/$PPID/cmdline 2>/dev/null)"
 echo "caps $(caps Eff) $(caps Bnd)"
@@ -37,8 +38,8 @@ echo ready
 while :; do sleep 0.1; done
 `;
 
-/** `whole`: a busybox whose configuration has all that an image's may have. */
-export async function importWhole(platform: Platform, dir: string): Promise<void> {
+/** `whole`: a busybox whose configuration has all that an image's may have; and the environment file that a container names. */
+export async function importWhole(platform: Platform, sdk: Sdk, dir: string): Promise<void> {
   const root = join(dir, 'whole');
   for (const path of ['bin', 'etc', 'tmp', 'srv', 'root', 'home/web', 'scratch']) mkdirSync(join(root, path), { recursive: true });
   copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
@@ -59,6 +60,13 @@ export async function importWhole(platform: Platform, dir: string): Promise<void
   const os = { os: 'linux', arch: process.arch === 'arm64' ? 'arm64' : 'amd64' } as const;
   const { path } = await buildImage({ directories: [root], config, platform: os, out: join(dir, 'whole.tar'), name: IMAGE });
   await platform.ok(['image', 'import', path, '--name', IMAGE]);
+  const s3 = new S3(sdk.config);
+  try {
+    await s3.createBucket({ Bucket: IMAGE });
+    await s3.putObject({ Bucket: IMAGE, Key: 'named.env', Body: '# Beside the rest\nB=file\nC=file\nE=file\n' });
+  } finally {
+    s3.destroy();
+  }
 }
 
 const SYSCTLS = { 'net.core.somaxconn': '99', 'net.ipv4.ip_local_port_range': '20000 30000' };
@@ -89,6 +97,7 @@ export function wholeDefinition(controls: ContainerDefinition['systemControls'] 
       { name: 'A', value: 'definition' },
       { name: 'B', value: 'definition' },
     ],
+    environmentFiles: [{ type: 's3', value: `arn:aws:s3:::${IMAGE}/named.env` }],
     dependsOn: [{ containerName: 'plain', condition: 'COMPLETE' }],
     pseudoTerminal: true,
   });
@@ -148,11 +157,11 @@ export async function assertObeyed(sdk: Sdk, task: Task, options: { sysctls: boo
     ['beside', 'plain', 'named', 'rights', 'last'].map((name) => seenBy(sdk, task, name)),
   );
   const host = `ip-${(task.attachments?.[0]?.details?.find((one) => one.name === 'privateIPv4Address')?.value ?? '').replaceAll('.', '-')}.ec2.internal`;
-  const ofImage = { args: 'of the image', id: '1001 1002 1002 1003', cwd: '/srv', env: 'image image image ', home: '/home/web' };
+  const ofImage = { args: 'of the image', id: '1001 1002 1002 1003', cwd: '/srv', env: 'image image image  ', home: '/home/web' };
   const open = { root: 'read-only', hostname: host, terminal: 'no' };
   assert.partialDeepStrictEqual(plain, { ...ofImage, ...open, caps: `${hex(0n)} ${hex(DEFAULT_CAPABILITIES)}` }, 'plain');
   assert.partialDeepStrictEqual(beside, { args: 'stays beside', id: '1234 5678 5678', home: '/', cwd: '/srv', ...open }, 'beside');
-  const told = { args: 'a b c', id: '1001 1003 1003', cwd: '/made/for/it', env: 'call definition image call', terminal: 'yes' };
+  const told = { args: 'a b c', id: '1001 1003 1003', cwd: '/made/for/it', env: 'call definition file call file', terminal: 'yes' };
   assert.partialDeepStrictEqual(named, told, 'named');
   const rightsOf = hex((DEFAULT_CAPABILITIES & ~MKNOD & ~NET_RAW) | SYS_PTRACE);
   const limits = { files: '512 1024', root: 'read-only', scratch: '3072', noexec: '1', caps: `${rightsOf} ${rightsOf}` };

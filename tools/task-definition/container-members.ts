@@ -310,6 +310,7 @@ export const containerMembers: Entry[] = [
     tests: [
       'src/domain/env-file.test.ts: is lines of NAME=VALUE, whose values are what stands there',
       'test/e2e/sdk.test.ts: get environment files, behind their own variables and before those of later files; a call’s files stand instead',
+      WHOLE,
     ],
     container: { environmentFiles: [{ value: 'arn:aws:s3:::b/a.env', type: 's3' }] },
   },

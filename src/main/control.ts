@@ -26,7 +26,7 @@ import { listenUnix } from '#link/unix.ts';
 import { createLogs } from '#logs/index.ts';
 import type { Logs } from '#logs/types.ts';
 import { openMetrics } from '#metrics/index.ts';
-import { openObjects } from '#objects/index.ts';
+import { openObjects, type Objects } from '#objects/index.ts';
 import type { Metrics } from '#metrics/types.ts';
 import { createSessions } from '#session/sessions.ts';
 import { createSqliteStore } from '#store/index.ts';
@@ -135,7 +135,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   await gateway.listen({ host: settings.listen, port: settings.apiPort });
   log.info('ready', { listen: settings.listen, port: settings.apiPort });
   void warm(gateway);
-  const stopSweeping = sweepAll(logs, metrics);
+  const stopSweeping = sweepAll(logs, metrics, objects);
   return async () => {
     stopSweeping();
     await own.close();
@@ -155,10 +155,11 @@ async function warm(gateway: Gateway): Promise<void> {
   }
 }
 
-function sweepAll(logs: Logs, metrics: Metrics): () => void {
+function sweepAll(logs: Logs, metrics: Metrics, objects: Objects): () => void {
   const stops = [
     sweepNowAndAgain('logs.sweep', limits.logSweepMs, () => logs.sweep()),
     sweepNowAndAgain('metrics.tidy', limits.metricTidyMs, () => metrics.tidy()),
+    sweepNowAndAgain('objects.lifecycles', limits.lifecycleMs, () => objects.applyLifecycles()),
   ];
   return () => {
     for (const stop of stops) stop();

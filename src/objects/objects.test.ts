@@ -10,7 +10,8 @@ import { realClock } from '#base/clock.ts';
 import { createLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
 import { combineCrcs, createDigester } from './checksums.ts';
-import { openObjects, type Objects, type ObjectHeaders } from './index.ts';
+import { openObjects, type Objects, type ObjectHeaders, type Tag } from './index.ts';
+import { daysAfter } from './lifecycle.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-objects-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -102,6 +103,57 @@ describe('the store of objects', () => {
     while (files().length > 1) await setTimeout(5);
     assert.deepEqual(readdirSync(join(dir, 'incoming')), []);
     assert.equal(await text('k'), 'k');
+  });
+
+  it('lets go what lifecycle rules end: objects after their days, uploads that nobody completes; and nothing else', async () => {
+    let later = 0;
+    const aged = await openObjects({ ...deps, clock: { ...realClock(), now: () => Date.now() + later } }, { dir: join(dir, 'aged') });
+    const kept = () => aged.list({ bucket: 'b', prefix: '', delimiter: '', after: null, token: null, max: 2000 }).objects.map(({ key }) => key); // prettier-ignore
+    try {
+      aged.createBucket({ name: 'b', account: '1', region: 'us-east-1', tags: [] });
+      const write = (key: string, tags: Tag[] = [], body = 'x') =>
+        aged.put({ bucket: 'b', key, headers, tags, body: bytesOf(body), algorithm: 'CRC32', expected: () => ({}), condition: {} });
+      const red = { key: 'team', value: 'red' };
+      await Promise.all(Array.from({ length: 120 }, (_, n) => write(`logs/${String(n).padStart(3, '0')}`)));
+      await write('logs2');
+      await write('tagged/red', [red, { key: 'more', value: '' }]);
+      await write('tagged/blue', [{ key: 'team', value: 'blue' }]);
+      await write('large', [], 'x'.repeat(11));
+      await write('small', [], 'x'.repeat(10));
+      const uploads = ['logs/u', 'else'].map((key) => aged.uploads.create('b', { key, initiator: 'i', headers, tags: [], checksum: null }));
+      for (const { id, key } of uploads) await aged.uploads.putPart({ bucket: 'b', key, id, number: 1, body: bytesOf('p'), verify: null, expected: () => ({}) }); // prettier-ignore
+      const filter = (change: object) => ({
+        form: 'filter' as const,
+        prefix: null,
+        tags: [],
+        largerThan: null,
+        smallerThan: null,
+        ...change,
+      });
+      const rule = (change: object) => ({ id: 'r', enabled: true, filter: filter({}), expiration: null, abortDays: null, deleteMarkers: null, noncurrent: null, ...change }); // prettier-ignore
+      const rules = [
+        rule({ filter: filter({ prefix: 'logs/' }), expiration: { days: 2 }, abortDays: 1 }),
+        rule({ filter: filter({ tags: [red] }), expiration: { days: 1 } }),
+        rule({ filter: filter({ largerThan: 10 }), expiration: { at: daysAfter(Date.now(), 1) } }),
+        rule({ enabled: false, expiration: { days: 1 }, abortDays: 1 }),
+      ];
+      aged.changeBucket('b', { lifecycle: { rules, transitionSize: '' } });
+      await aged.applyLifecycles();
+      assert.equal(kept().length, 125);
+      later = daysAfter(Date.now(), 1) - Date.now() + 1000;
+      await aged.applyLifecycles();
+      assert.deepEqual(kept().filter((key) => !/^logs\/\d/.test(key)), ['logs2', 'small', 'tagged/blue']); // prettier-ignore
+      assert.equal(kept().length, 123);
+      assert.deepEqual(aged.uploads.list('b').map(({ key }) => key), ['else']); // prettier-ignore
+      await write('logs/000', [], 'anew');
+      later += 86_400_000;
+      await aged.applyLifecycles();
+      assert.deepEqual(kept(), ['logs/000', 'logs2', 'small', 'tagged/blue']);
+      const files = readdirSync(join(dir, 'aged/data')).flatMap((sub) => readdirSync(join(dir, 'aged/data', sub)));
+      assert.equal(files.length, 5);
+    } finally {
+      await aged.close();
+    }
   });
 
   it('makes an object of parts without copying them, and drops those that are not named', async () => {

@@ -11,6 +11,7 @@ import { limits } from '#base/limits.ts';
 import { openCatalog } from './catalog.ts';
 import { noKey, s3Fault } from './faults.ts';
 import { openFiles } from './files.ts';
+import { applyLifecycles } from './lifecycle.ts';
 import { listPage, type ListPage, type ListWish } from './list.ts';
 import { receive } from './receive.ts';
 import type { BucketRecord, ChecksumAlgorithm, Expected, ObjectHeaders, ObjectRecord, Tag, WriteCondition } from './types.ts';
@@ -37,7 +38,7 @@ export type Objects = {
   /** Of a bucket and an object that may not be there. */
   ownerOf(bucket: string): string | undefined;
   tagsOf(bucket: string, key: string): Tag[];
-  changeBucket(name: string, change: Partial<Pick<BucketRecord, 'tags' | 'accessBlock' | 'ownershipShown'>>): void;
+  changeBucket(name: string, change: Partial<Pick<BucketRecord, 'tags' | 'accessBlock' | 'ownershipShown' | 'lifecycle'>>): void;
   /** Throws BucketNotEmpty. Uploads that aren't complete go with it. */
   deleteBucket(name: string): Promise<void>;
   /** Throws BadDigest, PreconditionFailed, and InsufficientStorage when the disk is full; nothing is kept then. */
@@ -51,6 +52,8 @@ export type Objects = {
   changeTags(bucket: string, key: string, tags: Tag[]): void;
   list(wish: ListWish): ListPage;
   uploads: Uploads;
+  /** Takes what lifecycle rules end. */
+  applyLifecycles(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -60,6 +63,7 @@ export async function openObjects(deps: { clock: Clock; random: Random; log: Log
   const catalog = openCatalog(join(options.dir, 'objects.db'));
   const parts: StoreParts = { ...deps, catalog, files };
   let closing = false;
+  let expiring = Promise.resolve();
   const sweeping = files
     .sweep((names) => (closing ? new Set(names) : catalog.used(names)))
     .then(
@@ -70,9 +74,10 @@ export async function openObjects(deps: { clock: Clock; random: Random; log: Log
     ...bucketCalls(parts),
     ...objectCalls(parts),
     uploads: createUploads(parts),
+    applyLifecycles: () => (expiring = applyLifecycles(parts, deps.log, () => closing)),
     async close() {
       closing = true;
-      await sweeping;
+      await Promise.allSettled([sweeping, expiring]);
       catalog.close();
     },
   };

@@ -57,6 +57,30 @@ export type BucketRecord = {
   accessBlock: AccessBlock | null;
   /** Ownership is always the bucket's owner's, since there are no ACLs; false once the setting was deleted. */
   ownershipShown: boolean;
+  lifecycle?: Lifecycle | null;
+};
+
+/** `transitionSize`: as it was given, since nothing makes transitions. */
+export type Lifecycle = { rules: LifecycleRule[]; transitionSize: string };
+export type LifecycleRule = {
+  id: string;
+  enabled: boolean;
+  filter: LifecycleFilter;
+  /** Days after the object was written, or a midnight in milliseconds since the epoch. */
+  expiration: { days: number } | { at: number } | null;
+  /** Days after an upload's start. */
+  abortDays: number | null;
+  /** Of versions, which are not here: kept to be told again. */
+  deleteMarkers: boolean | null;
+  noncurrent: { days: number; newer: number | null } | null;
+};
+/** `form`: how it was said. Sizes in bytes, both exclusive. */
+export type LifecycleFilter = {
+  form: 'rule' | 'filter' | 'and';
+  prefix: string | null;
+  tags: Tag[];
+  largerThan: number | null;
+  smallerThan: number | null;
 };
 
 export type UploadRecord = {

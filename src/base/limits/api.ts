@@ -92,8 +92,9 @@ export const apiLimits = {
   chunkTrailerBytes: 64 * 1024,
   /** How long a body that streams may bring nothing. */
   bodyIdleMs: 60_000,
-  /** S3's quotas: buckets; uploads that aren't complete, of one bucket (AWS has none); parts; sizes of a part, of what one PutObject brings, of a whole object. */
+  /** S3's quotas: buckets; rules of a bucket's lifecycle; uploads that aren't complete, of one bucket (AWS has none); parts; sizes of a part, of what one PutObject brings, of a whole object. */
   buckets: 10_000,
+  lifecycleRules: 1000,
   uploadsPerBucket: 10_000,
   partNumbers: 10_000,
   partMinBytes: 5 * 1024 ** 2,

@@ -135,6 +135,8 @@ export const controlLimits = {
   logQueryKeptMs: 3600_000,
   /** How often log events past their retention are looked for. */
   logSweepMs: 3600_000,
+  /** How often lifecycle rules of buckets are acted on: their days end at midnight. */
+  lifecycleMs: 3600_000,
   /** How long a service's task without any check has to run until it counts as healthy (ECS DeploymentConfiguration: 40 s). */
   serviceProvenMs: 40_000,
   /** The first wait after a service's task failed to start; doubled each time, up to the second (AWS: 15 minutes). */

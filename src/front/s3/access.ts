@@ -146,6 +146,7 @@ const configurationRows: Record<string, AccessRow> = {
   DeleteBucketCors: ofBucket('PutBucketCORS'),
   DeleteBucketWebsite: ofBucket('DeleteBucketWebsite'),
   DeleteBucketEncryption: ofBucket('PutEncryptionConfiguration'),
+  PutBucketLifecycleConfiguration: ofBucket('PutLifecycleConfiguration'),
   DeleteBucketLifecycle: ofBucket('PutLifecycleConfiguration'),
   DeleteBucketReplication: ofBucket('PutReplicationConfiguration'),
   GetBucketAcl: ofBucket('GetBucketAcl'),

@@ -23,7 +23,6 @@ const absent: [name: string, error: string, text: string][] = [
   ['GetBucketCors', 'NoSuchCORSConfiguration', 'The CORS configuration does not exist'],
   ['GetBucketWebsite', 'NoSuchWebsiteConfiguration', 'The specified bucket does not have a website configuration'],
   ['GetBucketEncryption', 'ServerSideEncryptionConfigurationNotFoundError', 'The server side encryption configuration was not found'],
-  ['GetBucketLifecycleConfiguration', 'NoSuchLifecycleConfiguration', 'The lifecycle configuration does not exist'],
   ['GetBucketReplication', 'ReplicationConfigurationNotFoundError', 'The replication configuration was not found'],
   ['GetObjectLockConfiguration', 'ObjectLockConfigurationNotFoundError', 'Object Lock configuration does not exist for this bucket'],
 ];
@@ -43,7 +42,6 @@ const removals: string[] = [
   'DeleteBucketCors',
   'DeleteBucketWebsite',
   'DeleteBucketEncryption',
-  'DeleteBucketLifecycle',
   'DeleteBucketReplication',
 ];
 

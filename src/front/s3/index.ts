@@ -1,6 +1,6 @@
 /**
  * Simple Storage Service, as far as task definitions' environment files, `aws s3` and Terraform's buckets and objects need it. Versions, ACLs, bucket policies,
- * encryption at rest, lifecycles and whatever else is not here is refused by name. Reference: S3 API reference, version 2006-03-01.
+ * encryption at rest and whatever else is not here is refused by name. Reference: S3 API reference, version 2006-03-01.
  */
 import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
@@ -11,6 +11,7 @@ import { copyOperations } from './copy.ts';
 import { deleteOperations } from './delete.ts';
 import { s3Errors } from './errors.ts';
 import { getOperations } from './get.ts';
+import { lifecycleOperations } from './lifecycle.ts';
 import { listOperations } from './list.ts';
 import { multipartOperations } from './multipart.ts';
 import type { S3Deps } from './operation.ts';
@@ -30,6 +31,7 @@ export function createS3Api(deps: S3Deps): ApiSpec {
     operations: guarded(s3Access(deps), [
       ...bucketOperations(deps),
       ...configurationOperations(deps),
+      ...lifecycleOperations(deps),
       ...listOperations(deps),
       ...getOperations(deps),
       ...putOperations(deps),

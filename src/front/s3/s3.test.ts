@@ -14,9 +14,11 @@ import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   DeleteBucketCommand,
+  DeleteBucketLifecycleCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetBucketAclCommand,
+  GetBucketLifecycleConfigurationCommand,
   GetBucketLocationCommand,
   GetBucketOwnershipControlsCommand,
   GetBucketPolicyCommand,
@@ -34,6 +36,7 @@ import {
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   ListPartsCommand,
+  PutBucketLifecycleConfigurationCommand,
   PutBucketPolicyCommand,
   PutBucketTaggingCommand,
   PutObjectCommand,
@@ -41,6 +44,7 @@ import {
   S3Client,
   UploadPartCommand,
   UploadPartCopyCommand,
+  type LifecycleRule,
 } from '@aws-sdk/client-s3';
 import { realClock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
@@ -141,6 +145,43 @@ describe('buckets', () => {
     assert.deepEqual((await s3.send(new GetBucketTaggingCommand({ Bucket }))).TagSet, [{ Key: 'a', Value: 'b + c@d' }]);
     await assert.rejects(put('acl', 'x', { ACL: 'public-read' }), failure('AccessControlListNotSupported', 400));
     await assert.rejects(put('sse', 'x', { ServerSideEncryption: 'aws:kms' }), failure('NotImplemented', 501, /aws:kms/));
+  });
+
+  it('have lifecycle rules, told again as they were given', async () => {
+    const at = { Bucket: 'one' };
+    const set = (Rules: object[]) =>
+      s3.send(new PutBucketLifecycleConfigurationCommand({ ...at, LifecycleConfiguration: { Rules: Rules as LifecycleRule[] } }));
+    const told = () => s3.send(new GetBucketLifecycleConfigurationCommand(at));
+    const rules = [
+      { ID: 'a', Status: 'Enabled', Filter: { Prefix: 'logs/' }, Expiration: { Days: 30 }, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 } },
+      { ID: 'b', Status: 'Disabled', Filter: { And: { Prefix: '', Tags: [{ Key: 'k', Value: 'v' }], ObjectSizeGreaterThan: 5 } }, Expiration: { Date: new Date('2030-01-01') } },
+      { ID: 'c', Status: 'Enabled', Prefix: 'old/', Expiration: { ExpiredObjectDeleteMarker: true }, NoncurrentVersionExpiration: { NoncurrentDays: 3, NewerNoncurrentVersions: 2 } },
+      { ID: 'd', Status: 'Enabled', Filter: { Tag: { Key: 'k', Value: '' } }, Expiration: { Days: 1 } },
+      { ID: 'e', Status: 'Enabled', Filter: { Prefix: '' }, Expiration: { Days: 1 } },
+    ]; // prettier-ignore
+    await set(rules);
+    const { Rules, TransitionDefaultMinimumObjectSize: size } = await told();
+    assert.deepEqual([Rules, size], [rules, 'all_storage_classes_128K']);
+    const [first] = rules;
+    const filtered = (Filter: object) => [{ ...first, Filter }];
+    const wrong: [object[], string, RegExp, number?][] = [
+      [[], 'MalformedXML', /well-formed/],
+      [[{ ...first, Status: 'On' }], 'MalformedXML', /./],
+      [[{ ...first, Prefix: 'x' }], 'MalformedXML', /./],
+      [[first ?? {}, { ...first, Status: 'Disabled' }], 'InvalidArgument', /Rule ID must be unique/],
+      [[{ ...first, Expiration: { Days: 0 } }], 'InvalidArgument', /'Days' for Expiration action must be a positive integer/],
+      [[{ ...first, Expiration: { Days: 1, Date: new Date('2030-01-01') } }], 'MalformedXML', /./],
+      [[{ ...first, Expiration: { Date: new Date('2030-01-01T01:00:00Z') } }], 'InvalidArgument', /'Date' must be at midnight GMT/],
+      [[{ ID: 'a', Status: 'Enabled', Filter: { Prefix: '' } }], 'InvalidRequest', /At least one action/],
+      [filtered({ Tag: { Key: 'k', Value: 'v' } }), 'InvalidRequest', /AbortIncompleteMultipartUpload cannot be specified with Tags/],
+      [filtered({ ObjectSizeLessThan: 9 }), 'InvalidRequest', /AbortIncompleteMultipartUpload cannot be specified with Object Size/],
+      [filtered({ And: { Prefix: 'x' } }), 'MalformedXML', /./],
+      [[{ ...first, Transitions: [{ Days: 1, StorageClass: 'GLACIER' }] }], 'NotImplemented', /transitions to other storage classes/, 501],
+    ];
+    for (const [given, name, message, status = 400] of wrong) await assert.rejects(set(given), failure(name, status, message));
+    assert.deepEqual((await told()).Rules, rules);
+    await s3.send(new DeleteBucketLifecycleCommand(at));
+    await assert.rejects(told(), failure('NoSuchLifecycleConfiguration', 404));
   });
 
   it('are named by the host, too', () => {

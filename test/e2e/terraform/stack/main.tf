@@ -62,6 +62,31 @@ resource "aws_s3_bucket" "files" {
   tags          = { team = "a" }
 }
 
+resource "aws_s3_bucket_lifecycle_configuration" "files" {
+  bucket = aws_s3_bucket.files.id
+  rule {
+    id     = "leftovers"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+  rule {
+    id     = "reports"
+    status = "Enabled"
+    filter {
+      and {
+        prefix = "reports/"
+        tags   = { keep = "no" }
+      }
+    }
+    expiration {
+      days = 30
+    }
+  }
+}
+
 resource "aws_s3_object" "environment" {
   bucket       = aws_s3_bucket.files.id
   key          = "app/web.env"

@@ -8,7 +8,7 @@ import { compilePolicy, decide, decideOnResource, deniedText, parsePolicy, type 
 import type { ReadTx, Store } from '#store/types.ts';
 import type { Vault } from '#vault/index.ts';
 import { factsOf } from './facts.ts';
-import { createPolicyCache, remember, stampOf } from './policies.ts';
+import { createPolicyCache, createStamps, remember, stampOf } from './policies.ts';
 import { askerOf, rolePrincipal, userPrincipal } from './principals.ts';
 import { createRegistryTokens, type RegistryTokens } from './registry-tokens.ts';
 import { createSessions, type SessionWish, type TemporaryCredentials } from './sessions.ts';
@@ -38,10 +38,11 @@ type KnownKey = { stamp: number; secret: string; principal: Principal };
 
 export type ServiceWish = { service: string; sessionName: string; seconds: number; facts: OwnFacts };
 
-export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault; clock: Clock; random: Random }): Identity {
+export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; vault: Vault; clock: Clock; random: Random }): Identity {
   const { store, vault, clock } = deps;
   const sessions = createSessions(deps);
   const cache = createPolicyCache(store);
+  const stamps = createStamps(store);
   const secrets = new Map<string, string>();
   const keys = new Map<string, KnownKey>();
 
@@ -54,9 +55,9 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
 
   const userKey = async (id: string): Promise<FoundKey | undefined> => {
     const before = keys.get(id);
+    // Whatever is done with a key or its user is one more on the account's stamp.
+    if (before !== undefined && (await stamps(before.principal.account)) === before.stamp) return foundKey(before);
     const found = await store.read(async (tx): Promise<KnownKey | undefined> => {
-      // Whatever is done with a key or its user is one more on the account's stamp.
-      if (before !== undefined && (await stampOf(tx, before.principal.account)) === before.stamp) return before;
       const key = await tx.accessKeyById(id);
       if (key === undefined || !key.active) return undefined;
       const user = await tx.iamUsers.get({ ...iamScope(key.key), name: key.user });
@@ -68,9 +69,11 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
       };
     });
     if (found === undefined) return void keys.delete(id);
-    if (found !== before) remember(keys, id, found, SECRETS);
-    return { secret: found.secret, principal: pinned(found.principal, found.stamp) };
+    remember(keys, id, found, SECRETS);
+    return foundKey(found);
   };
+
+  const foundKey = ({ secret, principal, stamp }: KnownKey): FoundKey => ({ secret, principal: pinned(principal, stamp) });
 
   /** Of this call alone, so that what it asks holds until its end. */
   const pinned = (of: Principal, stamp: number): Principal => {
@@ -106,7 +109,7 @@ export function createIdentity(deps: { store: Pick<Store, 'read'>; vault: Vault;
       const sealed = token === undefined ? undefined : sessions.read(accessKeyId, token);
       if (sealed === undefined || token === undefined) return undefined;
       const { secret } = sealed;
-      const stamp = sealed.principal.actor === undefined ? 0 : await store.read((tx) => stampOf(tx, sealed.principal.account));
+      const stamp = sealed.principal.actor === undefined ? 0 : await stamps(sealed.principal.account);
       const principal = pinned(sealed.principal, stamp);
       return { secret, principal, sessionToken: token, ...(principal.session && { expiresAt: principal.session.expiresAt }) };
     },

@@ -52,6 +52,20 @@ export function createPolicyCache(store: Pick<Store, 'read'>): PolicyCache {
   };
 }
 
+/** Stamps as they were last read, so that a call of a known key reads nothing; forgotten when any is written, before whoever wrote it is answered. */
+export function createStamps(store: Pick<Store, 'read' | 'onChange'>): (account: string) => Promise<number> {
+  const known = new Map<string, number>();
+  store.onChange(['iamStamps'], () => known.clear());
+  return async (account) =>
+    known.get(account) ??
+    (await store.read(async (tx) => {
+      const stamp = await stampOf(tx, account);
+      // Still inside the transaction: a write can only follow, and is told of.
+      known.set(account, stamp);
+      return stamp;
+    }));
+}
+
 /** One more with each change of the account's IAM. */
 export async function stampOf(tx: ReadTx, account: string): Promise<number> {
   return (await tx.iamStamps.get(iamScope({ account })))?.revision ?? 0;

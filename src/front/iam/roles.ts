@@ -19,6 +19,7 @@ import type {
   UpdateRoleRequest,
 } from '@aws-sdk/client-iam';
 import { iamScope, type InstanceProfileRecord } from '#domain/iam.ts';
+import { clip } from '#domain/names.ts';
 import type { CallContext, Operation } from '#gateway/types.ts';
 import {
   addRoleToProfile,
@@ -105,7 +106,7 @@ function instanceProfileOperations(deps: IamDeps): Operation[] {
     });
   const find = async (tx: ReadTx, context: CallContext, name: string) => {
     const profile = await tx.iamInstanceProfiles.get({ ...iamScope(context), name });
-    if (profile === undefined) throw noSuchEntity(`Instance Profile ${name} cannot be found.`);
+    if (profile === undefined) throw noSuchEntity(`Instance Profile ${clip(name)} cannot be found.`);
     return profile;
   };
   return [

@@ -21,6 +21,8 @@ export type UpOptions = {
   accel?: string;
   execIdleSeconds?: number;
   eventHours?: number;
+  /** Ranges that API destinations may call beside what is open to them; null: none. */
+  webhooksTo?: string | null;
   /** The real domain; null takes it back. */
   domain?: string | null;
   acmeEmail?: string;

@@ -39,6 +39,8 @@ export type InstanceConfig = {
   execIdleSeconds: number;
   /** How long events are kept, in hours. */
   eventHours: number;
+  /** Ranges that API destinations may call, beside those that are open to them anyhow (webhook-addresses.ts). */
+  webhooksTo: string[];
   /** Where the search for a VPC's address range begins (domain/cidr.ts, vpcCandidates). */
   cidrSeed: number;
 };
@@ -67,6 +69,7 @@ export function defaultConfig(state: string): InstanceConfig {
     hostsFile: '/etc/hosts',
     execIdleSeconds: limits.execIdleMs / 1000,
     eventHours: limits.eventKeepMs / 3_600_000,
+    webhooksTo: [],
     cidrSeed: state === DEFAULT_STATE ? AWS_DEFAULT_VPC : Number.parseInt(instanceId(state), 16),
   };
 }

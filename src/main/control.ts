@@ -49,6 +49,7 @@ import { registryPulls } from './registry-pulls.ts';
 import { createSessionRecord } from './session-record.ts';
 import { taskRoles } from './task-roles.ts';
 import { createTaskOutput } from './task-output.ts';
+import { webhookRules } from './webhook-addresses.ts';
 import { protectTask } from './task-protection.ts';
 
 // All modules are loaded by now, which is all that setting up wants (machine/modules.ts).
@@ -99,7 +100,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       ...taskRoles({ ...intent, identity, vault, objects, remote: openRemoteObjects(clock, settings, paths) }, createTaskOutput(logs, log)),
       registry: registryPulls({ ...ecr, identity }, { account: settings.account, region: 'us-east-1' }),
       protectTask: (task, call) => protectTask(intent, task, call),
-      events: createEventSources({ ...intent, identity, logs, vault, runTask: runTaskOf(intent), keepMs: settings.eventHours * HOUR_MS }),
+      events: createEventSources({ ...intent, identity, logs, vault, runTask: runTaskOf(intent), ...eventSettings(settings) }),
     },
     // Whoever listens on the instance's socket is its only control plane.
     { holder: uuid(random), soleOwner: true },
@@ -146,6 +147,8 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
     for (const part of [logs, metrics, objects, store]) await part.close();
   };
 }
+
+const eventSettings = (settings: InstanceConfig) => ({ keepMs: settings.eventHours * HOUR_MS, webhooks: webhookRules(settings) });
 
 /** The shapes of what nearly every user calls, one after the other, so that the first call needn't wait for them. */
 async function warm(gateway: Gateway): Promise<void> {

@@ -9,8 +9,9 @@ import type { CallSecrets } from '#front/events/index.ts';
 import type { Outcome } from '#plan/event-rules.ts';
 import type { Vault } from '#vault/index.ts';
 import type { Store } from '#store/types.ts';
+import { addressOf, assertOpen, closedAddresses, ClosedAddress, openLookup, type Closed, type WebhookRules } from './webhook-addresses.ts';
 
-export type Deps = { store: Pick<Store, 'read'>; clock: Clock; vault: Pick<Vault, 'decrypt'> };
+export type Deps = { store: Pick<Store, 'read'>; clock: Clock; vault: Pick<Vault, 'decrypt'>; webhooks: WebhookRules };
 
 type Call = { url: URL; method: string; headers: Record<string, string>; body: string };
 type Parameters = {
@@ -23,6 +24,7 @@ type Parameters = {
 const again = new Set([401, 407, 408, 409, 425, 429]);
 
 export function createWebhooks(deps: Deps): (delivery: Delivery, text: string) => Promise<Outcome> {
+  const isClosed = closedAddresses(deps.webhooks);
   /** When the next call of a destination may be, by its ARN. */
   const nextAt = new Map<string, number>();
   const turn = async (arn: string, rate: number) => {
@@ -39,15 +41,16 @@ export function createWebhooks(deps: Deps): (delivery: Delivery, text: string) =
       const destination = await tx.eventDestinations.get({ account, region, name });
       const connection =
         destination === undefined ? undefined : await tx.eventConnections.get({ account, region, name: destination.connection });
-      return destination === undefined || connection === undefined ? undefined : { destination, connection };
+      const vpcs = (await tx.vpcs.list({})).map(({ cidr }) => cidr);
+      return destination === undefined || connection === undefined ? undefined : { destination, connection, vpcs };
     });
     if (found === undefined) return { ok: false, again: false, code: 'NO_RESOURCE', message: `the API destination ${name} does not exist` };
-    const { destination, connection } = found;
+    const { destination, connection, vpcs } = found;
     const secrets = JSON.parse(deps.vault.decrypt(connection.secret, connectionContext(connection.id)).toString()) as CallSecrets;
     await turn(target.arn, destination.rate);
     const call = callOf(destination.endpoint, destination.method, target.parameters as Parameters, secrets, text);
     try {
-      const status = await send(call);
+      const status = await send(call, vpcs, isClosed);
       if (status >= 200 && status < 300) return { ok: true };
       return {
         ok: false,
@@ -58,7 +61,7 @@ export function createWebhooks(deps: Deps): (delivery: Delivery, text: string) =
     } catch (error) {
       return {
         ok: false,
-        again: true,
+        again: !(error instanceof ClosedAddress),
         code: 'SDK_CLIENT_ERROR',
         message: `${destination.endpoint} can't be reached: ${(error as Error).message}`,
       };
@@ -89,15 +92,19 @@ function withMembers(text: string, members: Record<string, string>): string {
   }
 }
 
-/** Follows no redirect: only the address that was named is called. Resolves with the status. */
-function send({ url, method, headers, body }: Call): Promise<number> {
+/** Follows no redirect: only the address that was named is called. Resolves with the status; rejects with ClosedAddress for one that may not be. */
+function send({ url, method, headers, body }: Call, vpcs: readonly string[], isClosed: Closed): Promise<number> {
   return new Promise((resolve, reject) => {
+    const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+    const address = addressOf(url.hostname);
+    if (address !== undefined) assertOpen(address, port, vpcs, isClosed);
     const client = url.protocol === 'https:' ? https() : http;
     const signal = AbortSignal.timeout(limits.webhookMs);
     const request = client.request(url, {
       method,
       headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) },
       agent: false,
+      lookup: openLookup(port, vpcs, isClosed),
       signal,
     });
     request.on('error', (error) => reject(signal.aborted ? new Error(`no answer within ${limits.webhookMs / 1000} s`) : error));

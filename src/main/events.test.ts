@@ -34,7 +34,17 @@ before(async () => {
   platform = await openIamPlatform();
   const { store, clock, random, log, logs, identity, vault } = platform;
   const runTask = runTaskOf({ store, clock, random });
-  const sources = createEventSources({ store, clock, random, identity, logs, vault, runTask, keepMs: 3_600_000 });
+  const sources = createEventSources({
+    store,
+    clock,
+    random,
+    identity,
+    logs,
+    vault,
+    runTask,
+    keepMs: 3_600_000,
+    webhooks: { allowed: ['127.0.0.1'], frontDoorPort: null },
+  });
   const deps = { store, clock, random, log, sources };
   const [making, bringing] = [startEventsLoop(deps, 'test'), startDeliveriesLoop(deps, 'test')];
   loops = [making, bringing];
@@ -141,6 +151,35 @@ describe('events', () => {
     assert.deepEqual(event.detail, { n: 2 });
     assert.match(why.errorMessage, /answered 400/);
     await until('an end', async () => ((await platform.store.read((tx) => tx.eventDeliveries.count())) === 0 ? true : undefined));
+  });
+
+  it('never go where an API destination may not call, and say so', async () => {
+    calls.length = 0;
+    const { port } = hook.address() as AddressInfo;
+    const { ConnectionArn } = await events.describeConnection({ Name: 'hook' });
+    const DeadLetterConfig = { Arn: group('/berth/closed') };
+    for (const [Name, host] of [
+      ['metadata', '169.254.169.254'],
+      ['loopback', '127.0.0.2'],
+      ['name', 'x.localhost.'],
+    ] as const) {
+      const InvocationEndpoint = `http://${host}:${port}/`;
+      const { ApiDestinationArn } = await events.createApiDestination({ Name, ConnectionArn, HttpMethod: 'POST', InvocationEndpoint });
+      await rule(Name, [{ Id: 'hook', Arn: ApiDestinationArn, DeadLetterConfig }], 'Closed');
+    }
+    await put({ n: 1 }, 'Closed');
+    for (const [name, why] of [
+      ['metadata', /link-local/],
+      ['loopback', /of this machine itself; .*berth up --webhooks-to 127\.0\.0\.2/],
+    ] as const) {
+      const [dead = ''] = await until(`a dead letter of ${name}`, async () =>
+        ((found) => (found.length > 0 ? found : undefined))(await lines('/berth/closed', name).catch(() => [])),
+      );
+      assert.match(JSON.parse(dead).errorMessage, why);
+      assert.equal(JSON.parse(dead).retryAttempts, 0);
+    }
+    // A name leads to what is open here, by the setting.
+    await until('a call', () => (calls.length === 1 ? true : undefined));
   });
 
   it('start tasks by the role of the rule alone', async () => {

@@ -28,6 +28,7 @@ before(async () => {
     vault,
     runTask: runTaskOf({ store, clock, random }),
     keepMs: 3_600_000,
+    webhooks: { allowed: [], frontDoorPort: null },
   });
   const deps = { store, clock, random, log, sources };
   const [making, bringing, firing] = [startEventsLoop(deps, 'test'), startDeliveriesLoop(deps, 'test'), startSchedulesLoop(deps, 'test')];

@@ -44,6 +44,12 @@ export const up: Command = {
     },
     { name: 'exec-idle', value: 'SECONDS', summary: 'after which silence a session of ExecuteCommand ends (default: 1200, as on AWS)' },
     { name: 'keep-events', value: 'HOURS', summary: 'how long events are kept, for berth events (default: 24)' },
+    {
+      name: 'webhooks-to',
+      value: 'CIDR,...',
+      summary: 'what API destinations may call beside the outside and the LAN: this machine’s loopback, VPCs, ... (127.0.0.0/8)',
+    },
+    { name: 'no-webhooks-to', summary: 'nothing more (the default)' },
     jsonOption,
   ],
   examples: [
@@ -93,6 +99,8 @@ export function upOptions(args: Arguments): UpOptions {
   const execIdleSeconds = args.integer('exec-idle', { min: 1, max: 604_800 });
   const eventHours = args.integer('keep-events', { min: 1, max: 24 * 365 });
   if (eventHours !== undefined) options.eventHours = eventHours;
+  const webhooksTo = args.has('no-webhooks-to') ? null : args.text('webhooks-to');
+  if (webhooksTo !== undefined) options.webhooksTo = webhooksTo;
   if (execIdleSeconds !== undefined) options.execIdleSeconds = execIdleSeconds;
   if (domain !== undefined) options.domain = domain;
   Object.assign(options, s3Options(args));

@@ -180,7 +180,7 @@ function checkValue(value: string, name = 'header'): string {
   throw eventsInvalid(`The value of ${clip(name)} has characters that no header may have.`);
 }
 
-/** AWS takes https alone; here a receiver on the same machine is often without it. */
+/** AWS takes https alone; here a receiver on the LAN is often without it. Which addresses may be called is looked at with each call (main/webhook-addresses.ts). */
 function checkEndpoint(text: string): string {
   if (
     text.length <= 2048 &&

@@ -14,6 +14,7 @@ import type { IsolationWish } from '#domain/task-spec.ts';
 import { defaultConfig, readConfig, writeConfig } from '../config.ts';
 import type { InstanceConfig } from '../config.ts';
 import { supervisorBinary } from '../paths.ts';
+import { readRanges } from '../webhook-addresses.ts';
 import type { InstancePaths } from '../paths.ts';
 import { findProgram } from './checks.ts';
 import { stopKeeper } from './down.ts';
@@ -85,6 +86,7 @@ function withOptions(config: InstanceConfig, options: UpOptions): InstanceConfig
     dns: options.dns ?? config.dns,
     execIdleSeconds: options.execIdleSeconds ?? config.execIdleSeconds,
     eventHours: options.eventHours ?? config.eventHours,
+    webhooksTo: options.webhooksTo === undefined ? config.webhooksTo : options.webhooksTo === null ? [] : readRanges(options.webhooksTo),
     accel: (options.accel as InstanceConfig['accel'] | undefined) ?? config.accel,
   };
 }

@@ -2,14 +2,15 @@
 import type { Json } from '#base/fault.ts';
 import { alarmArn } from '#domain/alarm.ts';
 import type { AlarmRecord } from '#domain/alarm.ts';
-import { serviceArn } from '#domain/arn.ts';
+import { serviceArn, taskSetArn } from '#domain/arn.ts';
 import type { AlarmSaid, Change } from '#domain/change.ts';
 import { eventTime } from '#domain/event.ts';
 import type { EventEnvelope } from '#domain/event.ts';
+import type { HostInfo, HostRecord } from '#domain/records.ts';
 import { deploymentName } from '#domain/service.ts';
 import { serviceActionOf } from '#domain/service-action.ts';
 import type { Scope } from '#domain/scope.ts';
-import type { TaskRecord } from '#domain/task.ts';
+import type { TaskRecord, TaskStatus } from '#domain/task.ts';
 
 type Detail = { [key: string]: Json };
 export type PlainEvent = Scope & { type: string; source: string; resources: string[]; detail: Detail };
@@ -40,6 +41,7 @@ export function serviceActionEvent({ service, at, message }: Extract<Change, { k
   if (action === null) return null;
   const { account, region, cluster, name } = service;
   const scope = { account, region };
+  const [, taskSet] = /^\([^)]*, taskSet ecs-svc\/([^)]+)\)/.exec(message) ?? [];
   const reason = message.replace(/^\([^)]*\) /, '');
   const taskIds = [...message.matchAll(/\(task ([0-9a-f]{32})\)/g)].map(
     ([, id]) => `arn:aws:ecs:${region}:${account}:task/${cluster}/${id ?? ''}`,
@@ -50,6 +52,7 @@ export function serviceActionEvent({ service, at, message }: Extract<Change, { k
     createdAt: new Date(at).toISOString(),
     ...(action.eventType === 'INFO' ? {} : { reason }),
     ...(taskIds.length > 0 ? { taskArns: taskIds } : {}),
+    ...(taskSet === undefined ? {} : { taskSetArns: [taskSetArn(scope, cluster, name, taskSet)] }),
   };
   return { ...scope, type: 'ECS Service Action', source: 'aws.ecs', resources: [serviceArn(scope, cluster, name)], detail };
 }
@@ -74,17 +77,52 @@ export function deploymentEvent({ deployment, revisionId, what, reason, at }: Ex
   return { ...scope, type: 'ECS Deployment State Change', source: 'aws.ecs', resources: [serviceArn(scope, cluster, name)], detail };
 }
 
-/** A host as ECS tells of a container instance; it carries the tasks of every account and region, so each hears of it. */
-export function hostEvent(scope: Scope, hostId: string, connected: boolean, at: number): PlainEvent {
+export type HostThen = { hostId: string; connected: boolean; host: HostRecord | undefined; slots: readonly HostSlot[] };
+/** A task that lives on the host. */
+export type HostSlot = { status: TaskStatus; cpuMillis: number; memoryBytes: number };
+
+/**
+ * A host as ECS tells of a container instance; it carries the tasks of every account and region, so each hears of it. It has no EC2 instance, and no Docker whose version
+ * could be told. `host`, `slots`: as they are when the event is made; no host for one that is gone by then.
+ */
+export function hostEvent(scope: Scope, { hostId, connected, host, slots }: HostThen, at: number): PlainEvent {
   const arn = `arn:aws:ecs:${scope.region}:${scope.account}:container-instance/default/${hostId}`;
+  const running = slots.filter(({ status }) => status === 'RUNNING').length;
   const detail: Detail = {
     agentConnected: connected,
+    attributes: host === undefined ? [] : hostAttributes(host.info),
     clusterArn: `arn:aws:ecs:${scope.region}:${scope.account}:cluster/default`,
     containerInstanceArn: arn,
+    pendingTasksCount: slots.length - running,
+    registeredResources: host === undefined ? [] : hostResources(host.info, []),
+    remainingResources: host === undefined ? [] : hostResources(host.info, slots),
+    runningTasksCount: running,
     status: 'ACTIVE',
     updatedAt: new Date(at).toISOString(),
+    version: host?.revision ?? 0,
+    versionInfo: {},
   };
   return { ...scope, type: 'ECS Container Instance State Change', source: 'aws.ecs', resources: [arn], detail };
+}
+
+function hostAttributes({ arch, zone }: HostInfo): Json[] {
+  return [
+    ...(typeof zone === 'string' ? [{ name: 'ecs.availability-zone', value: zone }] : []),
+    { name: 'ecs.cpu-architecture', value: arch === 'amd64' ? 'x86_64' : arch },
+    { name: 'ecs.os-type', value: 'linux' },
+  ];
+}
+
+/** What tasks may have of it, less what these have. Tasks have addresses of their own, so none takes a port. */
+function hostResources({ cpuMillis, memoryBytes, reserveBytes }: HostInfo, slots: readonly HostSlot[]): Json[] {
+  const cpu = cpuMillis - slots.reduce((sum, slot) => sum + slot.cpuMillis, 0);
+  const memory = memoryBytes - reserveBytes - slots.reduce((sum, slot) => sum + slot.memoryBytes, 0);
+  return [
+    { name: 'CPU', type: 'INTEGER', integerValue: Math.max(0, Math.floor((cpu * 1024) / 1000)) },
+    { name: 'MEMORY', type: 'INTEGER', integerValue: Math.max(0, Math.floor(memory / 2 ** 20)) },
+    { name: 'PORTS', type: 'STRINGSET', stringSetValue: [] },
+    { name: 'PORTS_UDP', type: 'STRINGSET', stringSetValue: [] },
+  ];
 }
 
 export function alarmEvent(

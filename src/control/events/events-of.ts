@@ -1,5 +1,5 @@
 /** A change that was noted -> the events that tell of it. */
-import type { ChangeRow } from '#domain/change.ts';
+import type { Change, ChangeRow } from '#domain/change.ts';
 import { DEFAULT_BUS, eventTime } from '#domain/event.ts';
 import type { EventEnvelope, EventRow } from '#domain/event.ts';
 import type { Scope } from '#domain/scope.ts';
@@ -52,10 +52,15 @@ async function plainEvents(tx: ReadTx, change: ChangeRow['change'], sources: Eve
     case 'deployment':
       return [deploymentEvent(change)];
     case 'host':
-      return (await scopesOf(tx)).map((scope) => hostEvent(scope, change.hostId, change.connected, at));
+      return await hostEvents(tx, change, at);
     case 'alarm':
       return [alarmEvent(change, await tx.alarms.get(change.alarm))];
   }
+}
+
+async function hostEvents(tx: ReadTx, { hostId, connected }: Extract<Change, { kind: 'host' }>, at: number): Promise<PlainEvent[]> {
+  const then = { hostId, connected, host: await tx.hosts.get({ hostId }), slots: await tx.tasks.slots(hostId) };
+  return (await scopesOf(tx)).map((scope) => hostEvent(scope, then, at));
 }
 
 /** Accounts and regions that were ever used: each has its default VPC. */

@@ -36,6 +36,7 @@ import {
   type Task,
 } from '@aws-sdk/client-ecs';
 import type { TaskRecord } from '#domain/task.ts';
+import { taskEvent } from '#plan/event-details.ts';
 import { account, arn, observeTask, refused, startTestPlatform, web, type TestPlatform } from './test-platform.ts';
 
 let platform: TestPlatform;
@@ -146,6 +147,35 @@ describe('task definitions', () => {
   });
 });
 
+/** Its event has what AWS's have (the schema that the CDK's event patterns are made of), and else only what ECS's own Task has: three members that Fargate tasks show. */
+function assertEventMembers(task: Task | undefined): void {
+  const { detail, ...event } = taskEvent({ account, region: 'us-west-2' }, JSON.parse(JSON.stringify(task)), 1_700_000_002_000);
+  const listed = ['attachments', 'attributes', 'availabilityZone', 'clusterArn', 'connectivity', 'connectivityAt', 'containerInstanceArn', 'containers', 'cpu', 'createdAt', 'desiredStatus', 'executionStoppedAt', 'group', 'lastStatus', 'launchType', 'memory', 'overrides', 'platformVersion', 'pullStartedAt', 'pullStoppedAt', 'startedAt', 'startedBy', 'stopCode', 'stoppedAt', 'stoppedReason', 'stoppingAt', 'taskArn', 'taskDefinitionArn', 'updatedAt', 'version', 'capacityProviderName', 'enableExecuteCommand', 'ephemeralStorage']; // prettier-ignore
+  // A host isn't shown; the others are of tasks that were started by somebody, or whose times were seen.
+  const notHere = ['containerInstanceArn', 'connectivityAt', 'executionStoppedAt', 'pullStartedAt', 'pullStoppedAt', 'stoppingAt', 'startedBy', 'capacityProviderName']; // prettier-ignore
+  const names = Object.keys(detail).sort();
+  assert.deepEqual(names.filter((name) => !listed.includes(name)), ['fargateEphemeralStorage', 'healthStatus', 'platformFamily']); // prettier-ignore
+  assert.deepEqual(listed.filter((name) => !names.includes(name)), listed.filter((name) => notHere.includes(name))); // prettier-ignore
+  assert.deepEqual([event.type, event.source, event.resources], ['ECS Task State Change', 'aws.ecs', [task?.taskArn]]);
+  assert.deepEqual([detail['stoppedAt'], detail['updatedAt']], ['2023-11-14T22:13:21.500Z', '2023-11-14T22:13:22.000Z']);
+  const [eni] = detail['attachments'] as { type: string }[];
+  const [container] = detail['containers'] as Record<string, unknown>[];
+  assert.equal(eni?.type, 'eni');
+  for (const name of [
+    'containerArn',
+    'exitCode',
+    'image',
+    'imageDigest',
+    'lastStatus',
+    'name',
+    'networkInterfaces',
+    'runtimeId',
+    'taskArn',
+    'cpu',
+  ])
+    assert.ok(container?.[name] !== undefined, name);
+}
+
 describe('a task', () => {
   it('is answered at once as AWS answers', async () => {
     const { tasks, failures } = await run({ tags: [{ key: 'a', value: 'b' }], propagateTags: 'TASK_DEFINITION', startedBy: 'me' });
@@ -219,6 +249,7 @@ describe('a task', () => {
     );
     assert.deepEqual(task?.overrides?.containerOverrides, [{ name: 'web', command: ['x'] }]);
     assert.deepEqual(task?.tags, []);
+    assertEventMembers(task);
     await waitUntilTasksStopped({ client: ecs, maxWaitTime: 20 }, { tasks: [id] });
   });
 

@@ -22,10 +22,23 @@ export type Catalog = ReturnType<typeof openCatalog>;
 export function openCatalog(path: string) {
   const db = openSqlite(path, undefined);
   db.exec(SCHEMA);
+  let waiting: Waiting[] = [];
+  const flush = (): void => {
+    const batch = waiting;
+    waiting = [];
+    runBatch(db, batch);
+  };
   return {
     /** Everything in it or nothing. Synchronous: nothing comes between. */
     write<T>(fn: () => T): T {
       return transaction(db, fn);
+    },
+    /** The same in a moment, together with all that wait by then, after one sync of the disk for them all: it holds up everything else meanwhile. */
+    commit<T>(fn: () => T): Promise<T> {
+      return new Promise((resolve, reject) => {
+        waiting.push({ fn, resolve: resolve as Waiting['resolve'], reject });
+        if (waiting.length === 1) setImmediate(flush);
+      });
     },
     bucket: (name: string): BucketRecord | undefined => read(db.first('SELECT record FROM buckets WHERE name = ?', [name])),
     buckets: (): BucketRecord[] => db.all('SELECT record FROM buckets ORDER BY name', []).map((line) => read(line) as BucketRecord),
@@ -73,8 +86,43 @@ export function openCatalog(path: string) {
     /** Those of these files that are in use. */
     used: (files: string[]): Set<string> =>
       new Set(files.filter((file) => db.first('SELECT 1 AS yes FROM files WHERE file = ?', [file]) !== undefined)),
-    close: () => db.close(),
+    close() {
+      flush();
+      db.close();
+    },
   };
+}
+
+type Waiting = { fn: () => unknown; resolve(value: unknown): void; reject(error: unknown): void };
+
+/** Each in a savepoint of its own; they are answered after the commit. */
+function runBatch(db: Sqlite, batch: Waiting[]): void {
+  if (batch.length === 0) return;
+  let answers: (() => void)[];
+  try {
+    answers = transaction(db, () => batch.map((one) => runOne(db, one)));
+  } catch (error) {
+    answers = batch.map(
+      ({ reject }) =>
+        () =>
+          reject(error),
+    );
+  }
+  for (const answer of answers) answer();
+}
+
+function runOne(db: Sqlite, { fn, resolve, reject }: Waiting): () => void {
+  db.exec('SAVEPOINT one');
+  try {
+    const value = fn();
+    db.exec('RELEASE one');
+    return () => resolve(value);
+  } catch (error) {
+    // SQLite gives up the whole transaction by itself on a full disk and the like: then nobody's work stands.
+    if (!db.inTransaction()) throw error;
+    db.exec('ROLLBACK TO one; RELEASE one');
+    return () => reject(inWords(error));
+  }
 }
 
 const bytes = (key: string) => Buffer.from(key, 'utf8');
@@ -105,6 +153,8 @@ function transaction<T>(db: Sqlite, fn: () => T): T {
     return result;
   } catch (error) {
     if (db.inTransaction()) db.exec('ROLLBACK');
-    throw isFault(error, 'Unavailable') ? full(error) : error;
+    throw inWords(error);
   }
 }
+
+const inWords = (error: unknown) => (isFault(error, 'Unavailable') ? full(error) : error);

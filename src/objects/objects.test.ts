@@ -76,6 +76,21 @@ describe('the store of objects', () => {
     assert.equal(files().length, 1);
   });
 
+  it('of many that are written at once each holds or fails by itself', async () => {
+    await put('there');
+    const conditions = Array.from({ length: 40 }, (_, n) => (n % 4 === 0 ? { ifNoneMatch: '*' as const } : {}));
+    const done = await Promise.allSettled(
+      conditions.map((condition, n) => put(n % 4 === 0 ? 'there' : `k${n}`, bytesOf(`${n}`), condition)),
+    );
+    assert.deepEqual(done.map(({ status }) => status === 'rejected'), conditions.map((_, n) => n % 4 === 0)); // prettier-ignore
+    for (const [n] of conditions.entries()) if (n % 4 !== 0) assert.equal(await text(`k${n}`), `${n}`);
+    assert.equal(await text('there'), 'there');
+    assert.deepEqual([files().length, readdirSync(join(dir, 'incoming'))], [31, []]);
+    const gone = Promise.all([objects.remove('b', ['k1', 'k2']), objects.deleteBucket('none').catch((error: Error) => error.message), put('k3')]); // prettier-ignore
+    assert.match(String((await gone)[1]), /does not exist/);
+    assert.equal(files().length, 29);
+  });
+
   it('reads on what was overwritten or deleted meanwhile, and then lets it go', async () => {
     await put('k', bytesOf(Buffer.alloc(700_000, 'a')));
     const object = objects.head('b', 'k');

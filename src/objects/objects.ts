@@ -152,7 +152,7 @@ function objectCalls({ catalog, files, clock }: StoreParts) {
     },
     read: (object: ObjectRecord, from: number, to: number) => files.read(object.pieces, from, to),
     async remove(bucket: string, keys: string[]) {
-      const dropped = catalog.write(() => {
+      const dropped = await catalog.commit(() => {
         existing(catalog, bucket);
         const former = keys.flatMap((key) => catalog.object(bucket, key) ?? []);
         for (const { key } of former) catalog.removeObject(bucket, key);

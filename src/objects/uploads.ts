@@ -86,7 +86,7 @@ export function createUploads({ catalog, files, clock, random }: StoreParts): Up
       const record: PartRecord = { number, file, size, etag: md5, modifiedAt: now(clock), algorithm, checksum };
       let former: PartRecord | undefined;
       try {
-        former = catalog.write(() => {
+        former = await catalog.commit(() => {
           get(bucket, key, id);
           const before = catalog.part(id, number);
           catalog.useFile(file);
@@ -128,7 +128,7 @@ export function createUploads({ catalog, files, clock, random }: StoreParts): Up
 
     async abort(bucket, key, id) {
       get(bucket, key, id);
-      const dropped = catalog.write(() => {
+      const dropped = await catalog.commit(() => {
         const own = catalog.parts(id).map(({ file }) => file);
         catalog.removeUpload(id);
         catalog.unuseFiles(own);

@@ -25,7 +25,7 @@ export async function writeObject(
   const names = fresh.map(([file]) => file);
   let dropped: string[];
   try {
-    dropped = catalog.write(() => {
+    dropped = await catalog.commit(() => {
       existing(catalog, bucket);
       const former = catalog.object(bucket, record.key);
       assertCondition(former, record.key, condition);

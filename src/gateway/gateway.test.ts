@@ -83,6 +83,7 @@ before(async () => {
         resources: () => ['*'],
         async handle(request) {
           if (request.query.get('fail') !== null) throw new Fault('InvalidParameter', 'no good');
+          if (request.query.get('endless') !== null) return { status: 200, contentType: 'application/octet-stream', body: endless() };
           return { status: 200, contentType: 'application/octet-stream', body: request.body };
         },
       },
@@ -96,6 +97,15 @@ after(async () => {
   await gateway.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+let leftEndless = Promise.withResolvers<void>();
+async function* endless(): AsyncGenerator<Uint8Array> {
+  try {
+    for (;;) yield await new Promise<Buffer>((resolve) => setTimeout(resolve, 5, Buffer.from('more')));
+  } finally {
+    leftEndless.resolve();
+  }
+}
 
 const client = (
   credentials = { accessKeyId: keys.root.accessKeyId, secretAccessKey: keys.root.secretAccessKey },
@@ -121,6 +131,7 @@ async function raw(options: {
   headers?: Record<string, string>;
   body?: string | Buffer;
   unsigned?: boolean;
+  signal?: AbortSignal;
 }) {
   const { service = 'ecs', method = 'POST', path = '/', body = '' } = options;
   const amzDate = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '');
@@ -152,6 +163,7 @@ async function raw(options: {
     method,
     headers: { ...headers, authorization },
     ...(method === 'GET' ? {} : { body }),
+    signal: options.signal ?? null,
   });
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
@@ -414,6 +426,20 @@ describe("paths of berth's own", () => {
     assert.equal((await raw({ service: 'berth', path: '/_berth/other' })).status, 404);
     assert.equal((await raw({ service: 'ecs', path: '/_berth/echo' })).status, 400);
     assert.equal((await fetch(`${endpoint}/_berth/echo`, { method: 'POST' })).status, 400);
+  });
+});
+
+describe('whoever goes away while an answer is sent', () => {
+  it('ends it, and is no error of ours', async () => {
+    leftEndless = Promise.withResolvers<void>();
+    const before = logged.length;
+    const leaving = new AbortController();
+    const answer = raw({ service: 'berth', path: '/_berth/echo?endless=1', signal: leaving.signal });
+    setTimeout(() => leaving.abort(), 100);
+    await assert.rejects(answer, { name: 'AbortError' });
+    await leftEndless.promise;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual(logged.slice(before), []);
   });
 });
 

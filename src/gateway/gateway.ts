@@ -32,7 +32,7 @@ import {
   type Credential,
   type SignedRequest,
 } from './sigv4.ts';
-import { createStreamRoutes } from './stream-routes.ts';
+import { createStreamRoutes, untilGone } from './stream-routes.ts';
 import { takeUpgrades, type Upgrades } from './upgrades.ts';
 import { createHttpRoutes, expectContinue, goOn } from './http-routes.ts';
 import type { ApiSpec, Authorize, CallContext, HttpRoute, Operation, StreamRoute, UpgradeRoute } from './types.ts';
@@ -332,12 +332,8 @@ async function sendEvents(res: ServerResponse, call: Call, contentType: string, 
   res.writeHead(200, { 'x-amzn-RequestId': call.requestId, 'Content-Type': contentType });
   res.flushHeaders();
   // Two ahead: what a slow caller doesn't take waits where it is bounded.
-  await pipeline(Readable.from(events, { highWaterMark: 2 }), res).catch((error: unknown) => {
-    if (!isGone(error)) throw error;
-  });
+  await untilGone(pipeline(Readable.from(events, { highWaterMark: 2 }), res));
 }
-
-const isGone = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
 
 function listen(where: Listener, handler: Gateway['handler'], upgrade: Upgrades['take'], servers: Server[]): Promise<number> {
   const server = http.createServer({

@@ -17,6 +17,13 @@ export type StreamCall = {
   context: CallContext;
 };
 
+/** Whoever went away while it was answered made no mistake of ours. */
+export async function untilGone(sending: Promise<void>): Promise<void> {
+  await sending.catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
+  });
+}
+
 export function createStreamRoutes(routes: StreamRoute[]) {
   return {
     /** Throws Fault('ResourceNotFound') for a path that nobody serves. */
@@ -27,7 +34,7 @@ export function createStreamRoutes(routes: StreamRoute[]) {
       return route;
     },
 
-    /** Throws what the handler throws before the first byte; after it, the connection is cut. */
+    /** Throws what the handler throws before the first byte; after it, the connection is cut. Ends too when the caller goes away. */
     async run(route: StreamRoute, req: IncomingMessage, res: ServerResponse, call: StreamCall): Promise<void> {
       const gone = new AbortController();
       res.once('close', () => gone.abort());
@@ -43,7 +50,7 @@ export function createStreamRoutes(routes: StreamRoute[]) {
       if (!req.complete) res.setHeader('connection', 'close');
       res.writeHead(answer.status, { 'Content-Type': answer.contentType, 'x-amzn-RequestId': call.context.requestId });
       res.flushHeaders();
-      await pipeline(answer.body, res);
+      await untilGone(pipeline(answer.body, res));
     },
   };
 }

@@ -29,12 +29,13 @@ const LOOKS = 10;
 export async function logPath(bed: Bed): Promise<boolean> {
   const lines = Math.floor((MIB * 1024 * 1024) / LINE_BYTES);
   await bed.define('chatter', [String(MIB)], { program: '/chatter', cpu: '1024', memory: '2048', logOptions: { mode: 'blocking' } });
+  // Before it runs: on a busy machine it has written much by the time that somebody looks.
+  const before = await storedBytes(bed);
   const [task] = await bed.runTasks('chatter', 1);
   const arn = task?.taskArn ?? '';
   const memory: number[] = [];
   const cpu = createCpuMeter(bed);
   let began = 0;
-  const before = await storedBytes(bed);
   let all: LogStream | undefined;
   const deadline = Date.now() + TIMEOUT_MS;
   const wanted = lines * (LINE_BYTES - 1 + EVENT_OVERHEAD);
@@ -51,21 +52,21 @@ export async function logPath(bed: Bed): Promise<boolean> {
   const lost = lines - (await countLines(bed, arn, lines, before));
   const warm = memory.slice(Math.floor(memory.length * WARM));
   const grown = median(warm.slice(-LOOKS)) - median(warm.slice(0, LOOKS));
-  const docker = await dockerRate(bed);
-  const rate = ((lines - lost) * LINE_BYTES) / 1e6 / seconds;
-  return [
-    report(
-      'log-path-rate',
-      rate,
-      `MB/s over ${seconds.toFixed(1)} s, CPU ${cpu.told((lines * LINE_BYTES) / 1e6)}; docker's json-file took ${docker.toFixed(0)} MB/s of ${DOCKER_MIB} MiB`,
-    ),
+  // Before the peer has its turn, which a busy machine may not let end in time.
+  const kept = [
     report('log-path-lost', lost, `of ${lines} lines`),
     report(
       'log-path-memory',
       grown,
       `MiB, from ${median(warm.slice(0, LOOKS)).toFixed(0)}; the most seen was ${Math.max(...memory).toFixed(0)}`,
     ),
-  ].every(Boolean);
+  ];
+  const rate = ((lines - lost) * LINE_BYTES) / 1e6 / seconds;
+  const ours = `MB/s over ${seconds.toFixed(1)} s, CPU ${cpu.told((lines * LINE_BYTES) / 1e6)}`;
+  console.log(`        ${rate.toFixed(1)} ${ours}`);
+  const docker = await dockerRate(bed);
+  kept.push(report('log-path-rate', rate, `${ours}; docker's json-file took ${docker.toFixed(0)} MB/s of ${DOCKER_MIB} MiB`));
+  return kept.every(Boolean);
 }
 
 async function streamOf(bed: Bed, arn: string): Promise<LogStream | undefined> {

@@ -138,7 +138,7 @@ export const hostLimits = {
   /** How often a machine that is giving up a migration is told to go on, 20 ms apart. */
   qmpGoOnTries: 250,
   qmpLineBytes: 1024 * 1024,
-  /** How long a guest may take to boot, emulated on a busy machine too; to answer; and how often, and how silent it may be before it counts as hung. */
+  /** How long a guest may take to boot, emulated (at the first try; at the second twice as long, and so on) and not; to answer; and how often, and how silent it may be before it counts as hung. */
   tcgBootMs: 20_000,
   kvmBootMs: 4_000,
   guestAnswerMs: 20_000,

@@ -47,13 +47,14 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
   const known = new Map<string, Template>();
 
   /** One boot, up to the moment at which all machines of this shape begin. Gives its milliseconds. */
-  const bootAndSave = async (shape: Shape, dir: string): Promise<number> => {
+  const bootAndSave = async (shape: Shape, dir: string, attempt: number): Promise<number> => {
     const began = clock.now();
     const memory = join(dir, 'memory');
     const file = await open(memory, 'w', 0o600);
     await file.truncate(shape.ramBytes);
     await file.close();
-    const machine = await machines.boot(shape, memory, shape.accelerator === 'tcg' ? limits.tcgBootMs : limits.kvmBootMs);
+    // A boot that hangs isn't told from one on a machine that has no time for it: so the next one has longer.
+    const machine = await machines.boot(shape, memory, shape.accelerator === 'tcg' ? attempt * limits.tcgBootMs : limits.kvmBootMs);
     const bootMs = clock.now() - began;
     try {
       machine.link.close();
@@ -86,7 +87,7 @@ export function createTemplates(deps: TemplatesDeps, options: MachineOptions): T
     for (let attempt = 1; ; attempt++) {
       try {
         await needRoom(options.dir, limits.templateDiskBytes, 'a template of a virtual machine');
-        const files = await saveTemplate(root, key, (dir) => bootAndSave(shape, dir));
+        const files = await saveTemplate(root, key, (dir) => bootAndSave(shape, dir, attempt));
         log.info('template.made', { key, bootMs: files.bootMs, attempt });
         await removeFormer(shape, key);
         await shared?.give(root, key, prefixOf(shape));

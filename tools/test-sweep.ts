@@ -31,7 +31,7 @@ export async function sweep(dir: string): Promise<string[]> {
 
 /** Ids of instances whose state directory lies here, and of those that a process of the run works for. */
 function instancesOf(dir: string): string[] {
-  const below = new Set(directories(dir, DEPTH).map(instanceId));
+  const below = new Set([dir, ...directories(dir, DEPTH)].map(instanceId));
   const named = ours(dir, []).flatMap((pid) => [...read(pid, 'cmdline').matchAll(/\/run\/berth\/([0-9a-f]{6})\//g)].map(([, id]) => id));
   const known = [
     ...namesIn('/run/berth'),

@@ -37,6 +37,11 @@ export function clip(text: string, chars = 80): string {
   return text.length <= chars ? text : `${text.slice(0, chars)}...`;
 }
 
+/** What a member breaks, as the frameworks of AWS's services say it. */
+export function constraintText(value: string, member: string, what: string): string {
+  return `1 validation error detected: Value '${clip(value)}' at '${member}' failed to satisfy constraint: Member must ${what}`;
+}
+
 /** Names of services follow the rule of clusters' (API reference, CreateService). */
 export function assertServiceName(name: string): void {
   if (!isName(name)) {

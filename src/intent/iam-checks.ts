@@ -1,7 +1,7 @@
 /** What names, paths and documents of IAM may be. Sources: the members' constraints in the API reference; IAM user guide, "IAM and AWS STS quotas". */
 import { parsePolicy, type PolicyUse } from '#policy/index.ts';
 import { iamFault, limitExceeded } from './iam-faults.ts';
-import { clip } from '#domain/names.ts';
+import { constraintText } from '#domain/names.ts';
 import type { Tag } from '#domain/task.ts';
 
 const TAGS_MAX = 50;
@@ -12,7 +12,7 @@ export function assertIamName(member: string, name: string, max: number): void {
     throw iamFault('ValidationError', `The specified value for ${member} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-`); // prettier-ignore
   }
   if (name.length > max) {
-    throw iamFault('ValidationError', `1 validation error detected: Value '${clip(name)}' at '${member}' failed to satisfy constraint: Member must have length less than or equal to ${max}`); // prettier-ignore
+    throw iamFault('ValidationError', constraintText(name, member, `have length less than or equal to ${max}`)); // prettier-ignore
   }
 }
 
@@ -52,7 +52,7 @@ export function assertDocument(text: string, use: PolicyUse, max: number, quota:
 export function iamTags(present: Tag[], added: readonly Tag[]): Tag[] {
   for (const { key, value } of added) {
     if (key === '' || key.length > 128 || !/^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u.test(key)) {
-      throw iamFault('ValidationError', `1 validation error detected: Value '${clip(key)}' at 'tags.1.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+`); // prettier-ignore
+      throw iamFault('ValidationError', constraintText(key, 'tags.1.member.key', 'satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+')); // prettier-ignore
     }
     if (value.length > 256) throw iamFault('ValidationError', "1 validation error detected: Value at 'tags.1.member.value' failed to satisfy constraint: Member must have length less than or equal to 256"); // prettier-ignore
     if (/^aws:/i.test(key)) throw iamFault('InvalidInput', 'Tag keys beginning with aws: are reserved for system use.');

@@ -1,7 +1,7 @@
 /** Wishes about users, roles, their access keys, and instance profiles. */
 import type { Random } from '#base/random.ts';
 import { iamScope, type AccessKeyRecord, type InstanceProfileRecord, type RoleRecord, type UserRecord } from '#domain/iam.ts';
-import { clip } from '#domain/names.ts';
+import { clip, constraintText } from '#domain/names.ts';
 import type { Tag } from '#domain/task.ts';
 import type { WriteTx } from '#store/types.ts';
 import { assertDescription, assertDocument, assertIamName, iamTags, pathOf, sessionSecondsOf } from './iam-checks.ts';
@@ -227,5 +227,5 @@ export async function removeRoleFromProfile(deps: IntentDeps, of: Account, name:
 /** IAM's word for a status that isn't one. */
 export function activeOf(status: string | undefined): boolean {
   if (status === 'Active' || status === 'Inactive') return status === 'Active';
-  throw iamFault('ValidationError', `1 validation error detected: Value '${clip(status ?? '')}' at 'status' failed to satisfy constraint: Member must satisfy enum value set: [Active, Inactive]`); // prettier-ignore
+  throw iamFault('ValidationError', constraintText(status ?? '', 'status', 'satisfy enum value set: [Active, Inactive]')); // prettier-ignore
 }

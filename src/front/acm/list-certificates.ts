@@ -2,6 +2,7 @@ import type { CertificateSummary, ListCertificatesRequest, ListCertificatesRespo
 import { Fault } from '#base/fault.ts';
 import { certificateArn } from '#domain/certificate.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
+import { constraintText } from '#domain/names.ts';
 import type { Handler } from '#gateway/types.ts';
 import { certificateUsers } from '#intent/index.ts';
 import type { AcmDeps } from './types.ts';
@@ -62,10 +63,7 @@ function hasUsages(view: CertificateSummary, includes: ListCertificatesRequest['
 function pageSize(wanted: number | undefined): number {
   const size = wanted ?? PAGE;
   if (Number.isInteger(size) && size >= 1 && size <= PAGE) return size;
-  throw new Fault(
-    'InvalidParameter',
-    `1 validation error detected: Value '${size}' at 'maxItems' failed to satisfy constraint: Member must have value between 1 and ${PAGE}`,
-  );
+  throw new Fault('InvalidParameter', constraintText(String(size), 'maxItems', `have value between 1 and ${PAGE}`));
 }
 
 function readToken(token: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 /** CertificateOptions of a request and of an update. */
 import type { CertificateOptions } from '@aws-sdk/client-acm';
 import { Fault } from '#base/fault.ts';
-import { clip } from '#domain/names.ts';
+import { constraintText } from '#domain/names.ts';
 
 const known = ['CertificateTransparencyLoggingPreference', 'Export'] as const;
 
@@ -12,10 +12,7 @@ export function certificateOptions(options: CertificateOptions | undefined): Rec
     const value = options?.[name];
     if (value === undefined) continue;
     if (value !== 'ENABLED' && value !== 'DISABLED') {
-      throw new Fault(
-        'InvalidParameter',
-        `1 validation error detected: Value '${clip(value)}' at 'options.${name}' failed to satisfy constraint: Member must satisfy enum value set: [ENABLED, DISABLED]`,
-      );
+      throw new Fault('InvalidParameter', constraintText(value, `options.${name}`, 'satisfy enum value set: [ENABLED, DISABLED]'));
     }
     if (name === 'Export' && value === 'ENABLED') {
       throw new Fault(

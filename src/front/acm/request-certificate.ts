@@ -4,7 +4,7 @@ import { limits } from '#base/limits.ts';
 import { requestableAlgorithms } from '#certificates/index.ts';
 import { certificateArn } from '#domain/certificate.ts';
 import { DOMAIN_NAME_CHARS, DOMAIN_NAME_PATTERN, isDomainName } from '#domain/domain-name.ts';
-import { clip } from '#domain/names.ts';
+import { clip, constraintText } from '#domain/names.ts';
 import type { Handler } from '#gateway/types.ts';
 import { requestCertificateOnce } from '#intent/index.ts';
 import type { CertificateRequest } from '#intent/index.ts';
@@ -82,16 +82,13 @@ function readKind(input: RequestCertificateRequest): Pick<CertificateRequest, 'k
 function oneOf<T extends string>(path: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value);
   if (found !== undefined) return found;
-  throw new Fault(
-    'InvalidParameter',
-    `1 validation error detected: Value '${clip(value)}' at '${path}' failed to satisfy constraint: Member must satisfy enum value set: [${allowed.join(', ')}]`,
-  );
+  throw new Fault('InvalidParameter', constraintText(value, path, `satisfy enum value set: [${allowed.join(', ')}]`));
 }
 
 function readToken(token: string | undefined): string | undefined {
   if (token === undefined || /^\w{1,32}$/.test(token)) return token;
   throw new Fault(
     'InvalidParameter',
-    `1 validation error detected: Value '${clip(token)}' at 'idempotencyToken' failed to satisfy constraint: Member must satisfy regular expression pattern: \\w+ and have at most 32 characters`,
+    constraintText(token, 'idempotencyToken', 'satisfy regular expression pattern: \\w+ and have at most 32 characters'),
   );
 }

@@ -2,22 +2,20 @@
 import type { ImageIdentifier } from '@aws-sdk/client-ecr';
 import { ecrHost, repositoryArn } from '#domain/ecr.ts';
 import { clip } from '#domain/names.ts';
+import { cutPage } from '#gateway/page.ts';
 import type { CallContext } from '#gateway/types.ts';
 import { invalidEcr, type EcrImageId } from '#intent/index.ts';
 
 const PAGE = 100;
 const PAGE_MAX = 1000;
 
-/** One page, and the token of the next, which is the key of the last that was shown. `keyOf` in the order of the list. */
+/** One page, and the token of the next. */
 export function pageOf<T>(all: T[], keyOf: (item: T) => string, token: string | undefined, most: number | undefined) {
   const size = most ?? PAGE;
   if (size < 1 || size > PAGE_MAX)
     throw invalidEcr(`Invalid parameter at 'maxResults' failed to satisfy constraint: 'must be between 1 and ${PAGE_MAX}'`);
-  const after = token === undefined ? null : Buffer.from(token, 'base64url').toString('utf8');
-  const rest = after === null ? all : all.filter((item) => keyOf(item) > after);
-  const page = rest.slice(0, size);
-  const last = page.at(-1);
-  const nextToken = last !== undefined && rest.length > size ? Buffer.from(keyOf(last)).toString('base64url') : undefined;
+  const refuse = () => invalidEcr("Invalid parameter at 'nextToken' failed to satisfy constraint: 'must be a token of this list'");
+  const { page, next: nextToken } = cutPage(all, keyOf, { size, token }, refuse);
   return { page, nextToken };
 }
 

@@ -9,7 +9,7 @@ import type {
 import { uuid } from '#base/ids.ts';
 import type { AccessPointRecord } from '#domain/file-system.ts';
 import { efsIdOf } from '#domain/file-system.ts';
-import { clip } from '#domain/names.ts';
+import { clip, constraintText } from '#domain/names.ts';
 import type { Handler } from '#gateway/types.ts';
 import { accessPointOf, createAccessPoint, deleteAccessPoint, efsFault, fileSystemOf } from '#intent/index.ts';
 import type { IntentDeps } from '#intent/index.ts';
@@ -79,7 +79,7 @@ function rootOf({ RootDirectory: root }: CreateAccessPointRequest): AccessPointR
   if (info === undefined) return { path, creation: null };
   const permissions = info.Permissions ?? '';
   if (!/^[0-7]{3,4}$/.test(permissions)) {
-    throw efsFault('ValidationException', `1 validation error detected: Value '${clip(permissions)}' at 'rootDirectory.creationInfo.permissions' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[0-7]{3,4}$`); // prettier-ignore
+    throw efsFault('ValidationException', constraintText(permissions, 'rootDirectory.creationInfo.permissions', 'satisfy regular expression pattern: ^[0-7]{3,4}$')); // prettier-ignore
   }
   return { path, creation: { uid: idOf('ownerUid', info.OwnerUid), gid: idOf('ownerGid', info.OwnerGid), permissions } };
 }

@@ -1,13 +1,13 @@
 /** Parts of EFS's requests: values out of a set, pages. */
 import { limits } from '#base/limits.ts';
-import { clip } from '#domain/names.ts';
+import { constraintText } from '#domain/names.ts';
 import type { Tag } from '#domain/task.ts';
 import { efsFault } from '#intent/index.ts';
 
 export function oneOf<T extends string>(path: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value);
   if (found !== undefined) return found;
-  throw efsFault('ValidationException', `1 validation error detected: Value '${clip(value)}' at '${path}' failed to satisfy constraint: Member must satisfy enum value set: [${allowed.join(', ')}]`); // prettier-ignore
+  throw efsFault('ValidationException', constraintText(value, path, `satisfy enum value set: [${allowed.join(', ')}]`)); // prettier-ignore
 }
 
 export const nameOf = (tags: readonly Tag[]): string | undefined => tags.find((tag) => tag.key === 'Name')?.value;

@@ -1,17 +1,14 @@
 /** What the operations' inputs share: enumerations, tags, attributes, pages. */
 import { limits } from '#base/limits.ts';
 import { elbFault } from '#domain/elb-fault.ts';
-import { clip } from '#domain/names.ts';
+import { clip, constraintText } from '#domain/names.ts';
 import type { Tag } from '#domain/task.ts';
 
 /** A value out of a closed set; `at` is the member's name. Throws AWS's text. */
 export function enumValue<T extends string>(value: string, allowed: readonly T[], at: string): T {
   const found = allowed.find((one) => one === value);
   if (found !== undefined) return found;
-  throw elbFault(
-    'ValidationError',
-    `1 validation error detected: Value '${clip(value)}' at '${at}' failed to satisfy constraint: Member must satisfy enum value set: [${allowed.join(', ')}]`,
-  );
+  throw elbFault('ValidationError', constraintText(value, at, `satisfy enum value set: [${allowed.join(', ')}]`));
 }
 
 type TagInput = { Key?: string | undefined; Value?: string | undefined };
@@ -61,7 +58,7 @@ type PageInput = { Marker?: string | undefined; PageSize?: number | undefined };
 export function pageOf<T>(items: readonly T[], idOf: (item: T) => string, input: PageInput): { page: T[]; NextMarker: string | undefined } {
   const size = input.PageSize ?? limits.elbPage;
   if (!(Number.isInteger(size) && size >= 1 && size <= limits.elbPage)) {
-    throw elbFault('ValidationError', `1 validation error detected: Value '${size}' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and ${limits.elbPage}`); // prettier-ignore
+    throw elbFault('ValidationError', constraintText(String(size), 'pageSize', `have value between 1 and ${limits.elbPage}`)); // prettier-ignore
   }
   const sorted = items.map((item) => ({ id: idOf(item), item })).sort((a, b) => (a.id < b.id ? -1 : 1));
   const after = decodeMarker(input.Marker);

@@ -1,16 +1,15 @@
 /** Parts of EventBridge's requests, with its texts: names, patterns, schedules, pages. Source: EventBridge API reference. */
 import { limits } from '#base/limits.ts';
 import { DEFAULT_BUS } from '#domain/event.ts';
-import { clip } from '#domain/names.ts';
+import { clip, constraintText } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
 import { compilePattern, NO_SCHEDULE, parseSchedule } from '#events/index.ts';
+import { cutPage } from '#gateway/page.ts';
 import { eventsFault, eventsInvalid, eventsMissing } from '#intent/index.ts';
 
 /** The text of a member that breaks its pattern, as AWS's frameworks say it. */
 export function constraint(value: string, member: string, what: string) {
-  return eventsInvalid(
-    `1 validation error detected: Value '${clip(value)}' at '${member}' failed to satisfy constraint: Member must ${what}`,
-  );
+  return eventsInvalid(constraintText(value, member, what));
 }
 
 export function checkName(name: string | undefined, member: string, most = 64): string {
@@ -71,19 +70,9 @@ export function checkJson(text: string, member: string): string {
   }
 }
 
-/** One page of a list that has an order, and the token of the next: the name that it begins after. */
+/** One page of a list, and the token of the next. */
 export function pageOf<T>(all: readonly T[], nameOf: (one: T) => string, options: { token: string | undefined; most: number | undefined }) {
   const size = options.most ?? limits.eventPage;
   if (!(size >= 1 && size <= limits.eventPage)) throw constraint(String(size), 'limit', `have value between 1 and ${limits.eventPage}`);
-  const after = options.token === undefined ? '' : decode(options.token);
-  const rest = all.filter((one) => nameOf(one) > after);
-  const page = rest.slice(0, size);
-  const last = page.at(-1);
-  return { page, next: rest.length > size && last !== undefined ? Buffer.from(nameOf(last)).toString('base64') : undefined };
-}
-
-function decode(token: string): string {
-  const text = Buffer.from(token, 'base64').toString();
-  if (Buffer.from(text).toString('base64') !== token) throw eventsInvalid('Invalid next token');
-  return text;
+  return cutPage(all, nameOf, { size, token: options.token }, () => eventsInvalid('Invalid next token'));
 }

@@ -1,4 +1,5 @@
 /** IAM's pages: Marker and MaxItems. */
+import { constraintText } from '#domain/names.ts';
 import { iamFault } from '#intent/index.ts';
 
 export type PageInput = { Marker?: string | undefined; MaxItems?: number | undefined };
@@ -10,7 +11,7 @@ const MAX = 1000;
 export function pageOf<T>(all: readonly T[], { Marker, MaxItems }: PageInput): Page<T> {
   const size = MaxItems ?? DEFAULT;
   if (!Number.isInteger(size) || size < 1 || size > MAX) {
-    throw iamFault('ValidationError', `1 validation error detected: Value '${size}' at 'maxItems' failed to satisfy constraint: Member must have value between 1 and ${MAX}`); // prettier-ignore
+    throw iamFault('ValidationError', constraintText(String(size), 'maxItems', `have value between 1 and ${MAX}`)); // prettier-ignore
   }
   const from = Marker === undefined ? 0 : Number(Buffer.from(Marker, 'base64').toString());
   if (!Number.isInteger(from) || from < 0) throw iamFault('ValidationError', 'Invalid Marker.');

@@ -2,7 +2,8 @@
 import { uuid } from '#base/ids.ts';
 import { limits } from '#base/limits.ts';
 import type { Random } from '#base/random.ts';
-import { clip } from '#domain/names.ts';
+import { clip, constraintText } from '#domain/names.ts';
+import { cutPage } from '#gateway/page.ts';
 import { invalidSecret, secretFault, type SecretValue } from '#intent/index.ts';
 
 export function readName(name: string | undefined): string {
@@ -15,7 +16,7 @@ export function readName(name: string | undefined): string {
 }
 
 const constraint = (member: string, value: string, what: string) =>
-  secretFault('ValidationException', `1 validation error detected: Value '${clip(value)}' at '${member}' failed to satisfy constraint: Member must ${what}`); // prettier-ignore
+  secretFault('ValidationException', constraintText(value, member, what)); // prettier-ignore
 
 /** Id of a version: the caller's token, or one that is made for it. */
 export function readToken(token: string | undefined, random: Random): string {
@@ -59,7 +60,7 @@ export function assertDescription(text: string | undefined): void {
   if (text !== undefined && text.length > 2048) throw constraint('description', text, 'have length less than or equal to 2048');
 }
 
-/** One page of what comes after the one that the token names. */
+/** One page, and the token of the next. */
 export function pageOf<T>(
   all: readonly T[],
   input: { MaxResults?: number | undefined; NextToken?: string | undefined },
@@ -67,11 +68,8 @@ export function pageOf<T>(
 ) {
   const { MaxResults: size = limits.secretsPage, NextToken: token } = input;
   if (size < 1 || size > limits.secretsPage) throw constraint('maxResults', String(size), `have value between 1 and ${limits.secretsPage}`);
-  const after = token === undefined ? undefined : Buffer.from(token, 'base64url').toString();
-  const from = after === undefined ? 0 : all.findIndex((one) => nameOf(one) === after) + 1;
-  if (after !== undefined && from === 0) throw secretFault('InvalidNextTokenException', 'The NextToken value is invalid.');
-  const page = all.slice(from, from + size);
-  const last = page.at(-1);
-  const more = last !== undefined && from + size < all.length;
-  return { page, next: more ? { NextToken: Buffer.from(nameOf(last)).toString('base64url') } : {} };
+  const { page, next } = cutPage(all, nameOf, { size, token }, () =>
+    secretFault('InvalidNextTokenException', 'The NextToken value is invalid.'),
+  );
+  return { page, next: next === undefined ? {} : { NextToken: next } };
 }

@@ -1,10 +1,10 @@
 /** Parts of Parameter Store's requests, checked in its words. */
 import { RE2JS } from 're2js';
-import { clip } from '#domain/names.ts';
+import { clip, constraintText } from '#domain/names.ts';
+import { cutPage } from '#gateway/page.ts';
 import { invalidParameter, parameterFault } from '#intent/index.ts';
 
-export const constraint = (member: string, value: string, what: string) =>
-  invalidParameter(`1 validation error detected: Value '${clip(value)}' at '${member}' failed to satisfy constraint: Member must ${what}`);
+export const constraint = (member: string, value: string, what: string) => invalidParameter(constraintText(value, member, what));
 
 const LEVELS = 15;
 const NAME_CHARS = 1011;
@@ -45,7 +45,7 @@ export function assertAllowed(pattern: string, value: string): void {
   );
 }
 
-/** One page of what comes after the one that the token names. */
+/** One page, and the token of the next. */
 export function pageOf<T>(
   all: readonly T[],
   input: { MaxResults?: number | undefined; NextToken?: string | undefined },
@@ -55,11 +55,8 @@ export function pageOf<T>(
   const { MaxResults: size = most, NextToken: token } = input;
   if (size < 1) throw constraint('maxResults', String(size), 'have value greater than or equal to 1');
   if (size > most) throw constraint('maxResults', String(size), `have value less than or equal to ${most}`);
-  const after = token === undefined ? undefined : Buffer.from(token, 'base64url').toString();
-  const from = after === undefined ? 0 : all.findIndex((one) => nameOf(one) === after) + 1;
-  if (after !== undefined && from === 0) throw parameterFault('InvalidNextToken', 'The specified token is not valid.');
-  const page = all.slice(from, from + size);
-  const last = page.at(-1);
-  const more = last !== undefined && from + size < all.length;
-  return { page, next: more ? { NextToken: Buffer.from(nameOf(last)).toString('base64url') } : {} };
+  const { page, next } = cutPage(all, nameOf, { size, token }, () =>
+    parameterFault('InvalidNextToken', 'The specified token is not valid.'),
+  );
+  return { page, next: next === undefined ? {} : { NextToken: next } };
 }

@@ -3,7 +3,7 @@ import type { AssumeRoleRequest, AssumeRoleResponse, Tag } from '@aws-sdk/client
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import { parseRoleArn, type RoleRecord } from '#domain/iam.ts';
-import { clip } from '#domain/names.ts';
+import { clip, constraintText } from '#domain/names.ts';
 import { requestTags, resourceTags } from '#gateway/access.ts';
 import type { CallContext, Operation, OwnFacts } from '#gateway/types.ts';
 import { findRole, managedDocument, rolePrincipal, type Identity } from '#identity/index.ts';
@@ -77,7 +77,7 @@ export function credentialsView(made: { accessKeyId: string; secretAccessKey: st
 
 /** The texts of STS for members that don't hold what the model asks for. */
 export function constraint(member: string, value: unknown, what: string): Fault {
-  return new Fault('InvalidParameter', `1 validation error detected: Value '${clip(String(value))}' at '${member}' failed to satisfy constraint: Member must ${what}`); // prettier-ignore
+  return new Fault('InvalidParameter', constraintText(String(value), member, what)); // prettier-ignore
 }
 
 /** How long the session is to be. */

@@ -67,18 +67,18 @@ export const events = made({
 const schedule = { Name: 's', GroupName: 'g', ScheduleExpression: 'cron(0 3 ? * MON#2 2027-2030)', ScheduleExpressionTimezone: 'Europe/Berlin', StartDate: at, EndDate: new Date(Number(at) + 86_400_000), State: 'ENABLED', Description: 'd', FlexibleTimeWindow: { Mode: 'FLEXIBLE', MaximumWindowInMinutes: 15 }, ActionAfterCompletion: 'DELETE', Target: { Arn: cluster, RoleArn: role, EcsParameters: ecs, RetryPolicy: retries, DeadLetterConfig: dead, Input: '{}' } }; // prettier-ignore
 const group = arn('scheduler', 'schedule-group/g');
 export const scheduler = made({
-  CreateScheduleGroup: { Name: 'g', Tags, ClientToken: 't' },
+  CreateScheduleGroup: { Name: 'g', Tags },
   GetScheduleGroup: { Name: 'g' },
   ListScheduleGroups: { NamePrefix: 'g', MaxResults: 10 },
-  CreateSchedule: { ...schedule, ClientToken: 't' },
+  CreateSchedule: { ...schedule },
   UpdateSchedule: { ...schedule, ScheduleExpression: 'rate(5 minutes)', FlexibleTimeWindow: { Mode: 'OFF' }, Target: { Arn: bus, RoleArn: role, EventBridgeParameters: { Source: 's', DetailType: 'd' }, Input: '{}' } }, // prettier-ignore
   GetSchedule: { Name: 's', GroupName: 'g' },
   ListSchedules: { GroupName: 'g', NamePrefix: 's', State: 'ENABLED', MaxResults: 10 },
   ListTagsForResource: { ResourceArn: group },
   TagResource: { ResourceArn: group, Tags },
   UntagResource: { ResourceArn: group, TagKeys: ['team'] },
-  DeleteSchedule: { Name: 'gone', GroupName: 'g', ClientToken: 't' },
-  DeleteScheduleGroup: { Name: 'gone', ClientToken: 't' },
+  DeleteSchedule: { Name: 'gone', GroupName: 'g' },
+  DeleteScheduleGroup: { Name: 'gone' },
 });
 
 const Dimensions = [{ Name: 'Service', Value: 'web' }];
@@ -242,6 +242,7 @@ export const s3: Ground = async (call) => {
     GetObjectAcl: object,
     PutPublicAccessBlock: { Bucket, PublicAccessBlockConfiguration: { BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true } }, // prettier-ignore
     PutBucketOwnershipControls: { Bucket, OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] } },
+    PutBucketLifecycleConfiguration: { Bucket, LifecycleConfiguration: { Rules: [{ ID: 'r', Status: 'Enabled', Filter: { And: { Prefix: 'p/', Tags, ObjectSizeGreaterThan: 1 } }, Expiration: { Days: 1 } }, { ID: 'u', Status: 'Enabled', Filter: { Prefix: 'u' }, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }] } }, // prettier-ignore
     ListObjectsV2: { Bucket, Delimiter: '/', EncodingType: 'url', MaxKeys: 10, Prefix: 'dir', StartAfter: 'a', FetchOwner: true },
     ListObjects: { Bucket, Delimiter: '/', Marker: 'a', MaxKeys: 10, Prefix: 'dir' },
     ListObjectVersions: { Bucket, Delimiter: '/', KeyMarker: 'a', MaxKeys: 10, Prefix: 'dir' },

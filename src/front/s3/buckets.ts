@@ -7,6 +7,7 @@ import type {
   HeadBucketCommandInput,
   ListBucketsCommandInput,
 } from '@aws-sdk/client-s3';
+import { clip } from '#domain/names.ts';
 import { isIP } from 'node:net';
 import { limits } from '#base/limits.ts';
 import type { CallContext, Handler } from '#gateway/types.ts';
@@ -52,7 +53,7 @@ async function create(
   const place = wish === undefined || (wish as string) === '' ? FIRST_REGION : wish === 'EU' ? 'eu-west-1' : wish;
   if (place !== region) {
     const which = wish === undefined ? 'unspecified' : String(wish);
-    throw s3Fault('IllegalLocationConstraintException', `The ${which} location constraint is incompatible for the region specific endpoint this request was sent to.`); // prettier-ignore
+    throw s3Fault('IllegalLocationConstraintException', `The ${clip(which)} location constraint is incompatible for the region specific endpoint this request was sent to.`); // prettier-ignore
   }
   const answer = { Location: `/${name}`, BucketArn: bucketArn(name) };
   const former = deps.objects.buckets(account).find((bucket) => bucket.name === name);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
+import { clip } from '#domain/names.ts';
 import type { CallContext, Handler } from '#gateway/types.ts';
 import { s3Fault, type BucketRecord, type Objects } from '#objects/index.ts';
 
@@ -55,7 +56,7 @@ export function ownerOf(account: string): { ID: string } {
 
 /** What a request asks for and berth doesn't do. */
 export function notHere(what: string): Fault {
-  return new Fault('Unsupported', `berth does not implement ${what} of S3 yet.`);
+  return new Fault('Unsupported', `berth does not implement ${clip(what, 200)} of S3 yet.`);
 }
 
 export function invalid(message: string, name?: string, value?: string): Fault {

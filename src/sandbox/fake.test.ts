@@ -39,7 +39,7 @@ sandboxConformance('fake', async () => {
     leftovers: async (taskId) => (world.alive().includes(taskId) ? [`supervisor of ${taskId}`] : []),
     dial: async () => '',
     patienceMs: 10_000,
-    limits: { containerMemory: true, terminalName: true },
+    limits: { terminalName: true },
     hog: '',
     async plan(containers, change = {}) {
       return {

@@ -149,6 +149,7 @@ export const checkTaskBundle: Check<TaskBundle> = record({
       startTimeoutMs: orNull(whole()),
       initProcess: flag,
       cgroup: checkCgroupLimits,
+      watchedMemoryBytes: optional(whole()),
       health: orElse(orNull(healthBundle), null),
       restart: orElse(orNull(restartBundle), null),
       lane: optional(record({ spoolBytes: whole(), blocking: flag, router: optional(name) })),

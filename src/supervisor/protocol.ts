@@ -115,6 +115,8 @@ export type ContainerBundle = {
   startTimeoutMs: number | null;
   initProcess: boolean;
   cgroup: CgroupLimits;
+  /** The supervisor kills it once it takes more: its sandbox's group is that of all. */
+  watchedMemoryBytes?: number | undefined;
   /** Run inside by the supervisor as long as the container runs; null: none. */
   health: HealthBundle | null;
   /** Started again by the supervisor after its end; null or absent: never. Its writable layer stays, its state goes on being `running`. */

@@ -98,6 +98,9 @@ pub struct ContainerBundle {
     pub start_timeout_ms: Option<u64>,
     pub init_process: bool,
     pub cgroup: CgroupLimits,
+    /// The supervisor kills it once it takes more: its sandbox's group is that of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched_memory_bytes: Option<u64>,
     #[serde(default)]
     pub health: Option<HealthBundle>,
     /// When it is started again after its end; None: never.

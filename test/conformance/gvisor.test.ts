@@ -50,7 +50,7 @@ async function createGvisorHost(): Promise<GvisorHost> {
 sandboxConformance('gvisor', async () =>
   realSandbox(await createGvisorHost(), {
     patienceMs: PATIENCE_MS,
-    limits: { containerMemory: false, terminalName: false },
+    limits: { terminalName: false },
     hog: HOG,
   }),
 );
@@ -182,7 +182,8 @@ describe('a gVisor sandbox', () => {
       name: 'eats',
       essential: false,
     });
-    const begun = await begin([scripted('while :; do sleep 0.1; done'), eats], { cpuMillis: 1000 });
+    // Its limit is less than what both take together.
+    const begun = await begin([scripted('while :; do sleep 0.1; done', { memoryBytes: 32 * MIB }), eats], { cpuMillis: 1000 });
     await begun.w.until('it has eaten', () => begun.w.text('eats') === 'up\n');
     await sleep(1000);
     const { containers, task } = await begun.sandbox.stats();
@@ -191,6 +192,7 @@ describe('a gVisor sandbox', () => {
     assert.ok(hungry.memoryBytes > 40 * MIB && app.memoryBytes < 40 * MIB, JSON.stringify(containers));
     assert.ok(hungry.cpuNs > 2 * app.cpuNs && hungry.pids === 1, JSON.stringify(containers));
     assert.ok(task.memoryBytes > hungry.memoryBytes && task.cpuNs > hungry.cpuNs, JSON.stringify(task));
+    assert.ok(runs(begun.w, 'app'), 'the other container was killed');
     begun.sandbox.kill();
     await finish(begun);
   });

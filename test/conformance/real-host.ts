@@ -293,7 +293,7 @@ export function realSandbox(
     leftovers: host.leftovers,
     dial: host.dial,
     patienceMs: options.patienceMs ?? 10_000,
-    limits: { containerMemory: true, terminalName: true, ...options.limits },
+    limits: { terminalName: true, ...options.limits },
     hog: options.hog ?? 'exec tail /dev/zero',
     close: host.close,
   };

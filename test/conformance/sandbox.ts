@@ -51,8 +51,6 @@ export type Inside = {
 
 /** What a kind can't do, each a row of the table in docs/isolation.md: the suite then holds it to what stands there instead. */
 export type KindLimits = {
-  /** A container's own memory limit is enforced. Else only the task's is, and a container may take more than its own. */
-  containerMemory: boolean;
   /** A terminal has a name inside (`tty`). */
   terminalName: boolean;
 };

@@ -48,7 +48,7 @@ export const containerMembers: Entry[] = [
   {
     at: C,
     leaves: ['cpu', 'memory'],
-    note: 'of several containers in one gVisor sandbox only the task’s are enforced',
+    note: 'of several containers in one gVisor sandbox the memory limit holds by looks at it (docs/isolation.md), and of `cpu` only the task’s',
     is: 'works',
     tests: [
       `${LIMITS}: a container’s own memory limit, and what is said of it`,
@@ -60,7 +60,7 @@ export const containerMembers: Entry[] = [
     at: C,
     leaves: ['memoryReservation'],
     is: 'works',
-    note: "the kernel's soft limit of the container's group; gVisor has one group for all. As on Fargate it takes no part in where a task is placed",
+    note: "the kernel's soft limit of the container's group; gVisor has one group for all, with their sum. As on Fargate it takes no part in where a task is placed",
     tests: [
       'test/conformance/container.test.ts: has its memory reserved as the kernel does it',
       'test/e2e/kinds.test.ts: that is privileged, in a microVM of a cluster that allows it, runs a container of its own',

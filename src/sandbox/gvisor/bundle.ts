@@ -21,16 +21,18 @@ export function runscBundle(paths: GvisorPaths, room: string): RunscBundle {
   return { binary: paths.runsc, flags: [...runscFlags], config: { ...runscConfig, RootDir: room }, pause: paths.pause, room };
 }
 
-/**
- * The task's limits with what gVisor itself takes. A container's own memory limit holds only where it is the only one: inside the sandbox
- * none is kept.
- */
-function sandboxLimits(plan: SandboxPlan): Pick<CgroupLimits, 'memoryBytes' | 'pids'> {
-  const [only, ...others] = plan.spec.containers;
+/** The task's limits with what gVisor itself takes. A container that is the only one has its own limit there; of several each is watched. */
+function sandboxLimits(plan: SandboxPlan): Pick<CgroupLimits, 'memoryBytes' | 'memoryReservationBytes' | 'pids'> {
+  const { containers, memoryBytes } = plan.spec;
+  const [only, ...others] = containers;
   const own = others.length === 0 ? (only?.memoryBytes ?? null) : null;
-  const { memoryBytes } = plan.spec;
-  const overhead = limits.gvisorOverheadBytes + plan.spec.containers.length * limits.gvisorContainerOverheadBytes;
-  return { memoryBytes: Math.min(memoryBytes, own ?? memoryBytes) + overhead, pids: limits.taskPids };
+  const overhead = limits.gvisorOverheadBytes + containers.length * limits.gvisorContainerOverheadBytes;
+  const reserved = containers.reduce((sum, one) => sum + (one.memoryReservationBytes ?? 0), 0);
+  return {
+    memoryBytes: Math.min(memoryBytes, own ?? memoryBytes) + overhead,
+    memoryReservationBytes: reserved > 0 ? reserved : undefined,
+    pids: limits.taskPids,
+  };
 }
 
 export function gvisorBundle(plan: SandboxPlan, context: BundleContext & { paths: GvisorPaths; room: string }): Files {
@@ -47,6 +49,7 @@ export function gvisorBundle(plan: SandboxPlan, context: BundleContext & { paths
         initProcess: false,
         // No group of its own: what is told of it.
         cgroup: { ...container.cgroup, memoryBytes: container.cgroup.memoryBytes ?? plan.spec.memoryBytes },
+        watchedMemoryBytes: bundle.containers.length > 1 ? (container.cgroup.memoryBytes ?? undefined) : undefined,
       })),
     }),
   });

@@ -57,6 +57,10 @@ pub struct Container {
     is_due: bool,
     /// Kills for want of memory in its group before it was started last.
     former_oom_kills: u64,
+    /// It is being killed since it took more memory than it may, where no group of its own sees to that.
+    took_too_much: bool,
+    /// How often that was.
+    memory_kills: u64,
     /// It waits where its output has no room.
     is_blocking: bool,
 }
@@ -87,6 +91,8 @@ impl Container {
             restart_count: 0,
             is_due: false,
             former_oom_kills: 0,
+            took_too_much: false,
+            memory_kills: 0,
             is_blocking: bundle.lane.as_ref().is_some_and(|lane| lane.blocking),
         }
     }
@@ -171,6 +177,7 @@ impl Container {
     pub fn spawn(&mut self, setting: &Setting, index: usize) {
         self.former_oom_kills = setting.cgroups.oom_kills(&container::group(setting.task, index));
         self.restart_count += u64::from(std::mem::take(&mut self.is_due));
+        self.took_too_much = false;
         let spawned = match (&setting.task.runtime, setting.room) {
             (Some(runtime), Some(room)) => runsc::spawn(setting, runtime, room, index, self.has_started()),
             _ => container::spawn(setting, index, self.has_started()),
@@ -303,7 +310,8 @@ impl Container {
         let ran = self.status == ContainerStatus::Running && self.failure.is_none();
         if ran && self.started_at_ms.is_some() {
             self.exit_code = Some(code);
-            self.oom_killed = code == 128 + libc::SIGKILL && setting.cgroups.oom_kills(&group) > self.former_oom_kills;
+            let wanted_memory = self.took_too_much || setting.cgroups.oom_kills(&group) > self.former_oom_kills;
+            self.oom_killed = code == 128 + libc::SIGKILL && wanted_memory;
         }
         self.is_due = ran && self.may_restart(code);
         self.end();
@@ -335,6 +343,19 @@ impl Container {
     pub fn kill(&mut self) {
         self.stopping = Stopping::Killed;
         self.signal(libc::SIGKILL);
+    }
+
+    /// Kills it for the memory that it takes; its end may be followed by another start.
+    pub fn kill_for_memory(&mut self) {
+        if !std::mem::replace(&mut self.took_too_much, true) {
+            self.memory_kills += 1;
+            self.signal(libc::SIGKILL);
+        }
+    }
+
+    /// How often it was killed so.
+    pub fn memory_kills(&self) -> u64 {
+        self.memory_kills
     }
 
     /// Sends a signal to its first process; gone is fine.

@@ -9,6 +9,7 @@ mod health;
 mod host;
 mod inside;
 mod lanes;
+mod memory;
 mod order;
 mod output;
 mod pause;
@@ -73,6 +74,7 @@ pub struct Task {
     has_quota: bool,
     /// When it will be, by the monotonic clock.
     quota_due: Option<u64>,
+    memory: memory::Watch,
     /// PID 1 of the namespace that the containers share.
     shared_pids: Option<pause::Pause>,
     /// Containers that stand still while one is being made.
@@ -218,7 +220,10 @@ impl Task {
             ToSupervisor::Kill => self.kill(),
             ToSupervisor::Signal { container, signal } => self.signal(&container, &signal),
             ToSupervisor::Stats { id } => {
-                let stats = stats::read(&self.bundle, &self.cgroups, self.room.as_ref());
+                let mut stats = stats::read(&self.bundle, &self.cgroups, self.room.as_ref());
+                for (told, container) in stats.containers.iter_mut().zip(&self.containers) {
+                    told.oom_kills += container.memory_kills();
+                }
                 self.send(&FromSupervisor::Stats { id, stats });
             }
             ToSupervisor::Latency { id, latency } => {

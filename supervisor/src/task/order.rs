@@ -120,6 +120,7 @@ mod tests {
             start_timeout_ms: Some(500),
             init_process: false,
             cgroup: CgroupLimits::default(),
+            watched_memory_bytes: None,
             health: None,
             restart: None,
             lane: None,

@@ -182,6 +182,7 @@ impl Task {
             ready_disk: None,
             has_quota: false,
             quota_due: None,
+            memory: super::memory::Watch::default(),
             shared_pids: None,
             held: Vec::new(),
             gate: None,

@@ -28,7 +28,8 @@ impl Task {
     pub(super) fn turn(&mut self, poll: &mut Poll) {
         let Poll { fds, events } = poll;
         // Health first: what it tells may be what a container waits for.
-        let next = [self.tend_health(), self.advance(), self.tend_execs(), self.retry_output()].into_iter().flatten().min();
+        let next =
+            [self.tend_health(), self.advance(), self.tend_execs(), self.retry_output(), self.tend_memory()].into_iter().flatten().min();
         self.tell_host();
         self.collect(fds, events);
         if self.wait(fds, next).is_err() {

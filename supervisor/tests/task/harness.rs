@@ -244,6 +244,7 @@ impl Spec {
             start_timeout_ms: None,
             init_process: self.init_process,
             cgroup: self.cgroup,
+            watched_memory_bytes: None,
             health: self.health,
             restart: self.restart,
             lane: self.lane,

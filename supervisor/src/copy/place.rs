@@ -34,12 +34,15 @@ pub fn place(dir: &Path, name: &str, owners: bool) -> Result<(), String> {
     })
 }
 
+/// A directory that was made, and the time that it is to have.
+type Made = (OwnedFd, (i64, i64));
+
 struct Placer<'a> {
     root: OwnedFd,
     first: &'a [u8],
     owners: bool,
     /// Directories' times, set when nothing is written into them any more.
-    times: Vec<(OwnedFd, (i64, i64))>,
+    times: Vec<Made>,
 }
 
 /// Directories whose times are set at the end, at most: each is held open.
@@ -106,13 +109,7 @@ impl Placer<'_> {
     }
 
     /// One that was there keeps its owner and mode, as a directory that something is put into does.
-    fn directory(
-        &self,
-        parent: BorrowedFd,
-        name: &std::ffi::CStr,
-        entry: &Entry,
-        is_there: bool,
-    ) -> Result<Option<(OwnedFd, (i64, i64))>, String> {
+    fn directory(&self, parent: BorrowedFd, name: &std::ffi::CStr, entry: &Entry, is_there: bool) -> Result<Option<Made>, String> {
         if is_there {
             return Ok(None);
         }

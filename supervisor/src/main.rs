@@ -7,12 +7,13 @@
 //! - `/init`, as PID 1: the supervisor of the one task of a microVM.
 //! - `enter ...`, `tend ...`, `pause ...`: what a supervisor's children become that go on inside a container.
 //! - `init COMMAND ...`: the small init of a container in a gVisor sandbox.
+//! - `sysctl NAME=VALUE ...`: sets kernel parameters of a gVisor sandbox, inside.
 //! - `copy ...`: files into and out of a container, inside a gVisor sandbox.
 //! - `probe`: says what this kernel offers, as JSON.
 //! - `version`.
 use std::process::ExitCode;
 
-use berth_supervisor::{balance, container, copy, guest, keep, launch, probe, serve, task};
+use berth_supervisor::{balance, container, copy, guest, keep, launch, probe, runsc, serve, task};
 
 const USAGE: &str = "usage: berth-supervisor serve --socket PATH | keep ... | balance ... | launch ... | probe | version";
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Some("tend") => container::tend_main(rest),
         Some("pause") => task::pause_main(rest),
         Some("copy") => ExitCode::from(copy::run(rest) as u8),
+        Some("sysctl") => runsc::sysctl_main(rest),
         Some("init") => container::init_main(rest),
         Some("probe") => probe::main(rest),
         Some("version") => {

@@ -230,6 +230,28 @@ describe('a gVisor sandbox', () => {
     assert.equal(begun.w.text('app'), '1\n');
   });
 
+  test('takes the kernel parameters that it has, before its containers run; one that it can’t set says which', async () => {
+    const files = ['ip_local_port_range', 'tcp_rmem', 'tcp_wmem', 'tcp_sack', 'tcp_recovery'].map((name) => `/proc/sys/net/ipv4/${name}`);
+    const sysctls = {
+      'net.ipv4.ip_local_port_range': '20000 20003',
+      'net.ipv4.tcp_rmem': '4096 8192 16384',
+      'net.ipv4.tcp_wmem': '4096 8192 32768',
+      'net.ipv4.tcp_sack': '0',
+      'net.ipv4.tcp_recovery': '0',
+    };
+    const begun = await begin([scripted(`cat ${files.join(' ')}`)], { sysctls });
+    await finish(begun);
+    const told = begun.w.text('app').trim().split('\n');
+    assert.deepEqual(
+      told.map((one) => one.trim().split(/\s+/).join(' ')),
+      Object.values(sysctls),
+    );
+    const wrong = await begin([scripted('echo up')], { sysctls: { 'net.ipv4.ip_local_port_range': '20000 10' } });
+    await finish(wrong);
+    assert.deepEqual([wrong.w.state().failure?.stage, wrong.w.text('app')], ['network', '']);
+    assert.match(wrong.w.state().failure?.message ?? '', /^cannot set sysctl net\.ipv4\.ip_local_port_range to "20000 10": /);
+  });
+
   test('stands ready for the next task, is filled up again, and one that dies there is no loss', async () => {
     host.driver.warm();
     const full = () => host.driver.status?.()?.ready === limits.gvisorPoolSandboxes;

@@ -1,5 +1,5 @@
 /** The `gvisor` sandbox: a task's containers in one gVisor kernel in user space, made by `runsc` under the task's own supervisor. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asFault, isFault } from '#base/fault.ts';
@@ -78,7 +78,7 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
     );
 
   const startCold = async (plan: SandboxPlan) => {
-    if (!existsSync(paths.pause)) writePause(paths.pause);
+    if (!existsSync(paths.pause)) writePause(paths);
     write(plan, placeOf(plan.taskId));
     try {
       await worker.taskStart(join(plan.dir, 'task.json'));
@@ -93,7 +93,7 @@ export function createGvisorDriver(deps: PoolDeps, options: GvisorDriverOptions)
       if (version !== RUNSC_VERSION) {
         return { works: false, reason: `runsc is of version ${version}, and berth knows ${RUNSC_VERSION}: run 'berth setup'` };
       }
-      writePause(paths.pause);
+      writePause(paths);
       await pool.sweep();
       if (options.proof === null) await pool.prove();
       else await proven(options.proof, [options.runsc, options.supervisor], pool.prove);
@@ -150,9 +150,12 @@ function readPlace(dir: string): Place | null {
   }
 }
 
-function writePause(dir: string): void {
+function writePause({ pause: dir, supervisor }: GvisorPaths): void {
   const root = join(dir, 'rootfs');
   mkdirSync(root, { recursive: true, mode: 0o755 });
+  // Sets kernel parameters there (runsc/sysctl.rs). By a rename: one of a former version may be running.
+  copyFileSync(supervisor, join(root, 'berth.new'));
+  renameSync(join(root, 'berth.new'), join(root, 'berth'));
   writeFileSync(join(root, 'pause'), pauseProgram(process.arch === 'arm64' ? 'arm64' : 'x64'), { mode: 0o755 });
   writeFileSync(join(dir, 'config.json'), JSON.stringify(renderPause(root)), { mode: 0o644 });
 }

@@ -98,7 +98,8 @@ test('the program that does nothing takes a host name, and is a whole ELF file o
   }
 });
 
-test('kernel parameters, which gVisor doesn’t let a task set, are refused by name', () => {
-  const asked = gvisorPlan([plainContainer], { sysctls: { 'net.core.somaxconn': '1024' } });
-  assert.throws(() => render(asked, plainContainer, context), /systemControls: net\.core\.somaxconn/);
+test('kernel parameters that gVisor doesn’t let a task set are refused by name', () => {
+  const wanted = { 'net.ipv4.tcp_sack': '1', 'net.core.somaxconn': '1024', 'net.ipv4.tcp_keepalive_time': '60' };
+  const asked = gvisorPlan([plainContainer], { sysctls: wanted });
+  assert.throws(() => render(asked, plainContainer, context), /\(systemControls: net\.core\.somaxconn, net\.ipv4\.tcp_keepalive_time\)/);
 });

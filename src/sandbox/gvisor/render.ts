@@ -22,15 +22,23 @@ export type GvisorContext = RenderContext & {
 };
 
 /**
+ * Kernel parameters that act there and read as they were set; it shows more, at fixed values, and keeps none of IPC's (gVisor's
+ * pkg/sentry/fsimpl/proc/tasks_sys.go).
+ */
+const sysctls: ReadonlySet<string> = new Set(
+  ['ip_local_port_range', 'tcp_recovery', 'tcp_rmem', 'tcp_sack', 'tcp_wmem'].map((name) => `net.ipv4.${name}`),
+);
+
+/**
  * What gVisor does otherwise than this machine's kernel is left out: seccomp, masked and read-only paths, devices and groups of the
  * machine don't exist inside. A container's labels don't become annotations, some of which gVisor acts on.
  */
 export function render(plan: SandboxPlan, container: ContainerSpec, context: GvisorContext): GvisorConfig {
-  const sysctls = Object.keys(plan.spec.sysctls);
-  if (sysctls.length > 0) {
+  const refused = Object.keys(plan.spec.sysctls).filter((name) => !sysctls.has(name));
+  if (refused.length > 0) {
     throw new Fault(
       'CannotCreateContainer',
-      `CannotCreateContainerError: gVisor lets no kernel parameter of a task be set (systemControls: ${sysctls.join(', ')}); another kind of sandbox does`,
+      `CannotCreateContainerError: gVisor has no such kernel parameter to set (systemControls: ${refused.join(', ')}); another kind of sandbox has`,
     );
   }
   const own = renderOwn(plan, container, context);

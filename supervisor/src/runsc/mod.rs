@@ -9,6 +9,7 @@ mod keeper;
 mod links;
 mod room;
 mod spec;
+mod sysctl;
 mod urpc;
 mod usage;
 
@@ -16,4 +17,5 @@ pub use exec::enter;
 pub use keeper::{carried, spawn};
 pub use links::create as create_links;
 pub use room::Room;
+pub use sysctl::{main as sysctl_main, set as set_sysctls};
 pub use usage::of_container as usage_of;

@@ -18,7 +18,7 @@ use crate::protocol::{RunscBundle, TEXT_BYTES};
 use crate::{mount, sys};
 
 /// The sandbox's name in its room; its control socket is `runsc-NAME.sock` there.
-const SANDBOX: &str = "sandbox";
+pub const SANDBOX: &str = "sandbox";
 /// How long a sandbox may take to start; it takes some 150 ms on a quiet machine.
 const START_PATIENCE_MS: i32 = 30_000;
 const CALL_PATIENCE: Duration = Duration::from_secs(20);

@@ -310,5 +310,6 @@ fn bring_up_sandbox(task: &mut Task) -> Result<(), TaskFailure> {
     runsc::create_links(&room.control(), task.bundle.network.as_ref())
         .map_err(|e| failure(TaskStage::Network)(format!("cannot give the sandbox its network: {e}")))?;
     room.begin().map_err(|e| failure(TaskStage::Setup)(format!("cannot start gVisor's sandbox: {e}")))?;
-    room.set_hostname(&task.bundle.hostname).map_err(setup("set the sandbox's host name"))
+    room.set_hostname(&task.bundle.hostname).map_err(setup("set the sandbox's host name"))?;
+    runsc::set_sysctls(room, &task.bundle.sysctls).map_err(failure(TaskStage::Network))
 }

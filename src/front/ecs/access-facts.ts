@@ -5,10 +5,11 @@ import type {
   CreateTaskSetRequest,
   RegisterTaskDefinitionRequest,
   RunTaskRequest,
+  StartTaskRequest,
   UpdateExpressGatewayServiceRequest,
   UpdateServiceRequest,
 } from '@aws-sdk/client-ecs';
-import { capacityProviderArn, clusterArn, clusterName } from '#domain/arn.ts';
+import { capacityProviderArn, clusterArn, clusterName, ecsArn } from '#domain/arn.ts';
 import type { Scope } from '#domain/scope.ts';
 import { requestTags } from '#gateway/access.ts';
 import type { OwnFacts } from '#gateway/types.ts';
@@ -21,6 +22,18 @@ export function runFacts(input: RunTaskRequest, scope: Scope): OwnFacts {
     'ecs:enable-execute-command': String(input.enableExecuteCommand ?? false),
     'ecs:enable-ebs-volumes': String((input.volumeConfigurations ?? []).some((volume) => volume.managedEBSVolume !== undefined)),
     ...sizes(input.overrides ?? {}),
+  });
+}
+
+export function startFacts(input: StartTaskRequest, scope: Scope): OwnFacts {
+  const { enableExecuteCommand: exec, volumeConfigurations: volumes, containerInstances: instances } = input;
+  const cluster = clusterName(scope, input.cluster);
+  return compact({
+    ...requestTags(input.tags),
+    'ecs:cluster': clusterArn(scope, cluster),
+    'ecs:container-instances': instances?.map((ref) => ecsArn(scope, `container-instance/${cluster}/${ref.split('/').at(-1)}`)),
+    'ecs:enable-execute-command': String(exec ?? false),
+    'ecs:enable-ebs-volumes': String((volumes ?? []).some((volume) => volume.managedEBSVolume !== undefined)),
   });
 }
 

@@ -8,7 +8,7 @@ import type { AccessRow, OwnFacts } from '#gateway/types.ts';
 import { findTaskDefinition, listTags, type IntentDeps } from '#intent/index.ts';
 import { canonical, definitionOf, partsOf, serviceOf, taskOf } from './access-arns.ts';
 import { alsoTagging } from './access-tagging.ts';
-import { createFacts, expressFacts, definitionFacts, runFacts, taskSetFacts, updateFacts } from './access-facts.ts';
+import { createFacts, expressFacts, definitionFacts, runFacts, startFacts, taskSetFacts, updateFacts } from './access-facts.ts';
 import { taskSetResource } from './service/task-set-input.ts';
 import { taggableOf } from './taggable.ts';
 
@@ -155,6 +155,11 @@ function taskRows(deps: IntentDeps): AccessTable['rows'] {
       resources: ({ taskDefinition: ref = '' }, scope) => [definitionOf(scope, ref)],
       facts: runFacts,
       also: tagged('RunTask', (input, scope) => ecsArn(scope, `task/${clusterName(scope, input.cluster)}/*`)),
+    },
+    StartTask: {
+      resources: ({ taskDefinition: ref = '' }, scope) => [definitionOf(scope, ref)],
+      facts: startFacts,
+      also: tagged('StartTask', (input, scope) => ecsArn(scope, `task/${clusterName(scope, input.cluster)}/*`)),
     },
     StopTask: { resources: (input: OfTask, scope) => [taskOf(scope, input.cluster, input.task ?? '')], facts: inCluster },
     UpdateTaskProtection: { resources: ofTasks, facts: inCluster },

@@ -27,6 +27,7 @@ import {
   PutClusterCapacityProvidersCommand,
   RegisterTaskDefinitionCommand,
   RunTaskCommand,
+  StartTaskCommand,
   StopTaskCommand,
   TagResourceCommand,
   UntagResourceCommand,
@@ -109,6 +110,12 @@ describe('clusters', () => {
     assert.deepEqual(services.failures, [{ arn: arn('service/default/s'), reason: 'MISSING' }]);
     const instances = await ecs.send(new DescribeContainerInstancesCommand({ containerInstances: ['i'] }));
     assert.equal(instances.failures?.[0]?.reason, 'MISSING');
+    const started = await ecs.send(new RegisterTaskDefinitionCommand({ ...web, family: 'placed' })).then(() => ecs.send(new StartTaskCommand({ taskDefinition: 'placed', containerInstances: ['i'] }))); // prettier-ignore
+    assert.deepEqual([started.tasks, started.failures], [[], [{ arn: arn('container-instance/default/i'), reason: 'MISSING' }]]);
+    const nowhere = ecs.send(new StartTaskCommand({ taskDefinition: 'placed', containerInstances: [] }));
+    await assert.rejects(nowhere, { name: 'InvalidParameterException', message: 'Container instances cannot be empty.' });
+    const unknown = ecs.send(new StartTaskCommand({ taskDefinition: 'nothing', containerInstances: ['i'] }));
+    await assert.rejects(unknown, { name: 'ClientException', message: 'TaskDefinition not found.' });
     const unserved = ecs.send(new DiscoverPollEndpointCommand({}));
     await assert.rejects(unserved, (error: unknown) => error instanceof Error && /DiscoverPollEndpoint/.test(error.message));
   });

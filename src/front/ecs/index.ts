@@ -46,6 +46,7 @@ import { putAttributesOperation } from './put-attributes.ts';
 import { putClusterCapacityProvidersOperation } from './put-cluster-capacity-providers.ts';
 import { registerTaskDefinitionOperation } from './register-task-definition.ts';
 import { runTaskOperation } from './run-task.ts';
+import { startTaskOperation } from './start-task.ts';
 import { stopServiceDeploymentOperation } from './stop-service-deployment.ts';
 import { stopTaskOperation } from './stop-task.ts';
 import { tagResourceOperation } from './tag-resource.ts';
@@ -113,6 +114,7 @@ export function createEcsApi(deps: IntentDeps, exec?: Pick<ExecuteCommandDeps, '
       putClusterCapacityProvidersOperation(deps),
       registerTaskDefinitionOperation(deps),
       runTaskOperation(deps),
+      startTaskOperation(deps),
       stopServiceDeploymentOperation(deps),
       stopTaskOperation(deps),
       tagResourceOperation(deps),

@@ -59,16 +59,26 @@ export function goesToFargate(input: LaunchInput, cluster: ClusterRecord): boole
   return (input.capacityProviderStrategy ?? []).length > 0 || cluster.defaultStrategy.length > 0;
 }
 
-/** The ACTIVE definition that a call names, fit for what carries its tasks. Throws ClientError or InvalidParameter with AWS's texts. */
+/** The ACTIVE definition that a call names. Throws ClientError with AWS's texts. */
+export async function activeDefinition(
+  tx: ReadTx,
+  scope: Scope,
+  input: { taskDefinition?: string | undefined },
+): Promise<TaskDefinitionRecord> {
+  const record = await findTaskDefinition(tx, scope, taskDefinitionRef(scope, input.taskDefinition ?? ''));
+  if (record === undefined) throw new Fault('ClientError', 'TaskDefinition not found.');
+  if (record.status !== 'ACTIVE') throw new Fault('ClientError', 'TaskDefinition is inactive');
+  return record;
+}
+
+/** The same, fit for what carries its tasks. Throws InvalidParameter too. */
 export async function launchableDefinition(
   tx: ReadTx,
   scope: Scope,
   cluster: ClusterRecord,
   input: LaunchInput & { taskDefinition?: string | undefined },
 ): Promise<TaskDefinitionRecord> {
-  const record = await findTaskDefinition(tx, scope, taskDefinitionRef(scope, input.taskDefinition ?? ''));
-  if (record === undefined) throw new Fault('ClientError', 'TaskDefinition not found.');
-  if (record.status !== 'ACTIVE') throw new Fault('ClientError', 'TaskDefinition is inactive');
+  const record = await activeDefinition(tx, scope, input);
   const { compatibilities } = record.definition as { compatibilities?: string[] };
   if (goesToFargate(input, cluster) && compatibilities?.includes('FARGATE') !== true) {
     throw refuse('Task definition does not support launch_type FARGATE.');

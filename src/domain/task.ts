@@ -102,6 +102,8 @@ export type ContainerObserved = {
   health?: HealthStatus | undefined;
   /** Of one that is UNHEALTHY: how the last check failed, with what it said. */
   healthReason?: string | null | undefined;
+  /** That check's; told by the task's own endpoints alone. */
+  healthExitCode?: number | null | undefined;
   /** Since when its health is what it is, as the host saw it; told by the task's own endpoints alone. */
   healthSince?: number | null | undefined;
   /** How often it was started again after its end; absent in what a former version wrote or said: 0. */

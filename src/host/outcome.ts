@@ -38,6 +38,7 @@ export function observeContainers(before: ContainerObserved[], states: Container
       finishedAt: state.finishedAtMs,
       health: state.health,
       healthReason: state.healthReason === null ? null : bounded(state.healthReason),
+      healthExitCode: state.healthExitCode,
       healthSince: state.health === (observed.health ?? 'UNKNOWN') ? observed.healthSince : now,
       restartCount: state.restartCount,
     };

@@ -107,7 +107,7 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
   const again = (life: Life) => {
     for (const timer of life.timers) timer.cancel();
     execs.killAll(life.spec.name);
-    Object.assign(life.state, { health: 'UNKNOWN', healthReason: null, restartCount: life.state.restartCount + 1 });
+    Object.assign(life.state, { health: 'UNKNOWN', healthReason: null, healthExitCode: null, restartCount: life.state.restartCount + 1 });
     run(life);
   };
 
@@ -116,7 +116,7 @@ export function createFakeTask(clock: Clock, plan: SandboxPlan, behaviourOf: (co
     const become = (afterMs: number | null, health: ContainerState['health'], healthReason: string | null) => {
       if (afterMs === null) return;
       const turn = () => {
-        Object.assign(state, { health, healthReason });
+        Object.assign(state, { health, healthReason, healthExitCode: healthReason === null ? null : 1 });
         tell();
         step();
       };

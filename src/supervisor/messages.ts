@@ -42,6 +42,7 @@ const containerState: Check<ContainerState> = record({
   failure: orNull(record({ stage: oneOf('create', 'start', 'dependency'), message: words() })),
   health: orElse(oneOf('HEALTHY', 'UNHEALTHY', 'UNKNOWN'), 'UNKNOWN'),
   healthReason: orElse(orNull(words()), null),
+  healthExitCode: optional(orNull(whole(-1, 255))),
   restartCount: orElse(whole(), 0),
 });
 
@@ -93,6 +94,7 @@ export const checkTaskStats: Check<TaskStats> = record({
   task: record({ cpuNs: whole(), memoryBytes: whole(), pids: whole() }),
   network: orNull(record({ rxBytes: whole(), txBytes: whole(), rxPackets: whole(), txPackets: whole() })),
   disk: optional(record({ usedBytes: whole(), sizeBytes: whole(), readBytes: optional(whole()), writtenBytes: optional(whole()) })),
+  clock: optional(record({ synchronized: flag, maxErrorUs: whole() })),
 });
 
 const cgroupLimits = {

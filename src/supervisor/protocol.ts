@@ -241,6 +241,8 @@ export type ContainerState = {
   health: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
   /** Of one that is UNHEALTHY: how the check failed that made it so. */
   healthReason: string | null;
+  /** That check's; -1 of one that was not started, or took too long. A supervisor of a former version doesn't say it. */
+  healthExitCode?: number | null | undefined;
   /** How often it was started again after its end; a supervisor of a former version doesn't say it: 0. */
   restartCount: number;
 };
@@ -282,6 +284,8 @@ export type TaskStats = {
    * through the disk's block device: a supervisor of a former version doesn't say it, and where the kernel doesn't show the device it isn't known.
    */
   disk?: { usedBytes: number; sizeBytes: number; readBytes?: number | undefined; writtenBytes?: number | undefined } | undefined;
+  /** What the kernel that the task runs on knows of its own clock: a microVM's is its guest's. A supervisor of a former version doesn't say it. */
+  clock?: { synchronized: boolean; maxErrorUs: number } | undefined;
 };
 
 /**

@@ -19,7 +19,7 @@ pub use gvisor::{FromPool, PoolBundle, RunscBundle, ToPool};
 pub use health::{HealthBundle, HealthStatus};
 pub use lanes::{LaneBundle, LaneState};
 pub use messages::*;
-pub use stats::{CgroupStats, ContainerStats, DiskStats, IoStats, NetworkStats, TaskStats, UsageDetail};
+pub use stats::{CgroupStats, ClockStats, ContainerStats, DiskStats, IoStats, NetworkStats, TaskStats, UsageDetail};
 pub use vm::{FileMode, VmBundle, VmFile, VmSocket, VmTap};
 
 /// What a supervisor is given to start a task (`task.json` in the task's directory). Paths are absolute.
@@ -189,6 +189,9 @@ pub struct ContainerState {
     /// Of one that is unhealthy: how the check failed that made it so.
     #[serde(default)]
     pub health_reason: Option<String>,
+    /// That check's; -1 of one that was not started, or took too long.
+    #[serde(default)]
+    pub health_exit_code: Option<i32>,
     /// How often it was started again after its end.
     #[serde(default)]
     pub restart_count: u64,

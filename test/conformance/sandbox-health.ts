@@ -26,6 +26,7 @@ export function healthOf(rig: Rig): void {
     assert.equal(stateOf(ran.w, 'app').healthReason, null);
     await isNow(ran, 'UNHEALTHY');
     assert.match(stateOf(ran.w, 'app').healthReason ?? '', /^its health check ended with exit code 1/);
+    assert.equal(stateOf(ran.w, 'app').healthExitCode, 1);
     assert.equal(stateOf(ran.w, 'app').status, 'running');
     assert.equal(stateOf(ran.w, 'unchecked').health, 'UNKNOWN');
     await rig.finish(ran);
@@ -74,6 +75,7 @@ export function hangingChecks(rig: Rig): void {
     const ran = await rig.run(await plan([checked(rig, {}, { command: command({ waits: true }), timeoutMs: 500 })]));
     await isNow(ran, 'UNHEALTHY');
     assert.match(stateOf(ran.w, 'app').healthReason ?? '', /^its health check took longer than 500 ms/);
+    assert.equal(stateOf(ran.w, 'app').healthExitCode, -1);
     await rig.finish(ran);
   });
 }

@@ -177,6 +177,11 @@ describe('the endpoints of a task', () => {
       assert.equal(storage.Reserved, 20 * 1024);
       assert.ok(storage.Utilized >= 1 && storage.Utilized < 100, JSON.stringify(storage));
       assert.equal('EphemeralStorageMetrics' in get('task3').json(), false);
+      const drift = whole['ClockDrift'] as Record<string, unknown>;
+      assert.match(String(drift['ClockSynchronizationStatus']), /^(NOT_)?SYNCHRONIZED$/);
+      assert.match(String(drift['ReferenceTimestamp']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+      assert.ok(Number(drift['ClockErrorBound']) >= 0, JSON.stringify(drift));
+      assert.equal('ClockDrift' in get('task3').json(), false);
       assert.deepEqual(get('tags').json()['TaskTags'], { 'berth:isolation': kind, team: 'red' });
 
       type Stats = {

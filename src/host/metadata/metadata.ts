@@ -88,8 +88,8 @@ async function metadata(
       if (caller === undefined) return unknown(version, 'task metadata', id);
       const { entry } = caller.runner;
       const tags = tail === 'task' ? undefined : (entry.assignment.facts?.tags ?? []);
-      const disk = version === 4 ? await diskOf(deps, caller.runner) : undefined;
-      return found(taskResponse(entry, version, { tags, disk }));
+      const stats = version === 4 ? await lastStats(deps, caller.runner) : undefined;
+      return found(taskResponse(entry, version, { tags, stats }));
     }
     case 'stats':
       if (caller === undefined) return unknown(version, 'container stats', id);
@@ -115,9 +115,9 @@ async function statsOf({ sampler }: MetadataDeps, runner: Runner, version: Metad
 }
 
 /** Nothing while it can't be told, as right after the start. */
-async function diskOf({ sampler }: MetadataDeps, runner: Runner): Promise<TaskStats['disk']> {
+async function lastStats({ sampler }: MetadataDeps, runner: Runner): Promise<TaskStats | undefined> {
   try {
-    return (await sampler.look(runner)).last.stats.disk;
+    return (await sampler.look(runner)).last.stats;
   } catch (error) {
     if (!isFault(error, 'Unavailable') && !isFault(error, 'TimedOut')) throw error;
     return undefined;

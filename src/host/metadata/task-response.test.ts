@@ -4,6 +4,7 @@ import { containerSpec, taskSpec } from '#domain/samples.ts';
 import type { ContainerSpec } from '#domain/task-spec.ts';
 import type { ContainerObserved } from '#domain/task.ts';
 import type { TaskReport } from '#link/protocol.ts';
+import type { TaskStats } from '#supervisor/protocol.ts';
 import type { TaskEntry } from '../journal.ts';
 import { assignmentOf } from '../testing.ts';
 import { containerResponse, taskResponse } from './task-response.ts';
@@ -75,11 +76,26 @@ test('a container tells its health, since when, and what the check said', () => 
   const health = { command: ['true'], intervalMs: 1, timeoutMs: 1, retries: 1, startPeriodMs: 0 };
   const told = (seen: Partial<ContainerObserved>) => one({ container: { health } as unknown as Partial<ContainerSpec>, seen })['Health'];
   assert.deepEqual(told({}), { status: 'UNKNOWN' });
-  assert.deepEqual(told({ health: 'UNHEALTHY', healthReason: 'exit code 1', healthSince: AT }), {
+  assert.deepEqual(told({ health: 'UNHEALTHY', healthReason: 'exit code 1', healthExitCode: 1, healthSince: AT }), {
     status: 'UNHEALTHY',
     statusSince: TIME,
+    exitCode: 1,
     output: 'exit code 1',
   });
+  assert.deepEqual(told({ health: 'HEALTHY', healthExitCode: null, healthSince: AT }), { status: 'HEALTHY', statusSince: TIME });
+});
+
+test('what the kernel knows of its clock, in version 4', () => {
+  const drift = (clock: TaskStats['clock'], version: 3 | 4 = 4) => {
+    const stats: TaskStats = { readAtMs: AT + 300, containers: [], task: { cpuNs: 0, memoryBytes: 0, pids: 0 }, network: null, clock };
+    return taskResponse(entryOf().entry, version, { stats })['ClockDrift'];
+  };
+  const told = { ClockErrorBound: 0.545, ReferenceTimestamp: '2026-11-27T12:00:00Z', ClockSynchronizationStatus: 'SYNCHRONIZED' };
+  assert.deepEqual(drift({ synchronized: true, maxErrorUs: 545 }), told);
+  const unsure = { ...told, ClockErrorBound: 16_000, ClockSynchronizationStatus: 'NOT_SYNCHRONIZED' };
+  assert.deepEqual(drift({ synchronized: false, maxErrorUs: 16_000_000 }), unsure);
+  assert.equal(drift(undefined), undefined);
+  assert.equal(drift({ synchronized: true, maxErrorUs: 1 }, 3), undefined);
 });
 
 test('ids, labels and limits; the platform’s labels go before the definition’s own', () => {

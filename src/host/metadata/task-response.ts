@@ -9,15 +9,16 @@ export type MetadataVersion = 3 | 4;
 
 const MEBIBYTE = 1024 * 1024;
 
-/** The answer at `/task`; with `tags` that of `/taskWithTags`. `disk`: of the task's own, where it is known. */
+/** The answer at `/task`; with `tags` that of `/taskWithTags`. `stats`: the task's last, where there are some. */
 export function taskResponse(
   entry: TaskEntry,
   version: MetadataVersion,
-  { tags, disk }: { tags?: readonly Tag[] | undefined; disk?: TaskStats['disk'] },
+  { tags, stats }: { tags?: readonly Tag[] | undefined; stats?: TaskStats | undefined },
 ): Record<string, unknown> {
   const { assignment, report } = entry;
   const { spec, facts, labels, network } = assignment;
   const status = report.status === 'RUNNING' || report.status === 'STOPPED' ? report.status : 'PENDING';
+  const disk = stats?.disk;
   const taskOfFour = {
     ServiceName: facts?.service ?? undefined,
     VPCID: network.vpcId,
@@ -25,6 +26,7 @@ export function taskResponse(
     // As Fargate's, in MiB.
     EphemeralStorageMetrics:
       disk === undefined ? undefined : { Utilized: Math.ceil(disk.usedBytes / MEBIBYTE), Reserved: Math.floor(disk.sizeBytes / MEBIBYTE) },
+    ClockDrift: stats === undefined ? undefined : clockDrift(stats),
   };
   return present({
     Cluster: labels.clusterArn,
@@ -44,6 +46,16 @@ export function taskResponse(
     TaskTags: tags === undefined || tags.length === 0 ? undefined : Object.fromEntries(tags.map(({ key, value }) => [key, value])),
     ...(version === 4 ? taskOfFour : {}),
   });
+}
+
+/** In milliseconds, by the clock of the kernel that the task runs on, at the time that it showed. */
+function clockDrift({ clock, readAtMs }: TaskStats): Record<string, unknown> | undefined {
+  if (clock === undefined) return undefined;
+  return {
+    ClockErrorBound: clock.maxErrorUs / 1000,
+    ReferenceTimestamp: new Date(readAtMs).toISOString().replace(/\.\d+Z$/, 'Z'),
+    ClockSynchronizationStatus: clock.synchronized ? 'SYNCHRONIZED' : 'NOT_SYNCHRONIZED',
+  };
 }
 
 /** The answer at the endpoint itself. */
@@ -145,6 +157,8 @@ function healthOf(observed: ContainerObserved | undefined): Record<string, unkno
   return present({
     status: observed?.health ?? 'UNKNOWN',
     statusSince: time(observed?.healthSince ?? null),
+    // As Go's omitempty: a check that passes has none.
+    exitCode: observed?.healthExitCode ?? undefined,
     output: observed?.healthReason ?? undefined,
   });
 }

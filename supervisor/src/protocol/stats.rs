@@ -13,6 +13,18 @@ pub struct TaskStats {
     /// Of the task's own disk, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<DiskStats>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockStats>,
+}
+
+/// What the kernel that the task runs on knows of its own clock (adjtimex(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClockStats {
+    /// Something keeps it to a reference, and has done so lately.
+    pub synchronized: bool,
+    /// It is that far from UTC at most.
+    pub max_error_us: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

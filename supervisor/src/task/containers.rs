@@ -109,6 +109,7 @@ impl Container {
             failure: self.failure.clone(),
             health: self.health.as_ref().map(Health::status).unwrap_or_default(),
             health_reason: self.health.as_ref().and_then(Health::reason),
+            health_exit_code: self.health.as_ref().and_then(Health::exit_code),
             restart_count: self.restart_count,
         }
     }

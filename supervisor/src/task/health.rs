@@ -26,12 +26,22 @@ pub enum Ready {
     Output(usize),
 }
 
+/// How a check failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Failure {
+    why: String,
+    exit_code: i32,
+}
+
+/// The exit code of a check that has none of its own, as Docker has it.
+const NO_CODE: i32 = -1;
+
 /// What the checks of one container tell. Times are of the monotonic clock. Pure.
 struct Course {
     spec: HealthBundle,
     status: HealthStatus,
     /// Of one that is unhealthy: the failure that made it so.
-    reason: Option<String>,
+    reason: Option<Failure>,
     /// In a row, of those that count.
     failures: u64,
     has_passed: bool,
@@ -68,7 +78,7 @@ impl Course {
     }
 
     /// The check that began at `began` failed. True when that changed something.
-    fn failed(&mut self, began: u64, now: u64, why: String) -> bool {
+    fn failed(&mut self, began: u64, now: u64, why: String, exit_code: i32) -> bool {
         self.plan(now);
         if !self.has_passed && began - self.started_ms < self.grace_ms() {
             return false;
@@ -77,7 +87,7 @@ impl Course {
         if self.failures < self.spec.retries || self.status == HealthStatus::Unhealthy {
             return false;
         }
-        (self.status, self.reason) = (HealthStatus::Unhealthy, Some(why));
+        (self.status, self.reason) = (HealthStatus::Unhealthy, Some(Failure { why, exit_code }));
         true
     }
 }
@@ -156,7 +166,12 @@ impl Health {
     }
 
     pub fn reason(&self) -> Option<String> {
-        self.course.reason.clone()
+        self.course.reason.as_ref().map(|failure| failure.why.clone())
+    }
+
+    /// Of the check that made it unhealthy.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.course.reason.as_ref().map(|failure| failure.exit_code)
     }
 
     /// What to wait on.
@@ -176,7 +191,7 @@ impl Health {
             Ready::Output(at) => check.read_output(at),
             Ready::Status => {
                 if let Started::Failed(why) = check.run.read_status() {
-                    return self.give_up(&format!("its health check could not be started: {why}"));
+                    return self.give_up(&format!("its health check could not be started: {why}"), NO_CODE);
                 }
             }
         }
@@ -190,11 +205,11 @@ impl Health {
     }
 
     /// The check that is under way has failed.
-    fn give_up(&mut self, what: &str) -> bool {
+    fn give_up(&mut self, what: &str, exit_code: i32) -> bool {
         let Some(check) = self.check.as_mut().filter(|check| !check.is_over) else { return false };
         check.end();
         let why = check.describe(what);
-        self.course.failed(check.began_ms, monotonic_ms(), why)
+        self.course.failed(check.began_ms, monotonic_ms(), why, exit_code)
     }
 
     /// Takes the end of a check, or ends one that takes too long. True when the state changed.
@@ -213,13 +228,13 @@ impl Health {
             }
             Some(code) => {
                 (0..check.outputs.len()).for_each(|at| check.read_output(at));
-                let changed = self.give_up(&format!("its health check ended with exit code {code}"));
+                let changed = self.give_up(&format!("its health check ended with exit code {code}"), code);
                 self.check = None;
                 changed
             }
             None if now >= check.until_ms => {
                 let what = format!("its health check took longer than {} ms", self.course.spec.timeout_ms);
-                self.give_up(&what)
+                self.give_up(&what, NO_CODE)
             }
             None => false,
         }
@@ -233,7 +248,7 @@ impl Health {
         match &self.check {
             None => true,
             Some(check) if check.is_over => {
-                *changed |= self.course.failed(now, now, "its last health check was killed, and still has not ended".to_string());
+                *changed |= self.course.failed(now, now, "its last health check was killed, and still has not ended".to_string(), NO_CODE);
                 false
             }
             Some(_) => false,
@@ -271,7 +286,7 @@ impl Task {
             let health = self.containers[index].health()?;
             match entered {
                 Ok(entered) => health.check = Some(Check::new(entered, &health.course.spec, now)),
-                Err(why) => changed |= health.course.failed(now, now, format!("its health check could not be started: {why}")),
+                Err(why) => changed |= health.course.failed(now, now, format!("its health check could not be started: {why}"), NO_CODE),
             }
         }
         self.state_is_due |= changed;
@@ -309,7 +324,7 @@ mod tests {
             if is_well {
                 course.passed(now);
             } else {
-                course.failed(now, now, "no".to_string());
+                course.failed(now, now, "no".to_string(), 3);
             }
             now - 1_000
         };
@@ -322,7 +337,8 @@ mod tests {
         assert_eq!(ages(&mut one, 7, false), [500, 1_000, 2_000, 4_000, 8_000, 10_000, 20_000]);
         assert_eq!((one.status, one.failures), (HealthStatus::Unknown, 2));
         assert_eq!(ages(&mut one, 1, false), [30_000]);
-        assert_eq!((one.status, one.reason.as_deref()), (HealthStatus::Unhealthy, Some("no")));
+        let failure = |why: &str, exit_code| Some(Failure { why: why.to_string(), exit_code });
+        assert_eq!((one.status, one.reason.clone()), (HealthStatus::Unhealthy, failure("no", 3)));
 
         let mut well = course(0);
         assert_eq!(ages(&mut well, 3, true), [500, 10_500, 20_500]);
@@ -349,10 +365,10 @@ mod tests {
         let mut one = course(0);
         ages(&mut one, 8, false);
         assert_eq!(one.status, HealthStatus::Unhealthy);
-        assert!(!one.failed(one.next_ms, one.next_ms, "again".to_string()));
-        assert_eq!(one.reason.as_deref(), Some("no"));
+        assert!(!one.failed(one.next_ms, one.next_ms, "again".to_string(), 4));
+        assert_eq!(one.reason.as_ref().map(|failure| failure.exit_code), Some(3));
         assert!(one.passed(one.next_ms));
         assert!(!one.passed(one.next_ms));
-        assert_eq!((one.status, one.reason.as_deref(), one.failures), (HealthStatus::Healthy, None, 0));
+        assert_eq!((one.status, one.reason.clone(), one.failures), (HealthStatus::Healthy, None, 0));
     }
 }

@@ -148,7 +148,9 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
   };
 }
 
-const eventSettings = (settings: InstanceConfig) => ({ keepMs: settings.eventHours * HOUR_MS, webhooks: webhookRules(settings) });
+function eventSettings(settings: InstanceConfig) {
+  return { keepMs: settings.eventHours * HOUR_MS, webhooks: webhookRules(settings) };
+}
 
 /** The shapes of what nearly every user calls, one after the other, so that the first call needn't wait for them. */
 async function warm(gateway: Gateway): Promise<void> {

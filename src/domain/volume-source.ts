@@ -7,5 +7,5 @@ export type VolumeSource =
   | { kind: 'scratch' }
   /** A directory of the host, to bind or to serve. `user`: whoever uses it does so as this one. */
   | { kind: 'directory'; path: string; user?: PosixUser | null }
-  /** A file that a microVM gets as a disk, with the file system in it. */
-  | { kind: 'disk'; path: string; fileSystem: VolumeFileSystem };
+  /** A file of `bytes` that a microVM gets as a disk, with the file system in it, which may be smaller. */
+  | { kind: 'disk'; path: string; fileSystem: VolumeFileSystem; bytes: number };

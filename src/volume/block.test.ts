@@ -94,7 +94,12 @@ test('a named volume has several tasks, one made at launch has one, and what a g
   await volumes.prepare('a', wish('vol-l', { from: launch }), 'container');
   await assert.rejects(volumes.prepare('b', wish('vol-l', { from: launch }), 'container'), /vol-l is in use by task a/);
   await volumes.release('a');
-  assert.deepEqual(await volumes.prepare('c', wish('vol-n'), 'microvm'), { kind: 'disk', path: image('vol-n'), fileSystem: 'xfs' });
+  assert.deepEqual(await volumes.prepare('c', wish('vol-n'), 'microvm'), {
+    kind: 'disk',
+    path: image('vol-n'),
+    fileSystem: 'xfs',
+    bytes: statSync(image('vol-n')).size,
+  });
   await assert.rejects(volumes.prepare('a', wish('vol-n'), 'container'), /in use by task c/);
   const held: string[] = [];
   await volumes.snapshot('vol-n', 'snap-h', (task, work) => (held.push(task), work()));

@@ -102,7 +102,7 @@ export function createBlockVolumes(clock: Clock, hostDir: string, vmUser: { uid:
     if (!meta.guest) await files.setMeta(id, { ...meta, guest: true });
     await files.addUser(id, taskId);
     if (vmUser !== null) await chown(image, vmUser.uid, vmUser.gid);
-    return { kind: 'disk', path: image, fileSystem: type };
+    return { kind: 'disk', path: image, fileSystem: type, bytes: await files.size(id) };
   };
   const drop = async (id: string, taskId: string): Promise<void> => {
     // Unmounted first: a crash in between leaves a user, which `recover` finds.

@@ -178,7 +178,9 @@ describe('a host agent with microVMs', () => {
   test('a volume is a disk of its machine, which a suspend keeps; what is on it is there for the next task', async () => {
     const from = { by: 'name' as const, volume: 'data', create: true, tags: [] };
     const volume = { name: 'data', kind: 'block' as const, volumeId: 'vol-1', sizeGib: 1, fileSystem: null, snapshotId: null, from };
-    const change = { volumes: [volume], mounts: [{ volume: 'data', path: '/data', readOnly: false }] };
+    const more = { ...volume, name: 'more', volumeId: 'vol-2', fileSystem: 'ext4' as const };
+    const mounts = ['data', 'more'].map((name) => ({ volume: name, path: `/${name}`, readOnly: false }));
+    const change = { volumes: [volume, more], mounts };
     const task = await counting('stat -c "%u %g %a" /data > /data/file; ', change);
     await suspend(task);
     await resume(task);
@@ -186,8 +188,17 @@ describe('a host agent with microVMs', () => {
     await agent.call(hostOps.volumeSnapshot, { id: 'vol-1', snapshotId: 'snap-1' });
     await moreThan(task.id, before);
     await stopsWell(task);
-    const next = await counting('cat /data/file; echo more >> /data/file; ', change);
-    assert.equal(agent.output.find((event) => owner(event) === next.id)?.text.trimEnd(), '0 0 755');
+    // Asked for larger, their file systems grow to it.
+    const sizes = 'for one in data more; do df -Pm /$one | sed -n "2s/ *[0-9]*% */ /p"; done; ';
+    const larger = { mounts, volumes: [volume, more].map((one) => ({ ...one, sizeGib: 2 })) };
+    const next = await counting(`cat /data/file; echo more >> /data/file; ${sizes}`, larger);
+    const [mode, ...told] = agent.output.filter((event) => owner(event) === next.id).map((event) => event.text.trimEnd());
+    assert.equal(mode, '0 0 755');
+    const mebibytes = told.slice(0, 2).map((line) => Number(line.split(/\s+/)[1]));
+    assert.ok(
+      mebibytes.every((size) => size > 1900 && size <= 2048),
+      told.slice(0, 2).join(),
+    );
     await stopsWell(next);
     await assert.rejects(agent.call(hostOps.volumeRemove, { id: 'vol-2' }).then(() => agent.call(hostOps.volumeSnapshot, { id: 'vol-2', snapshotId: 'snap-2' })), { code: 'ResourceNotFound' }); // prettier-ignore
     await agent.call(hostOps.snapshotRemove, { id: 'snap-1' });

@@ -36,7 +36,7 @@ export type SettleMessage = {
   images: number;
   scratch: true;
   /** What is on the disks `volumeN`, in their order: each is mounted on /volumes/N. */
-  volumes: { fileSystem: VolumeFileSystem }[];
+  volumes: { fileSystem: VolumeFileSystem; bytes: number }[];
   /** Made on the scratch disk before anything starts: the task's volumes. */
   directories: string[];
 };
@@ -101,7 +101,7 @@ export function guestStart(plan: SandboxPlan, nofile: number): GuestStart {
       network: { ip, mac, gatewayIp, gatewayMac, mtu },
       images: disks.length,
       scratch: true,
-      volumes: own.map(({ fileSystem }) => ({ fileSystem })),
+      volumes: own.map(({ fileSystem, bytes }) => ({ fileSystem, bytes })),
       directories: volumePlaces(guestPlan, SCRATCH).scratch,
     },
     begin: {

@@ -1,6 +1,7 @@
 //! Disks: an image's layers as one EROFS file system, an empty ext4 of any size to write on, and files as block devices.
 mod erofs;
 mod ext4;
+mod grow;
 pub mod loopback;
 mod pool;
 mod sandbox;
@@ -9,6 +10,7 @@ mod tool;
 
 pub use erofs::build;
 pub use ext4::make;
+pub use grow::grow;
 pub use pool::{Pool, Ready};
 pub use scratch::{forget, mount_scratch};
 

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
 use super::boot::Machine;
-use super::messages::{File, Place};
+use super::messages::{File, Place, Volume};
 use crate::base64;
-use crate::{mount, net, sys};
+use crate::{disk, mount, net, sys};
 
 /// Below it go the files that the host sends.
 pub const FILES: &str = "/run/berth";
@@ -84,7 +84,7 @@ pub fn settle(machine: &Machine, place: &Place, images: &[usize]) -> Result<(), 
         made.map_err(|e| format!("cannot mount {SCRATCH}: {}", sys::reason(&e)))?;
     }
     for (index, volume) in place.volumes.iter().enumerate() {
-        mount_volume(machine, index, &volume.file_system)?;
+        mount_volume(machine, index, volume)?;
     }
     for directory in &place.directories {
         make_volume(Path::new(directory))?;
@@ -108,8 +108,10 @@ fn make_volume(path: &Path) -> Result<(), String> {
     fs::create_dir_all(path).map_err(|e| format!("cannot make {}: {}", path.display(), sys::reason(&e)))
 }
 
-/// It outlives the machine: unlike the scratch disk it is written in the order that it was asked to be.
-fn mount_volume(machine: &Machine, index: usize, kind: &str) -> Result<(), String> {
+/// It outlives the machine: unlike the scratch disk it is written in the order that it was asked to be. A snapshot that it was made of may
+/// have been of a smaller one.
+fn mount_volume(machine: &Machine, index: usize, volume: &Volume) -> Result<(), String> {
+    let kind = volume.file_system.as_str();
     if !["ext3", "ext4", "xfs"].contains(&kind) {
         return Err(format!("a volume's file system is ext3, ext4 or xfs, not {kind:?}"));
     }
@@ -117,7 +119,10 @@ fn mount_volume(machine: &Machine, index: usize, kind: &str) -> Result<(), Strin
     fs::create_dir_all(&path).map_err(|e| format!("cannot make {path}: {}", sys::reason(&e)))?;
     // Nothing of a sparse file has to be zeroed; a copy of a volume has its UUID.
     let options = if kind == "xfs" { "discard,nouuid" } else { "discard,noinit_itable" };
-    mount_disk(machine, &format!("volume{index}"), &path, kind, libc::MS_NODEV, options)
+    let serial = format!("volume{index}");
+    mount_disk(machine, &serial, &path, kind, libc::MS_NODEV, options)?;
+    let grown = disk::grow(machine.disk(&serial)?, Path::new(&path), kind, volume.bytes);
+    grown.map_err(|e| format!("cannot grow the volume {index} ({kind}) to its size: {}", sys::reason(&e)))
 }
 
 fn volume_place(index: usize) -> String {

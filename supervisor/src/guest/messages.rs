@@ -46,6 +46,9 @@ pub struct Place {
 pub struct Volume {
     /// `ext3`, `ext4` or `xfs`.
     pub file_system: String,
+    /// The file's size, which the disk doesn't have: all are as large as they could be. An older host doesn't say it.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// `{"t":"begin"}`: its task. `{"t":"warm"}`: the same, to be gone through for nobody.

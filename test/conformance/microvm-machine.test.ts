@@ -136,7 +136,12 @@ describe('a machine of its own', () => {
     await sleep(2500);
     assert.equal(ticks().length, before);
     await assert.rejects(one.sandbox.stats(), /suspended/);
+    // Its memory has its secrets.
+    const memory = join(one.vmDir, 'suspended');
+    const { mode, uid } = statSync(memory);
+    assert.deepEqual([mode & 0o777, uid], [0o600, 0]);
     await one.sandbox.resume();
+    assert.equal(existsSync(memory), false);
     await one.w.until('it ticks again', () => ticks().length >= before + 3);
     const last = ticks().at(-1)?.split(' ') ?? [];
     assert.equal(Number(last[1]), ticks().length, 'no tick was lost or told twice');

@@ -7,8 +7,10 @@ import type { AddressInfo, Socket } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { CreateClusterCommand, paginateListTasks, RunTaskCommand } from '@aws-sdk/client-ecs';
+import { CreateSnapshotCommand, DescribeSnapshotsCommand, DescribeVolumesCommand } from '@aws-sdk/client-ec2';
+import { CreateClusterCommand, DescribeClustersCommand, paginateListTasks, RunTaskCommand, TagResourceCommand } from '@aws-sdk/client-ecs';
 import type { Task } from '@aws-sdk/client-ecs';
+import { EFS } from '@aws-sdk/client-efs';
 import { script, taskId } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
 import { importBusybox } from './images.ts';
@@ -343,14 +345,43 @@ describe('what looks after a task is killed, each and all at once', () => {
 });
 
 describe('the machine reboots', () => {
-  it('what ran has ended, the rest is there, and it goes on', async () => {
+  const extensions = [{ key: 'berth:extensions', value: 'volumes' }];
+  const ebs = (change: object) => [
+    { name: 'own', managedEBSVolume: { roleArn: 'arn:aws:iam::123456789012:role/ecsInfrastructure', ...change } },
+  ];
+  /** A task with a volume of each kind. */
+  const withVolumes = async (text: string, fileSystemId: string, change: object) => {
+    const places = { named: '/named', own: '/own', shared: '/shared' };
+    const mountPoints = Object.entries(places).map(([sourceVolume, containerPath]) => ({ sourceVolume, containerPath }));
+    const volumes = [
+      { name: 'named', dockerVolumeConfiguration: { scope: 'shared' as const, autoprovision: true } },
+      { name: 'own', configuredAtLaunch: true },
+      { name: 'shared', efsVolumeConfiguration: { fileSystemId } },
+    ];
+    const definition = await sdk.register('volumes', [script(text, { mountPoints })], { volumes, tags: extensions });
+    return await sdk.run(definition, { volumeConfigurations: ebs(change) });
+  };
+
+  const efs = new EFS(sdk.config);
+  after(() => efs.destroy());
+
+  it('what ran has ended, the rest is there, and it goes on, with what its volumes had, and without limits of disks', async () => {
     await sdk.ecs.send(new CreateClusterCommand({ clusterName: 'kept' }));
+    const [cluster] = (await sdk.ecs.send(new DescribeClustersCommand({}))).clusters ?? [];
+    await sdk.ecs.send(new TagResourceCommand({ resourceArn: cluster?.clusterArn, tags: extensions }));
+    const { FileSystemId = '' } = await efs.createFileSystem({ CreationToken: 'reboot' });
+    await efs.createMountTarget({ FileSystemId, SubnetId: (await sdk.subnets())[0] });
+    const write = 'for at in named own shared; do echo in $at > /$at/file; done; sync; echo written; exec sleep 100000';
+    const keeps = { sizeInGiB: 1, terminationPolicy: { deleteOnTermination: false } };
+    const had = first(await sdk.running(await withVolumes(write, FileSystemId, keeps)));
+    await until('what it wrote', async () => (await sdk.lines(had, 'main')).includes('written'));
     const tasks = await sdk.running(await sdk.run(idle, { count: 3 }));
     const written = first(await sdk.running(await sdk.run(await sdk.register('wrote', [counter(1000)]))));
     await until('some lines', async () => (await sdk.lines(written, 'main')).length > 5);
     await powerOff(platform);
-    await platform.ok(['up']);
-    const ended = await sdk.stopped([...tasks, written]);
+    // Where there are no loop devices, or nobody wants them, tasks write into directories.
+    await platform.ok(['up', '--no-disk-limit']);
+    const ended = await sdk.stopped([...tasks, written, had]);
     for (const task of ended) {
       assert.equal(task.stopCode, 'InfrastructureHealth');
       assert.ok((task.stoppedReason ?? '').length > 10, 'no reason');
@@ -360,7 +391,29 @@ describe('the machine reboots', () => {
     assertCounted(await sdk.lines(written, 'main'));
     assert.deepEqual(await everyTask('RUNNING'), []);
     assert.match(await platform.ok(['image', 'ls']), /busybox/);
-    const again = await sdk.running(await sdk.run(idle));
+    assert.match((await platform.berth(['doctor'])).stdout, /switched off by up --no-disk-limit/);
+    // An EBS volume is a task's own: another begins with a snapshot of what it kept.
+    const kept = (await sdk.ec2.send(new DescribeVolumesCommand({ Filters: [{ Name: 'status', Values: ['available'] }] }))).Volumes;
+    const { SnapshotId: snapshotId } = await sdk.ec2.send(
+      new CreateSnapshotCommand({ VolumeId: kept?.find((volume) => volume.Size === 1)?.VolumeId }),
+    );
+    await until('the snapshot', async () => {
+      const { Snapshots } = await sdk.ec2.send(new DescribeSnapshotsCommand({ SnapshotIds: [snapshotId ?? ''] }));
+      return Snapshots?.[0]?.State === 'completed';
+    });
+    const read = 'cat /named/file /own/file /shared/file; head -c 3000000 /dev/zero > /big; wc -c < /big; exec sleep 100000';
+    const heir = first(await sdk.running(await withVolumes(read, FileSystemId, { snapshotId })));
+    const said = await until('all of it', async () => {
+      const lines = await sdk.lines(heir, 'main');
+      return lines.length >= 4 && lines;
+    });
+    assert.deepEqual(said, ['in named', 'in own', 'in shared', '3000000']);
+    const again = [...(await sdk.running(await sdk.run(idle))), heir];
+    // What it writes lies on the host's own disk.
+    const found = execFileSync('find', [join(platform.state, 'host/tasks', taskId(heir)), '-name', 'big', '-size', '+1M'], {
+      encoding: 'utf8',
+    });
+    assert.notEqual(found, '', 'its files are on a disk of its own');
     await sdk.stop(again);
     await sdk.stopped(again);
     await until('no task’s files', async () => readdirSync(join(platform.state, 'host/tasks')).length === 0);

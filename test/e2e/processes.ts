@@ -89,7 +89,7 @@ export async function powerOff(platform: Platform): Promise<void> {
     return left.length === 0;
   });
   const shell = `
-    for mount in $(awk '{print $5}' /proc/self/mountinfo | grep ${platform.instance}); do umount -l "$mount" 2>/dev/null; done
+    for mount in $(awk '{print $5}' /proc/self/mountinfo | grep -e ${platform.instance} -e ${platform.state}/ | sort -r); do umount -l "$mount" 2>/dev/null; done
     rm -rf /run/berth/${platform.instance}
     for table in $(nft list tables | grep ${platform.instance} | awk '{print $2":"$3}'); do nft delete table "\${table%%:*}" "\${table##*:}"; done
     for link in $(ip -o link | awk -F'[:@ ]+' '{print $2}' | grep ${platform.instance}); do ip link del "$link"; done
@@ -109,6 +109,13 @@ export function machineOf(platform: Platform, taskId: string): { qemu: number; d
   } catch {
     return undefined;
   }
+}
+
+/** The processes that give a task directories of shared file systems as one user, and their keepers. */
+export function sharesOf(taskId: string): { pid: number; name: string }[] {
+  return pids()
+    .filter((pid) => read(pid, 'cgroup').includes(`/share-${taskId}`) && read(pid, 'cmdline') !== '')
+    .map((pid) => ({ pid, name: read(pid, 'comm').trim() }));
 }
 
 /** The first process in a task's control group, whatever that is called: a sandbox that stood ready keeps its own. */

@@ -10,7 +10,7 @@ import { AWS } from './aws-forks.ts';
 import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
 import { until } from './platform.ts';
-import { processesOf } from './processes.ts';
+import { processesOf, sharesOf } from './processes.ts';
 
 installPackages({ '/usr/bin/aws': 'awscli' });
 const { platform, sdk } = await platformFixture();
@@ -91,6 +91,32 @@ describe('EFS', () => {
         assert.match(denied.printed['main']?.[0] ?? '', /Permission denied/);
       });
     });
+
+  it('the process that is an access point’s user is killed, and what is open goes on, removed files too', async () => {
+    const root = 'Path=/mortal,CreationInfo={OwnerUid=1000,OwnerGid=1001,Permissions=0750}';
+    const words = ['--file-system-id', fileSystemId, '--posix-user', 'Uid=1000,Gid=1001', '--root-directory', root];
+    const { AccessPointId: point } = await efs<{ AccessPointId: string }>('create-access-point', ...words, '--client-token', 'mortal');
+    const waits = (name: string) => `until [ -e /data/${name} ]; do sleep 0.1; done`;
+    const text = `mkdir /data/in && cd /data/in && exec 3>>log 4<>removed && rm removed && echo hidden >&4 && echo one >&3 && touch /data/ready; ${waits('go1')}; echo two >&3; mkdir made; ${waits('go2')}; echo three >&3; cat log /proc/$$/fd/4; ls; pwd; trap 'exit 0' TERM; while :; do sleep 0.1; done`; // prettier-ignore
+    const [task] = await sdk.run(await sdk.register('mortal-share', [mounted(text)], viaPoint(point)));
+    const files = join(platform.state, 'host/filesystems', fileSystemId, 'mortal');
+    await until('what is open', async () => existsSync(join(files, 'ready')));
+    const server = () => sharesOf(taskId(task!)).find((one) => one.name === 'berth-share')?.pid;
+    for (const n of [1, 2]) {
+      const victim = await until('a server', async () => server());
+      process.kill(victim, 'SIGKILL');
+      await until('another one', async () => (server() ?? victim) !== victim);
+      writeFileSync(join(files, `go${n}`), '');
+    }
+    const lines = await until('the end of it', async () => {
+      const said = await sdk.lines(task!, 'main');
+      return said.includes('/data/in') && said;
+    });
+    assert.deepEqual(lines, ['one', 'two', 'three', 'hidden', 'log', 'made', '/data/in']);
+    await sdk.stop([task!]);
+    await sdk.stopped([task!]);
+    await until('the servers are gone', async () => sharesOf(taskId(task!)).length === 0);
+  });
 
   it('a microVM and a container share one', async () => {
     // By a rename: a file is there before what is written to it, over NFS for longer.

@@ -46,13 +46,21 @@ pub fn compile(profile: &Profile) -> Result<Filter, Error> {
 
 /// A filter that lets `names` through and answers EPERM to everything else.
 pub fn allow_only(names: &[&str]) -> Result<Filter, Error> {
-    let allow = ProfileRule {
-        names: names.iter().map(ToString::to_string).collect(),
-        action: "SCMP_ACT_ALLOW".to_string(),
-        errno_ret: None,
-        args: Vec::new(),
-    };
-    compile(&Profile { default_action: "SCMP_ACT_ERRNO".to_string(), default_errno_ret: None, syscalls: vec![allow] })
+    compile(&only(vec![allow(names, Vec::new())]))
+}
+
+/// The same, and ioctl with this request alone.
+pub fn allow_only_and_ioctl(names: &[&str], request: u64) -> Result<Filter, Error> {
+    let is_request = ProfileArg { index: 1, value: request, value_two: 0, op: "SCMP_CMP_EQ".to_string() };
+    compile(&only(vec![allow(names, Vec::new()), allow(&["ioctl"], vec![is_request])]))
+}
+
+fn only(syscalls: Vec<ProfileRule>) -> Profile {
+    Profile { default_action: "SCMP_ACT_ERRNO".to_string(), default_errno_ret: None, syscalls }
+}
+
+fn allow(names: &[&str], args: Vec<ProfileArg>) -> ProfileRule {
+    ProfileRule { names: names.iter().map(ToString::to_string).collect(), action: "SCMP_ACT_ALLOW".to_string(), errno_ret: None, args }
 }
 
 impl Filter {
@@ -109,6 +117,14 @@ mod tests {
         assert_eq!(run(libc::SYS_clone, libc::CLONE_NEWUSER as u64), ERRNO | 1);
         // Newer than anything the profile names: a C library must be able to fall back.
         assert_eq!(f.run(2000, [0; 6]), ERRNO | 38);
+    }
+
+    #[test]
+    fn one_request_of_ioctl_is_let_through() {
+        let f = allow_only_and_ioctl(&["read"], 0x8004_e500).unwrap();
+        let run = |nr: i64, request: u64| f.run(nr as u32, [3, request, 0, 0, 0, 0]);
+        assert_eq!([run(libc::SYS_read, 0), run(libc::SYS_ioctl, 0x8004_e500)], [ALLOW; 2]);
+        assert_eq!([run(libc::SYS_ioctl, 0x8004_e501), run(libc::SYS_write, 0)], [ERRNO | 1; 2]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::memory::{Meaning, Memory};
 use super::nodes::errno;
 use super::wire::{Errno, Input, Output};
 use crate::nfs::files;
@@ -48,14 +49,23 @@ impl Wish {
 }
 
 /// A process's locks on a file are those of one open file description here, so that they are in each other's way as POSIX has it.
-#[derive(Default)]
 pub struct Locks {
+    memory: Arc<Memory>,
     owned: Mutex<HashMap<(u64, u64), Arc<OwnedFd>>>,
     /// Requests that wait, and those of them that were told to end.
     waiting: Mutex<(HashSet<u64>, HashSet<u64>)>,
 }
 
 impl Locks {
+    pub fn new(memory: Arc<Memory>) -> Locks {
+        Locks { memory, owned: Mutex::default(), waiting: Mutex::default() }
+    }
+
+    /// What a former process had for this owner's locks on the file, which hold as long as it is open.
+    pub fn recall(&self, description: OwnedFd, node: u64, owner: u64) {
+        self.owned().insert((node, owner), Arc::new(description));
+    }
+
     fn owned(&self) -> MutexGuard<'_, HashMap<(u64, u64), Arc<OwnedFd>>> {
         self.owned.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,6 +82,7 @@ impl Locks {
         }
         let open = |flags| files::reopen(file.as_fd(), flags);
         let made = open(libc::O_RDWR).or_else(|_| open(libc::O_RDONLY)).or_else(|_| open(libc::O_WRONLY)).map_err(|_| libc::ENOLCK)?;
+        self.memory.note(made.as_fd(), Meaning::Locks { node, owner: wish.owner });
         let made = Arc::new(made);
         owned.insert((node, wish.owner), made.clone());
         Ok(made)
@@ -109,6 +120,9 @@ impl Locks {
     /// A process closed the file: by POSIX all its locks on it are gone.
     pub fn closed(&self, node: u64, owner: u64) {
         let gone = self.owned().remove(&(node, owner));
+        if let Some(description) = &gone {
+            self.memory.forget(description.as_fd());
+        }
         drop(gone);
     }
 

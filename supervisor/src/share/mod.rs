@@ -2,9 +2,11 @@
 //!
 //! A bind mount lets everybody be who they are, and an idmapped one only renames users one to one. So the directory is mounted by FUSE
 //! (Linux, Documentation/filesystems/fuse), and the process that answers is that user: the machine's kernel checks every access by its
-//! rights, and owns what it makes by it. There is one such process for each volume; it ends with the last mount, and nothing has to be
-//! remembered. While it is dead, its volume answers "Transport endpoint is not connected".
+//! rights, and owns what it makes by it. There is one such process for each volume, which ends with the last mount. Killed, it is started again by its
+//! parent (keeper.rs), with all that it had open; calls that were under way end with "Software caused connection abort".
+mod keeper;
 mod locks;
+mod memory;
 mod nodes;
 mod opened;
 mod ops;

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::memory::{Meaning, Memory};
 use super::wire::{Errno, ROOT};
 use crate::nfs::files::{self, Stat};
 
@@ -15,20 +16,18 @@ struct Known {
     /// O_PATH.
     fd: Arc<OwnedFd>,
     key: Key,
-    /// How often the kernel was told of it.
-    lookups: u64,
 }
 
 #[derive(Default)]
 struct Table {
     known: HashMap<u64, Known>,
     by_key: HashMap<Key, u64>,
-    last: u64,
 }
 
 pub struct Nodes {
     root: Arc<OwnedFd>,
     table: Mutex<Table>,
+    memory: Arc<Memory>,
 }
 
 fn key_of(stat: &Stat) -> Key {
@@ -36,8 +35,15 @@ fn key_of(stat: &Stat) -> Key {
 }
 
 impl Nodes {
-    pub fn new(root: OwnedFd) -> Nodes {
-        Nodes { root: Arc::new(root), table: Mutex::new(Table { last: ROOT, ..Table::default() }) }
+    pub fn new(root: OwnedFd, memory: Arc<Memory>) -> Nodes {
+        Nodes { root: Arc::new(root), table: Mutex::default(), memory }
+    }
+
+    /// One that the kernel was told of by a former process.
+    pub fn recall(&self, fd: OwnedFd, node: u64, key: Key) {
+        let mut table = self.table();
+        table.by_key.insert(key, node);
+        table.known.insert(node, Known { fd: Arc::new(fd), key });
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -57,25 +63,26 @@ impl Nodes {
         let mut table = self.table();
         let keep = table.known.len() < KEPT;
         if let Some(node) = table.by_key.get(&key).copied() {
-            if let Some(known) = table.known.get_mut(&node) {
-                known.lookups += 1;
+            if let Some(known) = table.known.get(&node) {
+                self.memory.told(known.fd.as_fd());
                 return (node, keep);
             }
         }
-        table.last += 1;
-        let node = table.last;
+        let node = self.memory.next_node();
+        self.memory.note(fd.as_fd(), Meaning::Node { node, ino: key.0, generation: key.1 });
+        self.memory.told(fd.as_fd());
         table.by_key.insert(key, node);
-        table.known.insert(node, Known { fd: Arc::new(fd), key, lookups: 1 });
+        table.known.insert(node, Known { fd: Arc::new(fd), key });
         (node, keep)
     }
 
     pub fn forget(&self, node: u64, lookups: u64) {
         let mut table = self.table();
-        let Some(known) = table.known.get_mut(&node) else { return };
-        known.lookups = known.lookups.saturating_sub(lookups);
-        if known.lookups > 0 {
+        let Some(known) = table.known.get(&node) else { return };
+        if self.memory.untold(known.fd.as_fd(), lookups) > 0 {
             return;
         }
+        self.memory.forget(known.fd.as_fd());
         let gone = table.known.remove(&node);
         if let Some(key) = gone.as_ref().map(|known| known.key) {
             table.by_key.remove(&key);
@@ -103,7 +110,8 @@ mod tests {
     fn a_file_has_one_number_until_it_is_forgotten_as_often_as_told() {
         let dir = std::env::temp_dir();
         let open = || OwnedFd::from(File::open(&dir).expect("opens"));
-        let nodes = Nodes::new(open());
+        let memory = Arc::new(Memory::new().expect("maps"));
+        let nodes = Nodes::new(open(), memory);
         let stat = files::stat(open().as_fd()).expect("is there");
         let (first, keep) = nodes.adopt(open(), &stat);
         assert_eq!((nodes.adopt(open(), &stat).0, keep), (first, true));

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::memory::{Meaning, Memory};
 use super::nodes::errno;
 use super::wire::{Errno, Output, IO_BYTES};
 use crate::nfs::files;
@@ -15,30 +16,41 @@ const PASSED_ON: i32 = libc::O_ACCMODE | libc::O_APPEND | libc::O_TRUNC | libc::
 const DIRECT_IO: u32 = 1;
 const POSITION_BYTES: usize = 8;
 
-#[derive(Default)]
 pub struct Opened {
-    table: Mutex<(u64, HashMap<u64, Arc<OwnedFd>>)>,
+    table: Mutex<HashMap<u64, Arc<OwnedFd>>>,
+    memory: Arc<Memory>,
 }
 
 impl Opened {
-    fn table(&self) -> MutexGuard<'_, (u64, HashMap<u64, Arc<OwnedFd>>)> {
+    pub fn new(memory: Arc<Memory>) -> Opened {
+        Opened { table: Mutex::default(), memory }
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<u64, Arc<OwnedFd>>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn hold(&self, file: OwnedFd) -> u64 {
-        let mut table = self.table();
-        table.0 += 1;
-        let handle = table.0;
-        table.1.insert(handle, Arc::new(file));
+        let handle = self.memory.next_handle();
+        self.memory.note(file.as_fd(), Meaning::Opened { handle });
+        self.recall(file, handle);
         handle
     }
 
+    /// One that a former process opened.
+    pub fn recall(&self, file: OwnedFd, handle: u64) {
+        self.table().insert(handle, Arc::new(file));
+    }
+
     pub fn get(&self, handle: u64) -> Result<Arc<OwnedFd>, Errno> {
-        self.table().1.get(&handle).cloned().ok_or(libc::EBADF)
+        self.table().get(&handle).cloned().ok_or(libc::EBADF)
     }
 
     pub fn release(&self, handle: u64) {
-        let gone = self.table().1.remove(&handle);
+        let gone = self.table().remove(&handle);
+        if let Some(file) = &gone {
+            self.memory.forget(file.as_fd());
+        }
         drop(gone);
     }
 }

@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use super::server::{greet, serve, Server};
+use super::keeper::{self, Lines};
+use super::memory::{Memory, OPEN_FILES};
+use super::server::greet;
 use crate::cgroup::{self, Cgroups};
 use crate::container::privileges;
 use crate::mount::{self, open_path};
@@ -15,8 +17,8 @@ use crate::{seccomp, sys, task};
 
 const NAMESPACES: libc::c_int =
     libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWNET | libc::CLONE_NEWCGROUP;
-/// Files that the kernel knows and that are open.
-const OPEN_FILES: u64 = 500_000;
+/// Opened ahead: from the room that has nothing in it no device can be opened.
+const LINES: usize = 33;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn failed(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> WorkerError {
@@ -35,14 +37,16 @@ fn begin(share: &ShareBundle, cgroups: Option<Cgroups>) -> Result<(), WorkerErro
     if !Path::new(&share.place).is_absolute() {
         return Err(WorkerError::new(ErrorCode::Invalid, format!("{:?} is not an absolute path", share.place)));
     }
-    task::become_supervisor(c"berth-share").map_err(failed("set up the process"))?;
-    let line: OwnedFd = OpenOptions::new().read(true).write(true).open("/dev/fuse").map_err(failed("open /dev/fuse"))?.into();
+    task::become_supervisor(c"berth-shared").map_err(failed("set up the process"))?;
+    let open_line = || OpenOptions::new().read(true).write(true).open("/dev/fuse").map(OwnedFd::from);
+    let line = open_line().map_err(failed("open /dev/fuse"))?;
+    let spare = (0..LINES).map(|_| open_line()).collect::<io::Result<Vec<_>>>().map_err(failed("open /dev/fuse"))?;
     let root = open_root(share).map_err(failed(format!("open {}", share.place)))?;
     let cgroups = cgroups.map_or_else(Cgroups::detect, Ok).map_err(group)?;
     cgroups.create_whole(&share.cgroup.path, &share.cgroup.limits).map_err(group)?;
     let options = format!("fd={},rootmode=40000,user_id=0,group_id=0,allow_other", line.as_raw_fd());
     mount::mount("berth", &share.place, "fuse", libc::MS_NOSUID | libc::MS_NODEV, &options).map_err(failed("mount FUSE"))?;
-    let served = fork(share, &cgroups, line, root);
+    let served = fork(share, &cgroups, Lines { mount: line, spare }, root);
     if served.is_err() {
         let _ = mount::unmount(&share.place, libc::MNT_DETACH);
         let _ = cgroups.remove(&share.cgroup.path, PATIENCE);
@@ -62,15 +66,15 @@ fn open_root(share: &ShareBundle) -> io::Result<OwnedFd> {
 }
 
 /// Comes back when the kernel's first request is answered.
-fn fork(share: &ShareBundle, cgroups: &Cgroups, line: OwnedFd, root: OwnedFd) -> Result<(), WorkerError> {
+fn fork(share: &ShareBundle, cgroups: &Cgroups, lines: Lines, root: OwnedFd) -> Result<(), WorkerError> {
     let birthplace = cgroups.birthplace(&share.cgroup.path).map_err(|e| WorkerError::new(ErrorCode::Failed, e.to_string()))?;
     let (ready, ready_write) = sys::pipe().map_err(failed("make a pipe"))?;
     let cloned = sys::clone3(NAMESPACES as u64, birthplace.as_ref().map(AsFd::as_fd)).map_err(failed("clone the process"))?;
     if cloned.is_none() {
         drop(ready);
-        become_share(share, cgroups, line, root, &ready_write)
+        become_keeper(share, cgroups, lines, root, ready_write)
     }
-    drop((ready_write, line, root));
+    drop((ready_write, lines, root));
     let mut said = Vec::new();
     let mut buffer = [0; 1024];
     while let Ok(Some(n)) = sys::read(ready.as_fd(), &mut buffer) {
@@ -87,22 +91,23 @@ fn fork(share: &ShareBundle, cgroups: &Cgroups, line: OwnedFd, root: OwnedFd) ->
 }
 
 /// A byte on `ready` says that it serves; anything else on it is why not.
-fn become_share(share: &ShareBundle, cgroups: &Cgroups, line: OwnedFd, root: OwnedFd, ready: &OwnedFd) -> ! {
-    let confined = confine(share, cgroups, [&line, &root, ready]);
-    let served = confined.and_then(|()| greet(&line).map_err(|e| sys::reason(&e))).and_then(|()| {
-        let _ = sys::write_all(ready.as_fd(), b"\n");
-        let server = Server::new(root, share.user.clone(), share.spread, share.ignores_owners);
-        serve(line, server).map_err(|e| sys::reason(&e))
-    });
-    if let Err(why) = &served {
-        let _ = sys::write_all(ready.as_fd(), why.as_bytes());
+fn become_keeper(share: &ShareBundle, cgroups: &Cgroups, lines: Lines, root: OwnedFd, ready: OwnedFd) -> ! {
+    let begun = confine(share, cgroups, &lines, &root, &ready)
+        .and_then(|()| greet(&lines.mount).map_err(|e| sys::reason(&e)))
+        .and_then(|()| Memory::new().map_err(|e| sys::reason(&e)));
+    match begun {
+        Ok(memory) => keeper::keep(share, lines, root, memory, ready),
+        Err(why) => {
+            let _ = sys::write_all(ready.as_fd(), why.as_bytes());
+            sys::exit_now(1)
+        }
     }
-    sys::exit_now(i32::from(served.is_err()))
 }
 
-fn confine(share: &ShareBundle, cgroups: &Cgroups, kept: [&OwnedFd; 3]) -> Result<(), String> {
+fn confine(share: &ShareBundle, cgroups: &Cgroups, lines: &Lines, root: &OwnedFd, ready: &OwnedFd) -> Result<(), String> {
     let failed = |what: &'static str| move |e: io::Error| format!("cannot {what}: {}", sys::reason(&e));
-    sys::keep_only(&kept.map(AsFd::as_fd));
+    let kept: Vec<_> = [&lines.mount, root, ready].into_iter().chain(&lines.spare).map(AsFd::as_fd).collect();
+    sys::keep_only(&kept);
     sys::reset_signals();
     // SAFETY: no pointers.
     unsafe { libc::umask(0) };
@@ -113,6 +118,6 @@ fn confine(share: &ShareBundle, cgroups: &Cgroups, kept: [&OwnedFd; 3]) -> Resul
     privileges::limit("CORE", 0).and_then(|()| privileges::limit("NOFILE", OPEN_FILES)).map_err(|e| e.to_string())?;
     let user = &share.user;
     privileges::drop_to_files_user(user.uid, user.gid, &user.groups).map_err(|e| e.to_string())?;
-    let calls = [&room::CALLS[..], &["fallocate"]].concat();
-    seccomp::allow_only(&calls).and_then(|filter| filter.install()).map_err(|e| e.to_string())
+    let calls = [&room::CALLS[..], &keeper::CALLS].concat();
+    seccomp::allow_only_and_ioctl(&calls, keeper::CLONE).and_then(|filter| filter.install()).map_err(|e| e.to_string())
 }

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 
 use super::locks::{Locks, Wish};
+use super::memory::{Meaning, Memory};
 use super::nodes::Nodes;
 use super::opened::{self, Opened};
 use super::wire::{self, op, Errno, Head, Input, Output, IN_HEADER, IO_BYTES};
 use crate::nfs::files;
-use crate::protocol::FilesUser;
+use crate::protocol::{FilesUser, ShareBundle};
 use crate::sys;
 
 /// Requests that are worked on at the same time: an fsync holds no read up.
@@ -29,8 +30,24 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn new(root: OwnedFd, user: FilesUser, spread: bool, ignores_owners: bool) -> Server {
-        Server { nodes: Nodes::new(root), opened: Opened::default(), locks: Locks::default(), user, spread, ignores_owners }
+    /// Goes on with what is in `memory`.
+    pub fn new(root: OwnedFd, share: &ShareBundle, memory: Arc<Memory>) -> Server {
+        let server = Server {
+            nodes: Nodes::new(root, memory.clone()),
+            opened: Opened::new(memory.clone()),
+            locks: Locks::new(memory.clone()),
+            user: share.user.clone(),
+            spread: share.spread,
+            ignores_owners: share.ignores_owners,
+        };
+        for (fd, meaning) in memory.recall() {
+            match meaning {
+                Meaning::Node { node, ino, generation } => server.nodes.recall(fd, node, (ino, generation)),
+                Meaning::Opened { handle } => server.opened.recall(fd, handle),
+                Meaning::Locks { node, owner } => server.locks.recall(fd, node, owner),
+            }
+        }
+        server
     }
 
     /// None: nothing is answered.
@@ -160,40 +177,43 @@ pub fn greet(line: &OwnedFd) -> io::Result<()> {
     sys::write_all(line.as_fd(), &wire::reply(head.unique, Ok(answer)))
 }
 
-/// Until nothing is mounted any more.
-pub fn serve(line: OwnedFd, server: Server) -> io::Result<()> {
+/// Until nothing is mounted any more. The process ends with it, and nothing is closed before: the next one may go on.
+pub fn serve(line: OwnedFd, server: Server) -> ! {
     let (line, server, turn) = (Arc::new(line), Arc::new(server), Arc::new(Mutex::new(())));
     for _ in 1..WORKERS {
         let (line, server, turn) = (line.clone(), server.clone(), turn.clone());
-        Builder::new().stack_size(STACK_BYTES).spawn(move || {
-            work(&line, &server, &turn);
-            // The process is done when the first of them is.
-            sys::exit_now(0)
-        })?;
+        let begun = Builder::new().stack_size(STACK_BYTES).spawn(move || work(&line, &server, &turn));
+        if begun.is_err() {
+            sys::exit_now(1);
+        }
     }
-    work(&line, &server, &turn);
-    Ok(())
+    work(&line, &server, &turn)
 }
 
-fn work(line: &Arc<OwnedFd>, server: &Arc<Server>, turn: &Mutex<()>) {
+/// What ends the process: 0 once nothing is mounted.
+fn end(error: &io::Error) -> ! {
+    sys::exit_now(i32::from(error.raw_os_error() != Some(libc::ENODEV)))
+}
+
+fn work(line: &Arc<OwnedFd>, server: &Arc<Server>, turn: &Mutex<()>) -> ! {
     let mut request = vec![0; REQUEST_BYTES];
+    let foreign = || io::Error::other("no request of FUSE");
     loop {
         let (head, length, may_wait) = {
             // One reads at a time, so that who is to wait for a lock is known before the kernel can say that it shall not.
             let _mine = turn.lock().unwrap_or_else(PoisonError::into_inner);
             match sys::read(line.as_fd(), &mut request) {
                 Ok(Some(n)) if n >= IN_HEADER => {
-                    let Some((head, _)) = wire::parse(&request[..n]) else { return };
+                    let Some((head, _)) = wire::parse(&request[..n]) else { end(&foreign()) };
                     (head, n, head.opcode == op::SETLKW && server.locks.begin_wait(head.unique))
                 }
+                Ok(_) => end(&foreign()),
                 // A request that was taken back before it was read.
                 Err(e) if matches!(e.raw_os_error(), Some(libc::ENOENT | libc::EINTR | libc::EAGAIN)) => continue,
-                // ENODEV: nothing is mounted any more.
-                _ => return,
+                Err(e) => end(&e),
             }
         };
-        let input = wire::parse(&request[..length]).map(|(_, input)| input);
-        let Some(input) = input else { return };
+        let Some((_, input)) = wire::parse(&request[..length]) else { end(&foreign()) };
         let outcome = if head.opcode == op::SETLKW {
             let begun = if may_wait { server.wait_for_lock(head, input, line) } else { Err(libc::ENOLCK) };
             begun.err().map(|error| {

@@ -78,3 +78,22 @@ it('takes --state before and after the command', async () => {
   await runCommandLine(['--state=/b', 'help'], '1', open);
   assert.deepEqual(states, ['/a', '/b']);
 });
+
+it('says what is wrong with a span or a grouping of usage before anything is asked', async () => {
+  const cases: [words: string[], said: RegExp][] = [
+    [['--by', 'x'], /--by 'x' must be task, service, cluster, family, day or tag:KEY/],
+    [['--by', 'tag:'], /--by 'tag:' must be/],
+    [['--since', 'yesterday'], /--since 'yesterday' must be a time/],
+    [['--since', '2h', '--until', '3h'], /--until '3h' must be later than --since '2h'/],
+    [['--until', '2001-01-01'], /--until '2001-01-01' must be later than the beginning of this month/],
+    [['--month', '2026-00'], /--month '2026-00' must be a month/],
+    [['--month', '2026-11', '--since', '2h'], /leave out --since and --until/],
+    [['--prices', '/nowhere'], /--prices \/nowhere: ENOENT/],
+  ];
+  for (const [words, said] of cases) {
+    const { context, err } = printing();
+    assert.equal(await runCommandLine(['usage', ...words], '1', () => context), 2, words.join(' '));
+    assert.match(err(), said);
+    assert.match(err(), /berth usage --help/);
+  }
+});

@@ -43,20 +43,27 @@ export const usage: Command = {
   ],
   async run(args, context) {
     const span = spanOf(args, context.clock.now());
+    const by = groupingOf(args);
     const cost = pricesOf(args);
     const client = await context.connect();
-    const answer: Answer = await client.call('berth', 'GetUsage', { ...span, by: args.text('by') ?? 'service' });
+    const answer: Answer = await client.call('berth', 'GetUsage', { ...span, by });
     const price = (row: Row): Row => (cost === undefined ? row : { ...row, cost: cost(row) });
     const rows = (answer.groups as Row[]).map(price);
     const total = price({ ...(answer.total as Row), name: 'total' });
     if (args.has('json')) context.terminal.line(JSON.stringify({ ...answer, groups: rows, total }, null, 2));
     else if (rows.length === 0) context.terminal.line('Nothing was used in that time.');
-    else printTable(context.terminal, columns(answer.by as string), [...rows, total]);
+    else printTable(context.terminal, columns(by), [...rows, total]);
     return exitCodes.ok;
   },
 };
 
 const bad = (message: string) => new Fault('InvalidParameter', message, { details: { usage: true } });
+
+function groupingOf(args: Arguments): string {
+  const by = args.text('by') ?? 'service';
+  if (/^(task|service|cluster|family|day|tag:.+)$/.test(by)) return by;
+  throw bad(`--by '${by}' must be task, service, cluster, family, day or tag:KEY`);
+}
 
 function spanOf(args: Arguments, now: number): { since: number; until?: number } {
   const [month, since, until] = [args.text('month'), args.text('since'), args.text('until')];
@@ -69,7 +76,11 @@ function spanOf(args: Arguments, now: number): { since: number; until?: number }
   }
   const today = new Date(now);
   const begin = since === undefined ? Date.UTC(today.getUTCFullYear(), today.getUTCMonth()) : timeOf('since', since, now);
-  return until === undefined ? { since: begin } : { since: begin, until: timeOf('until', until, now) };
+  if (until === undefined) return { since: begin };
+  const end = timeOf('until', until, now);
+  if (end <= begin)
+    throw bad(`--until '${until}' must be later than ${since === undefined ? 'the beginning of this month' : `--since '${since}'`}`);
+  return { since: begin, until: end };
 }
 
 /** A duration before now, or a time of ISO 8601; one without a zone is UTC. */
@@ -104,7 +115,12 @@ function pricesOf(args: Arguments): ((row: Row) => number) | undefined {
 const number = (value: number, digits: number) => (value === 0 ? '' : value.toFixed(digits));
 
 const columns = (by: string): Column<Row>[] => [
-  { title: by.toUpperCase(), value: (row) => (row.name === '' ? '(none)' : row.name), style: () => 'bold', shrinkTo: 12 },
+  {
+    title: by.startsWith('tag:') ? `TAG ${by.slice(4)}` : by.toUpperCase(),
+    value: (row) => (row.name === '' ? '(none)' : row.name),
+    style: () => 'bold',
+    shrinkTo: 12,
+  },
   { title: 'TASKS', value: (row) => String(row.tasks), align: 'right' },
   { title: 'vCPU-s', value: (row) => number(row.vcpuSeconds, 1), align: 'right' },
   { title: 'GB-s', value: (row) => number(row.gbSeconds, 1), align: 'right' },

@@ -18,6 +18,7 @@ import { assignmentOf } from './assignment.ts';
 import type { Lease } from './lease.ts';
 import { startLoop } from './loop.ts';
 import { createOutputIntake } from './output-intake.ts';
+import { handleBuckets } from './buckets.ts';
 import { withSharedPlaces } from './shared-volumes.ts';
 import { afterReport } from './task-report.ts';
 import type { ControlDeps } from './types.ts';
@@ -33,6 +34,7 @@ export type SessionDeps = {
   taskCredentials: ControlDeps['taskCredentials'];
   taskSecrets: ControlDeps['taskSecrets'];
   registry?: ControlDeps['registry'];
+  buckets?: ControlDeps['buckets'];
 };
 
 export type HostSession = {
@@ -193,6 +195,7 @@ export function startHostSession(deps: SessionDeps, hostId: string, connection: 
     return (await deps.taskSecrets(task.key, spec, asked)) as unknown as Json;
   });
   handleRegistry(deps, hostId, connection);
+  handleBuckets(deps, hostId, connection);
   return {
     hostId,
     connection,

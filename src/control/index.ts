@@ -19,7 +19,7 @@ import { startUsageLoop } from './usage-loop.ts';
 import { startMetricsLoop } from './metrics/loop.ts';
 import type { Control, ControlDeps, ControlOptions } from './types.ts';
 
-export type { Control, ControlDeps, ControlOptions, HostCalls, RegistryPulls } from './types.ts';
+export type { BucketCalls, Control, ControlDeps, ControlOptions, HostCalls, RegistryPulls } from './types.ts';
 export { claimRange } from './ranges-loop.ts';
 export type { EventSources } from './events/types.ts';
 

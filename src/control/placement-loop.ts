@@ -83,7 +83,11 @@ async function readSnapshot(tx: WriteTx, at: { now: number; watchingSince: numbe
     const { hostId, ip, placedAt, subnetId, cpuMillis, memoryBytes } = slot;
     return hostId === null || ip === null || placedAt === null ? [] : [{ hostId, ip, placedAt, subnetId, cpuMillis, memoryBytes }];
   });
-  const balancers = [...balancerAddresses(await tx.loadBalancers.list({})), ...(await tx.mountTargets.list({}))];
+  const balancers = [
+    ...balancerAddresses(await tx.loadBalancers.list({})),
+    ...(await tx.mountTargets.list({})),
+    ...(await tx.bucketMountTargets.list({})),
+  ];
   return {
     ...at,
     patienceMs: limits.placementPatienceMs,
@@ -131,7 +135,7 @@ async function readAddresses(tx: WriteTx): Promise<AddressSnapshot> {
     }
   }
   const tasks = (await tx.tasks.slots()).flatMap(({ subnetId, ip }) => (ip === null ? [] : [{ subnetId, ip }]));
-  const placed = [...tasks, ...(await tx.mountTargets.list({}))];
+  const placed = [...tasks, ...(await tx.mountTargets.list({})), ...(await tx.bucketMountTargets.list({}))];
   return { loadBalancers, placed, subnets };
 }
 

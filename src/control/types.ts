@@ -5,9 +5,13 @@ import type { Json } from '#base/fault.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import type { AcmeIssuer, Certificates } from '#certificates/index.ts';
+import type { BucketMount, BucketVolume } from '#domain/bucket-files.ts';
 import type { TaskKey, TaskRecord } from '#domain/task.ts';
 import type { ContainerSpec, LogTarget, TaskSpec } from '#domain/task-spec.ts';
 import type {
+  BucketCall,
+  BucketHead,
+  BucketListed,
   LogOpen,
   RegistryAnswer,
   RegistryCall,
@@ -57,6 +61,17 @@ export type ControlDeps = {
   taskSecrets(task: TaskKey, spec: TaskSpec, container: ContainerSpec): Promise<TaskSecrets>;
   /** berth's own registry; absent in a simulation. */
   registry?: RegistryPulls;
+  /** Buckets that file systems show; absent in a simulation. */
+  buckets?: BucketCalls;
+};
+
+/** What hosts do with the buckets of S3 Files (link/operations.ts). A call that writes to its stream goes on doing so after its answer. */
+export type BucketCalls = {
+  mount(task: TaskRecord, volume: BucketVolume): Promise<BucketMount>;
+  list(call: BucketCall, stream: ByteStream | null): Promise<BucketListed | null>;
+  get(call: BucketCall, stream: ByteStream | null): Promise<BucketHead | null>;
+  put(call: BucketCall, stream: ByteStream | null): Promise<BucketHead>;
+  remove(call: BucketCall): Promise<void>;
 };
 
 /** What hosts ask of the registry, for a task of theirs or (null) for the platform itself. Throws Fault (link/operations.ts). */

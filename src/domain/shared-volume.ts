@@ -1,4 +1,5 @@
 /** Volumes on shared file systems: what a task asks for, and what stands behind it. Pure. */
+import type { BucketSystemRecord } from './s3-files.ts';
 import type { AccessPointRecord, FileSystemRecord, MountTargetRecord, PosixUser } from './file-system.ts';
 
 /** Where a microVM finds its task's file server, in its VPC's router. */
@@ -27,19 +28,21 @@ export type SharedPlace =
 export type SharedRecords = {
   region: string;
   vpcId: string;
-  system: FileSystemRecord | undefined;
+  system: FileSystemRecord | BucketSystemRecord | undefined;
   point: AccessPointRecord | undefined;
   targets: readonly MountTargetRecord[];
 };
 
+type Asked = Pick<SharedVolume, 'fileSystemId' | 'rootDirectory' | 'accessPointId'>;
+
 /** As EFS's mount helper decides it, with its words where they are known (amazon-efs-utils, mount_efs). */
-export function sharedPlace(volume: SharedVolume, records: SharedRecords): SharedPlace {
+export function sharedPlace(volume: Asked, records: SharedRecords, service: 'efs' | 's3files' = 'efs'): SharedPlace {
   const { system, point, targets, vpcId, region } = records;
   const id = volume.fileSystemId;
   if (system === undefined || !targets.some((target) => target.fileSystemId === id && target.vpcId === vpcId)) {
-    const name = `${id}.efs.${region}.amazonaws.com`;
+    const name = service === 'efs' ? `${id}.efs.${region}.amazonaws.com` : `${id}.s3files.${region}.on.aws`;
     return refused(
-      `Failed to resolve "${name}" - check that your file system ID is correct, and ensure that the VPC has an EFS mount target for this file system ID.`,
+      `Failed to resolve "${name}" - check that your file system ID is correct, and ensure that the VPC has an ${service === 'efs' ? 'EFS' : 'S3 Files'} mount target for this file system ID.`,
     );
   }
   if (volume.accessPointId === null) return { kind: 'directory', path: volume.rootDirectory, creation: null, user: null };

@@ -4,6 +4,7 @@
  */
 
 import type { BlockVolume } from './block-volume.ts';
+import type { BucketVolume } from './bucket-files.ts';
 import type { SharedVolume } from './shared-volume.ts';
 
 export type IsolationKind = 'container' | 'gvisor' | 'microvm';
@@ -32,7 +33,7 @@ export type TaskSpec = {
   containers: ContainerSpec[];
 };
 
-export type VolumeSpec = ScratchVolume | SharedVolume | BlockVolume;
+export type VolumeSpec = ScratchVolume | SharedVolume | BucketVolume | BlockVolume;
 
 /** An empty directory that lives and dies with the task, shared by its containers. */
 export type ScratchVolume = { name: string; kind: 'scratch' };

@@ -6,6 +6,7 @@ import type { Scope } from '#domain/scope.ts';
 import type { Tag } from '#domain/task.ts';
 import { fileSystemBytes, fileSystemUsage } from '#domain/usage.ts';
 import { accessPointOf, efsFault, fileSystemOf } from './efs-faults.ts';
+import { assertNoTargets, efsFamily } from './share-family.ts';
 import type { IntentDeps } from './types.ts';
 
 export type FileSystemWish = Omit<FileSystemRecord, 'key' | 'revision' | 'createdAt'>;
@@ -47,11 +48,7 @@ export async function deleteFileSystem(deps: IntentDeps, scope: Scope, id: strin
   const now = deps.clock.now();
   await deps.store.write(async (tx) => {
     const present = await fileSystemOf(tx, scope, id);
-    const targets = (await tx.mountTargets.list({ account, region })).filter((one) => one.fileSystemId === id);
-    if (targets.length > 0) {
-      const text = `The file system '${id}' is in use: delete its mount targets first (${targets.map((one) => one.key.id).join(', ')}).`;
-      throw efsFault('FileSystemInUse', text, 'Conflict');
-    }
+    await assertNoTargets(tx, scope, id, efsFamily);
     for (const point of await tx.accessPoints.list({ account, region })) {
       if (point.fileSystemId === id) await tx.accessPoints.delete(point.key);
     }

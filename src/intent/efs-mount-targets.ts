@@ -8,24 +8,30 @@ import type { SubnetRecord } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
 import { balancerAddresses } from '#domain/taken-addresses.ts';
 import type { ReadTx } from '#store/types.ts';
-import { efsFault, fileSystemOf, mountTargetOf } from './efs-faults.ts';
+import { efsFault, mountTargetOf } from './efs-faults.ts';
+import { efsFamily, type ShareFamily } from './share-family.ts';
 import type { IntentDeps } from './types.ts';
 
 /** `ip` null: any that is free. */
 export type MountTargetWish = { fileSystemId: string; subnetId: string; ip: string | null; securityGroups: string[] };
 
 /** Throws SubnetNotFound, SecurityGroupNotFound, MountTargetConflict, AvailabilityZonesMismatch, IpAddressInUse, NoFreeAddressesInSubnet. */
-export async function createMountTarget(deps: IntentDeps, scope: Scope, wish: MountTargetWish): Promise<MountTargetRecord> {
+export async function createMountTarget(
+  deps: IntentDeps,
+  scope: Scope,
+  wish: MountTargetWish,
+  family = efsFamily,
+): Promise<MountTargetRecord> {
   const { account, region } = scope;
   return await deps.store.write(async (tx) => {
-    const system = await fileSystemOf(tx, scope, wish.fileSystemId);
+    const onlyZone = await family.zoneOf(tx, scope, wish.fileSystemId);
     const subnet = await tx.subnets.get({ account, region, id: wish.subnetId });
     if (subnet === undefined) throw efsFault('SubnetNotFound', `The subnet ID '${clip(wish.subnetId)}' does not exist`);
-    if (system.zone !== null && system.zone !== subnet.zone) {
-      const text = `The subnet is in ${subnet.zone}, and the file system '${system.key.id}' is a One Zone file system in ${system.zone}.`;
+    if (onlyZone !== null && onlyZone !== subnet.zone) {
+      const text = `The subnet is in ${subnet.zone}, and the file system '${wish.fileSystemId}' is a One Zone file system in ${onlyZone}.`;
       throw efsFault('AvailabilityZonesMismatch', text);
     }
-    await assertNoConflict(tx, scope, wish.fileSystemId, subnet);
+    await assertNoConflict(tx, scope, wish.fileSystemId, subnet, family);
     const {
       key: _key,
       revision: _revision,
@@ -39,13 +45,19 @@ export async function createMountTarget(deps: IntentDeps, scope: Scope, wish: Mo
     const { subnetId, vpcId, zone, zoneId, ip, securityGroups } = place;
     const key = { account, region, id: `fsmt-${hexId(deps.random, 17)}` };
     const networkInterfaceId = `eni-${hexId(deps.random, 17)}`;
-    const target = { key, fileSystemId: system.key.id, subnetId, vpcId, zone, zoneId, ip, networkInterfaceId, securityGroups };
-    return await tx.mountTargets.put(target, 0);
+    const target = { key, fileSystemId: wish.fileSystemId, subnetId, vpcId, zone, zoneId, ip, networkInterfaceId, securityGroups };
+    return await tx[family.targets].put(target, 0);
   });
 }
 
-async function assertNoConflict(tx: ReadTx, { account, region }: Scope, fileSystemId: string, subnet: SubnetRecord): Promise<void> {
-  const others = (await tx.mountTargets.list({ account, region })).filter((one) => one.fileSystemId === fileSystemId);
+async function assertNoConflict(
+  tx: ReadTx,
+  { account, region }: Scope,
+  fileSystemId: string,
+  subnet: SubnetRecord,
+  family: ShareFamily,
+): Promise<void> {
+  const others = (await tx[family.targets].list({ account, region })).filter((one) => one.fileSystemId === fileSystemId);
   if (others.some((one) => one.vpcId !== subnet.vpcId)) {
     throw efsFault(
       'MountTargetConflict',
@@ -64,6 +76,7 @@ async function chooseAddress(tx: ReadTx, subnet: SubnetRecord, wanted: string | 
     ...(await tx.tasks.slots()).flatMap(({ subnetId, ip }) => (ip === null ? [] : [{ subnetId, ip }])),
     ...balancerAddresses(await tx.loadBalancers.list({})),
     ...(await tx.mountTargets.list({ account, region })),
+    ...(await tx.bucketMountTargets.list({ account, region })),
   ];
   const taken = new Set(places.filter((place) => place.subnetId === subnet.key.id).map(({ ip }) => parseIp(ip)));
   if (wanted === null) {
@@ -94,14 +107,20 @@ async function groupsOf(tx: ReadTx, { account, region }: Scope, vpcId: string, w
   return [...new Set(wanted)];
 }
 
-export async function setMountTargetGroups(deps: IntentDeps, scope: Scope, id: string, groups: string[]): Promise<void> {
-  await deps.store.write(async (tx) => {
-    const target = await mountTargetOf(tx, scope, id);
+export async function setMountTargetGroups(
+  deps: IntentDeps,
+  scope: Scope,
+  id: string,
+  groups: string[],
+  family = efsFamily,
+): Promise<MountTargetRecord> {
+  return await deps.store.write(async (tx) => {
+    const target = await mountTargetOf(tx, scope, id, family);
     const securityGroups = await groupsOf(tx, scope, target.vpcId, groups);
-    await tx.mountTargets.put({ ...target, securityGroups }, target.revision);
+    return await tx[family.targets].put({ ...target, securityGroups }, target.revision);
   });
 }
 
-export async function deleteMountTarget(deps: IntentDeps, scope: Scope, id: string): Promise<void> {
-  await deps.store.write(async (tx) => void (await tx.mountTargets.delete((await mountTargetOf(tx, scope, id)).key)));
+export async function deleteMountTarget(deps: IntentDeps, scope: Scope, id: string, family = efsFamily): Promise<void> {
+  await deps.store.write(async (tx) => void (await tx[family.targets].delete((await mountTargetOf(tx, scope, id, family)).key)));
 }

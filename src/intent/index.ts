@@ -69,7 +69,10 @@ export { changeFileSystem, createFileSystem, deleteFileSystem, setEfsTags } from
 export type { FileSystemWish } from './efs-file-systems.ts';
 export { createAccessPoint, deleteAccessPoint } from './efs-access-points.ts';
 export { createMountTarget, deleteMountTarget, setMountTargetGroups } from './efs-mount-targets.ts';
-export { accessPointOf, efsFault, fileSystemOf, mountTargetOf } from './efs-faults.ts';
+export { accessPointOf, bucketSystemOf, efsFault, fileSystemOf, mountTargetOf } from './efs-faults.ts';
+export { createBucketSystem, deleteBucketSystem, setS3FilesTags, setSynchronization } from './s3files-systems.ts';
+export { s3FilesFamily } from './share-family.ts';
+export type { BucketSystemWish } from './s3files-systems.ts';
 export type { IntentDeps } from './types.ts';
 export { createVpc, deleteVpc, modifyVpcAttributes } from './ec2-vpcs.ts';
 export { createSubnet, deleteSubnet, modifySubnetAttributes } from './ec2-subnets.ts';

@@ -31,7 +31,35 @@ export const controlOps = {
   registryResolve: 'registry-resolve',
   /** RegistryCall, whose target is a digest -> null, once the blob lies in the registry's directory. Throws ResourceNotFound, Unavailable. */
   registryBlob: 'registry-blob',
+  /** { taskId, volume: BucketVolume } -> BucketMount (domain/bucket-files.ts). Throws TaskNotFound, ResourceInitialization with AWS's text. */
+  bucketMount: 'bucket-mount',
+  /**
+   * Of all that follow: BucketCall; errors ResourceNotFound (the file system is gone), AccessDenied (its role may not, or there is no such bucket). This one: and a
+   * stream -> BucketListed, and on the stream a line [key, etag, modifiedAt, size] for each object; or null and nothing where nothing changed since `token`.
+   */
+  bucketList: 'bucket-list',
+  /** -> BucketHead, or null where the key isn't there. With a stream, the object's bytes come on it. */
+  bucketGet: 'bucket-get',
+  /** And a stream with `size` bytes -> BucketHead. Throws Conflict where what is there isn't what it `replaces`. */
+  bucketPut: 'bucket-put',
+  /** -> null. Throws Conflict where what is there has another ETag than `replaces`. */
+  bucketRemove: 'bucket-remove',
+  /** -> null, once it is kept what this host says of the file system. */
+  bucketReport: 'bucket-report',
 } as const;
+
+/** `replaces`: an ETag; null: nothing is there. What a call has no use for is absent. */
+export type BucketCall = {
+  system: { account: string; region: string; id: string };
+  token?: string | null;
+  key?: string;
+  metadata?: Record<string, string>;
+  size?: number;
+  replaces?: string | null;
+  state?: { pending: number; hidden: number; failure: string | null };
+};
+export type BucketListed = { token: string; prefix: string; exportAfterMs: number };
+export type BucketHead = { etag: string; modifiedAt: number; size: number; metadata: Record<string, string> };
 
 /** `registry`: as the image's name has it. `target`: a tag or a digest. */
 export type RegistryCall = { taskId: string | null; registry: string; repository: string; target: string };

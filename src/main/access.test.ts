@@ -21,6 +21,7 @@ import { createLogsApi } from '#front/logs/index.ts';
 import { createSchedulerApi } from '#front/scheduler/index.ts';
 import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
 import { createS3Api } from '#front/s3/index.ts';
+import { createS3FilesApi } from '#front/s3files/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
 import type { ApiSpec, CallContext, Operation } from '#gateway/types.ts';
@@ -53,6 +54,8 @@ const input = {
   TagSpecifications: [{ ResourceType: 'vpc', Tags: tags }],
   // EFS
   FileSystemId: 'fs-1', AccessPointId: 'fsap-1', MountTargetId: 'fsmt-1', ResourceId: 'fs-1', Encrypted: true,
+  // S3 Files
+  fileSystemId: 'fs-1', accessPointId: 'fsap-1', mountTargetId: 'fsmt-1', resourceId: 'fs-1',
   // logs
   logGroupName: 'g', logStreamName: 's', logGroupIdentifiers: ['g'],
   // CloudWatch
@@ -116,6 +119,7 @@ const lacking = new Set([
   'ecs:CreateAction',
   'elasticloadbalancing:CreateAction',
   'elasticfilesystem:CreateAction',
+  's3files:CreateAction',
   // Of what isn't here: access grants, templates of roles, certificates' key pairs of elsewhere.
   'cloudwatch:HasAccessGrant',
   'iam:RoleTemplateARN',
@@ -181,6 +185,7 @@ before(async () => {
     scheduler: [createSchedulerApi(intent)],
     ssm: [createSsmApi({ ...intent, vault: nothing, sessions: nothing })],
     s3: [createS3Api({ objects: { ownerOf: () => undefined } as never, clock })],
+    s3files: [createS3FilesApi({ ...intent, objects: { ownerOf: () => undefined } as never })],
     sts: [createStsApi({ ...intent, identity: platform.identity })],
   };
 });

@@ -14,6 +14,7 @@ import { createEventsApi } from '#front/events/index.ts';
 import { createIamApi } from '#front/iam/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createS3Api } from '#front/s3/index.ts';
+import { createS3FilesApi } from '#front/s3files/index.ts';
 import { createSchedulerApi } from '#front/scheduler/index.ts';
 import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
@@ -65,6 +66,7 @@ export function createApis({
     createElbv2Api(intent),
     createEfsApi(intent),
     createS3Api({ objects, clock: intent.clock }),
+    createS3FilesApi({ ...intent, objects }),
     createEventsApi(sealed),
     createEcrApi(ecr),
     createSchedulerApi(intent),

@@ -33,6 +33,7 @@ import { createSqliteStore } from '#store/index.ts';
 import { openVault } from '#vault/index.ts';
 import { createAccessLogSink } from './access-logs.ts';
 import { createApis } from './apis.ts';
+import { createBucketCalls } from './bucket-doors.ts';
 import { readConfig } from './config.ts';
 import type { InstanceConfig } from './config.ts';
 import { createEventSources, runTaskOf } from './event-targets.ts';
@@ -99,6 +100,7 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       certificatesDir: paths.haproxyCertificates,
       ...taskRoles({ ...intent, identity, vault, objects, remote: openRemoteObjects(clock, settings, paths) }, createTaskOutput(logs, log)),
       registry: registryPulls({ ...ecr, identity }, { account: settings.account, region: 'us-east-1' }),
+      buckets: createBucketCalls({ store, objects, identity, clock }),
       protectTask: (task, call) => protectTask(intent, task, call),
       events: createEventSources({ ...intent, identity, logs, vault, runTask: runTaskOf(intent), ...eventSettings(settings) }),
     },

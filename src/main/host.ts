@@ -6,6 +6,7 @@ import { createLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
 import { createHostAgent } from '#host/agent.ts';
 import { createApiForward } from '#host/api-forward.ts';
+import { createBucketDoors } from '#host/bucket-door.ts';
 import { createFileJournal } from '#host/file-journal.ts';
 import { createMetadataServer } from '#host/metadata/server.ts';
 import { readFreeDisk, readHostInfo, readHostUsage } from '#host/info.ts';
@@ -94,7 +95,11 @@ async function start(settings: InstanceConfig): Promise<() => Promise<void>> {
       drivers: sandboxes.drivers,
       images,
       network,
-      volumes: createHostVolumes({ clock, oneUser: createOneUser(worker, paths.instance) }, paths.host, sandboxes.vmUser),
+      volumes: createHostVolumes(
+        { clock, oneUser: createOneUser(worker, paths.instance), buckets: { doors: createBucketDoors({ uplink }), random, log } },
+        paths.host,
+        sandboxes.vmUser,
+      ),
       journal: createFileJournal(paths.host),
       clock,
       random,

@@ -4,8 +4,9 @@ import { Fault } from '#base/fault.ts';
 import type { ControlDeps } from '#control/index.ts';
 import { taskArn } from '#domain/arn.ts';
 import { iamScope, parseRoleArn, type RoleRecord } from '#domain/iam.ts';
+import type { Scope } from '#domain/scope.ts';
 import type { TaskKey } from '#domain/task.ts';
-import { findRole, type Identity, type TemporaryCredentials, type Touched } from '#identity/index.ts';
+import { findRole, type Identity, type OwnFacts, type ServiceWish, type TemporaryCredentials, type Touched } from '#identity/index.ts';
 import type { TaskCredentials } from '#link/operations.ts';
 import type { ReadTx, Store } from '#store/types.ts';
 
@@ -38,16 +39,20 @@ export async function assertExecutionRole(
   role: string | undefined,
   action: string,
   resource: Touched,
+  facts: OwnFacts = {},
 ): Promise<void> {
   if (role === undefined) {
     if (!(await deps.store.read((tx) => keepsIam(tx, task)))) return;
     throw new Fault('AccessDenied', `the task has no execution role that could allow ${action}`);
   }
   const { principal } = await assume(deps, task, role);
-  if (principal.actor?.id === NOMINAL) return;
+  if (isNominal(principal)) return;
   const call = { now: deps.clock.now(), region: task.region, sourceIp: '', userAgent: 'ecs-tasks.amazonaws.com', secure: true };
-  await deps.identity.assertAllowed(principal, action, [resource], call, {});
+  await deps.identity.assertAllowed(principal, action, [resource], call, facts);
 }
+
+/** Nobody keeps IAM: there is nothing to ask. */
+export const isNominal = (principal: TemporaryCredentials['principal']): boolean => principal.actor?.id === NOMINAL;
 
 /** The log stream of a container, made by the execution role as on Fargate. */
 export function guardedLogStreams(deps: Deps, open: ControlDeps['openLogStream']): ControlDeps['openLogStream'] {
@@ -63,21 +68,15 @@ export function guardedLogStreams(deps: Deps, open: ControlDeps['openLogStream']
   };
 }
 
-async function keepsIam(tx: ReadTx, task: TaskKey): Promise<boolean> {
+async function keepsIam(tx: ReadTx, task: Scope): Promise<boolean> {
   const scope = iamScope(task);
   return (await tx.iamRoles.list(scope)).length > 0 || (await tx.iamUsers.list(scope)).length > 0;
 }
 
 async function assume({ store, identity }: Deps, task: TaskKey, name: string): Promise<TemporaryCredentials> {
   const arn = arnOf(task, name);
-  const { role, isKept } = await store.read(async (tx) => {
-    return { role: await findRole(tx, arn), isKept: await keepsIam(tx, task) };
-  });
   const facts = { 'aws:SourceAccount': task.account, 'aws:SourceArn': taskArn(task) };
-  // Where nobody keeps IAM a role is a name: a session of it may do nothing.
-  const known = role ?? (isKept ? undefined : nominalRole(arn));
-  const wish = { service: SERVICE, sessionName: task.id, seconds: HOURS_6, facts };
-  const made = known === undefined ? null : identity.assumeForService(known, wish);
+  const made = await assumeRole({ store, identity }, task, arn, { service: SERVICE, sessionName: task.id, seconds: HOURS_6, facts });
   if (made !== null) return made;
   throw new Fault(
     'AccessDenied',
@@ -86,10 +85,24 @@ async function assume({ store, identity }: Deps, task: TaskKey, name: string): P
   );
 }
 
+/** A session of the role for a service of AWS's; null where the role isn't there or doesn't trust it. Where nobody keeps IAM a role is a name: its session may do nothing. */
+export async function assumeRole(
+  { store, identity }: Pick<Deps, 'store' | 'identity'>,
+  scope: Scope,
+  arn: string,
+  wish: ServiceWish,
+): Promise<TemporaryCredentials | null> {
+  const { role, isKept } = await store.read(async (tx) => {
+    return { role: await findRole(tx, arn), isKept: await keepsIam(tx, scope) };
+  });
+  const known = role ?? (isKept ? undefined : nominalRole(arn, wish.service));
+  return known === undefined ? null : identity.assumeForService(known, wish);
+}
+
 /** What stands for a role that isn't there: no row has its id, so that no policy is ever found for it. */
-function nominalRole(arn: string): RoleRecord | undefined {
+function nominalRole(arn: string, service: string): RoleRecord | undefined {
   const named = parseRoleArn(arn);
   if (named === undefined) return undefined;
-  const trust = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: SERVICE }, Action: 'sts:AssumeRole' }] }); // prettier-ignore
+  const trust = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: service }, Action: 'sts:AssumeRole' }] }); // prettier-ignore
   return { key: { ...iamScope(named), name: named.name }, revision: 0, id: NOMINAL, path: named.path, createdAt: 0, tags: [], boundary: null, inline: {}, attached: [], description: '', maxSessionSeconds: 3600, trust }; // prettier-ignore
 }

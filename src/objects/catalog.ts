@@ -22,6 +22,9 @@ export type Catalog = ReturnType<typeof openCatalog>;
 export function openCatalog(path: string) {
   const db = openSqlite(path, undefined);
   db.exec(SCHEMA);
+  /** How often a bucket's objects changed since this was opened. */
+  const changes = new Map<string, number>();
+  const changed = (bucket: string) => void changes.set(bucket, (changes.get(bucket) ?? 0) + 1);
   let waiting: Waiting[] = [];
   const flush = (): void => {
     const batch = waiting;
@@ -50,10 +53,15 @@ export function openCatalog(path: string) {
       read(db.first('SELECT record FROM objects WHERE bucket = ? AND key = ?', [bucket, bytes(key)])),
     putObject(bucket: string, record: ObjectRecord): void {
       const { key, size, etag, modifiedAt, headers, checksum } = record;
+      changed(bucket);
       const cells: Cell[] = [bucket, bytes(key), size, etag, modifiedAt, headers.storageClass, checksum.algorithm, checksum.type, JSON.stringify(record)]; // prettier-ignore
       db.run('INSERT OR REPLACE INTO objects(bucket, key, size, etag, modified, storage, algorithm, type, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)', cells); // prettier-ignore
     },
-    removeObject: (bucket: string, key: string) => void db.run('DELETE FROM objects WHERE bucket = ? AND key = ?', [bucket, bytes(key)]),
+    removeObject(bucket: string, key: string): void {
+      changed(bucket);
+      db.run('DELETE FROM objects WHERE bucket = ? AND key = ?', [bucket, bytes(key)]);
+    },
+    changes: (bucket: string): number => changes.get(bucket) ?? 0,
     /** In the order of their keys. */
     list({ bucket, from, below, limit }: Span): ObjectSummary[] {
       const end = below === null ? '' : ' AND key < ?';

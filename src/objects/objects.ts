@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '#base/clock.ts';
+import { hexId } from '#base/ids.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import { limits } from '#base/limits.ts';
@@ -51,6 +52,8 @@ export type Objects = {
   remove(bucket: string, keys: string[]): Promise<void>;
   changeTags(bucket: string, key: string, tags: Tag[]): void;
   list(wish: ListWish): ListPage;
+  /** Another text whenever the bucket's objects have changed; in another process, too. */
+  changes(bucket: string): string;
   uploads: Uploads;
   /** Takes what lifecycle rules end. */
   applyLifecycles(): Promise<void>;
@@ -123,7 +126,8 @@ function bucketCalls({ catalog, files, clock }: StoreParts) {
   };
 }
 
-function objectCalls({ catalog, files, clock }: StoreParts) {
+function objectCalls({ catalog, files, clock, random }: StoreParts) {
+  const opened = hexId(random, 16);
   const head = (bucket: string, key: string): ObjectRecord => {
     existing(catalog, bucket);
     const found = catalog.object(bucket, key);
@@ -164,6 +168,7 @@ function objectCalls({ catalog, files, clock }: StoreParts) {
     },
     changeTags: (bucket: string, key: string, tags: Tag[]) =>
       catalog.write(() => catalog.putObject(bucket, { ...head(bucket, key), tags })),
+    changes: (bucket: string) => `${opened}.${catalog.changes(bucket)}`,
     list(wish: ListWish) {
       existing(catalog, wish.bucket);
       return listPage(catalog, wish);

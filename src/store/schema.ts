@@ -184,6 +184,15 @@ const steps: string[] = [
   CREATE TABLE file_system_deletions (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
     PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
   `,
+  // File systems that show buckets.
+  `
+  CREATE TABLE bucket_systems (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE bucket_access_points (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE bucket_mount_targets (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

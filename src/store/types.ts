@@ -32,6 +32,7 @@ import type { AccessKeyRecord, IamStampRecord, InstanceProfileRecord, PolicyReco
 import type { ListenerRecord, LoadBalancerRecord, RuleRecord, TargetGroupRecord, TargetRecord } from '#domain/load-balancer.ts';
 import type { InternetGatewayRecord, RouteTableRecord, SecurityGroupRuleRecord } from '#domain/network.ts';
 import type { ParameterRecord, ParameterVersionRecord } from '#domain/parameter.ts';
+import type { BucketSystemRecord } from '#domain/s3-files.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { SecretRecord, SecretVersionRecord } from '#domain/secret.ts';
 import type {
@@ -64,6 +65,9 @@ export type TableName =
   | 'fileSystemDeletions'
   | 'accessPoints'
   | 'mountTargets'
+  | 'bucketSystems'
+  | 'bucketAccessPoints'
+  | 'bucketMountTargets'
   | 'volumes'
   | 'snapshots'
   | 'alarms'
@@ -265,6 +269,10 @@ export type ReadTx = RegistryReads & {
   fileSystemDeletions: Rows<FileSystemDeletionRecord>;
   accessPoints: Rows<AccessPointRecord>;
   mountTargets: Rows<MountTargetRecord>;
+  /** Of S3 Files. */
+  bucketSystems: Rows<BucketSystemRecord>;
+  bucketAccessPoints: Rows<AccessPointRecord>;
+  bucketMountTargets: Rows<MountTargetRecord>;
   volumes: Rows<VolumeRecord>;
   snapshots: Rows<SnapshotRecord>;
   alarms: Rows<AlarmRecord>;
@@ -332,6 +340,9 @@ export type WriteTx = RegistryWrites & {
   fileSystemDeletions: WritableSplitRows<FileSystemDeletionRecord>;
   accessPoints: WritableRows<AccessPointRecord>;
   mountTargets: WritableRows<MountTargetRecord>;
+  bucketSystems: WritableSplitRows<BucketSystemRecord>;
+  bucketAccessPoints: WritableRows<AccessPointRecord>;
+  bucketMountTargets: WritableRows<MountTargetRecord>;
   volumes: WritableSplitRows<VolumeRecord>;
   snapshots: WritableSplitRows<SnapshotRecord>;
   alarms: WritableSplitRows<AlarmRecord>;

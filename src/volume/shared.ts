@@ -27,7 +27,12 @@ export type SharedVolumes = {
    * The directory to bind, and whom whoever uses it must be made by the sandbox; null: nobody else. Idempotent. Throws ResourceInitialization with
    * AWS's text.
    */
-  prepare(taskId: string, volume: SharedVolume, use: VolumeUse): Promise<{ path: string; user: PosixUser | null }>;
+  prepare(
+    taskId: string,
+    volume: Pick<SharedVolume, 'name' | 'fileSystemId' | 'found'>,
+    use: VolumeUse,
+    options?: { readOnly: boolean },
+  ): Promise<{ path: string; user: PosixUser | null }>;
   /** Of all of a task's. Idempotent, and safe without `prepare`; never touches what is in the file system. */
   release(taskId: string): Promise<void>;
   /** Releases what tasks have that are not among the living. */
@@ -50,7 +55,7 @@ export function createSharedVolumes(clock: Clock, hostDir: string, oneUser: OneU
   };
   const deleted = createDeletedFileSystems(clock, base, inTurn);
   return {
-    async prepare(taskId, volume, { kind, usersOf }) {
+    async prepare(taskId, volume, { kind, usersOf }, { readOnly } = { readOnly: false }) {
       const { found } = volume;
       if (found === undefined) throw refusal(`file system ${volume.fileSystemId} was not looked up`);
       if (found.kind === 'refused') throw refusal(found.reason);
@@ -60,6 +65,8 @@ export function createSharedVolumes(clock: Clock, hostDir: string, oneUser: OneU
       const directory = await inTurn(() => openDirectory(volume.fileSystemId, found));
       try {
         await bind(directory.fd, place);
+        if (readOnly)
+          await ended(spawn('mount', ['--no-canonicalize', '-o', 'remount,bind,ro', place], { stdio: ['ignore', 'ignore', 'pipe'] }));
       } finally {
         await directory.close();
       }

@@ -8,6 +8,8 @@ export type VolumeUse = {
   kind: IsolationKind;
   /** Whom containers run as that mount the volume, as definition or image say it; '' is root. */
   usersOf(volume: string): string[];
+  /** Aborted when the task should end before it runs. Absent: it never is. */
+  signal?: AbortSignal;
 };
 
 export type Volumes = {
@@ -38,6 +40,7 @@ export type VolumeKinds = { [K in VolumeSpec['kind']]: VolumeKind<Extract<Volume
 export function createVolumes(kinds: VolumeKinds, block: BlockVolumes, removeFileSystem: Volumes['removeFileSystem']): Volumes {
   const prepareOne = (taskId: string, volume: VolumeSpec, use: VolumeUse) => {
     if (volume.kind === 'scratch') return kinds.scratch.prepare(taskId, volume, use);
+    if (volume.kind === 'bucket') return kinds.bucket.prepare(taskId, volume, use);
     return volume.kind === 'shared' ? kinds.shared.prepare(taskId, volume, use) : kinds.block.prepare(taskId, volume, use);
   };
   const { keep, remove, snapshot, removeSnapshot, usage } = block;

@@ -11,6 +11,7 @@ import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
 import { until } from './platform.ts';
 import { processesOf, sharesOf } from './processes.ts';
+import { s3FilesTests } from './s3-files.ts';
 
 installPackages({ '/usr/bin/aws': 'awscli' });
 const { platform, sdk } = await platformFixture();
@@ -183,3 +184,5 @@ describe('EFS', () => {
     assert.match(task.stoppedReason ?? '', /mounting 127.0.0.1:\/lost failed, reason given by server: No such file or directory/);
   });
 });
+
+describe('S3 Files', () => s3FilesTests(platform, sdk));

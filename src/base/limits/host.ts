@@ -120,6 +120,15 @@ export const hostLimits = {
   fileSystemClearMs: 3_600_000,
   fileSystemClearWaitMs: 1_000,
   fileSystemMarkKeepMs: 24 * 3_600_000,
+  /**
+   * File systems that show buckets: the least time between two looks at one, and after one that failed; calls for a bucket over the link, without bytes and
+   * with; objects that one file system may show, since all of them are looked at.
+   */
+  bucketSyncMs: 1000,
+  bucketRetryMs: 5000,
+  bucketCallMs: 60_000,
+  bucketTransferMs: 3_600_000,
+  bucketObjects: 200_000,
   /** Volumes that one task's file server has, groups of a POSIX user (AUTH_SYS has as many), and the memory of a server with its page cache. */
   servedVolumes: 64,
   posixGroups: 16,

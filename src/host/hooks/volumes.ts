@@ -13,7 +13,7 @@ export function volumesHook(volumes: Volumes, kindOf: (run: TaskRun) => Isolatio
         run.spec.containers
           .filter((container) => container.mounts.some((mount) => mount.volume === volume))
           .map((container) => container.user ?? run.images[container.name]?.config.user ?? '');
-      run.volumes = await volumes.prepare(run.taskId, run.spec.volumes, { kind: kindOf(run), usersOf });
+      run.volumes = await volumes.prepare(run.taskId, run.spec.volumes, { kind: kindOf(run), usersOf, signal: run.signal });
     },
     release: (run) => volumes.release(run.taskId, run.spec.volumes),
   };

@@ -34,6 +34,7 @@ export function requiresAttributes(definition: RegisterTaskDefinitionRequest): A
     [has((container) => container.firelensConfiguration?.type === 'fluentd'), 'ecs.capability.firelens.fluentd'],
     [definition.pidMode ?? definition.ipcMode, 'ecs.capability.pid-ipc-namespace-sharing'],
     [definition.volumes?.some((volume) => volume.efsVolumeConfiguration), 'ecs.capability.efs'],
+    [definition.volumes?.some((volume) => volume.s3filesVolumeConfiguration), 'ecs.capability.storage.s3-files'],
     [definition.ephemeralStorage, 'ecs.capability.extensible-ephemeral-storage'],
   ];
   return [...new Set(rules.filter(([holds]) => Boolean(holds)).map(([, name]) => name))].map((name) => ({ name }));

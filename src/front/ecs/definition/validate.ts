@@ -37,7 +37,7 @@ export function validateDefinition(definition: RegisterTaskDefinitionRequest): C
   const fargate = requiresCompatibilities.includes('FARGATE');
   const cpu = parseSize('cpu', definition.cpu, parseCpu);
   const memoryMib = parseSize('memory', definition.memory, parseMemory);
-  assertVolumes(definition.volumes ?? []);
+  assertVolumes(definition.volumes ?? [], definition.taskRoleArn);
   const containers = definition.containerDefinitions ?? [];
   const volumes = (definition.volumes ?? []).map((volume) => volume.name ?? '');
   if (fargate) assertFargate(definition, cpu, memoryMib);

@@ -1,11 +1,12 @@
 /** Volumes of a task definition (RegisterTaskDefinition). */
 import type { Volume } from '@aws-sdk/client-ecs';
 import { isName } from '#domain/names.ts';
+import { assertBucketVolume } from '../task/bucket-volume.ts';
 import { assertNamed } from '../task/named-volume.ts';
 import { refuseIf } from './refuse.ts';
 
 /** Throws ClientError. */
-export function assertVolumes(volumes: Volume[]): void {
+export function assertVolumes(volumes: Volume[], taskRole: string | undefined): void {
   for (const volume of volumes) {
     refuseIf(!volume.name, 'Volume.name should not be null or empty.');
     refuseIf(!isName(volume.name ?? ''), 'Volume.name contains invalid characters.');
@@ -19,6 +20,8 @@ export function assertVolumes(volumes: Volume[]): void {
     ].filter((kind) => kind !== undefined);
     refuseIf(kinds.length > 1, `Volume '${volume.name}' can have only one kind of configuration.`);
     assertEfs(volume);
+    const bucket = volume.s3filesVolumeConfiguration;
+    if (bucket !== undefined) assertBucketVolume(volume.name ?? '', bucket, taskRole);
     if (volume.dockerVolumeConfiguration !== undefined) assertNamed(volume.name ?? '', volume.dockerVolumeConfiguration);
   }
   const names = volumes.map((volume) => volume.name);

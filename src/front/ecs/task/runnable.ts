@@ -16,7 +16,7 @@ export function assertRunnable(definition: TaskDefinition, overrides: TaskOverri
     const kind = foreignKind(volume);
     if (kind !== undefined)
       throw notYet(
-        `${kind} (volume '${volume.name}'): berth has bind mounts on the task's own storage, EFS, volumes configured at launch and named ones`,
+        `${kind} (volume '${volume.name}'): berth has bind mounts on the task's own storage, EFS, S3 Files, volumes configured at launch and named ones`,
       );
   }
   for (const container of definition.containerDefinitions ?? []) {
@@ -35,7 +35,6 @@ export function assertRunnable(definition: TaskDefinition, overrides: TaskOverri
 }
 
 function foreignKind(volume: Volume): string | undefined {
-  if (volume.s3filesVolumeConfiguration !== undefined) return 's3filesVolumeConfiguration';
   if (volume.fsxWindowsFileServerVolumeConfiguration !== undefined) return 'fsxWindowsFileServerVolumeConfiguration';
   return volume.host?.sourcePath === undefined ? undefined : 'host.sourcePath';
 }

@@ -229,9 +229,9 @@ describe('what a call is refused', () => {
       "The 'memory' setting for container is greater than for the task.",
     ],
     [
-      'a volume kind that can not be run yet',
-      () => spec(definition([web], { volumes: [{ name: 'v', s3filesVolumeConfiguration: { fileSystemArn: 'fs-1' } }] })),
-      "This task definition can't be run here yet, because of s3filesVolumeConfiguration (volume 'v'): berth has bind mounts on the task's own storage, EFS, volumes configured at launch and named ones.",
+      'a volume kind that Fargate lacks',
+      () => spec(definition([web], { volumes: [{ name: 'v', host: { sourcePath: '/srv' } }] })),
+      'Fargate compatible task definitions do not support sourcePath',
     ],
     [
       'secret options of a driver that has none',

@@ -23,6 +23,7 @@ import type {
   VolumeSpec,
 } from '#domain/task-spec.ts';
 import { parseRange } from '../definition/network-rules.ts';
+import { bucketVolume } from './bucket-volume.ts';
 import { firelensOf, logTarget, secretRefs, withRouterFirst } from './log-target.ts';
 import { namedVolume } from './named-volume.ts';
 import { assertRunnable } from './runnable.ts';
@@ -227,6 +228,7 @@ function toVolume(volume: Volume, launched: SpecInput['launched']): VolumeSpec {
   const given = launched?.get(name);
   if (given !== undefined) return given;
   if (volume.dockerVolumeConfiguration !== undefined) return namedVolume(name, volume.dockerVolumeConfiguration);
+  if (volume.s3filesVolumeConfiguration !== undefined) return bucketVolume(name, volume.s3filesVolumeConfiguration);
   const efs = volume.efsVolumeConfiguration;
   if (efs === undefined) return { name, kind: 'scratch' };
   const accessPointId = efs.authorizationConfig?.accessPointId ?? null;

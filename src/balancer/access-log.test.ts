@@ -303,6 +303,17 @@ describe('with the real HAProxy', { concurrency: false }, () => {
     assert.ok((metrics.groups.find(({ id }) => id === 'g1')?.latencyMs?.p99 ?? 0) >= 270);
     assert.ok((metrics.loadBalancers?.find(({ id }) => id === '50dc6c495c0c9188')?.latencyMs.count ?? 0) >= 4);
     assert.equal(metrics.groups.find(({ id }) => id === 'g4')?.latencyMs, undefined);
+    // HAProxy itself tells the longest between two looks, and each once.
+    const longest = () => rig.balancer.metrics().groups.find(({ id }) => id === 'g1')?.responseMs.longest ?? [];
+    await apply();
+    assert.ok((longest().at(-1)?.ms ?? 0) >= 300, JSON.stringify(longest()));
+    const known = longest().length;
+    await apply();
+    assert.equal(longest().length, known);
+    await request(rig.ports[0] ?? 0, '/slow=50');
+    await apply();
+    const { ms } = longest().at(-1) ?? assert.fail();
+    assert.ok(ms >= 50 && ms < 300, `${ms}`);
   });
 
   it('while nobody listens lines wait in the ring', async () => {

@@ -52,7 +52,8 @@ export function createBalancer(deps: BalancerDeps, options: BalancerOptions): Ba
   let working: Promise<unknown> = Promise.resolve();
 
   const look = async (): Promise<Look> => {
-    const answer = await runtime.run(['show info', 'show stat']);
+    // Maxima begin anew after each look, so that each is of a span that is known; totals and means go on.
+    const answer = await runtime.run(['show info', 'show stat', 'clear counters']);
     const lines = parseShowStat(answer.slice(Math.max(0, answer.indexOf('\n# ') + 1)));
     running = parseShowInfo(answer);
     metrics.take(running.pid, lines);

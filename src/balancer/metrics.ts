@@ -30,10 +30,14 @@ type Entry = {
   last: Record<Counter, number>;
   pid: number;
   sumMs: number;
+  longest: { at: number; ms: number }[];
   line: StatLine;
   up: number;
   down: number;
 };
+
+/** How long the longest answers are remembered: whoever wants them looks each minute. */
+const KEEP_MS = 180_000;
 
 export function createMetrics(clock: Clock): { take(pid: number, lines: readonly StatLine[]): void; now(): BalancerMetrics } {
   let entries = new Map<string, Entry>();
@@ -45,7 +49,7 @@ export function createMetrics(clock: Clock): { take(pid: number, lines: readonly
       for (const line of lines) {
         const [name = '', kind = ''] = [line['pxname'], line['svname']];
         if ((name.startsWith('l_') && kind === 'FRONTEND') || (name.startsWith('tg_') && kind === 'BACKEND')) {
-          next.set(name, counted(entries.get(name), pid, line));
+          next.set(name, counted(entries.get(name), { pid, line, at }));
         }
       }
       for (const line of lines) countServer(next.get(line['pxname'] ?? ''), line);
@@ -61,13 +65,17 @@ export function createMetrics(clock: Clock): { take(pid: number, lines: readonly
   };
 }
 
-function counted(before: Entry | undefined, pid: number, line: StatLine): Entry {
+function counted(before: Entry | undefined, { pid, line, at }: { pid: number; line: StatLine; at: number }): Entry {
   const seen = Object.fromEntries(counters.map((counter) => [counter, Number(line[columns[counter]] ?? 0)])) as Record<Counter, number>;
   const same = before?.pid === pid;
   const grown = (counter: Counter) => Math.max(0, seen[counter] - (same ? (before?.last[counter] ?? 0) : 0));
   const totals = Object.fromEntries(counters.map((counter) => [counter, (before?.totals[counter] ?? 0) + grown(counter)]));
   const sumMs = (before?.sumMs ?? 0) + grown('requests') * Number(line['rtime'] ?? 0);
-  return { totals: totals as Record<Counter, number>, last: seen, pid, sumMs, line, up: 0, down: 0 };
+  // Of what was there before anybody looked, nobody knows when it was.
+  const ms = before === undefined ? 0 : Number(line['rtime_max'] ?? 0);
+  const longest = (before?.longest ?? []).filter((one) => one.at > at - KEEP_MS);
+  if (ms > 0) longest.push({ at, ms });
+  return { totals: totals as Record<Counter, number>, last: seen, pid, sumMs, longest, line, up: 0, down: 0 };
 }
 
 /** A target has one server that counts, but for one that lets another take its place: that is in maintenance. */
@@ -92,10 +100,10 @@ function shown({ totals, line }: Entry): TrafficCounters & { activeConnections: 
   };
 }
 
-function ofGroup({ line, sumMs, up, down }: Entry) {
+function ofGroup({ line, sumMs, longest, up, down }: Entry) {
   return {
     healthy: up,
     unhealthy: down,
-    responseMs: { mean: Number(line['rtime'] ?? 0), max: Number(line['rtime_max'] ?? 0), sum: sumMs },
+    responseMs: { mean: Number(line['rtime'] ?? 0), longest, sum: sumMs },
   };
 }

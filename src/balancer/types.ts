@@ -180,8 +180,8 @@ export type BalancerMetrics = {
     activeConnections: number;
     healthy: number;
     unhealthy: number;
-    /** Milliseconds until a target's answer began: the mean of the last 1,024 requests, the longest, and a sum that the mean makes with the count. */
-    responseMs: { mean: number; max: number; sum: number };
+    /** Milliseconds until a target's answer began: the mean of the last 1,024 requests, the longest between a look and the one before (its time), and a sum that the mean makes with the count. */
+    responseMs: { mean: number; longest: readonly { at: number; ms: number }[]; sum: number };
     /** Until a target's answer began, over the last minutes; only where an access log is on. */
     latencyMs?: LatencyMs;
   })[];

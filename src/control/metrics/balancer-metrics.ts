@@ -1,7 +1,7 @@
 /**
  * What load balancers counted since the look before, in the names of AWS. Pure. Source: ELB user guides, "CloudWatch metrics for your Application Load
  * Balancer" and "... Network Load Balancer". Of a load balancer with an access log each response time is known, and so are their percentiles and extremes; of others HAProxy
- * tells means alone: Minimum and Maximum of TargetResponseTime are those of means then, and it has no percentiles.
+ * tells means and the longest: Minimum of TargetResponseTime is that of means then, and it has no percentiles.
  */
 import type { BalancerMetrics, TrafficCounters } from '#balancer/types.ts';
 import { loadBalancerArn, targetGroupArn } from '#domain/load-balancer.ts';
@@ -161,5 +161,7 @@ function ofMeans(counted: Group, { requests: count }: TrafficCounters, before: B
   const sum = (counted.responseMs.sum - (before?.groups.find(({ id }) => id === counted.id)?.responseMs.sum ?? 0)) / 1000;
   if (count === 0 || sum < 0) return undefined;
   const [mean, latest] = [sum / count, counted.responseMs.mean / 1000];
-  return { count, sum, min: Math.min(mean, latest), max: Math.max(mean, latest) };
+  const longest =
+    Math.max(0, ...counted.responseMs.longest.filter(({ at }) => before !== undefined && at > before.at).map(({ ms }) => ms)) / 1000;
+  return { count, sum, min: Math.min(mean, latest), max: longest > 0 ? Math.max(mean, longest) : Math.max(mean, latest) };
 }

@@ -118,7 +118,7 @@ describe('what load balancers count', () => {
         ...counters(requests * 0.95, requests * 0.95),
         healthy: 2,
         unhealthy: 1,
-        responseMs: { mean: 20, max: 900, sum: requests * 0.95 * 10 },
+        responseMs: { mean: 20, longest: [], sum: requests * 0.95 * 10 },
       },
     ],
   });
@@ -140,6 +140,18 @@ describe('what load balancers count', () => {
     assert.deepEqual(one('UnHealthyHostCount', both), [1, 1, 1, 1]);
     assert.deepEqual(one('RequestCountPerTarget', 'targetgroup/web/cccc'), [1, 95, 95, 95]);
     assert.deepEqual(one('TargetResponseTime', balancer), [190, 1.9, 0.01, 0.02]);
+  });
+
+  it('tells the longest answer since the look before', () => {
+    const records = { loadBalancers: [lb], listeners: [listener], targetGroups: [group], users: new Map([[arn, [lb]]]) };
+    const longest = [[-70_000, 5000], [-59_000, 700], [-1000, 1500], [0, 40]].map(([ago = 0, ms = 0]) => ({ at: AT + ago, ms })); // prettier-ignore
+    const all = seen(300);
+    const now = { ...all, groups: all.groups.map((one) => ({ ...one, responseMs: { ...one.responseMs, longest } })) };
+    const values = (before: BalancerMetrics | undefined) => balancerMetrics(gather(), records, now, before)[0]?.values;
+    assert.deepEqual([values({ ...seen(100), at: AT - 60_000 })?.max, values({ ...seen(100), at: AT - 500 })?.max], [1.5, 0.04]);
+    // Nothing was seen since: no more than means say.
+    assert.equal(values({ ...seen(100), at: AT })?.max, 0.02);
+    assert.equal(values(undefined)?.max, 0.02);
   });
 
   it('tells each response time, its extremes and percentiles, where there is an access log', () => {

@@ -1,5 +1,6 @@
 /** A steady load of HTTP requests that counts exactly what became of each. */
 import { Agent, request } from 'node:http';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 export type LoadOptions = {
   host: string;
@@ -20,6 +21,8 @@ export type Counts = {
   answered: number;
   failures: Failure[];
   longestMs: number;
+  /** How late this process itself was at most: on a busy machine that is in `longestMs` too. */
+  lateMs: number;
   /** When the first answer was there, in ms since the epoch; NaN without one. */
   firstAt: number;
   /** Answers by their bodies, where these tell servers apart. */
@@ -35,7 +38,9 @@ export type Load = {
 const TIMEOUT_MS = 20_000;
 
 export function startLoad(options: LoadOptions): Load {
-  const counts: Counts = { answered: 0, failures: [], longestMs: 0, firstAt: NaN, bodies: new Map() };
+  const counts: Counts = { answered: 0, failures: [], longestMs: 0, lateMs: 0, firstAt: NaN, bodies: new Map() };
+  const lateness = monitorEventLoopDelay({ resolution: 5 });
+  lateness.enable();
   let running = true;
   const clients = Array.from({ length: options.clients }, async () => {
     const agent = options.keepAlive ? new Agent({ keepAlive: true, maxSockets: 1 }) : undefined;
@@ -58,6 +63,8 @@ export function startLoad(options: LoadOptions): Load {
     async end() {
       running = false;
       await Promise.all(clients);
+      lateness.disable();
+      counts.lateMs = Math.round(lateness.max / 1e6);
       return counts;
     },
   };
@@ -65,20 +72,21 @@ export function startLoad(options: LoadOptions): Load {
 
 /** Of several loads that ran side by side. */
 export function summed(all: readonly Counts[]): Counts {
-  const sum: Counts = { answered: 0, failures: [], longestMs: 0, firstAt: NaN, bodies: new Map() };
+  const sum: Counts = { answered: 0, failures: [], longestMs: 0, lateMs: 0, firstAt: NaN, bodies: new Map() };
   for (const one of all) {
     sum.answered += one.answered;
     sum.failures.push(...one.failures);
     sum.firstAt = Number.isNaN(sum.firstAt) ? one.firstAt : Math.min(sum.firstAt, one.firstAt);
     sum.longestMs = Math.max(sum.longestMs, one.longestMs);
+    sum.lateMs = Math.max(sum.lateMs, one.lateMs);
     for (const [body, times] of one.bodies) sum.bodies.set(body, (sum.bodies.get(body) ?? 0) + times);
   }
   return sum;
 }
 
-export const told = ({ answered, failures, longestMs }: Counts): string => {
+export const told = ({ answered, failures, longestMs, lateMs }: Counts): string => {
   const kinds = Object.entries(Object.groupBy(failures, (one) => one.why)).map(([why, all = []]) => `${all.length} ${why}`);
-  return `${answered} answered, ${failures.length} failed${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}, the longest took ${longestMs} ms`;
+  return `${answered} answered, ${failures.length} failed${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}, the longest took ${longestMs} ms (who asked was up to ${lateMs} ms late)`;
 };
 
 function ask(options: LoadOptions, agent: Agent | undefined): Promise<{ why: string | null; body: string }> {

@@ -16,6 +16,8 @@ import type { Recorder } from './recorder.ts';
 /** A WebSocket's end. */
 export type MessageSocket = {
   send(data: Buffer): void;
+  /** Whether all that was sent is in the kernel's hands. */
+  hasLeft(): boolean;
   /** Stops and starts what comes from the peer. */
   pause(): void;
   resume(): void;
@@ -103,7 +105,7 @@ function createChannel({ clock, random, idleMs }: ChannelDeps, session: ChannelS
     }
   };
   const lost = () => fail(new Fault('TimedOut', 'The caller acknowledges nothing any more.'));
-  const sequence = createSequence({ clock, random, send: (bytes) => socket.send(bytes), input, lost });
+  const sequence = createSequence({ clock, random, send: (bytes) => socket.send(bytes), hasLeft: () => socket.hasLeft(), input, lost });
 
   socket.onMessage((data, isBinary) => {
     try {

@@ -11,6 +11,8 @@ export type SequenceDeps = {
   clock: Clock;
   random: Random;
   send(bytes: Buffer): void;
+  /** Whether all that was sent has left this process: where the peer takes nothing, the same once more would only wait behind it. */
+  hasLeft(): boolean;
   /** One message of the peer's stream, each once and in order. */
   input(payloadType: number, payload: Buffer): void;
   /** The peer acknowledges nothing any more. */
@@ -29,7 +31,8 @@ export type Sequence = {
   close(): void;
 };
 
-type Sent = { bytes: Buffer; at: number; resends: number };
+/** `at`: the last time that it was sent. */
+type Sent = { bytes: Buffer; firstAt: number; at: number };
 
 export function createSequence(deps: SequenceDeps): Sequence {
   const { clock, random } = deps;
@@ -38,6 +41,8 @@ export function createSequence(deps: SequenceDeps): Sequence {
   let expected = 0;
   let next = 0;
   let closed = false;
+  /** When the peer last acknowledged something. */
+  let heardAt = clock.now();
   let timer: Timer | undefined;
   const wakers: (() => void)[] = [];
   const wake = () => wakers.splice(0).forEach((waker) => waker());
@@ -58,7 +63,9 @@ export function createSequence(deps: SequenceDeps): Sequence {
   };
   const acknowledged = (payload: Buffer) => {
     const { AcknowledgedMessageSequenceNumber: number } = JSON.parse(payload.toString()) as { AcknowledgedMessageSequenceNumber?: unknown };
-    if (typeof number === 'number' && sent.delete(number)) wake();
+    if (typeof number !== 'number' || !sent.delete(number)) return;
+    heardAt = clock.now();
+    wake();
   };
   const onInput = (message: Message) => {
     if (message.sequence > expected && early.size >= limits.execEarlyMessages) return; // it will come again
@@ -70,16 +77,16 @@ export function createSequence(deps: SequenceDeps): Sequence {
       deps.input(due.payloadType, due.payload);
     }
   };
-  /** The oldest first: what came after it was most likely not taken either. */
+  /** The oldest alone, as AWS's agent does: what came after it is there or has its turn. All of them would fill the way of a peer that is only slow. */
   const resend = () => {
     timer = clock.after(limits.execResendMs, resend);
-    for (const one of sent.values()) {
-      if (clock.now() - one.at < limits.execResendMs) continue;
-      if (one.resends >= limits.execResends) return deps.lost();
-      one.resends++;
-      one.at = clock.now();
-      deps.send(one.bytes);
-    }
+    const [oldest] = sent.values();
+    const now = clock.now();
+    if (oldest === undefined || now - oldest.at < limits.execResendMs) return;
+    if (now - Math.max(oldest.firstAt, heardAt) >= limits.execLostMs) return deps.lost();
+    if (!deps.hasLeft()) return;
+    oldest.at = now;
+    deps.send(oldest.bytes);
   };
   timer = clock.after(limits.execResendMs, resend);
 
@@ -95,7 +102,7 @@ export function createSequence(deps: SequenceDeps): Sequence {
       if (closed) throw new Fault('Unavailable', 'the data channel is closed');
       const sequence = next++;
       const bytes = make('output_stream_data', { sequence, flags: sequence === 0 ? 1 : 0, payloadType, payload });
-      sent.set(sequence, { bytes, at: clock.now(), resends: 0 });
+      sent.set(sequence, { bytes, firstAt: clock.now(), at: clock.now() });
       deps.send(bytes);
     },
     async drained() {

@@ -5,25 +5,27 @@ import type { Clock } from '#base/clock.ts';
 import { limits } from '#base/limits.ts';
 import type { MessageSocket } from './channel.ts';
 
-/** A peer that answers no ping is gone: the socket then closes. */
+/** A peer that says nothing for long and answers no ping is gone: the socket then closes. One whose terminal stands still reads no pings either. */
 export async function acceptSocket(clock: Clock, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<MessageSocket> {
   const { WebSocketServer } = await import('ws');
   const server = new WebSocketServer({ noServer: true, maxPayload: limits.execMessageBytes, perMessageDeflate: false });
   return await new Promise((resolve) => {
     server.handleUpgrade(request, socket, head, (made) => {
-      let answered = true;
+      let heardAt = clock.now();
+      const heard = () => void (heardAt = clock.now());
       const ping = () => {
-        if (!answered) return made.terminate();
-        answered = false;
+        if (clock.now() - heardAt >= limits.execLostMs) return made.terminate();
         made.ping();
         timer = clock.after(limits.execPingMs, ping);
       };
       let timer = clock.after(limits.execPingMs, ping);
-      made.on('pong', () => (answered = true));
+      made.on('pong', heard);
+      made.on('message', heard);
       made.on('error', () => made.terminate());
       made.on('close', () => timer.cancel());
       resolve({
         send: (data) => made.send(data),
+        hasLeft: () => made.bufferedAmount === 0,
         pause: () => made.pause(),
         resume: () => made.resume(),
         close: (code, reason) => made.close(code, reason),

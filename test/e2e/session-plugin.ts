@@ -52,8 +52,8 @@ export type Terminal = {
   /** All that it showed so far, without carriage returns (each terminal on the way adds one) and what asks for the cursor's place. */
   seen(): string;
   type(text: string): void;
-  /** Fails with what it showed instead. */
-  shows(pattern: RegExp): Promise<void>;
+  /** Fails with what it showed instead after 30 s, or as long as is said. */
+  shows(pattern: RegExp, ms?: number): Promise<void>;
   resize(rows: number, cols: number): void;
   /** Its exit code. */
   end(): Promise<number>;
@@ -76,10 +76,10 @@ export function openTerminal(words: readonly string[], env: NodeJS.ProcessEnv, s
   return {
     seen: () => text,
     type: (keys) => void child.stdin.write(keys),
-    async shows(pattern) {
+    async shows(pattern, ms = SHOWN_MS) {
       const shown = Promise.withResolvers<void>();
       const look = () => pattern.test(text) && shown.resolve();
-      const late = setTimeout(() => shown.reject(new Error(`the terminal doesn't show ${pattern}, but:\n${text.slice(-2000)}`)), SHOWN_MS);
+      const late = setTimeout(() => shown.reject(new Error(`the terminal doesn't show ${pattern}, but:\n${text.slice(-2000)}`)), ms);
       looks.add(look);
       look();
       try {

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { CreateLogGroupCommand, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { ExecuteCommandCommand, UpdateClusterCommand } from '@aws-sdk/client-ecs';
+import { UpdateClusterCommand } from '@aws-sdk/client-ecs';
 import type { ExecuteCommandLogging, Task } from '@aws-sdk/client-ecs';
 import { SSMClient, TerminateSessionCommand } from '@aws-sdk/client-ssm';
 import { createSdk, LOG_GROUP, script, taskId } from './aws-sdk.ts';
@@ -29,7 +29,7 @@ import { startPlatform, until } from './platform.ts';
 import type { Platform } from './platform.ts';
 import { processesOf } from './processes.ts';
 import { executeCommand, pluginDirectory, pluginSession, whyNoPlugin } from './session-plugin.ts';
-import type { Terminal } from './session-plugin.ts';
+import { createEntrance, manyAtOnce } from '../exec-sessions.ts';
 
 const PATIENCE_S = 120;
 const kinds = ['container', 'gvisor', 'microvm'] as const;
@@ -126,23 +126,13 @@ describe('berth cp', { concurrency: kinds.length }, () => {
 });
 
 describe('aws ecs execute-command', { skip: why ?? false }, () => {
-  const open: Terminal[] = [];
-  const kept = (terminal: Terminal) => (open.push(terminal), terminal);
+  const entrance = createEntrance(() => ({ platform, sdk }));
+  const { call, inside, kept, session } = entrance;
   before(() => {
     installPackages({ '/usr/bin/aws': 'awscli', '/usr/bin/script': 'bsdutils' });
     pluginDirectory();
   });
-  after(() => open.forEach((terminal) => terminal.kill()));
-
-  const call = (task: Task, command: string) =>
-    sdk.ecs.send(new ExecuteCommandCommand({ task: taskId(task), container: 'main', command, interactive: true }));
-  /** A session by the plugin alone: what the AWS CLI does before it costs a second each. */
-  const session = async (task: Task, command: string) => {
-    const answer = await call(task, command);
-    const runtimeId = task.containers?.[0]?.runtimeId ?? '';
-    return kept(pluginSession(platform, answer.session ?? {}, `ecs:default_${taskId(task)}_${runtimeId}`));
-  };
-  const inside = (task: Task) => platform.ok(['exec', taskId(task), '--', 'sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "']);
+  after(() => entrance.close());
 
   describe('a shell', { concurrency: kinds.length }, () => {
     for (const kind of kinds) {
@@ -178,18 +168,10 @@ describe('aws ecs execute-command', { skip: why ?? false }, () => {
     assert.match(none.seen(), /\/no\/such\/command/);
   });
 
-  it(`${MANY} at once in a container, each with its own`, async () => {
-    const number = { container: MANY, gvisor: 3, microvm: 3 };
-    const all = await Promise.all(
-      kinds.flatMap((kind) => Array.from({ length: number[kind] }, async (_, n) => [n, await session(tasks[kind], 'sh')] as const)),
-    );
-    // Each is there while all the others are.
-    for (const [, shell] of all) await shell.shows(/# $/);
-    for (const [n, shell] of all) shell.type(`echo $((${n} + 1000)); exit\r`);
-    for (const [n, shell] of all) {
-      await shell.end();
-      assert.match(shell.seen(), new RegExp(`\\n${n + 1000}\\n`));
-    }
+  it(`${MANY} at once in a container, each with its own: typed into, printing, resized, its caller killed`, async () => {
+    const number = { container: MANY, gvisor: 5, microvm: 5 };
+    const counts = kinds.map((kind) => ({ task: tasks[kind], count: number[kind] }));
+    await manyAtOnce(entrance, counts, 2000);
   });
 
   it('is ended by TerminateSession', async () => {

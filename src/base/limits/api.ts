@@ -45,9 +45,12 @@ export const apiLimits = {
   execEarlyMessages: 1000,
   execUnackedMessages: 32,
   execOutputBytes: 16 * 1024,
-  /** After which time a message is sent again, how often at most, and how long the last ones of a session are waited for. */
+  /**
+   * After which time the oldest message is sent again, after which one without any answer its caller counts as gone (AWS's agent: five minutes, in which a
+   * terminal may stand still that is stopped by Ctrl-S, or that shows much), and how long the last ones of a session are waited for.
+   */
   execResendMs: 300,
-  execResends: 100,
+  execLostMs: 5 * 60_000,
   execDrainMs: 10_000,
   /** What of a session waits to be recorded at most; what one event holds; how often it is written. */
   execRecordBytes: 1024 * 1024,

@@ -74,8 +74,8 @@ it(`${MANY} at once, ${ROUNDS} times: each has its own, and nothing of it is lef
   await until('nothing is left of them', async () => more().length === 0, 60_000).catch(() => assert.deepEqual(held(), before));
 });
 
-/** The plugin of a session that is open. */
-function pluginOf(terminal: Terminal): number {
+/** script(1) of a session that is open: while it stands still nobody reads from the terminal, as after Ctrl-S. (Stopping the plugin would stop it too, and for good.) */
+function readerOf(terminal: Terminal): number {
   const id = /ecs-execute-command-\w+/.exec(terminal.seen())?.[0] ?? assert.fail('a terminal without a session');
   const commandOf = (pid: string) => {
     try {
@@ -87,18 +87,19 @@ function pluginOf(terminal: Terminal): number {
   const pid = readdirSync('/proc').find(
     (name) => /^\d+$/.test(name) && commandOf(name).startsWith(`session-manager-plugin\0{"sessionId":"${id}"`),
   );
-  return Number(pid ?? assert.fail(`no plugin of ${id}`));
+  const stat = readFileSync(`/proc/${pid ?? assert.fail(`no plugin of ${id}`)}/stat`, 'utf8');
+  return Number(/\) \S (\d+)/.exec(stat)?.[1]);
 }
 
 it('a terminal that stands still for longer than two pings misses nothing', async () => {
   const [shells, lines] = [await Promise.all(tasks.map((task) => entrance.session(task, 'sh'))), 200_000];
   for (const shell of shells) await shell.shows(/# $/, PATIENCE_S * 1000);
-  const plugins = shells.map(pluginOf);
+  const readers = shells.map(readerOf);
   for (const shell of shells) shell.type(`seq 1 ${lines}; exit\r`);
   for (const shell of shells) await shell.shows(/\n100\n/, PATIENCE_S * 1000);
-  for (const pid of plugins) process.kill(pid, 'SIGSTOP');
+  for (const pid of readers) process.kill(pid, 'SIGSTOP');
   await new Promise((resolve) => setTimeout(resolve, 2 * limits.execPingMs + 10_000));
-  for (const pid of plugins) process.kill(pid, 'SIGCONT');
+  for (const pid of readers) process.kill(pid, 'SIGCONT');
   for (const shell of shells) {
     await shell.end();
     assert.equal((shell.seen().match(/^\d+$/gm) ?? []).length, lines, shell.seen().slice(-300));

@@ -359,7 +359,7 @@ describe('bad input', () => {
       'InvalidParameterCombinationException',
       /StartTime/,
     ],
-    ['a token of another list', () => cloudwatch.listMetrics({ NextToken: 'bm8' }), 'InvalidNextToken', /token/],
+    ['a token of another list', () => cloudwatch.listMetrics({ NextToken: 'bm8' }), 'InvalidParameterValueException', /NextToken/],
   ];
   for (const [what, call, name, message] of cases) {
     it(`is refused: ${what}`, async () => {

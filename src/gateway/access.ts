@@ -27,7 +27,7 @@ export function guarded(table: AccessTable, handlers: readonly (Handler | Operat
     return {
       ...handler,
       action: row.action ?? `${table.vendor}:${handler.name}`,
-      resources: async (input, context) => await describeAll(table.about, await resources(input, context), context),
+      resources: async (input, context) => describeAll(table.about, await resources(input, context), context),
       ...(facts && { facts }),
       ...(also && { also }),
       ...(open && { open }),
@@ -39,22 +39,16 @@ export function guarded(table: AccessTable, handlers: readonly (Handler | Operat
 export function describingResources(about: NonNullable<AccessTable['about']>, operations: readonly Operation[]): Operation[] {
   return operations.map((operation) => ({
     ...operation,
-    resources: async (input: unknown, context) => await describeAll(about, await operation.resources(input, context), context),
+    resources: async (input: unknown, context) => describeAll(about, await operation.resources(input, context), context),
   }));
 }
 
-async function describeAll(
-  about: AccessTable['about'],
-  resources: readonly (string | Resource)[],
-  context: CallContext,
-): Promise<(string | Resource)[]> {
+function describeAll(about: AccessTable['about'], resources: readonly (string | Resource)[], context: CallContext): (string | Resource)[] {
   if (about === undefined) return [...resources];
-  const described: Resource[] = [];
-  for (const one of resources) {
+  return resources.map((one) => {
     const resource = typeof one === 'string' ? { arn: one } : one;
-    described.push({ ...resource, facts: { ...(await about(resource.arn, context)), ...resource.facts } });
-  }
-  return described;
+    return { ...resource, about: async () => await about(resource.arn, context) };
+  });
 }
 
 /** Tags as the APIs have them: `{ key, value }`, `{ Key, Value }` or a map. */

@@ -28,8 +28,10 @@ export type Resource = {
   arn: string;
   /** Another form of the same ARN that policies name it by: allowed where either is, denied where either is. */
   alias?: string;
-  /** Condition keys that are this one's own: its tags. */
+  /** Condition keys that are this one's own. */
   facts?: OwnFacts;
+  /** More of them, its tags above all, which have to be looked up: asked for where a policy names such a key. */
+  about?(): Promise<OwnFacts>;
   /** Its own policy, as it was written: within an account it may allow what the caller's don't, and what it denies is denied. */
   policy?: string;
 };

@@ -4,7 +4,7 @@ import { Fault } from '#base/fault.ts';
 import type { Random } from '#base/random.ts';
 import { accessKeyContext, iamScope, parseRoleArn, type RoleRecord } from '#domain/iam.ts';
 import { mayDoAll, type Principal } from '#domain/records.ts';
-import { compilePolicy, decide, decideOnResource, deniedText, parsePolicy, type Decision } from '#policy/index.ts';
+import { asksAbout, compilePolicy, decide, decideOnResource, deniedText, parsePolicy, type Decision } from '#policy/index.ts';
 import type { ReadTx, Store } from '#store/types.ts';
 import type { Vault } from '#vault/index.ts';
 import { factsOf } from './facts.ts';
@@ -91,6 +91,14 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
     return verdict(question, decide({ identity: own, boundary, session }, { action, resource, facts: told }));
   };
 
+  /** Whether the caller's policies on an action name keys that only the resource itself knows: most don't, and looking it up costs more than they do. */
+  const asksForMore = async (principal: Principal, action: string, given: OwnFacts): Promise<boolean> => {
+    const { identity, boundary } = await cache.of(principal);
+    const known = new Set(Object.keys(given).map((key) => key.toLowerCase()));
+    const isOfResource = (key: string) => !known.has(key) && (!key.startsWith('aws:') || key.startsWith('aws:resourcetag/'));
+    return asksAbout({ identity, boundary, session: cache.session(principal) }, action, isOfResource);
+  };
+
   /** Where the resource has a policy of its own: within an account either may allow, and what either denies is denied. */
   const judgeOn = async (policy: string, question: Question): Promise<Verdict> => {
     const { principal, action, resource, call, facts } = question;
@@ -117,9 +125,11 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
     async assertAllowed(principal, action, resources, call, facts) {
       if (mayDoAll(principal)) return;
       for (const one of resources.length === 0 ? ['*'] : resources) {
-        const { arn, alias, facts: own, policy } = typeof one === 'string' ? { arn: one } : one;
+        const { arn, alias, facts: own, about, policy } = typeof one === 'string' ? { arn: one } : one;
         // The call's own word comes first: a permissions boundary that it sets before the one that is there.
-        const told = { ...own, ...facts };
+        const given = { ...own, ...facts };
+        const lookUp = about !== undefined && (policy !== undefined || (await asksForMore(principal, action, given)));
+        const told = lookUp ? { ...(await about()), ...given } : given;
         const ask = async (resource: string) => {
           const question = { principal, action, resource, call, facts: told };
           return policy === undefined ? await judge(question) : await judgeOn(policy, question);

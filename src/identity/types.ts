@@ -8,8 +8,8 @@ export type CallFacts = { now: number; region: string; sourceIp: string; userAge
 /** The operation's own condition keys. */
 export type OwnFacts = Record<string, string | string[]>;
 
-/** An ARN, or one with another form of it (`alias`), condition keys and a policy of its own. */
-export type Touched = string | { arn: string; alias?: string; facts?: OwnFacts; policy?: string };
+/** An ARN, or one with another form of it (`alias`), condition keys, further ones that have to be looked up (`about`), and a policy of its own. */
+export type Touched = string | { arn: string; alias?: string; facts?: OwnFacts; about?(): Promise<OwnFacts>; policy?: string };
 
 export type Question = { principal: Principal; action: string; resource: string; call: CallFacts; facts: OwnFacts };
 

@@ -24,7 +24,7 @@ import { createS3Api } from '#front/s3/index.ts';
 import { createS3FilesApi } from '#front/s3files/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
-import type { ApiSpec, CallContext, Operation } from '#gateway/types.ts';
+import type { ApiSpec, CallContext, Operation, Resource } from '#gateway/types.ts';
 import { createRole, createUser } from '#intent/index.ts';
 import { oddTexts } from '../../test/fuzz/calls.ts';
 import { account, openIamPlatform } from '../../test/iam/platform.ts';
@@ -239,7 +239,12 @@ async function checked(operation: Operation, vendor: string, members: readonly s
   );
   const all = { ...input, ...others[vendor], ...others[action] };
   const call = Object.fromEntries(Object.entries(all).filter(([member]) => members.includes(member)));
-  const resources = (await operation.resources(call, context)).map((one) => (typeof one === 'string' ? { arn: one } : one));
+  const resources = await Promise.all(
+    (await operation.resources(call, context)).map(async (one): Promise<Resource> => {
+      if (typeof one === 'string') return { arn: one };
+      return { ...one, facts: { ...(await one.about?.()), ...one.facts } };
+    }),
+  );
   const facts = (await operation.facts?.(call, context)) ?? {};
   const extra = known[action] ?? {};
   const wrong: string[] = [];
@@ -286,7 +291,10 @@ async function membersOf(api: ApiSpec, name: string): Promise<readonly string[]>
 /** Asks as the gateway does for somebody who isn't root. */
 async function answered(operation: Operation, call: object): Promise<void> {
   try {
-    for (const one of await operation.resources(call, context)) assert.equal(typeof (typeof one === 'string' ? one : one.arn), 'string');
+    for (const one of await operation.resources(call, context)) {
+      assert.equal(typeof (typeof one === 'string' ? one : one.arn), 'string');
+      if (typeof one !== 'string') await one.about?.();
+    }
     await operation.facts?.(call, context);
     await operation.also?.(call, context);
   } catch (error) {

@@ -1,7 +1,7 @@
 /** A policy's JSON, already checked (`document.ts`), made ready for many questions. */
 import { compileCondition } from './conditions.ts';
 import type { PolicyDocument, PolicyStatement } from './document.ts';
-import { compileAction, compileArn } from './pattern.ts';
+import { compileAction, compileArn, variablesOf } from './pattern.ts';
 import { compilePrincipal } from './principal.ts';
 import type { CompiledPolicy, CompiledStatement } from './types.ts';
 
@@ -34,8 +34,14 @@ function compileStatement(statement: PolicyStatement, variables: boolean): Compi
     action: compileActions(statement),
     resource: compileResources(statement, variables),
     conditions: statement.conditions.map(({ operator, key, values }) => compileCondition(operator, key, values, variables)),
+    keys: keysOf(statement, variables),
     principal: statement.principal === null ? null : compilePrincipal(statement.principal),
   };
+}
+
+function keysOf({ conditions, resources, notResources }: PolicyStatement, variables: boolean): string[] {
+  const texts = [...(resources ?? notResources ?? []), ...conditions.flatMap(({ values }) => values)];
+  return [...new Set([...conditions.map(({ key }) => key.toLowerCase()), ...(variables ? texts.flatMap(variablesOf) : [])])];
 }
 
 function compileActions({ actions, notActions }: PolicyStatement): CompiledStatement['action'] {

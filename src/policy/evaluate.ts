@@ -15,6 +15,12 @@ export function decide(policies: PolicySet, request: PolicyRequest): Decision {
   return explicitDenial(said) ?? implicitDenial(said, policies) ?? { allowed: true };
 }
 
+/** Whether any statement about the action asks for a key that `matters`. */
+export function asksAbout({ identity, boundary, session }: PolicySet, action: string, matters: (key: string) => boolean): boolean {
+  const all = [...identity, ...(boundary === null ? [] : [boundary]), ...(session ?? [])];
+  return all.some((policy) => policy.about(action.toLowerCase()).some((statement) => statement.keys.some(matters)));
+}
+
 /**
  * What the policy of a resource and the caller's own say together. `sameAccount`: whether both are of one account; across accounts each must
  * allow. `policies`: null for a service, whose word is the resource's policy alone.

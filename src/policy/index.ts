@@ -2,6 +2,6 @@
 export { compilePolicy } from './compile.ts';
 export { deniedText } from './denied.ts';
 export { parsePolicy, type PolicyDocument, type PolicyUse } from './document.ts';
-export { decide, decideOnResource } from './evaluate.ts';
+export { asksAbout, decide, decideOnResource } from './evaluate.ts';
 export type { Asker, CompiledPolicy, Decision, Facts, PolicyKind, PolicyRequest, PolicySet } from './types.ts';
 export { awsManagedPolicies, awsManagedPolicy, type AwsManagedPolicy } from './aws-managed.ts';

@@ -43,6 +43,11 @@ function pieceOf(inner: string): Piece {
   return { key: key.trim().toLowerCase(), fallback };
 }
 
+/** The keys of a text's variables, in lower case. */
+export function variablesOf(text: string): string[] {
+  return piecesOf(text, { variables: true, wildcards: true }).flatMap((piece) => (typeof piece === 'string' ? [] : [piece.key]));
+}
+
 function expand(pieces: readonly Piece[], facts: Facts): string | undefined {
   let text = '';
   for (const piece of pieces) {

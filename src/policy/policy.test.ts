@@ -4,7 +4,7 @@ import { array, assert as check, constantFrom, oneof, option, property, record, 
 import { compilePolicy } from './compile.ts';
 import { deniedText } from './denied.ts';
 import { parsePolicy } from './document.ts';
-import { decide, decideOnResource } from './evaluate.ts';
+import { asksAbout, decide, decideOnResource } from './evaluate.ts';
 import { plainDecision, type PlainStatement } from './plain-evaluator.ts';
 import type { Decision, PolicySet } from './types.ts';
 
@@ -19,6 +19,30 @@ const asks = (set: PolicySet, action: string, resource = '*', facts: Facts = {})
   decide(set, { action, resource, facts: factsOf(facts) });
 const allow = (Action: unknown, Resource: unknown = '*', more: Statement = {}) => ({ Effect: 'Allow', Action, Resource, ...more });
 const deny = (Action: unknown, Resource: unknown = '*', more: Statement = {}) => ({ Effect: 'Deny', Action, Resource, ...more });
+
+test('a key is asked about where a statement on the action has it, in a condition or a variable of any kind of policy', () => {
+  const team = { Condition: { 'ForAnyValue:StringLike': { 'AWS:ResourceTag/Team': 'a' } } };
+  const valued = { Condition: { StringEquals: { 'aws:username': '${aws:ResourceTag/team}' } } };
+  const named = allow('ecs:*', "arn:aws:ecs:*:*:cluster/${aws:resourceTag/team, 'none'}");
+  const plain = only(allow('*'));
+  const cases: [PolicySet, string, boolean][] = [
+    [plain, 'ecs:RunTask', false],
+    [only(allow('ecs:RunTask', '*', team)), 'ecs:RunTask', true],
+    [only(allow('ecs:RunTask', '*', team)), 'ECS:runtask', true],
+    [only(allow('ecs:RunTask', '*', team)), 'ecs:StopTask', false],
+    [only(allow('ecs:RunTask'), deny('*', '*', team)), 'ecs:StopTask', true],
+    [only({ Effect: 'Deny', NotAction: 'ecs:StopTask', Resource: '*', ...team }), 'ecs:StopTask', false],
+    [only({ Effect: 'Deny', NotAction: 'ecs:StopTask', Resource: '*', ...team }), 'ecs:RunTask', true],
+    [only(allow('ecs:RunTask', '*', valued)), 'ecs:RunTask', true],
+    [only(named), 'ecs:RunTask', true],
+    [only({ Effect: 'Allow', Action: 'ecs:*', NotResource: named.Resource }), 'ecs:RunTask', true],
+    [{ ...plain, boundary: policy(allow('*', '*', team)) }, 'ecs:RunTask', true],
+    [{ ...plain, session: [policy(allow('*', '*', team))] }, 'ecs:RunTask', true],
+  ];
+  for (const [set, action, asked] of cases) {
+    assert.equal(asksAbout(set, action, (key) => key === 'aws:resourcetag/team'), asked, `${action}: ${JSON.stringify(set)}`); // prettier-ignore
+  }
+});
 
 test('actions, resources and their negations', () => {
   const cluster = 'arn:aws:ecs:us-east-1:123456789012:cluster/a';

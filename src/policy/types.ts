@@ -31,6 +31,8 @@ export type CompiledStatement = {
   action(action: string): boolean;
   resource(resource: ArnParts, facts: Facts): boolean;
   conditions: readonly ((facts: Facts) => boolean)[];
+  /** The condition keys that it asks about, in conditions and in variables, in lower case. */
+  keys: readonly string[];
   /** In policies of resources only. */
   principal: ((asker: Asker) => PrincipalMatch) | null;
 };

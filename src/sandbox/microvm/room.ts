@@ -4,6 +4,7 @@
  * a machine that another one suspended goes on only with the QEMU that wrote it.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { runChild } from '#base/child.ts';
@@ -50,13 +51,32 @@ export async function makeRoom(options: RoomOptions): Promise<Room> {
   const path = join(options.dir, name);
   await mkdir(options.dir, { recursive: true, mode: 0o755 });
   const names = await readdir(options.dir);
-  for (const left of names.filter((one) => one.startsWith('.new-'))) await rm(join(options.dir, left), { recursive: true, force: true });
-  if (!names.includes(name)) {
-    const temp = join(options.dir, `.new-${name}`);
+  for (const left of names.filter(isLeft)) await rm(join(options.dir, left), { recursive: true, force: true });
+  if (!names.includes(name)) await furnishAs(path, plan);
+  return { path, program, version: name };
+}
+
+/** What is being made says by whom: others of this machine may be at the same at the same moment. */
+const temporaryName = () => `.new-${process.pid}-${++made}`;
+let made = 0;
+
+/** Whether nobody works on it any more. */
+function isLeft(name: string): boolean {
+  const pid = /^\.new-(\d+)-/.exec(name)?.[1];
+  if (pid === undefined) return name.startsWith('.new-');
+  return !existsSync(`/proc/${pid}`);
+}
+
+/** Whole or not at all; whoever is first has made it for all. */
+async function furnishAs(path: string, plan: Plan): Promise<void> {
+  const temp = join(dirname(path), temporaryName());
+  try {
     await furnish(temp, plan);
     await rename(temp, path);
+  } catch (error) {
+    await rm(temp, { recursive: true, force: true });
+    if (!existsSync(path)) throw error;
   }
-  return { path, program, version: name };
 }
 
 async function planRoom(clock: Clock, program: string): Promise<Plan> {
@@ -107,7 +127,6 @@ async function identify(clock: Clock, program: string, plan: Plan): Promise<{ ve
 
 /** Synced file by file: a room whose name is there is whole, also after a power cut. */
 async function furnish(room: string, plan: Plan): Promise<void> {
-  await rm(room, { recursive: true, force: true });
   for (const dir of EMPTY_DIRS) await mkdir(join(room, dir), { recursive: true, mode: 0o755 });
   for (const [inside, file] of plan) {
     const target = join(room, inside);

@@ -31,8 +31,11 @@ const bundleOf = (arn: string) => join(platform.state, 'haproxy/certs', `${arn.s
 
 it('stock aws acm asks for a certificate, waits for it, reads it, and deletes it', async () => {
   const { CertificateArn: arn } = await acm('request-certificate', '--domain-name', 'app.example.org', '--validation-method', 'DNS');
+  const describe = async () => (await acm('describe-certificate', '--certificate-arn', arn)).Certificate;
+  // The waiter looks once a minute.
+  await until('it is issued', async () => (await describe()).Status === 'ISSUED');
   await acm('wait', 'certificate-validated', '--certificate-arn', arn);
-  const { Certificate: seen } = await acm('describe-certificate', '--certificate-arn', arn);
+  const seen = await describe();
   assert.deepEqual([seen.Status, seen.DomainName, seen.Type], ['ISSUED', 'app.example.org', 'AMAZON_ISSUED']);
   const got = await acm('get-certificate', '--certificate-arn', arn);
   assert.match(got.CertificateChain, /BEGIN CERTIFICATE/);

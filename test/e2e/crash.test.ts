@@ -306,9 +306,9 @@ describe('what looks after a task is killed, each and all at once', () => {
     const [arn, id] = [task.taskArn, taskId(task)];
     await until('health', async () => first(await sdk.describe([arn])).healthStatus === 'HEALTHY');
     const [before, containers] = [await identity(arn), containersOf(id)];
-    // It is empty for a moment each time it is written.
+    // It is empty for a moment each time it is written, and nobody gets in before the host is back.
     const counted = () =>
-      until('a count', async () => Number(await platform.ok(['exec', id, '-c', 'side', '--', 'cat', '/data/n'])) || undefined);
+      until('a count', async () => Number((await platform.berth(['exec', id, '-c', 'side', '--', 'cat', '/data/n'])).stdout) || undefined);
     let count = await counted();
     for (const victims of [['control'], ['host'], ['worker'], ['control', 'host', 'worker']] as const) {
       const running = await processes();

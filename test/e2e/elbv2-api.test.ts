@@ -6,7 +6,7 @@ import { before, describe, it } from 'node:test';
 import { AWS } from './aws-forks.ts';
 import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
-import type { Ran } from './platform.ts';
+import { until, type Ran } from './platform.ts';
 
 /** What the CLI exits with when a service answers with an error (AWS CLI user guide, "Return codes"). */
 const SERVICE_ERROR = 254;
@@ -91,7 +91,9 @@ describe('the AWS CLI', () => {
     // Nobody answers there.
     for (const { TargetHealth } of all) assert.match(TargetHealth.State, /^(initial|unhealthy)$/);
     await elb('deregister-targets', '--target-group-arn', group, '--targets', `Id=${address},Port=8080`);
-    // Nothing was connected, so it is gone as soon as that was seen.
+    const states = async () => (await elb<Health>('describe-target-health', '--target-group-arn', group)).TargetHealthDescriptions;
+    // Nothing was connected, so it is gone as soon as that was seen; the waiter looks each 15 s.
+    await until('one is gone', async () => (await states()).length === 1);
     await elb('wait', 'target-deregistered', '--target-group-arn', group, '--targets', `Id=${address},Port=8080`);
     const other = address.replace(/250$/, '251');
     const { TargetHealthDescriptions: two } = await elb<Health>('describe-target-health', '--target-group-arn', group, '--targets', `Id=${other}`); // prettier-ignore

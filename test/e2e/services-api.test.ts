@@ -9,7 +9,7 @@ import { script } from './aws-sdk.ts';
 import { AWS } from './aws-forks.ts';
 import { platformFixture } from './fixture.ts';
 import { installPackages } from './packages.ts';
-import type { Ran } from './platform.ts';
+import { until, type Ran } from './platform.ts';
 
 const SERVICE_ERROR = 254;
 const IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
@@ -56,8 +56,20 @@ describe('the AWS CLI', () => {
     const network = JSON.stringify({ awsvpcConfiguration: { subnets } });
     const where = ['--service-name', 'cli', '--task-definition', 'idle:1', '--desired-count', '2'];
     await ecs<{ service: Service }>('create-service', ...where, '--launch-type', 'FARGATE', '--network-configuration', network);
-    await ecs('wait', 'services-stable', '--services', 'cli');
     const read = async () => (await ecs<{ services: Service[] }>('describe-services', '--services', 'cli')).services[0];
+    // The waiter looks each 15 s.
+    const stable = async () => {
+      await until(
+        'one deployment, whole',
+        async () => {
+          const now = await read();
+          return now?.deployments.length === 1 && now.runningCount === now.desiredCount;
+        },
+        120_000,
+      );
+      await ecs('wait', 'services-stable', '--services', 'cli');
+    };
+    await stable();
     const first = await read();
     assert.deepEqual([first?.runningCount, first?.deployments.length], [2, 1]);
     assert.ok(first?.events.some((event) => /has started \d tasks?: \(task [0-9a-f]{32}\)/.test(event.message)));
@@ -67,7 +79,7 @@ describe('the AWS CLI', () => {
     const quick = JSON.stringify({ minimumHealthyPercent: 0, maximumPercent: 200 });
     const change = ['--service', 'cli', '--task-definition', 'idle:2', '--desired-count', '1'];
     await ecs('update-service', ...change, '--deployment-configuration', quick);
-    await ecs('wait', 'services-stable', '--services', 'cli');
+    await stable();
     const second = await read();
     assert.match(second?.taskDefinition ?? '', /idle:2$/);
     assert.deepEqual([second?.runningCount, second?.deployments.length], [1, 1]);
@@ -76,6 +88,7 @@ describe('the AWS CLI', () => {
     assert.equal(early.code, SERVICE_ERROR);
     assert.match(early.stderr, /InvalidParameterException.*The service cannot be stopped while it is scaled above 0\./);
     await ecs('delete-service', '--service', 'cli', '--force');
+    await until('inactive', async () => (await read())?.status === 'INACTIVE');
     await ecs('wait', 'services-inactive', '--services', 'cli');
     assert.equal((await read())?.status, 'INACTIVE');
   });

@@ -23,6 +23,9 @@ const mountOptions: Record<VolumeFileSystem, string> = {
   xfs: 'loop,nodev,discard,nouuid',
 };
 
+const BUSY_MS = 5000;
+const AGAIN_MS = 50;
+
 export type BlockTools = ReturnType<typeof createBlockTools>;
 
 /** Every function throws ResourceInitialization with what the program said. */
@@ -31,6 +34,16 @@ export function createBlockTools(clock: Clock) {
     const { code, stdout, stderr } = await runChild(clock, command, [...args], { timeoutMs });
     if (code === 0) return stdout;
     throw new Fault('ResourceInitialization', `ResourceInitializationError: ${command} exited ${code}: ${stderr.trim().slice(-300)}`);
+  };
+  /** Whoever copied the machine's mounts and looks at this one, or is just being started, keeps it busy for a moment. */
+  const unmountIdle = async (point: string, deadline = clock.now() + BUSY_MS): Promise<void> => {
+    try {
+      await run('umount', ['--no-canonicalize', point]);
+    } catch (error) {
+      if (!/busy/.test(String(error)) || clock.now() > deadline) throw error;
+      await clock.sleep(AGAIN_MS);
+      await unmountIdle(point, deadline);
+    }
   };
   return {
     async format(image: string, type: VolumeFileSystem): Promise<void> {
@@ -50,7 +63,7 @@ export function createBlockTools(clock: Clock) {
     },
     /** Whatever `mount` came to. */
     async unmount(place: string): Promise<void> {
-      for (const point of [place, dirname(place)]) if (await isMountPoint(point)) await run('umount', ['--no-canonicalize', point]);
+      for (const point of [place, dirname(place)]) if (await isMountPoint(point)) await unmountIdle(point);
     },
     /** Brings the file system of a mounted volume to the size of its file. ext4 allows that to CAP_SYS_RESOURCE alone. */
     async growMounted(place: string, type: VolumeFileSystem): Promise<void> {

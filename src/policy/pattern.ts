@@ -92,13 +92,11 @@ const isFixed = (pattern: string) => !pattern.includes(ANY) && !pattern.includes
 
 /** A test of actions, which know no variables and no case. */
 export function compileAction(text: string): (action: string) => boolean {
-  const pattern = compilePattern(text.toLowerCase(), { variables: false, wildcards: true })(new Map()) ?? '';
-  if (pattern === ANY) return () => true;
-  if (isFixed(pattern)) return (action) => action === pattern;
-  const head = pattern.slice(0, -1);
-  if (pattern.endsWith(ANY) && isFixed(head)) return (action) => action.startsWith(head);
-  return (action) => matches(pattern, action);
+  const test = compilePart(text.toLowerCase(), false);
+  return (action) => test(action, NO_FACTS);
 }
+
+const NO_FACTS: Facts = new Map();
 
 /** An ARN cut at its first five colons. */
 export function arnParts(arn: string): ArnParts {
@@ -131,6 +129,7 @@ export function compileArn(text: string, variables: boolean): (arn: ArnParts, fa
   };
 }
 
+/** A test of a text that stands by itself: one part of an ARN, an action. */
 function compilePart(text: string, variables: boolean): (part: string, facts: Facts) => boolean {
   const pieces = piecesOf(text, { variables, wildcards: true });
   const [first = ''] = pieces;

@@ -7,18 +7,14 @@ import { after, before, describe, it } from 'node:test';
 import { EventBridge } from '@aws-sdk/client-eventbridge';
 import type { Target } from '@aws-sdk/client-eventbridge';
 import { IAM } from '@aws-sdk/client-iam';
-import { startDeliveriesLoop } from '#control/events/deliveries-loop.ts';
-import { startEventsLoop } from '#control/events/loop.ts';
-import type { Loop } from '#control/loop.ts';
-import { account, openIamPlatform } from '../../test/iam/platform.ts';
-import { createEventSources, runTaskOf } from './event-targets.ts';
+import { openEventPlatform } from '../../test/iam/event-platform.ts';
+import { account } from '../../test/iam/platform.ts';
 
 const region = 'us-east-1';
 const scope = { account, region };
 const group = (name: string) => `arn:aws:logs:${region}:${account}:log-group:${name}`;
-let platform: Awaited<ReturnType<typeof openIamPlatform>>;
+let platform: Awaited<ReturnType<typeof openEventPlatform>>;
 let events: EventBridge;
-let loops: Loop[];
 
 /** What the webhook was sent; it answers what `answers` has next, else 200. */
 const calls: { url: string; headers: IncomingMessage['headers']; body: string }[] = [];
@@ -31,45 +27,19 @@ const hook = createServer(async (request, answer) => {
 });
 
 before(async () => {
-  platform = await openIamPlatform();
-  const { store, clock, random, log, logs, identity, vault } = platform;
-  const runTask = runTaskOf({ store, clock, random });
-  const sources = createEventSources({
-    store,
-    clock,
-    random,
-    identity,
-    logs,
-    vault,
-    runTask,
-    keepMs: 3_600_000,
-    webhooks: { allowed: ['127.0.0.1'], frontDoorPort: null },
-  });
-  const deps = { store, clock, random, log, sources };
-  const [making, bringing] = [startEventsLoop(deps, 'test'), startDeliveriesLoop(deps, 'test')];
-  loops = [making, bringing];
-  store.onChange(['changes'], () => making.look());
-  store.onChange(['eventDeliveries'], () => bringing.look());
+  platform = await openEventPlatform(['127.0.0.1']);
   events = new EventBridge({ endpoint: platform.endpoint, region, credentials: platform.root, maxAttempts: 1 });
   await new Promise<void>((resolve) => void hook.listen(0, '127.0.0.1', resolve));
 });
 
 after(async () => {
   events?.destroy();
-  for (const loop of loops ?? []) await loop.stop();
   await platform?.close();
   hook.closeAllConnections();
   await new Promise((resolve) => hook.close(resolve));
 });
 
-async function until<T>(what: string, find: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (let tries = 0; tries < 1500; tries++) {
-    const found = await find();
-    if (found !== undefined) return found;
-    await platform.clock.sleep(20);
-  }
-  throw new Error(`never: ${what}`);
-}
+const until: (typeof platform)['until'] = (what, find) => platform.until(what, find);
 
 const lines = async (name: string, stream: string) =>
   (await platform.logs.getEvents(scope, name, stream, { fromHead: true, limit: 100 })).events.map(({ message }) => message);

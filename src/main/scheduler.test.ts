@@ -3,56 +3,26 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Scheduler } from '@aws-sdk/client-scheduler';
 import type { CreateScheduleInput, Target } from '@aws-sdk/client-scheduler';
-import { startDeliveriesLoop } from '#control/events/deliveries-loop.ts';
-import { startEventsLoop } from '#control/events/loop.ts';
 import { startSchedulesLoop } from '#control/events/schedules-loop.ts';
-import type { Loop } from '#control/loop.ts';
-import { account, openIamPlatform } from '../../test/iam/platform.ts';
-import { createEventSources, runTaskOf } from './event-targets.ts';
+import { openEventPlatform } from '../../test/iam/event-platform.ts';
+import { account } from '../../test/iam/platform.ts';
 
 const region = 'us-east-1';
 const scope = { account, region };
-let platform: Awaited<ReturnType<typeof openIamPlatform>>;
+let platform: Awaited<ReturnType<typeof openEventPlatform>>;
 let scheduler: Scheduler;
-let loops: Loop[];
 
 before(async () => {
-  platform = await openIamPlatform();
-  const { store, clock, random, log, logs, identity, vault } = platform;
-  const sources = createEventSources({
-    store,
-    clock,
-    random,
-    identity,
-    logs,
-    vault,
-    runTask: runTaskOf({ store, clock, random }),
-    keepMs: 3_600_000,
-    webhooks: { allowed: [], frontDoorPort: null },
-  });
-  const deps = { store, clock, random, log, sources };
-  const [making, bringing, firing] = [startEventsLoop(deps, 'test'), startDeliveriesLoop(deps, 'test'), startSchedulesLoop(deps, 'test')];
-  loops = [making, bringing, firing];
-  store.onChange(['changes'], () => making.look());
-  store.onChange(['eventDeliveries'], () => bringing.look());
-  store.onChange(['schedules'], () => firing.look());
+  platform = await openEventPlatform();
   scheduler = new Scheduler({ endpoint: platform.endpoint, region, credentials: platform.root, maxAttempts: 1 });
 });
 
 after(async () => {
   scheduler?.destroy();
-  for (const loop of loops ?? []) await loop.stop();
   await platform?.close();
 });
 
-async function until<T>(what: string, find: () => Promise<T | undefined>): Promise<T> {
-  for (let tries = 0; tries < 1500; tries++) {
-    const found = await find();
-    if (found !== undefined) return found;
-    await platform.clock.sleep(20);
-  }
-  throw new Error(`never: ${what}`);
-}
+const until: (typeof platform)['until'] = (what, find) => platform.until(what, find);
 
 const RoleArn = `arn:aws:iam::${account}:role/scheduler`;
 const job: Target = {

@@ -2,8 +2,9 @@
  * Runs the test files of a part of `npm test`: `node tools/test-files.ts PART`. The runner by itself takes them by name, and whichever long file comes last then runs
  * alone: so the longest begin first, and the short ones fill up what is left.
  */
-import { globSync } from 'node:fs';
+import { appendFileSync, globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
@@ -50,6 +51,27 @@ function inOrder({ files, first }: Part): string[] {
   return [...begin, ...all.filter((file) => !begin.includes(file))];
 }
 
+type Failure = { name: string; file?: string | undefined; details: { error: Error & { cause?: unknown; failureType?: string } } };
+
+/** For the summary of the run, where what failed is read without looking through thousands of lines: the file, the test, and the beginning of why. */
+function failureText({ name, file, details }: Failure): string {
+  const { cause, message } = details.error;
+  const why = cause instanceof Error ? (cause.stack ?? cause.message) : message;
+  const lines = why.split('\n').filter((line) => line.trim() !== '');
+  return [
+    `  ${file === undefined ? '?' : relative('.', file)}: ${name}`,
+    ...lines.slice(0, 20).map((line) => `      ${line.slice(0, 300)}`),
+    '',
+  ].join('\n');
+}
+
+function failed(failure: Failure): void {
+  process.exitCode = 1;
+  const summary = process.env['TEST_FAILURES'];
+  // A suite fails because of a test in it, which has a line of its own.
+  if (summary !== undefined && failure.details.error.failureType !== 'subtestsFailed') appendFileSync(summary, failureText(failure));
+}
+
 const part = parts[process.argv[2] ?? ''];
 if (part === undefined) throw new Error(`usage: node tools/test-files.ts ${Object.keys(parts).join('|')}`);
 run({
@@ -57,6 +79,6 @@ run({
   concurrency: part.concurrency,
   execArgv: ['--import', './test/file-bound.ts', `--test-timeout=${part.timeoutMs}`],
 })
-  .on('test:fail', () => void (process.exitCode = 1))
+  .on('test:fail', failed)
   .compose(new spec())
   .pipe(process.stdout);

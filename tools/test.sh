@@ -32,6 +32,8 @@ esac
 # was broken off has left is told from all else on the machine.
 tmp=${TMPDIR:-/tmp}
 run=$(mktemp -d "$tmp/berth-test-XXXXXX")
+# What failed, for the summary. Beside the directory, which is swept when a part fails.
+failures=$(mktemp "$tmp/berth-failures-XXXXXX")
 
 own_directory() {
   mkdir -p "$run"
@@ -62,6 +64,7 @@ finish() {
     wait "$running"
   fi
   sweep "$run"
+  rm -f "$failures"
   exit "$1"
 }
 trap 'echo "test: broken off" >&2; finish 129' HUP
@@ -75,7 +78,7 @@ part() {
   shift 2
   printf '\n==== %s\n' "$name"
   began=$(date +%s)
-  TMPDIR=$run timeout --kill-after=20 "$limit" env --default-signal=INT,QUIT "$@" </dev/null &
+  TMPDIR=$run TEST_FAILURES=$failures timeout --kill-after=20 "$limit" env --default-signal=INT,QUIT "$@" </dev/null &
   running=$!
   wait "$running"
   code=$?
@@ -117,6 +120,7 @@ if part setup 600 ./berth setup; then
 fi
 
 printf '\n==== summary\n%s' "$summary"
+cat "$failures"
 if [ "$failed" = 0 ]; then echo 'test: all passed'; else echo "test: $failed part(s) failed"; fi
 [ "$failed" = 0 ]
 finish $?

@@ -390,4 +390,24 @@ describe('control', () => {
     assert.deepEqual(await world.control.hosts.request('h1', 'ping', 1, { timeoutMs: 1000 }), ['pong', 1]);
     await assert.rejects(world.control.hosts.request('h2', 'ping', 1, { timeoutMs: 1000 }), (e) => isFault(e, 'Unavailable'));
   });
+
+  test('a stream to a host that starts anew waits for it, for a moment', async () => {
+    const host = await joinHost(world);
+    host.connection.close('killed');
+    await settle(world);
+    const stream = world.control.hosts.openStream('h1');
+    await settle(world, limits.hostReturnMs - 1000);
+    const again = await joinHost(world);
+    again.connection.handle('take', async (_body, given) => given !== undefined);
+    assert.equal(await world.control.hosts.request('h1', 'take', null, { timeoutMs: 1000, stream: await stream }), true);
+    const never = assert.rejects(
+      world.control.hosts.openStream('h2'),
+      (e) => isFault(e, 'Unavailable') && /h2 is not connected/.test(e.message),
+    );
+    await settle(world, limits.hostReturnMs);
+    await never;
+    const ended = assert.rejects(world.control.hosts.openStream('h2'), (e) => isFault(e, 'Unavailable'));
+    await world.control.stop();
+    await ended;
+  });
 });

@@ -25,6 +25,8 @@ export type HostSessions = {
 export function startHostSessions(deps: SessionDeps & Pick<ControlDeps, 'linkServer'>): HostSessions {
   const { store, clock, log, lease, linkServer } = deps;
   const sessions = new Map<string, HostSession>();
+  /** By host: who waits for it to come back. */
+  const awaiting = new Map<string, Set<() => void>>();
   const startedAt = clock.now();
   let naming = { revision: 0, json: '{}', names: {} as Record<string, string[]> };
   let stopped = false;
@@ -100,6 +102,7 @@ export function startHostSessions(deps: SessionDeps & Pick<ControlDeps, 'linkSer
     connection.send({ t: 'welcome', version, fence, heartbeatMs: limits.heartbeatMs });
     const session = startHostSession(deps, hello.hostId, connection, fence);
     sessions.set(hello.hostId, session);
+    for (const tell of awaiting.get(hello.hostId) ?? []) tell();
     connection.onClose((reason) => {
       log.info('host-left', { hostId: hello.hostId, reason });
       if (sessions.get(hello.hostId) === session) sessions.delete(hello.hostId);
@@ -116,11 +119,28 @@ export function startHostSessions(deps: SessionDeps & Pick<ControlDeps, 'linkSer
     if (session === undefined) throw new Fault('Unavailable', `host ${hostId} is not connected`);
     return session;
   };
+  const returned = async (hostId: string): Promise<HostSession> => {
+    if (!sessions.has(hostId) && !stopped) await comes(hostId);
+    return sessionOf(hostId);
+  };
+  const comes = (hostId: string) =>
+    new Promise<void>((resolve) => {
+      const waiting = awaiting.get(hostId) ?? new Set();
+      awaiting.set(hostId, waiting);
+      const tell = () => {
+        timer.cancel();
+        waiting.delete(tell);
+        if (waiting.size === 0) awaiting.delete(hostId);
+        resolve();
+      };
+      const timer = clock.after(limits.hostReturnMs, tell);
+      waiting.add(tell);
+    });
   return {
     calls: {
       connected: () => [...sessions.keys()],
       request: async (hostId, op, body, options) => await sessionOf(hostId).connection.request(op, body, options),
-      openStream: (hostId) => sessionOf(hostId).connection.openStream(),
+      openStream: async (hostId) => (await returned(hostId)).connection.openStream(),
     },
     look: () => assigning.look(),
     setNames(names) {
@@ -132,6 +152,7 @@ export function startHostSessions(deps: SessionDeps & Pick<ControlDeps, 'linkSer
     },
     async stop() {
       stopped = true;
+      for (const waiting of awaiting.values()) for (const tell of waiting) tell();
       const all = [...sessions.values()];
       for (const session of all) session.connection.close('the control plane ends');
       await Promise.all([assigning.stop(), watching.stop(), ...all.map((session) => session.end())]);

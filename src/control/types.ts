@@ -99,8 +99,8 @@ export type HostCalls = {
   connected(): string[];
   /** Throws Fault Unavailable when the host is not connected; else as Connection.request. */
   request(hostId: string, op: string, body: Json, options: { timeoutMs: number; stream?: ByteStream }): Promise<Json>;
-  /** A stream to hand to `request` to the same host. */
-  openStream(hostId: string): ByteStream;
+  /** A stream to hand to `request` to the same host. Waits up to limits.hostReturnMs for one whose agent starts anew; then Unavailable. */
+  openStream(hostId: string): Promise<ByteStream>;
 };
 
 export type Control = {

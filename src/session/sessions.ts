@@ -43,7 +43,7 @@ export type SessionsDeps = {
   log: Log;
   hosts: {
     request(hostId: string, op: string, body: Json, options: { timeoutMs: number; stream?: ByteStream }): Promise<Json>;
-    openStream(hostId: string): ByteStream;
+    openStream(hostId: string): Promise<ByteStream>;
   };
   /** Puts one event of a session's record; makes the stream. */
   record(at: { account: string; region: string; group: string; stream: string }, text: string): Promise<void>;
@@ -124,7 +124,7 @@ async function serve(deps: SessionsDeps, session: Session, socket: MessageSocket
       return (mine = true);
     },
     async start(tty: { cols: number; rows: number }) {
-      const stream = deps.hosts.openStream(hostId);
+      const stream = await deps.hosts.openStream(hostId);
       // As on AWS, whoever comes in is root.
       const body = { taskId, container, command, tty, user: '0' };
       await deps.hosts.request(hostId, hostOps.taskExec, body, { timeoutMs: limits.execStartMs + limits.hostCallMs, stream });

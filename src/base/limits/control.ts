@@ -65,6 +65,8 @@ export const controlLimits = {
   /** How often a host says that it is there, and the silence after which it counts as gone. */
   heartbeatMs: 5000,
   hostSilenceMs: 20_000,
+  /** How long somebody at a terminal waits for a host whose agent was killed: it is back in about a second. */
+  hostReturnMs: 5000,
   /**
    * The silence after which a host's tasks count as ended, where another host is connected that could run them: longer than a machine takes to boot
    * (one that was restarted says itself what it lost), and as long as Kubernetes leaves pods on a node that it can't reach.

@@ -50,7 +50,7 @@ before(async () => {
     clock,
     hosts: {
       request: (_id: string, ...call: Parameters<ControlConnection['request']>) => toHost.request(...call),
-      openStream: () => toHost.openStream(),
+      openStream: async () => toHost.openStream(),
     },
     authority: (await openCertificates({ clock, random }, certificateDirs)).authority,
     facts: {

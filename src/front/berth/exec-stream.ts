@@ -23,7 +23,7 @@ export function execRoute(deps: BerthApiDeps): StreamRoute {
       const container = containerOf(task, query.get('container'));
       const { hostId } = task.placement ?? { hostId: '' };
       const request = { taskId: task.key.id, container, ...wishOf(query) };
-      const stream = deps.hosts.openStream(hostId);
+      const stream = await deps.hosts.openStream(hostId);
       signal.addEventListener('abort', () => stream.end('the client went away'), { once: true });
       await deps.hosts.request(hostId, hostOps.taskExec, request, { timeoutMs: limits.execStartMs + limits.hostCallMs, stream });
       const uploaded = upload(stream, body);

@@ -50,7 +50,7 @@ type Work = { op: string; body: Json; ref: string; signal: AbortSignal; upload?:
 
 async function streamed(deps: BerthApiDeps, work: Work): Promise<StreamAnswer> {
   const host = await imageHost(deps.store);
-  const stream = deps.hosts.openStream(host.key.hostId);
+  const stream = await deps.hosts.openStream(host.key.hostId);
   work.signal.addEventListener('abort', () => stream.end('the client went away'), { once: true });
   const answer = deps.hosts.request(host.key.hostId, work.op, work.body, { timeoutMs: limits.imageTransferMs, stream });
   // Its failure is told in the body; until then nobody waits for it.

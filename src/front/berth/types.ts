@@ -7,7 +7,7 @@ import type { Store } from '#store/types.ts';
 /** The way to a host. Throws Fault Unavailable while it isn't connected. */
 export type HostAccess = {
   request(hostId: string, op: string, body: Json, options: { timeoutMs: number; stream?: ByteStream }): Promise<Json>;
-  openStream(hostId: string): ByteStream;
+  openStream(hostId: string): Promise<ByteStream>;
 };
 
 export type PlatformFacts = {

@@ -1,4 +1,4 @@
-/** Samples for tests: the simplest specs there are, changed where a test says so. */
+/** The simplest specs there are, changed where the caller says so: for tests, and for what berth runs by itself. */
 import type { ContainerSpec, TaskSpec } from './task-spec.ts';
 
 export function containerSpec(change: Partial<ContainerSpec> = {}): ContainerSpec {

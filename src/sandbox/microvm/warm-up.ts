@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { runChild } from '#base/child.ts';
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
-import type { ContainerSpec } from '#domain/task-spec.ts';
+import { containerSpec, taskSpec } from '#domain/samples.ts';
 import type { SandboxPlan } from '../driver.ts';
 
 const MKFS_MS = 30_000;
@@ -50,17 +50,13 @@ export function warmPlan(): SandboxPlan {
     taskId: '0'.repeat(32),
     kind: 'microvm',
     dir: '',
-    spec: {
+    spec: taskSpec({
       cpuMillis: 1000,
       memoryBytes: 64 * 1024 ** 2,
       ephemeralBytes: 0,
       isolation: 'microvm',
-      pidMode: 'container',
-      platform: { os: 'linux', arch: 'amd64' },
-      sysctls: {},
-      volumes: [],
-      containers: [warmContainer(name)],
-    },
+      containers: [containerSpec({ name, image: name, entryPoint: [PROGRAM], command: ['version'], stopTimeoutMs: 1000 })],
+    }),
     network: {
       ip: '192.0.2.2',
       mac: '02:00:c0:00:02:02',
@@ -76,39 +72,5 @@ export function warmPlan(): SandboxPlan {
     runtimeIds: { [name]: name },
     files: { '/etc/resolv.conf': '\n', '/etc/hosts': '127.0.0.1 localhost\n', '/etc/hostname': `${name}\n` },
     volumes: {},
-  };
-}
-
-function warmContainer(name: string): ContainerSpec {
-  return {
-    name,
-    image: name,
-    entryPoint: [PROGRAM],
-    command: ['version'],
-    workingDirectory: null,
-    user: null,
-    environment: {},
-    essential: true,
-    cpuMillis: 0,
-    memoryBytes: null,
-    memoryReservationBytes: null,
-    ports: [],
-    dependsOn: [],
-    mounts: [],
-    readOnlyRoot: false,
-    capabilities: { add: [], drop: [] },
-    privileged: false,
-    devices: [],
-    ulimits: [],
-    initProcess: false,
-    tmpfs: [],
-    labels: {},
-    tty: false,
-    stdin: false,
-    startTimeoutMs: null,
-    stopTimeoutMs: 1000,
-    stopSignal: null,
-    log: null,
-    health: null,
   };
 }

@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ECR } from '@aws-sdk/client-ecr';
-import { freePort, until } from '../test/e2e/platform.ts';
+import { until } from '../test/e2e/platform.ts';
+import { freePort } from '../test/free-port.ts';
 import type { Bed } from './bed.ts';
 import { medianBound, middle, report } from './promises.ts';
 

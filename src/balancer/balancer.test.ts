@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { isFault } from '#base/fault.ts';
-import { clock, forward, freePort, group, listener, request, startRig, target, until } from './testing.ts';
+import { freePort } from '../../test/free-port.ts';
+import { clock, forward, group, listener, request, startRig, target, until } from './testing.ts';
 import type { Rig } from './testing.ts';
 
 const note = { state: 'starting', detail: 'task 1 pulls its image' } as const;

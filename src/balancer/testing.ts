@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { realClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
+import { freePort } from '../../test/free-port.ts';
 import { createActivator } from './activator.ts';
 import { createBalancer } from './balancer.ts';
 import { renderHaproxy } from './render.ts';
@@ -161,15 +162,6 @@ export function listener(id: string, port: number, change: Partial<ListenerDesir
     accessLog: null,
   } as const;
   return { id, address, port, ...base, rules: [], otherwise: { kind: 'fixed', status: 404, contentType: null, body: null }, ...change };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 export type Seen = { status: number; body: string; headers: IncomingHttpHeaders };

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { decodeMultiStream, encode, ExtData } from '@msgpack/msgpack';
 import { realClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import type { ContainerSpec, FirelensSpec, FirelensTarget } from '#domain/task-spec.ts';
+import { freePort } from '../../test/free-port.ts';
 import { routerConfig, secretVariables } from './firelens-config.ts';
 import { createFirelensSink } from './firelens-sink.ts';
 import { containerSpec } from './testing.ts';
@@ -106,11 +106,8 @@ test('records reach the router once it listens, and a batch that it did not ackn
       }
     })().catch(() => {});
   });
-  // A port that nobody listens on yet.
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-
+  // Nobody listens there yet.
+  const port = await freePort();
   const done = Promise.withResolvers<number>();
   const source = { tag: 'app-firelens-f00', containerId: 'abc', containerName: 'app' };
   const sink = createFirelensSink({ clock: realClock(), log: silentLog }, { host: '127.0.0.1', port }, source, done.resolve);

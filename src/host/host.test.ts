@@ -11,6 +11,7 @@ import { diskFloorOf, memoryOf, readHostInfo, readHostUsage, reserveOf } from '.
 import { outcomeOf } from './outcome.ts';
 import { createSlots } from './slots.ts';
 import { containerSpec, taskSpec } from '#domain/samples.ts';
+import { freePort } from '../../test/free-port.ts';
 
 test('slots let so many in, in order, and those who wait may leave', async () => {
   const slots = createSlots(2);
@@ -40,14 +41,6 @@ test('slots let so many in, in order, and those who wait may leave', async () =>
   await Promise.all([all[1], all[4]]);
   assert.deepEqual(order, [1, 2, 3, 5]);
 });
-
-async function freePort(): Promise<number> {
-  const spare = createServer();
-  await new Promise<void>((resolve) => spare.listen(0, '127.0.0.1', resolve));
-  const { port } = spare.address() as AddressInfo;
-  await new Promise((resolve) => spare.close(resolve));
-  return port;
-}
 
 test('bytes pass both ways through the API forward, half-closed connections included', async (t) => {
   const echo = createServer({ allowHalfOpen: true }, (socket) => {

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, copyFile
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { freePort } from '../free-port.ts';
 import { startRegistry } from '../image/registries.ts';
 import { getPage, jsonOf, refused } from './cli-tools.ts';
 import type { Row } from './cli-tools.ts';
@@ -14,7 +15,7 @@ import { platformFixture } from './fixture.ts';
 import { busyboxArchive, importBusybox, nginxArchive, tarOf } from './images.ts';
 import { leftBehind, machineState } from './machine-state.ts';
 import { installPackages } from './packages.ts';
-import { freePort, root, until } from './platform.ts';
+import { root, until } from './platform.ts';
 
 const { platform, dir } = await platformFixture();
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../free-port.ts';
 import { AWS, forkAws } from './aws-forks.ts';
 import { leftBehind, machineState } from './machine-state.ts';
 import { makeStateDirectory } from './state-directory.ts';
@@ -135,15 +135,6 @@ export function parseExports(text: string): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [, name = '', value = ''] of text.matchAll(/^export (\w+)=(.*)$/gm)) found[name] = value.replace(/^(['"])(.*)\1$/, '$2');
   return found;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-  });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Waits for a condition, looking again every 50 ms; fails with `what` after the time is up. */

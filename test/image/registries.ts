@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from '../free-port.ts';
 
 export type Server = { host: string; close(): Promise<void> };
 
@@ -44,22 +45,12 @@ export async function startRegistry(dir: string, options: { basicAuth?: boolean 
       () => false,
     );
     if (up) return { host: `127.0.0.1:${port}`, close };
-    if (tries > 200 || child.exitCode !== null) {
+    if (tries > 800 || child.exitCode !== null) {
       await close();
       throw new Error(`docker-registry did not start: ${said}`);
     }
     await sleep(25);
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = http.createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function listen(handler: http.RequestListener): Promise<Server> {

@@ -23,7 +23,8 @@ import { renewCertificate, requestCertificateOnce } from '#intent/index.ts';
 import { certificateArn } from '#domain/certificate.ts';
 import { createSqliteStore } from '#store/index.ts';
 import type { Store } from '#store/types.ts';
-import { freePort, until } from '../e2e/platform.ts';
+import { until } from '../e2e/platform.ts';
+import { freePort } from '../free-port.ts';
 import { startPebble, type Pebble } from './pebble.ts';
 
 const scope = { account: '123456789012', region: 'us-east-1' };

@@ -7,7 +7,8 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { decode, encode } from 'dns-packet';
-import { freePort, until } from '../e2e/platform.ts';
+import { until } from '../e2e/platform.ts';
+import { freePort } from '../free-port.ts';
 
 const VERSION = 'v2.10.3';
 const BUILD_MS = 600_000;

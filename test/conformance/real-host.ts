@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,13 +41,14 @@ import { createHostVolumes } from '#volume/kinds.ts';
 import { createOneUser } from '#volume/one-user.ts';
 import type { Volumes } from '#volume/volumes.ts';
 import type { Inside, KindLimits, Life, SandboxUnderTest } from './sandbox.ts';
+import { PATIENCE_MS } from './witness.ts';
 
 /** How long the kernel may take to let go of a disk that nobody has mounted any more. */
 const DISK_GONE_MS = 20_000;
 const home = fileURLToPath(new URL('../..', import.meta.url));
 const binaries = ['.berth/bin/berth-supervisor', 'supervisor/target/x86_64-unknown-linux-gnu/release/berth-supervisor'];
 /** A range that no VPC of the product takes (RFC 6598), another one for each test process, so that several may run side by side. */
-const RANGE = `100.${freeOctet()}`;
+const RANGE = `100.${await freeOctet()}`;
 export const VPC = {
   id: 'vpc-0123456789abcdef0',
   cidr: `${RANGE}.0.0/16`,
@@ -71,14 +73,27 @@ export type RealHost = {
   close(): Promise<void>;
 };
 
-/** Of 100.64.0.0/10, the second octet of a /16 that nothing on this machine is routed to. */
-function freeOctet(): number {
-  // The destination's bytes in the machine's order: 100.X.0.0 is 0000XX64.
-  const routes = readFileSync('/proc/net/route', 'utf8');
-  const octets = Array.from({ length: 64 }, (_, n) => 64 + ((process.pid + n) % 64));
-  const free = octets.find((octet) => !routes.includes(`\t0000${octet.toString(16).toUpperCase().padStart(2, '0')}64\t`));
-  if (free === undefined) throw new Error('every range of 100.64.0.0/10 is routed already');
-  return free;
+/**
+ * Of 100.64.0.0/10, the second octet of a /16 that no other process of the tests has and nothing on this machine is routed to: two begin at the same moment, before
+ * either has a route. It is this process' for as long as that lives, by a socket in the abstract namespace.
+ */
+async function freeOctet(): Promise<number> {
+  for (let n = 0; n < 64; n++) {
+    const octet = 64 + ((process.pid + n) % 64);
+    if (!(await isOurs(`\0berth-test-range-${octet}`))) continue;
+    // The destination's bytes in the machine's order: 100.X.0.0 is 0000XX64.
+    const destination = `\t0000${octet.toString(16).toUpperCase().padStart(2, '0')}64\t`;
+    if (!readFileSync('/proc/net/route', 'utf8').includes(destination)) return octet;
+  }
+  throw new Error('every range of 100.64.0.0/10 is taken already');
+}
+
+function isOurs(name: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().unref();
+    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
+    server.listen(name, () => resolve(true));
+  });
 }
 
 export function supervisorBinary(): string {
@@ -256,6 +271,10 @@ export function scripted(text: string, change: Partial<ContainerSpec> = {}): Con
   return containerSpec({ entryPoint: ['/bin/sh', '-c'], command: [text], ...change });
 }
 
+/** For a shell: leaves a process that ends without a parent, and says so once nothing of it is left, also no zombie. */
+export const untilReaped =
+  "(sh -c 'echo $$ > /tmp/orphan' &); until [ -s /tmp/orphan ]; do sleep 0.05; done; while [ -e /proc/$(cat /tmp/orphan) ]; do sleep 0.05; done; echo reaped";
+
 /** A life of the conformance suite as a container that really runs. */
 export function living(life: Life, change: Partial<ContainerSpec> = {}): ContainerSpec {
   if (life.broken) return scripted('', { entryPoint: ['/no/such/command'], command: null, ...change });
@@ -279,6 +298,9 @@ export function acting(inside: Inside): string[] {
   return ['/bin/sh', '-c', [...parts, `exit ${inside.exits ?? 0}`].join('\n')];
 }
 
+/** Takes its memory in one read; piece by piece a quarter of a processor may take a minute over it. A guest's kernel gives nobody more than it has. */
+export const HOG_AT_ONCE = 'exec dd if=/dev/zero of=/dev/null bs=1000M count=1';
+
 /** What the suite wants to know of a kind that runs on a real machine. */
 export function realSandbox(
   host: RealHost,
@@ -292,7 +314,7 @@ export function realSandbox(
     plan: host.plan,
     leftovers: host.leftovers,
     dial: host.dial,
-    patienceMs: options.patienceMs ?? 10_000,
+    patienceMs: options.patienceMs ?? PATIENCE_MS,
     limits: { terminalName: true, ...options.limits },
     hog: options.hog ?? 'exec tail /dev/zero',
     close: host.close,

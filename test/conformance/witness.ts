@@ -17,8 +17,10 @@ export type Witness = {
   ended(): Promise<SandboxState>;
 };
 
-/** `patienceMs`: how long anything that is waited for may take. */
-export function witness(patienceMs = 10_000): Witness {
+/** How long anything that is waited for may take, where tasks share two cores with other tests. */
+export const PATIENCE_MS = 20_000;
+
+export function witness(patienceMs = PATIENCE_MS): Witness {
   let last: SandboxState = { containers: [], failure: null, droppedBytes: 0, spoolBase: 0, spoolEnd: 0 };
   let offset = 0;
   let lost: string | null = null;

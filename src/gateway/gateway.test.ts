@@ -98,8 +98,10 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-let leftEndless = Promise.withResolvers<void>();
+const begunEndless = Promise.withResolvers<void>();
+const leftEndless = Promise.withResolvers<void>();
 async function* endless(): AsyncGenerator<Uint8Array> {
+  begunEndless.resolve();
   try {
     for (;;) yield await new Promise<Buffer>((resolve) => setTimeout(resolve, 5, Buffer.from('more')));
   } finally {
@@ -431,12 +433,13 @@ describe("paths of berth's own", () => {
 
 describe('whoever goes away while an answer is sent', () => {
   it('ends it, and is no error of ours', async () => {
-    leftEndless = Promise.withResolvers<void>();
     const before = logged.length;
     const leaving = new AbortController();
     const answer = raw({ service: 'berth', path: '/_berth/echo?endless=1', signal: leaving.signal });
-    setTimeout(() => leaving.abort(), 100);
-    await assert.rejects(answer, { name: 'AbortError' });
+    const gone = assert.rejects(answer, { name: 'AbortError' });
+    await begunEndless.promise;
+    leaving.abort();
+    await gone;
     await leftEndless.promise;
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.deepEqual(logged.slice(before), []);

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { realClock } from '#base/clock.ts';
 import { failure, makeStore, once, platform } from '../../test/image/fixtures.ts';
-import { freePort } from '../../test/image/registries.ts';
+import { freePort } from '../../test/free-port.ts';
 import { buildBusyboxImage, buildNginxImage } from './debian-images.ts';
 import { registryReachable } from './reachable.ts';
 
@@ -23,6 +23,8 @@ after(() => rm(dir, { recursive: true, force: true }));
 /** Runs a command in the root directory `root`, with nothing of the machine but /dev and a loopback of its own. */
 async function runInside(root: string, outside: string, command: string[]): Promise<{ stdout: string; stderr: string }> {
   const [merged, upper, work] = [join(dir, 'merged'), join(dir, 'upper'), join(dir, 'work')];
+  // As pipes, which nginx can open by /dev/stdout; the last of what is in them has arrived once both readers have ended.
+  const [out, err] = [join(dir, 'out'), join(dir, 'err')];
   await Promise.all([merged, upper, work].map((path) => mkdir(path, { recursive: true })));
   const script = `set -e
 mount -t overlay overlay -o lowerdir=${root},upperdir=${upper},workdir=${work} ${merged}
@@ -31,7 +33,10 @@ mount --bind /dev ${merged}/dev
 mount -t proc proc ${merged}/proc
 ip link set lo up
 hostname berth-test
-chroot ${merged} "$@" 2> >(cat >&2) > >(cat) &
+mkfifo ${out} ${err}
+cat ${out} &
+cat ${err} >&2 &
+chroot ${merged} "$@" > ${out} 2> ${err} &
 pid=$!
 ${outside} || failed=1
 kill -QUIT $pid 2>/dev/null || true

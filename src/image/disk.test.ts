@@ -83,16 +83,21 @@ test('a disk is built once, counts, and goes with its image', async () => {
 });
 
 test('an image that is removed while its disk is built leaves none', async () => {
-  let go = (): void => undefined;
-  const gate = new Promise<void>((resolve) => (go = resolve));
-  const held: DiskBuilder = { erofsBuild: async (request) => gate.then(() => worker.erofsBuild(request)) };
+  const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const held: DiskBuilder = {
+    async erofsBuild(request) {
+      asked.resolve();
+      await gate.promise;
+      return await worker.erofsBuild(request);
+    },
+  };
   const { images, disks, at } = await store(dir, held);
   const disk = failure(images.disk(await images.prepare(NAME, once)));
-  await clock.sleep(20);
+  await asked.promise;
   await images.remove(NAME);
   // Its layers are still being read.
   assert.equal((await readdir(join(at, 'layers'))).length, 4);
-  go();
+  gate.resolve();
   assert.equal((await disk).code, 'ResourceNotFound');
   assert.deepEqual(await disks(), []);
   assert.deepEqual(await readdir(join(at, 'layers')), []);

@@ -93,12 +93,12 @@ describe('a service', () => {
   });
 });
 
-it('berth demo ends with a URL, and takes seconds when it is there already', async () => {
+it('berth demo ends with a URL, and only checks when it is there already', async () => {
   const url = new RegExp(`http://demo\\.localhost:${platform.endpointPort} +answers`);
   assert.match(await platform.ok(['demo'], { timeoutMs: 120_000 }), url);
   assert.match((await get('demo')).body, /nginx|berth/i);
-  const began = Date.now();
-  assert.match(await platform.ok(['demo']), url);
-  assert.ok(Date.now() - began < 5000, `the second demo took ${Date.now() - began} ms`);
+  const again = await platform.ok(['demo']);
+  assert.match(again, url);
+  assert.match(again, /runs since the last demo, answers 200/);
   await platform.ok(['stop', 'demo']);
 });

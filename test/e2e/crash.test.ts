@@ -11,11 +11,12 @@ import { CreateSnapshotCommand, DescribeSnapshotsCommand, DescribeVolumesCommand
 import { CreateClusterCommand, DescribeClustersCommand, paginateListTasks, RunTaskCommand, TagResourceCommand } from '@aws-sdk/client-ecs';
 import type { Task } from '@aws-sdk/client-ecs';
 import { EFS } from '@aws-sdk/client-efs';
+import { freePort } from '../free-port.ts';
 import { script, taskId } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
 import { importBusybox } from './images.ts';
 import { machineState } from './machine-state.ts';
-import { endpoint, freePort, startPlatform, until } from './platform.ts';
+import { endpoint, startPlatform, until } from './platform.ts';
 import type { Platform } from './platform.ts';
 import { containersOf, inTask, powerOff, processesOf, supervisorOf } from './processes.ts';
 import type { Processes } from './processes.ts';
@@ -235,10 +236,10 @@ describe('another part is killed', () => {
     await sdk.running(await sdk.run(await sdk.register('served', [serve]), { tags: [{ key: 'berth:endpoint', value: 'served' }] }));
     await until('the URL', async () => (await endpoint(platform, 'served')) === 'hello');
     await kill9('haproxy');
-    await until('the URL again', async () => (await endpoint(platform, 'served')) === 'hello', 5000);
+    await until('the URL again', async () => (await endpoint(platform, 'served')) === 'hello');
     // The holder of its sockets takes it along, and both come back.
     await kill9('holder');
-    await until('the URL again', async () => (await endpoint(platform, 'served')) === 'hello', 10_000);
+    await until('the URL again', async () => (await endpoint(platform, 'served')) === 'hello');
     await stopAll();
   });
 

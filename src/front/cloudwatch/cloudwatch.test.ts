@@ -20,7 +20,10 @@ import type { Store } from '#store/types.ts';
 import { createCloudWatchApis } from './index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-cloudwatch-'));
-const deps = { clock: realClock(), random: realRandom(), log: silentLog };
+/** Ten seconds into a minute: alarms look at the minutes that are over, and none is over while a test looks. */
+const aheadMs = 10_000 - (Date.now() % 60_000);
+const clock = { ...realClock(), now: () => Date.now() + aheadMs };
+const deps = { clock, random: realRandom(), log: silentLog };
 const keys = openKeys(deps, { path: join(folder, 'keys.json'), account: '123456789012' });
 const Namespace = 'My/App';
 let gateway: Gateway;
@@ -59,7 +62,7 @@ const options = () => ({ endpoint: `http://127.0.0.1:${port}`, region: 'us-east-
 
 const MINUTE = 60_000;
 /** The start of an hour that is over. */
-const hour = Math.floor(Date.now() / (60 * MINUTE)) * 60 * MINUTE - 60 * MINUTE;
+const hour = Math.floor(clock.now() / (60 * MINUTE)) * 60 * MINUTE - 60 * MINUTE;
 const minute = (at: number) => new Date(hour + at * MINUTE);
 const times = { StartTime: minute(0), EndTime: minute(10) };
 const dimensions = (service: string) => [{ Name: 'Service', Value: service }];
@@ -234,7 +237,7 @@ describe('alarms', () => {
   };
   /** Of the last minutes, the newest last. */
   const measure = async (MetricName: string, values: number[]) => {
-    const now = Date.now() - 5000;
+    const now = clock.now();
     const MetricData = values.map((Value, index) => ({
       MetricName,
       Value,

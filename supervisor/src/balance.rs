@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::launch::{self, User};
 use crate::sys;
 use config::Wanted;
-use control::{Answer, Request};
+use control::{Answer, Caller, Request};
 use haproxy::{Haproxy, Program};
 use sockets::Sockets;
 
@@ -34,6 +34,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(2);
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// Ends of HAProxys that can still be asked about.
 const REMEMBERED: usize = 8;
+/// Connections of the control plane at a time; the oldest makes way.
+const CALLERS: usize = 16;
 
 struct Options {
     /// HAProxy's configuration; `FILE.new` is the one that a reload tries.
@@ -98,6 +100,7 @@ fn run(options: Options) -> Result<(), String> {
         ended: VecDeque::new(),
         start_at: Some(Instant::now()),
         delay: FIRST_DELAY,
+        callers: VecDeque::new(),
     };
     sys::trim_memory();
     while !holder.turn(&signals, &listener) {}
@@ -130,6 +133,7 @@ struct Holder {
     /// When `current` is to be started.
     start_at: Option<Instant>,
     delay: Duration,
+    callers: VecDeque<Caller>,
 }
 
 impl Holder {
@@ -139,11 +143,13 @@ impl Holder {
         if self.start_at.is_some_and(|at| at <= now) {
             self.start();
         }
-        let patience = self.start_at.map_or(-1, |at| i32::try_from(at.saturating_duration_since(now).as_millis() + 1).unwrap_or(i32::MAX));
+        let next = self.start_at.into_iter().chain(self.callers.iter().map(|caller| caller.until)).min();
+        let patience = next.map_or(-1, |at| i32::try_from(at.saturating_duration_since(now).as_millis() + 1).unwrap_or(i32::MAX));
         let mut entries: Vec<libc::pollfd> = [signals.as_fd(), listener.as_fd()]
             .into_iter()
             .chain(self.all().filter_map(Haproxy::words_fd))
             .map(|fd: BorrowedFd| sys::poll_entry(fd, libc::POLLIN))
+            .chain(self.callers.iter().map(Caller::poll_entry))
             .collect();
         let _ = sys::poll(&mut entries, patience);
         for haproxy in self.current.iter_mut().chain(&mut self.candidate).chain(&mut self.leaving) {
@@ -152,8 +158,14 @@ impl Holder {
         let stop = sys::read_signals(signals.as_fd()).iter().any(|signal| *signal != libc::SIGCHLD);
         self.reap();
         while let Ok((stream, _)) = listener.accept() {
-            control::serve(&stream, |request| self.answer(request));
+            self.callers.extend(Caller::new(stream));
+            if self.callers.len() > CALLERS {
+                self.callers.pop_front();
+            }
         }
+        let mut callers = std::mem::take(&mut self.callers);
+        callers.retain_mut(|caller| caller.until > now && caller.go_on(|request| self.answer(request)));
+        self.callers = callers;
         stop
     }
 

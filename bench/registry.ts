@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ECR } from '@aws-sdk/client-ecr';
 import { until } from '../test/e2e/platform.ts';
-import { freePort } from '../test/free-port.ts';
+import { freePort } from '#base/testing.ts';
 import type { Bed } from './bed.ts';
 import { medianBound, middle, report } from './promises.ts';
 

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { isFault } from '#base/fault.ts';
-import { freePort } from '../../test/free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { clock, forward, group, listener, request, startRig, target, until } from './testing.ts';
 import type { Rig } from './testing.ts';
 

@@ -10,7 +10,7 @@ import { after, before, it } from 'node:test';
 import { realClock } from '#base/clock.ts';
 import { createActivator, type Activator } from './activator.ts';
 import { renderHaproxy } from './render.ts';
-import { freePort } from '../../test/free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { listener } from './testing.ts';
 
 const TOKEN = '/.well-known/acme-challenge/token';

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import type { RuleCondition } from '#domain/load-balancer.ts';
-import { freePort } from '../../test/free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { renderHaproxy } from './render.ts';
 import { check, clock, forward, group, listener, request, startRig, target, until } from './testing.ts';
 import type { Rig } from './testing.ts';

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { realClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
-import { freePort } from '../../test/free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { createActivator } from './activator.ts';
 import { createBalancer } from './balancer.ts';
 import { renderHaproxy } from './render.ts';

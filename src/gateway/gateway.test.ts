@@ -98,8 +98,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const begunEndless = Promise.withResolvers<void>();
-const leftEndless = Promise.withResolvers<void>();
+const [begunEndless, leftEndless] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
 async function* endless(): AsyncGenerator<Uint8Array> {
   begunEndless.resolve();
   try {
@@ -433,13 +432,9 @@ describe("paths of berth's own", () => {
 
 describe('whoever goes away while an answer is sent', () => {
   it('ends it, and is no error of ours', async () => {
-    const before = logged.length;
-    const leaving = new AbortController();
+    const [before, leaving] = [logged.length, new AbortController()];
     const answer = raw({ service: 'berth', path: '/_berth/echo?endless=1', signal: leaving.signal });
-    const gone = assert.rejects(answer, { name: 'AbortError' });
-    await begunEndless.promise;
-    leaving.abort();
-    await gone;
+    await Promise.all([assert.rejects(answer, { name: 'AbortError' }), begunEndless.promise.then(() => leaving.abort())]);
     await leftEndless.promise;
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.deepEqual(logged.slice(before), []);

@@ -5,7 +5,7 @@ import { decodeMultiStream, encode, ExtData } from '@msgpack/msgpack';
 import { realClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import type { ContainerSpec, FirelensSpec, FirelensTarget } from '#domain/task-spec.ts';
-import { freePort } from '../../test/free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { routerConfig, secretVariables } from './firelens-config.ts';
 import { createFirelensSink } from './firelens-sink.ts';
 import { containerSpec } from './testing.ts';

@@ -11,7 +11,7 @@ import { diskFloorOf, memoryOf, readHostInfo, readHostUsage, reserveOf } from '.
 import { outcomeOf } from './outcome.ts';
 import { createSlots } from './slots.ts';
 import { containerSpec, taskSpec } from '#domain/samples.ts';
-import { freePort } from '../../test/free-port.ts';
+import { freePort } from '#base/testing.ts';
 
 test('slots let so many in, in order, and those who wait may leave', async () => {
   const slots = createSlots(2);

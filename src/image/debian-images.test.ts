@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { realClock } from '#base/clock.ts';
 import { failure, makeStore, once, platform } from '../../test/image/fixtures.ts';
-import { freePort } from '../../test/free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { buildBusyboxImage, buildNginxImage } from './debian-images.ts';
 import { registryReachable } from './reachable.ts';
 

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { realClock } from '#base/clock.ts';
 import { limits } from '#base/limits.ts';
-import { freePort } from '../../test/free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { failure, makeImage, makeStore, once, until } from '../../test/image/fixtures.ts';
 import {
   push,

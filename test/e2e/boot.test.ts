@@ -6,7 +6,7 @@ import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePort } from '../free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { busyboxArchive } from './images.ts';
 import { root, until } from './platform.ts';
 import { containersOf } from './processes.ts';

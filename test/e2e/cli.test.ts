@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, copyFile
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { freePort } from '../free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { startRegistry } from '../image/registries.ts';
 import { getPage, jsonOf, refused } from './cli-tools.ts';
 import type { Row } from './cli-tools.ts';

@@ -11,7 +11,7 @@ import { CreateSnapshotCommand, DescribeSnapshotsCommand, DescribeVolumesCommand
 import { CreateClusterCommand, DescribeClustersCommand, paginateListTasks, RunTaskCommand, TagResourceCommand } from '@aws-sdk/client-ecs';
 import type { Task } from '@aws-sdk/client-ecs';
 import { EFS } from '@aws-sdk/client-efs';
-import { freePort } from '../free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { script, taskId } from './aws-sdk.ts';
 import { platformFixture } from './fixture.ts';
 import { importBusybox } from './images.ts';

@@ -5,7 +5,7 @@ import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { AWS, forkAws } from './aws-forks.ts';
 import { leftBehind, machineState } from './machine-state.ts';
 import { makeStateDirectory } from './state-directory.ts';

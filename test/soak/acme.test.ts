@@ -24,7 +24,7 @@ import { certificateArn } from '#domain/certificate.ts';
 import { createSqliteStore } from '#store/index.ts';
 import type { Store } from '#store/types.ts';
 import { until } from '../e2e/platform.ts';
-import { freePort } from '../free-port.ts';
+import { freePort } from '#base/testing.ts';
 import { startPebble, type Pebble } from './pebble.ts';
 
 const scope = { account: '123456789012', region: 'us-east-1' };

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { decode, encode } from 'dns-packet';
 import { until } from '../e2e/platform.ts';
-import { freePort } from '../free-port.ts';
+import { freePort } from '#base/testing.ts';
 
 const VERSION = 'v2.10.3';
 const BUILD_MS = 600_000;

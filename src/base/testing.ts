@@ -1,4 +1,4 @@
-/** Ports that a test names before somebody else binds them. */
+/** For tests: ports that are named before somebody else binds them. */
 import { createServer } from 'node:net';
 
 /** Below those that the kernel gives to whoever asks for any, and to each connection that goes out: one of them may be another's a moment later. */

@@ -39,6 +39,9 @@ export const DEFAULT_SYNCHRONIZATION: Synchronization = {
   expirationDays: 30,
 };
 
+/** Who assumes the roles of file systems. */
+export const S3FILES_SERVICE = 'elasticfilesystem.amazonaws.com';
+
 /** S3 Files waits this long after a file's last change until it writes it to the bucket. */
 export const EXPORT_AFTER_SECONDS = 60;
 /** berth's own tag on a file system: another number of seconds, 0 to 3600. */

@@ -6,7 +6,7 @@ import type { Clock } from '#base/clock.ts';
 import { Fault, isFault } from '#base/fault.ts';
 import type { BucketCalls } from '#control/index.ts';
 import type { BucketMount, BucketVolume } from '#domain/bucket-files.ts';
-import { bucketPointArn, bucketSystemArn, exportAfterMs, type BucketSystemRecord } from '#domain/s3-files.ts';
+import { bucketPointArn, bucketSystemArn, exportAfterMs, S3FILES_SERVICE, type BucketSystemRecord } from '#domain/s3-files.ts';
 import { efsUtilsError, sharedPlace } from '#domain/shared-volume.ts';
 import type { TaskRecord } from '#domain/task.ts';
 import { s3Access } from '#front/s3/access.ts';
@@ -14,14 +14,12 @@ import { resourceTags } from '#gateway/access.ts';
 import type { Identity, TemporaryCredentials } from '#identity/index.ts';
 import type { BucketCall, BucketHead } from '#link/operations.ts';
 import type { ByteStream } from '#link/types.ts';
-import { DEFAULT_CHECKSUM, type ObjectHeaders, type ObjectRecord, type Objects } from '#objects/index.ts';
+import { DEFAULT_CHECKSUM, type ObjectHeaders, type ObjectRecord, type Objects, type PutWish } from '#objects/index.ts';
 import type { Store } from '#store/types.ts';
 import { assertExecutionRole, assumeRole, isNominal, UNASSUMABLE } from './task-credentials.ts';
 
 export type BucketDeps = { store: Store; objects: Objects; identity: Identity; clock: Clock };
 
-/** Who assumes the roles of S3 Files' file systems. */
-const SERVICE = 'elasticfilesystem.amazonaws.com';
 const SESSION_SECONDS = 3600;
 /** How long a role's rights are taken for what they were. */
 const KNOWN_MS = 30_000;
@@ -70,34 +68,35 @@ export function createBucketCalls(deps: BucketDeps): BucketCalls {
       const { replaces = null, metadata = {}, size = 0 } = call;
       if (stream === null) throw new Fault('InvalidParameter', 'an object without its bytes');
       const former = found(objects, bucket, key);
-      try {
-        const made = await objects.put({
-          bucket,
-          key,
-          headers: { ...(former?.headers ?? plainHeaders(key)), metadata },
-          tags: former?.tags ?? [],
-          body: exactly(stream.read(), size),
-          algorithm: DEFAULT_CHECKSUM,
-          expected: () => ({}),
-          condition: replaces === null ? { ifNoneMatch: '*' } : { ifMatch: replaces },
-        });
-        // Our half of it; the other one ended with the bytes.
-        stream.end();
-        return headOf(made);
-      } catch (error) {
-        // It was deleted meanwhile.
-        throw isFault(error, 'ResourceNotFound') ? new Fault('Conflict', error.message) : error;
-      }
+      const wish: PutWish = {
+        bucket,
+        key,
+        headers: { ...(former?.headers ?? plainHeaders(key)), metadata },
+        tags: former?.tags ?? [],
+        body: exactly(stream.read(), size),
+        algorithm: DEFAULT_CHECKSUM,
+        expected: () => ({}),
+        condition: replaces === null ? { ifNoneMatch: '*' } : { ifMatch: replaces },
+      };
+      const made = await unlessDeleted(() => objects.put(wish));
+      // Our half of it; the other one ended with the bytes.
+      stream.end();
+      return headOf(made);
     },
     async remove(call) {
       const { bucket, key } = await named(call, 's3:DeleteObject');
-      const object = found(objects, bucket, key);
-      if (object === null) return;
-      if (object.etag !== call.replaces) throw new Fault('Conflict', 'another object has the name by now');
-      // Nothing comes between this and the look before.
-      await objects.remove(bucket, [key]);
+      await unlessDeleted(() => objects.remove(bucket, [key], { ifMatch: call.replaces ?? '' }));
     },
   };
+}
+
+/** Object or bucket were deleted meanwhile. To the host, ResourceNotFound is said of file systems alone. */
+async function unlessDeleted<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isFault(error, 'ResourceNotFound') ? new Fault('Conflict', error.message) : error;
+  }
 }
 
 function found(objects: Objects, bucket: string, key: string): ObjectRecord | null {
@@ -168,10 +167,13 @@ function createRoleCheck(deps: BucketDeps) {
     let session = known.get(mark);
     if (session === undefined || session.until <= clock.now()) {
       const told = { 'aws:SourceAccount': key.account, 'aws:SourceArn': bucketSystemArn(key) };
-      const wish = { service: SERVICE, sessionName: key.id, seconds: SESSION_SECONDS, facts: told };
+      const wish = { service: S3FILES_SERVICE, sessionName: key.id, seconds: SESSION_SECONDS, facts: told };
       const made = await assumeRole({ store, identity }, key, desired.role, wish);
       if (made === null)
-        throw new Fault('AccessDenied', `S3 Files was unable to assume the role '${desired.role}': it must exist and trust ${SERVICE}`);
+        throw new Fault(
+          'AccessDenied',
+          `S3 Files was unable to assume the role '${desired.role}': it must exist and trust ${S3FILES_SERVICE}`,
+        );
       session = { made, until: clock.now() + KNOWN_MS };
       if (known.size >= PAGE) known.clear();
       known.set(mark, session);
@@ -179,7 +181,7 @@ function createRoleCheck(deps: BucketDeps) {
     const { principal } = session.made;
     if (isNominal(principal)) return;
     const own = await s3Access({ objects, clock }).about?.(arn, undefined as never);
-    const call = { now: clock.now(), region: key.region, sourceIp: '', userAgent: SERVICE, secure: true };
+    const call = { now: clock.now(), region: key.region, sourceIp: '', userAgent: S3FILES_SERVICE, secure: true };
     await identity.assertAllowed(principal, action, [{ arn, ...(own && { facts: own }) }], call, facts);
   };
 }

@@ -91,6 +91,15 @@ describe('the store of objects', () => {
     assert.equal(files().length, 29);
   });
 
+  it('removes what it is said to be, and nothing that came meanwhile', async () => {
+    const { etag } = await put('k', bytesOf('old'));
+    await put('k', bytesOf('new'));
+    await assert.rejects(objects.remove('b', ['none', 'k'], { ifMatch: etag }), { code: 'Conflict' });
+    assert.equal(await text('k'), 'new');
+    await objects.remove('b', ['none', 'k'], { ifMatch: objects.head('b', 'k').etag });
+    assert.deepEqual(files(), []);
+  });
+
   it('reads on what was overwritten or deleted meanwhile, and then lets it go', async () => {
     await put('k', bytesOf(Buffer.alloc(700_000, 'a')));
     const object = objects.head('b', 'k');

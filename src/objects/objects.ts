@@ -48,8 +48,8 @@ export type Objects = {
   head(bucket: string, key: string): ObjectRecord;
   /** The bytes of an object that `head` has just told of, in the same turn of the event loop; `to` is exclusive. */
   read(object: ObjectRecord, from: number, to: number): AsyncIterable<Buffer>;
-  /** Those that aren't there are no error. All of them or, when it throws, none. */
-  remove(bucket: string, keys: string[]): Promise<void>;
+  /** Those that aren't there are no error. All of them or, when it throws, none. Throws PreconditionFailed where one is another object than `condition` says. */
+  remove(bucket: string, keys: string[], condition?: WriteCondition): Promise<void>;
   changeTags(bucket: string, key: string, tags: Tag[]): void;
   list(wish: ListWish): ListPage;
   /** Another text whenever the bucket's objects have changed; in another process, too. */
@@ -155,10 +155,11 @@ function objectCalls({ catalog, files, clock, random }: StoreParts) {
       return record;
     },
     read: (object: ObjectRecord, from: number, to: number) => files.read(object.pieces, from, to),
-    async remove(bucket: string, keys: string[]) {
+    async remove(bucket: string, keys: string[], condition: WriteCondition = {}) {
       const dropped = await catalog.commit(() => {
         existing(catalog, bucket);
         const former = keys.flatMap((key) => catalog.object(bucket, key) ?? []);
+        for (const object of former) assertCondition(object, object.key, condition);
         for (const { key } of former) catalog.removeObject(bucket, key);
         const gone = former.flatMap(filesOf);
         catalog.unuseFiles(gone);

@@ -20,12 +20,9 @@ async function deleteOne(deps: S3Deps, input: DeleteObjectCommandInput, context:
   const key = input.Key ?? '';
   assertNoVersion(input.VersionId);
   if ((input.IfMatchLastModifiedTime ?? input.IfMatchSize) !== undefined) throw notHere('deleting by size or time of last change');
-  if (input.IfMatch !== undefined) {
-    const { etag } = deps.objects.head(name, key);
-    const wish = bareEtag(input.IfMatch);
-    if (wish !== '*' && wish !== etag) throw s3Fault('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', { Condition: 'If-Match' }); // prettier-ignore
-  }
-  await deps.objects.remove(name, [key]);
+  // What isn't there is refused only to who says what it should be.
+  if (input.IfMatch !== undefined) deps.objects.head(name, key);
+  await deps.objects.remove(name, [key], input.IfMatch === undefined ? {} : { ifMatch: bareEtag(input.IfMatch) });
   return {};
 }
 

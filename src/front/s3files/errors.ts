@@ -29,7 +29,7 @@ export const s3FilesErrors: ApiErrors = {
   body: (name, message) => ({ errorCode: name, message }),
 };
 
-/** What intent refuses with a name of its own, which is this API's `errorCode`. */
+/** What intent refuses with a name of its own, which is this API's `errorCode`; EFS's member that names the access point is its `resourceId`. */
 export async function withErrorCode<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -37,9 +37,11 @@ export async function withErrorCode<T>(work: () => Promise<T>): Promise<T> {
     if (!isFault(error)) throw error;
     const { errorName, errorMembers, ...details } = error.details;
     if (errorName === undefined) throw error;
-    const members = typeof errorMembers === 'object' && errorMembers !== null && !Array.isArray(errorMembers) ? errorMembers : {};
+    const { AccessPointId: point, ...members } =
+      typeof errorMembers === 'object' && errorMembers !== null && !Array.isArray(errorMembers) ? errorMembers : {};
+    const resource = point === undefined ? {} : { resourceId: point, resourceType: 'AccessPoint' };
     throw new Fault(error.code, error.message, {
-      details: { ...details, errorMembers: { errorCode: errorName, ...members } },
+      details: { ...details, errorMembers: { errorCode: errorName, ...resource, ...members } },
       cause: error,
     });
   }

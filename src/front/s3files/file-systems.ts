@@ -15,7 +15,7 @@ import type {
 import { Fault } from '#base/fault.ts';
 import { uuid } from '#base/ids.ts';
 import { clip } from '#domain/names.ts';
-import type { Synchronization } from '#domain/s3-files.ts';
+import { S3FILES_SERVICE, type Synchronization } from '#domain/s3-files.ts';
 import type { CallContext, Handler } from '#gateway/types.ts';
 import { bucketSystemOf, createBucketSystem, deleteBucketSystem, efsFault, setSynchronization } from '#intent/index.ts';
 import type { BucketSystemWish } from '#intent/index.ts';
@@ -33,7 +33,7 @@ export function fileSystemOperations(deps: S3FilesDeps): Handler[] {
   const { store } = deps;
   return [
     s3FilesOperation<CreateFileSystemRequest, GetFileSystemResponse>('CreateFileSystem', async (input, context) =>
-      systemView(await createBucketSystem(deps, context, wishOf(deps, context, input))),
+      systemView(await createBucketSystem(deps, context, await wishOf(deps, context, input))),
     ),
     s3FilesOperation<GetFileSystemRequest, GetFileSystemResponse>('GetFileSystem', async (input, context) =>
       systemView(await store.read((tx) => bucketSystemOf(tx, context, systemIdOf(context, input.fileSystemId)))),
@@ -78,7 +78,7 @@ function synchronizationOperations(deps: S3FilesDeps): Handler[] {
   ];
 }
 
-function wishOf(deps: S3FilesDeps, context: CallContext, input: CreateFileSystemRequest): BucketSystemWish {
+async function wishOf(deps: S3FilesDeps, context: CallContext, input: CreateFileSystemRequest): Promise<BucketSystemWish> {
   const bucket = /^arn:aws[a-zA-Z0-9-]*:s3:::([^/]+)$/.exec(input.bucket ?? '')?.[1];
   if (bucket === undefined)
     throw refuse('bucket', input.bucket, 'Member must satisfy regular expression pattern: (arn:aws[a-zA-Z0-9-]*:s3:::.+)');
@@ -93,6 +93,8 @@ function wishOf(deps: S3FilesDeps, context: CallContext, input: CreateFileSystem
       role,
       'Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+',
     );
+  // Who makes it acts on the bucket as this role from then on.
+  await context.assertAllowed('iam:PassRole', [role], { 'iam:PassedToService': S3FILES_SERVICE });
   if (deps.objects.ownerOf(bucket) !== context.account) {
     throw efsFault('BucketNotFound', `The bucket '${clip(bucket)}' does not exist.`, 'ResourceNotFound');
   }

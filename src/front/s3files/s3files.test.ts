@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { S3Files } from '@aws-sdk/client-s3files';
 import { realClock } from '#base/clock.ts';
+import { Fault } from '#base/fault.ts';
 import { silentLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
 import { authorizeRoot, createGateway, openKeys, type Gateway } from '#gateway/index.ts';
@@ -20,6 +21,7 @@ const deps = { clock: realClock(), random: realRandom(), log: silentLog };
 const keys = openKeys(deps, { path: join(folder, 'keys.json'), account: '123456789012' });
 const scope = { account: '123456789012', region: 'us-east-1' };
 const roleArn = 'arn:aws:iam::123456789012:role/sync';
+const foreignRole = 'arn:aws:iam::123456789012:role/of-others';
 const bucket = 'arn:aws:s3:::shelf';
 const nobody = `fs-${'0'.repeat(17)}`;
 let gateway: Gateway;
@@ -43,7 +45,10 @@ before(async () => {
     ...deps,
     apis: [createS3FilesApi({ ...deps, store, objects })],
     keys,
-    authorize: authorizeRoot,
+    authorize: (principal, action, resources, context, facts) => {
+      if (action === 'iam:PassRole' && resources.includes(foreignRole)) throw new Fault('AccessDenied', `${facts['iam:PassedToService']}`);
+      return authorizeRoot(principal, action, resources, context, facts);
+    },
     version: 'test',
   });
   const port = await gateway.listen({ host: '127.0.0.1', port: 0 });
@@ -103,6 +108,7 @@ it('refuses what is no bucket of the account and region, no prefix and no role, 
     [{ prefix: 'a' }, 'ValidationException'],
     [{ prefix: `${'a'.repeat(1024)}/` }, 'ValidationException'],
     [{ roleArn: 'sync' }, 'ValidationException'],
+    [{ roleArn: foreignRole }, 'AccessDeniedException'],
     [{ tags: [{ key: 'berth:export-after', value: 'soon' }] }, 'ValidationException'],
     [{ tags: [{ key: 'aws:x', value: '' }] }, 'ValidationException'],
   ];
@@ -127,6 +133,8 @@ it('has access points, the same again for the same token, gone with their file s
   await assert.rejects(api.createAccessPoint({ ...wish, posixUser: { uid: 1, gid: 1 } }), {
     name: 'ConflictException',
     errorCode: 'AccessPointAlreadyExists',
+    resourceId: made.accessPointId,
+    resourceType: 'AccessPoint',
   });
   const found = await api.getAccessPoint({ accessPointId: made.accessPointArn });
   assert.deepEqual([found.rootDirectory, found.posixUser, found.fileSystemId], [wish.rootDirectory, wish.posixUser, fileSystemId]);

@@ -2,10 +2,11 @@
  * File systems that were deleted, whose files go for good. A mark on the disk says so before anything is touched, and outlives whatever dies: what no mark
  * names is never removed, so a control plane that lost its database costs nobody a file.
  */
-import { mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runChild } from '#base/child.ts';
 import type { Clock } from '#base/clock.ts';
+import { writeDurably } from '#base/durable-file.ts';
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 
@@ -36,7 +37,10 @@ export function createDeletedFileSystems(clock: Clock, base: string, inTurn: <T>
   const mark = async (id: string): Promise<void> => {
     if (await exists(markOf(id))) return;
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    await writeDurably(dir, `${id}.json`, `${JSON.stringify({ id, at: clock.now() })}\n`);
+    const temporary = `${markOf(id)}.new`;
+    // A kill may have left one.
+    await rm(temporary, { force: true });
+    await writeDurably(markOf(id), `${JSON.stringify({ id, at: clock.now() })}\n`, temporary);
   };
   /** Out of tasks' reach; those that have it go on with what is left of it. Whether there is something to clear. */
   const takeAway = async (id: string): Promise<boolean> => {
@@ -89,19 +93,6 @@ export function createDeletedFileSystems(clock: Clock, base: string, inTurn: <T>
     },
     isDeleted: (id) => exists(markOf(id)),
   };
-}
-
-async function writeDurably(dir: string, name: string, text: string): Promise<void> {
-  const file = await open(join(dir, `${name}.new`), 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(join(dir, `${name}.new`), join(dir, name));
-  const directory = await open(dir);
-  await directory.sync().finally(() => directory.close());
 }
 
 function unlessGone(error: unknown): void {

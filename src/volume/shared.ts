@@ -16,6 +16,7 @@ import type { PosixUser } from '#domain/file-system.ts';
 import { efsUtilsError } from '#domain/shared-volume.ts';
 import type { SharedPlace, SharedVolume } from '#domain/shared-volume.ts';
 import { createDeletedFileSystems } from './deleted.ts';
+import { createTurns } from './turns.ts';
 import type { OneUser } from './one-user.ts';
 import type { VolumeUse } from './volumes.ts';
 
@@ -47,12 +48,8 @@ export function createSharedVolumes(clock: Clock, hostDir: string, oneUser: OneU
   const mountsDir = join(hostDir, 'mounts');
   const mountsOf = (taskId: string) => join(mountsDir, taskId);
   // One after the other, so that two tasks don't make one directory at the same time, nor one while its file system is deleted.
-  let turn: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
-    const done = turn.then(act, act);
-    turn = done.catch(() => {});
-    return done;
-  };
+  const turns = createTurns();
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => turns('', act);
   const deleted = createDeletedFileSystems(clock, base, inTurn);
   return {
     async prepare(taskId, volume, { kind, usersOf }, { readOnly } = { readOnly: false }) {

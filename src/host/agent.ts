@@ -264,7 +264,7 @@ export function createHostAgent(deps: HostAgentDeps, options: HostAgentOptions):
       resend?.cancel();
       uplink.set(null);
       link?.stop();
-      await Promise.all([...tasks.all()].map((runner) => runner.detach()));
+      await Promise.all([deps.volumes.stop(), ...[...tasks.all()].map((runner) => runner.detach())]);
     },
   };
 }

@@ -1,12 +1,13 @@
 /** The buckets of S3 Files, over the link: the control plane has them, and says what their file systems' roles may. */
 import { Fault, isFault, type Json } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
+import { linesOf } from '#base/lines.ts';
 import { nameOfKey, type BucketMount } from '#domain/bucket-files.ts';
 import { controlOps } from '#link/operations.ts';
 import type { BucketCall, BucketHead, BucketListed } from '#link/operations.ts';
 import type { ByteStream } from '#link/types.ts';
 import type { BucketDoor, Listing } from '#volume/bucket/door.ts';
-import type { SystemKey } from '#volume/bucket/sync.ts';
+import type { SystemKey } from '#volume/bucket/kept.ts';
 import type { BucketDoors } from '#volume/bucket.ts';
 import type { Uplink } from './uplink.ts';
 
@@ -28,8 +29,15 @@ function doorOf(uplink: Uplink, system: SystemKey): BucketDoor {
     if (connection === null) throw new Fault('Unavailable', 'the control plane is away');
     return connection;
   };
-  const call = async <T>(op: string, body: Omit<BucketCall, 'system'>, timeoutMs: number, stream?: ByteStream): Promise<T> =>
-    (await link().request(op, { system, ...body } as Json, { timeoutMs, ...(stream && { stream }) })) as T;
+  const call = async <T>(op: string, body: Omit<BucketCall, 'system'>, timeoutMs: number, stream?: ByteStream): Promise<T> => {
+    try {
+      return (await link().request(op, { system, ...body } as Json, { timeoutMs, ...(stream && { stream }) })) as T;
+    } catch (error) {
+      // Without an answer nobody else ends it, and whoever writes to it would wait for ever.
+      stream?.end('the call failed');
+      throw error;
+    }
+  };
   const keyOf = (name: string) => `${prefix}${name}`;
   return {
     async list(token) {
@@ -38,12 +46,18 @@ function doorOf(uplink: Uplink, system: SystemKey): BucketDoor {
       if (listed === null) return (stream.end(), null);
       prefix = listed.prefix;
       const objects: Listing['objects'] = new Map();
+      let directories = 0;
+      let former = '';
       for await (const line of linesOf(stream.read())) {
         const [key, etag, modifiedAt, size] = JSON.parse(line) as [string, string, number, number];
-        const name = nameOfKey(prefix, key);
-        if (name !== undefined) objects.set(key.slice(prefix.length), { etag, modifiedAt, size });
-        if (objects.size > limits.bucketObjects) {
-          throw new Fault('LimitExceeded', `the file system shows more than ${limits.bucketObjects} objects: give it a prefix`);
+        if (nameOfKey(prefix, key) === undefined) continue;
+        const name = key.slice(prefix.length);
+        objects.set(name, { etag, modifiedAt, size });
+        directories += newDirectories(former, name);
+        former = name;
+        if (objects.size > limits.bucketObjects || directories > limits.bucketObjects) {
+          const text = `the file system shows more than ${limits.bucketObjects} objects, or directories: give it a prefix`;
+          throw new Fault('LimitExceeded', text);
         }
       }
       stream.end();
@@ -95,13 +109,9 @@ async function send(body: AsyncIterable<Buffer>, stream: ByteStream): Promise<vo
   }
 }
 
-async function* linesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const piece of stream) {
-    rest = Buffer.concat([rest, piece]);
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      yield rest.toString('utf8', 0, end);
-      rest = rest.subarray(end + 1);
-    }
-  }
+/** Directories that `name` lies in and `former` doesn't, which comes before it in the bucket's order: there a directory's names stand together. */
+function newDirectories(former: string, name: string): number {
+  let same = 0;
+  while (same < name.length && name[same] === former[same]) same++;
+  return name.slice(same).split('/').length - 1;
 }

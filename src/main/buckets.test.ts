@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import * as fc from 'fast-check';
+import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import { silentLog } from '#base/log.ts';
 import { handleBuckets } from '#control/buckets.ts';
@@ -15,7 +16,8 @@ import { createBucketSystem, createRole, setS3FilesTags } from '#intent/index.ts
 import { memoryNetwork } from '#link/memory.ts';
 import { DEFAULT_CHECKSUM, openObjects, type Objects } from '#objects/index.ts';
 import type { BucketDoor } from '#volume/bucket/door.ts';
-import { createBucketSync, type BucketSync, type SystemKey } from '#volume/bucket/sync.ts';
+import type { SystemKey } from '#volume/bucket/kept.ts';
+import { createBucketSync, type BucketSync } from '#volume/bucket/sync.ts';
 import { account, openIamPlatform } from '../../test/iam/platform.ts';
 import { createBucketCalls } from './bucket-doors.ts';
 
@@ -63,7 +65,8 @@ async function world(options: { prefix?: string; tags?: typeof now } = {}) {
   };
   const { key } = await createBucketSystem({ store, clock, random }, scope, wish);
   const root = join(hostDir, 'filesystems', key.id);
-  const open = (door = doorOf) => createBucketSync({ clock, random, log: silentLog, doorOf: door }, hostDir);
+  const open = (door = doorOf, ticking: Clock = clock) =>
+    createBucketSync({ clock: ticking, random, log: silentLog, doorOf: door }, hostDir);
   let sync: BucketSync = open();
   return {
     bucket,
@@ -73,9 +76,9 @@ async function world(options: { prefix?: string; tags?: typeof now } = {}) {
     /** Both sides are looked at until there is nothing to do. */
     look: () => sync.use('t', key),
     /** Another host agent, which knows what is on disk. */
-    async again(door?: (system: SystemKey) => BucketDoor) {
+    async again(door?: (system: SystemKey) => BucketDoor, ticking?: Clock) {
       await sync.stop();
-      sync = open(door);
+      sync = open(door, ticking);
     },
     end: () => sync.stop(),
     put: (name: string, text: string, metadata: Record<string, string> = {}) =>
@@ -207,6 +210,75 @@ test('of what changed on both sides the bucket is kept, and the file goes to los
   await setS3FilesTags(platform, scope, w.key.id, () => now);
   await w.look();
   assert.equal(await w.text('later'), 'waits');
+  await w.end();
+});
+
+test('another directory in the place of the former one is not taken for one that a task emptied', async () => {
+  const w = await world();
+  await w.put('a', 'kept');
+  await w.look();
+  // As a disk does that isn't mounted, or a kill while a directory is made that went.
+  const replace = () => {
+    renameSync(w.root, `${w.root}.former`);
+    mkdirSync(w.root);
+  };
+  replace();
+  await w.look();
+  assert.deepEqual([w.keys(), readFileSync(w.at('a'), 'utf8')], [['a'], 'kept']);
+  await w.put('a', 'newer');
+  await w.look();
+  await w.again();
+  rmSync(w.root, { recursive: true });
+  renameSync(`${w.root}.former`, w.root);
+  await w.look();
+  assert.deepEqual([await w.text('a'), readFileSync(w.at('a'), 'utf8'), w.lost()], ['newer', 'newer', [['a', 'kept']]]);
+  await w.end();
+});
+
+test('an object that was replaced in this moment is not deleted with the one before it', async () => {
+  const w = await world();
+  const { etag } = await w.put('a', 'old');
+  // Writes are committed together: one that was asked for before may be done after the look at what is there.
+  const late: Objects = {
+    ...objects,
+    async remove(...asked) {
+      await w.put('a', 'new');
+      await objects.remove(...asked);
+    },
+  };
+  const calls = createBucketCalls({ ...platform, objects: late });
+  await assert.rejects(calls.remove({ system: w.key, key: 'a', replaces: etag }), { code: 'Conflict' });
+  assert.equal(await w.text('a'), 'new');
+});
+
+test('how long files take to the bucket does not keep the next look waiting', async () => {
+  const { clock } = platform;
+  const w = await world();
+  const waits: number[] = [];
+  let skewMs = 0;
+  let due = Promise.withResolvers<() => void>();
+  const ticking: Clock = {
+    ...clock,
+    now: () => clock.now() + skewMs,
+    after(delayMs, fn) {
+      waits.push(delayMs);
+      due.resolve(fn);
+      return { cancel: () => {} };
+    },
+  };
+  const slow = (system: SystemKey): BucketDoor => {
+    const door = doorOf(system);
+    return { ...door, put: async (...args) => ((skewMs += 3_600_000), await door.put(...args)) };
+  };
+  await w.again(slow, ticking);
+  await w.look();
+  const tick = await due.promise;
+  due = Promise.withResolvers();
+  writeFileSync(w.at('large'), 'an hour of it');
+  tick();
+  await due.promise;
+  assert.deepEqual(w.keys(), ['large']);
+  assert.ok((waits.at(-1) ?? Infinity) < 60_000, `${waits}`);
   await w.end();
 });
 

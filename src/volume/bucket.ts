@@ -6,7 +6,8 @@ import type { Random } from '#base/random.ts';
 import type { BucketMount, BucketVolume } from '#domain/bucket-files.ts';
 import { efsUtilsError } from '#domain/shared-volume.ts';
 import type { BucketDoor } from './bucket/door.ts';
-import { createBucketSync, type BucketSync, type SystemKey } from './bucket/sync.ts';
+import type { SystemKey } from './bucket/kept.ts';
+import { createBucketSync, type BucketSync } from './bucket/sync.ts';
 import type { SharedVolumes } from './shared.ts';
 import type { VolumeKind, VolumeUse } from './volumes.ts';
 
@@ -61,6 +62,7 @@ export function createBucketVolumes(
       await sync.release(taskId);
     },
     recover: (living) => sync.recover(living),
+    stop: () => sync.stop(),
   };
 }
 

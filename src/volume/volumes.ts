@@ -23,6 +23,8 @@ export type Volumes = {
   recover(living: readonly string[]): Promise<void>;
   /** The files of a shared file system that was deleted (deleted.ts). */
   removeFileSystem(id: string): Promise<{ gone: boolean }>;
+  /** Ends what goes on by itself; tasks keep what they have. */
+  stop(): Promise<void>;
 } & Pick<BlockVolumes, 'keep' | 'remove' | 'snapshot' | 'removeSnapshot' | 'usage'>;
 
 /** One kind of volume. */
@@ -32,6 +34,7 @@ export type VolumeKind<V extends VolumeSpec> = {
   release?(taskId: string): Promise<void>;
   /** Before anything is prepared: takes back what tasks had that are gone. */
   recover?(living: readonly string[]): Promise<void>;
+  stop?(): Promise<void>;
 };
 
 /** Every kind, by its name in a spec. */
@@ -47,6 +50,9 @@ export function createVolumes(kinds: VolumeKinds, block: BlockVolumes, removeFil
   return {
     async recover(living) {
       for (const kind of Object.values(kinds)) await kind.recover?.(living);
+    },
+    async stop() {
+      for (const kind of Object.values(kinds)) await kind.stop?.();
     },
     removeFileSystem,
     keep,
@@ -75,6 +81,7 @@ export function createFakeVolumes(): Volumes {
     release: async () => {},
     releaseAll: async () => {},
     recover: async () => {},
+    stop: async () => {},
     removeFileSystem: async () => ({ gone: true }),
     keep: async () => {},
     remove: async () => {},

@@ -122,7 +122,7 @@ export const hostLimits = {
   fileSystemMarkKeepMs: 24 * 3_600_000,
   /**
    * File systems that show buckets: the least time between two looks at one, and after one that failed; calls for a bucket over the link, without bytes and
-   * with; objects that one file system may show, since all of them are looked at.
+   * with; objects, and directories, that one file system may show, since all of them are looked at.
    */
   bucketSyncMs: 1000,
   bucketRetryMs: 5000,

@@ -3,26 +3,17 @@
  * the plan saw: a file is taken aside first and looked at there, an object is named with its ETag. What was another thing than thought is left for the next
  * look, or goes to lost and found. What both sides agree on is noted once it is on disk.
  */
-import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { lchown, lutimes, mkdir, open, readdir, readlink, rm, rmdir, symlink, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, readlink, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault, isFault } from '#base/fault.ts';
+import { isFault } from '#base/fault.ts';
 import { hexId } from '#base/ids.ts';
-import { limits } from '#base/limits.ts';
 import type { Random } from '#base/random.ts';
-import {
-  defaultMeta,
-  lostFoundName,
-  metadataOf,
-  posixOf,
-  sameMeta,
-  SYMLINK_BYTES,
-  type ObjectPosix,
-  type PosixMeta,
-} from '#domain/bucket-files.ts';
+import { defaultMeta, lostFoundName, metadataOf, posixOf, sameMeta, type PosixMeta } from '#domain/bucket-files.ts';
 import type { BaseLog } from './base-log.ts';
-import type { BucketDoor, ObjectHead } from './door.ts';
+import type { BucketDoor } from './door.ts';
+import { exactly, md5Of, openSeen } from './seen.ts';
+import { once, stage } from './stage.ts';
 import { cutName, hasCode, lookAt, openDirectory, putIntoLostFound, putNew, takeAway, withPlace, type Place } from './tree.ts';
 import type { Action, BaseEntry, LocalEntry, RemoteObject, Version } from './types.ts';
 
@@ -41,10 +32,14 @@ export type ApplyDirs = {
   incoming: string;
 };
 
-type Applying = ApplyDeps & ApplyDirs & { note(name: string, entry: BaseEntry | null): void };
+type Applying = Omit<ApplyDeps, 'assertRoom'> &
+  ApplyDirs & {
+    note(name: string, entry: BaseEntry | null): void;
+    /** Throws LimitExceeded when the disk has no room for so much more beside what is coming in already. */
+    withRoom<T>(bytes: number, work: () => Promise<T>): Promise<T>;
+  };
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-const FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const PARALLEL = 8;
 const COMMIT_EVERY = 256;
 /** A stamp that no file has: the file goes to the bucket again. */
@@ -52,7 +47,17 @@ const UNLIKE = '';
 
 export async function applyPlan(deps: ApplyDeps, dirs: ApplyDirs, actions: readonly Action[]): Promise<void> {
   let notes: [string, BaseEntry | null][] = [];
-  const applying: Applying = { ...deps, ...dirs, note: (name, entry) => void notes.push([name, entry]) };
+  let coming = 0;
+  const withRoom = async <T>(bytes: number, work: () => Promise<T>): Promise<T> => {
+    coming += bytes;
+    try {
+      await deps.assertRoom(coming);
+      return await work();
+    } finally {
+      coming -= bytes;
+    }
+  };
+  const applying: Applying = { ...deps, ...dirs, withRoom, note: (name, entry) => void notes.push([name, entry]) };
   const commit = async () => {
     const done = notes;
     notes = [];
@@ -111,7 +116,7 @@ async function applyOne(applying: Applying, action: Action): Promise<void> {
   try {
     await act(applying, action);
   } catch (error) {
-    if (isFault(error, 'Conflict') || hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EEXIST')) return;
+    if (isFault(error, 'Conflict') || hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EEXIST', 'ENXIO')) return;
     throw error;
   }
 }
@@ -187,8 +192,7 @@ async function importObject(applying: Applying, name: string, body: string | nul
   const { head } = found;
   const staged = join(incoming, `new-${hexId(random, 16)}`);
   try {
-    await applying.assertRoom(head.size);
-    const posix = await stage(staged, found);
+    const posix = await applying.withRoom(head.size, () => stage(staged, found));
     await withPlace(root, name, async (place) => {
       if (body !== null && !(await takeAwayIfSame(applying, place, name, body))) return;
       const before = await lookAt(staged);
@@ -201,60 +205,6 @@ async function importObject(applying: Applying, name: string, body: string | nul
     found.close();
     await rm(staged, { force: true });
   }
-}
-
-/** A file or link like the object, whole and on disk. */
-async function stage(path: string, { head, body }: { head: ObjectHead; body: AsyncIterable<Buffer> }): Promise<ObjectPosix> {
-  const posix = posixOf(head.metadata, false);
-  const { mode, uid, gid } = posix.meta;
-  const mtime = (posix.mtimeMs ?? head.modifiedAt) / 1000;
-  if (posix.type === 'symlink' && head.size > 0 && head.size <= SYMLINK_BYTES) {
-    const target = await bytesOf(body, head.size);
-    if (!target.includes(0)) {
-      await symlink(target, path);
-      await lchown(path, uid, gid);
-      await lutimes(path, mtime, mtime);
-      return posix;
-    }
-    await writeStaged(path, head, once(target), { mode, uid, gid }, mtime);
-  } else await writeStaged(path, head, body, { mode, uid, gid }, mtime);
-  return { ...posix, type: 'file' };
-}
-
-async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes;
-}
-
-async function writeStaged(
-  path: string,
-  { size }: ObjectHead,
-  body: AsyncIterable<Buffer>,
-  { mode, uid, gid }: PosixMeta,
-  mtime: number,
-): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    let bytes = 0;
-    for await (const piece of body) {
-      await file.appendFile(piece);
-      bytes += piece.length;
-    }
-    if (bytes !== size) throw new Fault('Unavailable', `the object has ${size} bytes, of which ${bytes} came`);
-    await file.chown(uid, gid);
-    await file.chmod(mode);
-    await file.utimes(mtime, mtime);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function bytesOf(body: AsyncIterable<Buffer>, size: number): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of body) pieces.push(piece);
-  const all = Buffer.concat(pieces);
-  if (all.length === size) return all;
-  throw new Fault('Unavailable', `the object has ${size} bytes, of which ${all.length} came`);
 }
 
 /** False: something else was there, and is in lost and found now. */
@@ -322,30 +272,6 @@ async function meet(applying: Applying, { name, stamp, remote }: { name: string;
   await importObject(applying, name, null);
 }
 
-async function md5Of(place: Place, entry: LocalEntry): Promise<string> {
-  const hash = createHash('md5');
-  if (entry.type === 'symlink') return hash.update(await readlink(place.path, 'buffer')).digest('hex');
-  const file = await open(place.path, FILE);
-  try {
-    for await (const piece of exactly(file, entry.size)) hash.update(piece);
-  } finally {
-    await file.close();
-  }
-  return hash.digest('hex');
-}
-
-/** Throws Conflict when the file has become shorter meanwhile. */
-async function* exactly(file: FileHandle, size: number): AsyncGenerator<Buffer> {
-  let at = 0;
-  while (at < size) {
-    const piece = Buffer.allocUnsafe(Math.min(limits.objectReadBytes, size - at));
-    const { bytesRead } = await file.read(piece, 0, piece.length, at);
-    if (bytesRead === 0) throw new Fault('Conflict', 'the file became shorter while it was read');
-    at += bytesRead;
-    yield piece.subarray(0, bytesRead);
-  }
-}
-
 async function exportFile(
   applying: Applying,
   { name, stamp, version }: { name: string; stamp: string; version: Version | null },
@@ -360,22 +286,15 @@ async function exportFile(
       seen.type === 'symlink'
         ? await put(once(await readlink(place.path, 'buffer')), 'symlink')
         : await putFile(place, seen, (body) => put(body, 'file'));
-    if (made === undefined) return;
     const now = await lookAt(place.path);
     // What was written meanwhile is in it only in part.
     applying.note(name, { version: made, stamp: now?.stamp === stamp ? stamp : UNLIKE, ino: seen.ino, meta: seen.meta });
   });
 }
 
-async function putFile(
-  place: Place,
-  seen: LocalEntry,
-  put: (body: AsyncIterable<Buffer>) => Promise<Version>,
-): Promise<Version | undefined> {
-  const file = await open(place.path, FILE);
+async function putFile(place: Place, seen: LocalEntry, put: (body: AsyncIterable<Buffer>) => Promise<Version>): Promise<Version> {
+  const file = await openSeen(place, seen);
   try {
-    const stat = await file.stat({ bigint: true });
-    if (!stat.isFile() || String(stat.ino) !== seen.ino) return undefined;
     // After a loss of power it must not be older than its object.
     await file.sync();
     return await put(exactly(file, seen.size));

@@ -2,7 +2,11 @@
  * What a file system and its bucket last agreed on, kept in a file of lines that is only appended to, and written anew once it has become long. A line is
  * there after what it tells of is on disk; what a kill leaves unsaid is found out by comparing both sides (apply.ts, `meet`).
  */
-import { open, readFile, rename } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncFolder } from '#base/durable-file.ts';
+import { linesOf } from '#base/lines.ts';
 import type { BaseEntry } from './types.ts';
 
 type Line = [name: string, entry: BaseEntry | null];
@@ -20,13 +24,16 @@ const SLACK_MIN = 1000;
 export async function openBaseLog(path: string): Promise<BaseLog> {
   const entries = new Map<string, BaseEntry>();
   let lines = 0;
+  /** The file may end with half a line, behind which none could be read. */
+  let isTorn = false;
   const take = ([name, entry]: Line) => void (entry === null ? entries.delete(name) : entries.set(name, entry));
-  for (const text of (await readFile(path, 'utf8').catch(unlessAbsent)).split('\n')) {
-    // The last line of a file that was cut off says nothing.
-    const line = parsed(text);
-    if (line === undefined) continue;
-    take(line);
-    lines++;
+  try {
+    for await (const text of linesOf(createReadStream(path))) {
+      const line = parsed(text);
+      if (line !== undefined) take(line);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const writeAnew = async () => {
     const temporary = `${path}.new`;
@@ -45,14 +52,17 @@ export async function openBaseLog(path: string): Promise<BaseLog> {
       await file.close();
     }
     await rename(temporary, path);
+    // What is appended from now on is in this file.
+    await syncFolder(dirname(path));
     lines = entries.size;
   };
-  // So that nothing is ever appended behind half a line.
   await writeAnew();
   return {
     entries,
     async add(changes) {
       if (changes.length === 0) return;
+      if (isTorn) await writeAnew();
+      isTorn = true;
       const file = await open(path, 'a', 0o600);
       try {
         await file.appendFile(changes.map(lineOf).join(''));
@@ -60,6 +70,7 @@ export async function openBaseLog(path: string): Promise<BaseLog> {
       } finally {
         await file.close();
       }
+      isTorn = false;
       changes.forEach(take);
       lines += changes.length;
       if (lines > SLACK_MIN + SLACK * entries.size) await writeAnew();
@@ -76,9 +87,4 @@ function parsed(text: string): Line | undefined {
   } catch {
     return undefined;
   }
-}
-
-function unlessAbsent(error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT') return '';
-  throw error;
 }

@@ -3,20 +3,20 @@
  * task has and that owes its bucket nothing is left alone until a task comes. Its directory is STATE/host/filesystems/ID; what is known of it, and what is on
  * its way, STATE/host/buckets/ID.
  */
-import { mkdir, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Timer } from '#base/clock.ts';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import { createTurns } from '../turns.ts';
 import { applyPlan, tidyIncoming } from './apply.ts';
-import { openBaseLog, type BaseLog } from './base-log.ts';
 import type { BucketDoor, Listing } from './door.ts';
+import { openKept, readKey, type Kept, type SystemKey } from './kept.ts';
 import { planSync } from './plan.ts';
-import { scan } from './tree.ts';
+import { identityOf, scan } from './tree.ts';
 
-export type SystemKey = { account: string; region: string; id: string };
 export type BucketSyncDeps = { clock: Clock; random: Random; log: Log; doorOf(system: SystemKey): BucketDoor };
 
 export type BucketSync = {
@@ -61,14 +61,6 @@ export function createBucketSync(deps: BucketSyncDeps, hostDir: string): BucketS
   };
 }
 
-async function readKey(dir: string): Promise<SystemKey | undefined> {
-  try {
-    return JSON.parse(await readFile(join(dir, 'system.json'), 'utf8')) as SystemKey;
-  } catch {
-    return undefined;
-  }
-}
-
 type SystemSync = {
   use(taskId: string): Promise<void>;
   release(taskId: string): Promise<void>;
@@ -77,7 +69,7 @@ type SystemSync = {
 };
 
 /** What is remembered between two looks; nothing of it while nobody has the file system. */
-type Memory = { log: BaseLog; listing: Listing | null; noticed: Map<string, number> };
+type Memory = Kept & { listing: Listing | null; noticed: Map<string, number> };
 
 function createSystemSync(deps: BucketSyncDeps, key: SystemKey, { root, state }: { root: string; state: string }): SystemSync {
   const { clock, log } = deps;
@@ -90,25 +82,22 @@ function createSystemSync(deps: BucketSyncDeps, key: SystemKey, { root, state }:
   let told = '';
   /** What the bucket lacked when both sides were last seen. */
   let owed = 0;
-  let turn: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = turn.then(work, work);
-    turn = done.catch(() => {});
-    return done;
-  };
+  /** What looking took the last time, without what there was to do. */
+  let lookMs = 0;
+  /** Of the last failure, which is logged once. */
+  let reason = '';
+  const turns = createTurns();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => turns(key.id, work);
 
   const prepare = async (): Promise<Memory> => {
-    const isNew = (await mkdir(root, { recursive: true, mode: 0o755 })) !== undefined;
-    // What was agreed on is worth nothing without the files: it would read as if a task had removed them all.
-    if (isNew) await rm(join(state, 'agreed.jsonl'), { force: true });
-    for (const part of ['incoming', 'users']) await mkdir(join(state, part), { recursive: true, mode: 0o700 });
-    await writeFile(join(state, 'system.json'), JSON.stringify(key), { mode: 0o600 });
+    const kept = await openKept(state, key, root);
     await tidyIncoming(dirs);
-    return { log: await openBaseLog(join(state, 'agreed.jsonl')), listing: null, noticed: new Map() };
+    return { ...kept, listing: null, noticed: new Map() };
   };
-
   /** One look at both sides. The number of things that were done, and what the bucket still lacks. */
   const look = async (): Promise<{ done: number; pending: number; hidden: number }> => {
+    const begun = clock.now();
+    if (memory !== null && memory.directory !== (await identityOf(root))) memory = null;
     const listing = (await door.list(memory?.listing?.token ?? null)) ?? memory?.listing ?? null;
     // Once the file system is known to be there still.
     memory ??= await prepare();
@@ -121,13 +110,14 @@ function createSystemSync(deps: BucketSyncDeps, key: SystemKey, { root, state }:
     const plan = planSync(view);
     now.noticed = plan.noticed;
     owed = plan.pending;
+    lookMs = clock.now() - begun;
     await applyPlan({ random: deps.random, door, log: now.log, assertRoom: (bytes) => assertRoom(root, bytes) }, dirs, plan.actions);
     return { done: plan.actions.length, pending: plan.pending, hidden: plan.hidden };
   };
 
   const rounds = async (): Promise<number> => {
     let last = await look();
-    for (let round = 1; round < ROUNDS && last.done > 0; round++) last = await look();
+    for (let round = 1; round < ROUNDS && last.done > 0 && !stopped; round++) last = await look();
     await tell({ pending: last.pending, hidden: last.hidden, failure: null });
     return last.pending;
   };
@@ -139,9 +129,12 @@ function createSystemSync(deps: BucketSyncDeps, key: SystemKey, { root, state }:
   };
 
   const later = (delayMs: number) => {
+    const gone = (error: unknown) => log.warn('bucket.sync', { id: key.id, reason: asFault(error).message });
     timer?.cancel();
-    timer = stopped ? null : clock.after(delayMs, () => void inTurn(tick));
+    timer = stopped ? null : clock.after(delayMs, () => void inTurn(tick).catch(gone));
   };
+  /** A look that takes long is made as rarely as it takes a twentieth of the time. */
+  const pause = (leastMs: number) => later(Math.max(leastMs, 20 * lookMs));
   const rest = () => {
     timer?.cancel();
     timer = null;
@@ -149,11 +142,10 @@ function createSystemSync(deps: BucketSyncDeps, key: SystemKey, { root, state }:
   };
   const tick = async (): Promise<void> => {
     if (stopped) return;
-    const begun = clock.now();
     try {
       const pending = await rounds();
-      // A walk that takes long is made as rarely as it takes a twentieth of the time.
-      if (users.size > 0 || pending > 0) later(Math.max(limits.bucketSyncMs, 20 * (clock.now() - begun)));
+      reason = '';
+      if (users.size > 0 || pending > 0) pause(limits.bucketSyncMs);
       else rest();
     } catch (error) {
       await failed(error);
@@ -167,9 +159,10 @@ function createSystemSync(deps: BucketSyncDeps, key: SystemKey, { root, state }:
       if (users.size === 0) await rm(state, { recursive: true, force: true });
       return;
     }
-    later(limits.bucketRetryMs);
+    pause(limits.bucketRetryMs);
     if (code === 'Unavailable' || code === 'TimedOut') return;
-    log.warn('bucket.sync', { id: key.id, code, reason: message });
+    if (message !== reason) log.warn('bucket.sync', { id: key.id, code, reason: message });
+    reason = message;
     const failure = code === 'Internal' ? 'the host of its tasks could not bring it together with its bucket' : message;
     await tell({ pending: owed, hidden: 0, failure }).catch(() => {});
   };
@@ -186,7 +179,7 @@ function createSystemSync(deps: BucketSyncDeps, key: SystemKey, { root, state }:
           if (!isFault(error, 'Unavailable')) await failed(error);
           throw error;
         }
-        later(limits.bucketSyncMs);
+        pause(limits.bucketSyncMs);
       });
     },
     async release(taskId) {
@@ -205,7 +198,7 @@ function createSystemSync(deps: BucketSyncDeps, key: SystemKey, { root, state }:
     async stop() {
       stopped = true;
       timer?.cancel();
-      await turn;
+      await inTurn(async () => {});
     },
   };
 }

@@ -2,15 +2,19 @@
  * A file system's directory as the host agent may touch it: tasks change it at any time, so each directory is opened by its parent's descriptor without
  * following links, and what is looked at, taken away or put there is named below a descriptor.
  */
-import { constants, lstatSync, readdirSync, type BigIntStats } from 'node:fs';
+import { constants, lstatSync, opendirSync, type BigIntStats } from 'node:fs';
 import { link, lstat, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Fault } from '#base/fault.ts';
+import { limits } from '#base/limits.ts';
 import { isPrivate, type PosixMeta } from '#domain/bucket-files.ts';
 import type { LocalEntry } from './types.ts';
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 /** Names, with their slashes: what is longer can't be a key. */
 const NAME_BYTES = 1024;
+/** Objects and directories that a file system may show. */
+const ENTRIES = 2 * limits.bucketObjects;
 /** Entries that are looked at before others of the process have their turn. */
 const BATCH = 256;
 
@@ -61,6 +65,17 @@ export async function lookAt(path: string): Promise<LocalEntry | undefined> {
   }
 }
 
+/** Tells a directory from another that takes its place; '' where there is none. */
+export async function identityOf(path: string): Promise<string> {
+  try {
+    const { ino, birthtimeNs } = await lstat(path, { bigint: true });
+    return `${ino}-${birthtimeNs}`;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return '';
+    throw error;
+  }
+}
+
 export function entryOf(stat: BigIntStats): LocalEntry {
   const { ino, size, mtimeNs, ctimeNs, mode, uid, gid } = stat;
   const type = stat.isFile() ? 'file' : stat.isSymbolicLink() ? 'symlink' : stat.isDirectory() ? 'directory' : 'other';
@@ -80,13 +95,14 @@ export function entryOf(stat: BigIntStats): LocalEntry {
 
 /**
  * Everything that could be an object, by relative key. What can't be one is left out: names that are no UTF-8 or too long, and what only a file system has.
- * `prefixBytes`: what the bucket's keys have before the name.
+ * `prefixBytes`: what the bucket's keys have before the name. Throws LimitExceeded for more entries than `most`.
  */
-export async function scan(root: string, prefixBytes: number): Promise<Map<string, LocalEntry>> {
+export async function scan(root: string, prefixBytes: number, most = ENTRIES): Promise<Map<string, LocalEntry>> {
   const found = new Map<string, LocalEntry>();
   let looked = 0;
   const walk = async (directory: FileHandle, prefix: string): Promise<void> => {
-    for (const bytes of readdirSync(`/proc/self/fd/${directory.fd}`, { encoding: 'buffer' })) {
+    for (const bytes of namesIn(directory)) {
+      if (looked >= most) throw tooMany(most);
       if (++looked % BATCH === 0) await new Promise((resolve) => setImmediate(resolve));
       const name = textOf(bytes);
       if (name === undefined || isPrivate(name)) continue;
@@ -116,6 +132,20 @@ export async function scan(root: string, prefixBytes: number): Promise<Map<strin
     await top.close();
   }
   return found;
+}
+
+const tooMany = (most: number) =>
+  new Fault('LimitExceeded', `the file system has more than ${most} files and directories: the bucket is kept up again once it has fewer`);
+
+/** One by one, since tasks may have made any number of them. */
+function* namesIn(directory: FileHandle): Generator<Buffer> {
+  // What Node's types don't tell: names come as bytes then.
+  const opened = opendirSync(`/proc/self/fd/${directory.fd}`, { encoding: 'buffer' as BufferEncoding, bufferSize: BATCH });
+  try {
+    for (let one = opened.readSync(); one !== null; one = opened.readSync()) yield one.name as unknown as Buffer;
+  } finally {
+    opened.closeSync();
+  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -169,10 +199,18 @@ export async function takeAway(place: Place, aside: string): Promise<LocalEntry 
 /** Into the directory of what lost: `identifier_NAME`. */
 export async function putIntoLostFound(root: string, lostFound: string, from: string, identifier: string, name: string): Promise<void> {
   const directory = join(root, lostFound);
-  await mkdir(directory, { mode: 0o755 }).catch((error: unknown) => {
-    if (!hasCode(error, 'EEXIST')) throw error;
+  const make = async () => {
+    await mkdir(directory, { mode: 0o755 }).catch((error: unknown) => {
+      if (!hasCode(error, 'EEXIST')) throw error;
+    });
+    return await openDirectory(root, lostFound);
+  };
+  const opened = await make().catch(async (error: unknown) => {
+    if (!hasCode(error, 'ENOTDIR', 'ELOOP')) throw error;
+    // A task has put another thing there: it stays beside it, under a name that no bucket sees either.
+    await rename(directory, `${directory}.${identifier}`);
+    return await make();
   });
-  const opened = await openDirectory(root, lostFound);
   try {
     await rename(from, below(opened, cutName(`${identifier}_${name}`)));
   } finally {

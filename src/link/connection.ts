@@ -34,7 +34,7 @@ function createConnection<In, Out>(channel: FrameChannel, clock: Clock, side: 'c
     channel.send(frame);
   };
   const send = (message: object) => sendFrame(encodeJson(message));
-  const streams = createStreams({ frame: sendFrame, message: send }, side);
+  const streams = createStreams({ frame: sendFrame, message: send, isCrowded: () => channel.queued() >= limits.streamQueueFrames }, side);
   const calls = createCalls(clock, send, streams);
   const shut = (reason: string) => {
     if (closedBecause !== null) return;
@@ -70,6 +70,7 @@ function createConnection<In, Out>(channel: FrameChannel, clock: Clock, side: 'c
         shut(asFault(error).message);
       }
     },
+    drained: streams.drained,
     closed: shut,
   });
 

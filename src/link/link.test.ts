@@ -1,18 +1,20 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realClock, virtualClock } from '#base/clock.ts';
 import { isFault } from '#base/fault.ts';
-import { encodeFrame } from '#base/frames.ts';
+import { encodeFrame, FrameReader } from '#base/frames.ts';
 import { silentLog } from '#base/log.ts';
 import { seededRandom } from '#base/random.ts';
 import { linkConformance } from '../../test/conformance/link.ts';
 import { keepConnected } from './client.ts';
 import type { Hello } from './client.ts';
 import { memoryNetwork } from './memory.ts';
+import { STREAM_FRAME } from './protocol.ts';
 import type { ControlConnection, FromControl } from './types.ts';
 import { listenUnix, unixDialer } from './unix.ts';
 import { negotiateVersion } from './versions.ts';
@@ -89,6 +91,58 @@ test('a peer that breaks the protocol is cut off, and nobody else', () =>
       await server.close();
     }
   }));
+
+test('streams that are written to line by line, while the peer reads nothing, are whole once it does, and the connection stays', () =>
+  withSocket(async (path) => {
+    const server = await listenUnix(path, clock, { mode: 0o600 });
+    const [lines, count] = [16_000, 8];
+    const line = (n: number) => `${String(n).padStart(7, '0')}\n`;
+    try {
+      const opened = new Promise<ControlConnection>((resolve) => server.onConnection(resolve));
+      const socket = connect({ path });
+      const connection = await opened;
+      const closed: string[] = [];
+      connection.onClose((reason) => closed.push(reason));
+      const streams = Array.from({ length: count }, () => {
+        const stream = connection.openStream();
+        connection.request('take', null, { timeoutMs: 60_000, stream }).catch(() => {}); // nobody answers: only what is written matters
+        return stream;
+      });
+      for (let n = 0; n < lines; n++) {
+        await Promise.all(streams.map((stream) => stream.write(Buffer.from(line(n)))));
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      }
+      streams.forEach((stream) => stream.end());
+      const { texts, frames } = await readStreams(socket, count);
+      assert.deepEqual(closed, []);
+      const whole = Array.from({ length: lines }, (_, n) => line(n)).join('');
+      for (const text of texts) assert.ok(text === whole, `${text.length} bytes of ${whole.length}`);
+      assert.ok(frames < (lines * count) / 10, `${frames} frames`);
+      socket.destroy();
+    } finally {
+      await server.close();
+    }
+  }));
+
+/** What each of so many streams says until its end, and in how many frames. */
+async function readStreams(socket: Socket, count: number): Promise<{ texts: string[]; frames: number }> {
+  const parts = new Map<number, Buffer[]>();
+  let [frames, ends] = [0, 0];
+  const reader = new FrameReader();
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    for (const { kind, payload } of reader.push(chunk)) {
+      if (kind !== STREAM_FRAME) {
+        ends += (JSON.parse(payload.toString()) as { t: string }).t === 'stream-end' ? 1 : 0;
+        continue;
+      }
+      frames++;
+      const id = payload.readUInt32BE(0);
+      parts.set(id, [...(parts.get(id) ?? []), Buffer.from(payload.subarray(4))]);
+    }
+    if (ends === count) break;
+  }
+  return { texts: [...parts.values()].map((all) => Buffer.concat(all).toString()), frames };
+}
 
 test('peers speak the highest version both have, and say which side is too old when there is none', () => {
   assert.equal(negotiateVersion({ min: 1, max: 2 }, { min: 1, max: 2 }), 2);

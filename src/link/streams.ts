@@ -10,6 +10,8 @@ import type { ByteStream } from './types.ts';
 export type StreamCarrier = {
   frame(frame: Buffer): void;
   message(message: StreamMessage): void;
+  /** So many frames wait to be written that streams hold theirs back, until `drained`. */
+  isCrowded(): boolean;
 };
 
 export type Streams = {
@@ -21,6 +23,8 @@ export type Streams = {
   /** A STREAM_FRAME's payload. Throws ProtocolError when the peer writes beyond its credit. */
   data(payload: Buffer): void;
   message(message: StreamMessage): void;
+  /** Nothing of the connection waits to be written any more. */
+  drained(): void;
   /** The connection is gone. */
   closeAll(reason: string): void;
 };
@@ -65,6 +69,9 @@ export function createStreams(carrier: StreamCarrier, side: 'control' | 'host'):
       if (message.t === 'stream-credit') half?.credit(message.bytes);
       else half?.ended(message.error);
     },
+    drained() {
+      for (const half of streams.values()) half.flush();
+    },
     closeAll(reason) {
       for (const half of streams.values()) half.broken(reason);
       streams.clear();
@@ -78,12 +85,76 @@ type Half = {
   credit(bytes: number): void;
   arrived(bytes: Buffer): void;
   ended(error: string | null): void;
+  flush(): void;
   broken(reason: string): void;
 };
 
+type Outbox = {
+  put(bytes: Buffer): void;
+  /** Once all of it is sent, `then` is called. */
+  end(then: () => void): void;
+  /** Sends what may be sent; `now`: whether or not the connection is crowded. */
+  flush(now?: boolean): void;
+  drop(): void;
+};
+
+/**
+ * What is written in one turn of the event loop goes in one frame, and so does all that comes while the connection is crowded: a command in a container prints
+ * line by line, and a frame for each would be most of what travels, and more frames than a connection takes.
+ */
+function createOutbox(id: number, carrier: StreamCarrier): Outbox {
+  const head = Buffer.alloc(ID_BYTES);
+  head.writeUInt32BE(id);
+  let waiting: Buffer[] = [];
+  let bytes = 0;
+  let isDue = false;
+  let whenSent: (() => void) | null = null;
+  const sendAll = () => {
+    const all = waiting.length === 1 ? waiting[0]! : Buffer.concat(waiting);
+    for (let from = 0; from < all.length; from += limits.streamFrameBytes) {
+      const part = all.subarray(from, from + limits.streamFrameBytes);
+      carrier.frame(encodeFrame(STREAM_FRAME, head, part));
+    }
+    waiting = [];
+    bytes = 0;
+  };
+  const flush = (now = false) => {
+    if (bytes > 0 && !now && carrier.isCrowded()) return;
+    if (bytes > 0) sendAll();
+    const then = whenSent;
+    whenSent = null;
+    then?.();
+  };
+  return {
+    put(given) {
+      waiting.push(Buffer.from(given)); // a copy: the caller may use its own again
+      bytes += given.length;
+      if (bytes >= limits.streamFrameBytes) flush();
+      if (isDue || bytes === 0) return;
+      isDue = true;
+      setImmediate(() => {
+        isDue = false;
+        flush();
+      });
+    },
+    end(then) {
+      whenSent = then;
+      flush();
+    },
+    flush,
+    drop() {
+      waiting = [];
+      bytes = 0;
+      whenSent = null;
+    },
+  };
+}
+
 function createHalf(id: number, firstCredit: number, carrier: StreamCarrier, remove: () => void): Half {
+  const outbox = createOutbox(id, carrier);
   let credit = firstCredit;
   let weEnded = false;
+  let endIsSent = false;
   let theyEnded = false;
   let failure: Fault | null = null;
   const inbox: Buffer[] = [];
@@ -97,10 +168,19 @@ function createHalf(id: number, firstCredit: number, carrier: StreamCarrier, rem
   const change = () => new Promise<void>((resolve) => void wakers.push(resolve));
   const fail = (fault: Fault) => {
     failure ??= fault;
+    outbox.drop();
     weEnded = true;
     theyEnded = true;
     remove();
     wake();
+  };
+
+  let readBytes = 0;
+  const grant = (bytes: number) => {
+    readBytes += bytes;
+    if (theyEnded || readBytes < limits.streamCreditBytes) return;
+    carrier.message({ t: 'stream-credit', stream: id, bytes: readBytes });
+    readBytes = 0;
   };
 
   const stream: ByteStream = {
@@ -115,19 +195,23 @@ function createHalf(id: number, firstCredit: number, carrier: StreamCarrier, rem
           continue;
         }
         credit -= take;
-        const payload = Buffer.allocUnsafe(ID_BYTES + take);
-        payload.writeUInt32BE(id, 0);
-        rest.copy(payload, ID_BYTES, 0, take);
-        carrier.frame(encodeFrame(STREAM_FRAME, payload));
+        outbox.put(rest.subarray(0, take));
         rest = rest.subarray(take);
       }
     },
     end(error) {
       if (weEnded) return;
-      carrier.message({ t: 'stream-end', stream: id, error: error ?? null });
-      if (error !== undefined) return fail(new Fault('Cancelled', error));
+      if (error !== undefined) {
+        outbox.flush(true);
+        carrier.message({ t: 'stream-end', stream: id, error });
+        return fail(new Fault('Cancelled', error));
+      }
       weEnded = true;
-      if (theyEnded) remove();
+      outbox.end(() => {
+        carrier.message({ t: 'stream-end', stream: id, error: null });
+        endIsSent = true;
+        if (theyEnded) remove();
+      });
       wake();
     },
     async *read() {
@@ -137,7 +221,7 @@ function createHalf(id: number, firstCredit: number, carrier: StreamCarrier, rem
           if (chunk !== undefined) {
             yield chunk;
             inboxBytes -= chunk.length;
-            if (!theyEnded) carrier.message({ t: 'stream-credit', stream: id, bytes: chunk.length });
+            grant(chunk.length);
           } else if (failure !== null) throw failure;
           else if (theyEnded) return;
           else await change();
@@ -164,9 +248,10 @@ function createHalf(id: number, firstCredit: number, carrier: StreamCarrier, rem
     ended(error) {
       if (error !== null) return fail(new Fault('Unavailable', error));
       theyEnded = true;
-      if (weEnded) remove();
+      if (endIsSent) remove();
       wake();
     },
+    flush: () => outbox.flush(),
     broken: (reason) => fail(new Fault('Unavailable', reason)),
   };
 }

@@ -3,6 +3,13 @@ import type { Json } from '#base/fault.ts';
 import type { Frame } from '#base/frames.ts';
 import type { LinkRequest, LinkResponse, StreamMessage, ToControl, ToHost } from './protocol.ts';
 
+export type ChannelEvents = {
+  frame(frame: Frame): void;
+  /** Nothing waits to be written any more. */
+  drained(): void;
+  closed(reason: string): void;
+};
+
 /** What a transport gives: frames in order, or none at all. */
 export type FrameChannel = {
   /** Queues one encoded frame (base/frames.ts). Ignored once closed. */
@@ -10,7 +17,7 @@ export type FrameChannel = {
   /** Frames that wait to be written. */
   queued(): number;
   /** Set once, before any frame arrives; frames that came earlier are kept for it. */
-  listen(events: { frame(frame: Frame): void; closed(reason: string): void }): void;
+  listen(events: ChannelEvents): void;
   close(reason: string): void;
 };
 

@@ -8,7 +8,7 @@ import { FrameReader } from '#base/frames.ts';
 import type { Frame } from '#base/frames.ts';
 import { limits } from '#base/limits.ts';
 import { controlConnection, hostConnection } from './connection.ts';
-import type { ControlConnection, FrameChannel, LinkDialer, LinkServer } from './types.ts';
+import type { ChannelEvents, ControlConnection, FrameChannel, LinkDialer, LinkServer } from './types.ts';
 
 /**
  * Listens on `path` with this mode; a socket that nobody listens on is replaced. Throws Fault Unavailable when another process listens
@@ -76,11 +76,13 @@ async function removeStale(path: string): Promise<void> {
 export function socketChannel(socket: Socket, clock: Clock): FrameChannel {
   const reader = new FrameReader();
   const early: Frame[] = [];
-  let events: Parameters<FrameChannel['listen']>[0] | null = null;
+  let events: ChannelEvents | null = null;
   let reason: string | null = null;
   let queued = 0;
   let corked = false;
-  const written = () => void queued--;
+  const written = () => {
+    if (--queued === 0) events?.drained();
+  };
   const close = (why: string) => {
     if (reason !== null) return;
     reason = why;

@@ -185,11 +185,14 @@ async function pump(stream: ByteStream, output: (data: Buffer) => Promise<void>)
   const reader = new FrameReader();
   for await (const chunk of untilBroken(stream)) {
     if (chunk instanceof Fault) return `The command was cut off: ${chunk.message}.`;
-    for (const { kind, payload } of reader.push(chunk)) {
-      if (kind === execFrames.exit) return '';
-      if (kind === execFrames.failed) return `The command was cut off: ${payload.toString()}.`;
-      await output(payload);
-    }
+    const frames = reader.push(chunk);
+    const last = frames.findIndex(({ kind }) => kind === execFrames.exit || kind === execFrames.failed);
+    // In one: a message for each line, which the caller acknowledges, would be slower than most terminals.
+    const text = Buffer.concat((last < 0 ? frames : frames.slice(0, last)).map(({ payload }) => payload));
+    if (text.length > 0) await output(text);
+    const end = frames[last];
+    if (end?.kind === execFrames.exit) return '';
+    if (end !== undefined) return `The command was cut off: ${end.payload.toString()}.`;
   }
   return 'The command was cut off.';
 }

@@ -2,6 +2,8 @@
 export const hostLimits = {
   /** Bytes that a link stream may have under way before the reader has to grant more. */
   streamWindowBytes: 1024 * 1024,
+  /** Frames waiting to be written to one peer, past which what streams have to say is gathered until they are written. */
+  streamQueueFrames: 1024,
   /** Frames waiting to be written to one peer; past it the connection is dropped and made anew. */
   sendQueueFrames: 65_536,
   /** Processes and threads in one task. */
@@ -92,6 +94,8 @@ export const hostLimits = {
   linkStreams: 4096,
   /** Largest piece of a stream in one frame: control messages slip in between. */
   streamFrameBytes: 64 * 1024,
+  /** What a reader has read is granted again in pieces of at least so much: a command that prints writes a line at a time. */
+  streamCreditBytes: 256 * 1024,
   /** How long a closed link may go on writing what was said before. */
   linkLingerMs: 1000,
   /** A host's first and longest wait before it dials again. */

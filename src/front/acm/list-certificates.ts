@@ -3,6 +3,7 @@ import { Fault } from '#base/fault.ts';
 import { certificateArn } from '#domain/certificate.ts';
 import type { CertificateRecord } from '#domain/certificate.ts';
 import { constraintText } from '#domain/names.ts';
+import { cutPage } from '#gateway/page.ts';
 import type { Handler } from '#gateway/types.ts';
 import { certificateUsers } from '#intent/index.ts';
 import type { AcmDeps } from './types.ts';
@@ -17,7 +18,6 @@ export function listCertificatesOperation(deps: AcmDeps): Handler<ListCertificat
     name: 'ListCertificates',
     async handle(input, context) {
       const size = pageSize(input.MaxItems);
-      const after = readToken(input.NextToken);
       assertOrder(input);
       const { records, users } = await deps.store.read(async (tx) => ({
         records: await tx.certificates.list({ account: context.account, region: context.region }),
@@ -30,11 +30,8 @@ export function listCertificatesOperation(deps: AcmDeps): Handler<ListCertificat
       }
       const views = await Promise.all(wanted.map((record) => summaryView(record, users.has(certificateArn(record.key)))));
       const found = views.filter((view) => hasUsages(view, input.Includes));
-      const start = after === undefined ? 0 : found.findIndex((view) => view.CertificateArn === after) + 1;
-      const page = found.slice(start, start + size);
-      const last = page.at(-1)?.CertificateArn;
-      const more = last !== undefined && start + size < found.length;
-      return { CertificateSummaryList: page, ...(more ? { NextToken: Buffer.from(last).toString('base64url') } : {}) };
+      const { page, next } = cutPage(found, ({ CertificateArn: arn }) => arn ?? '', { size, token: input.NextToken }, badToken);
+      return { CertificateSummaryList: page, ...(next === undefined ? {} : { NextToken: next }) };
     },
   };
 }
@@ -66,12 +63,7 @@ function pageSize(wanted: number | undefined): number {
   throw new Fault('InvalidParameter', constraintText(String(size), 'maxItems', `have value between 1 and ${PAGE}`));
 }
 
-function readToken(token: string | undefined): string | undefined {
-  if (token === undefined) return undefined;
-  const arn = Buffer.from(token, 'base64url').toString('utf8');
-  if (arn.startsWith('arn:')) return arn;
-  throw new Fault('InvalidParameter', 'The NextToken is not one that ListCertificates returned.');
-}
+const badToken = () => new Fault('InvalidParameter', 'The NextToken is not one that ListCertificates returned.');
 
 function assertOrder({ SortBy, SortOrder }: ListCertificatesRequest): void {
   if ((SortBy === undefined) === (SortOrder === undefined)) return;

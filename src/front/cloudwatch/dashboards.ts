@@ -11,10 +11,11 @@ import type {
 import { Fault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { dashboardArn, dashboardKey, dashboardScope } from '#domain/dashboard.ts';
+import { cutPage } from '#gateway/page.ts';
 import type { Handler } from '#gateway/types.ts';
 import { deleteDashboards, putDashboard } from '#intent/index.ts';
 import { invalidValue, missing } from './errors.ts';
-import { decodeToken, encodeToken } from './tokens.ts';
+import { otherList } from './tokens.ts';
 import type { CloudWatchDeps } from './types.ts';
 
 const PAGE = 1000;
@@ -79,16 +80,15 @@ function list({ intent }: CloudWatchDeps): Handler<ListDashboardsInput, ListDash
     name: 'ListDashboards',
     async handle({ DashboardNamePrefix: prefix = '', NextToken: token }, { account }) {
       const all = await intent.store.read((tx) => tx.dashboards.list(dashboardScope({ account })));
-      const from = decodeToken('dashboards', token);
       const fit = all.filter(({ key }) => key.name.startsWith(prefix));
-      const entries = fit.slice(from, from + PAGE).map(({ key, text, updatedAt }) => ({
+      const { page, next } = cutPage(fit, ({ key }) => key.name, { size: PAGE, token }, otherList);
+      const entries = page.map(({ key, text, updatedAt }) => ({
         DashboardName: key.name,
         DashboardArn: dashboardArn({ account }, key.name),
         LastModified: new Date(updatedAt),
         Size: Buffer.byteLength(text),
       }));
-      const more = from + PAGE < fit.length;
-      return { DashboardEntries: entries, ...(more ? { NextToken: encodeToken('dashboards', from + PAGE) } : {}) };
+      return { DashboardEntries: entries, ...(next === undefined ? {} : { NextToken: next }) };
     },
   };
 }

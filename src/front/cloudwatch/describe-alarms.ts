@@ -11,10 +11,11 @@ import type {
 import { Fault } from '#base/fault.ts';
 import type { AlarmRecord } from '#domain/alarm.ts';
 import type { Scope } from '#domain/scope.ts';
+import { cutPage } from '#gateway/page.ts';
 import type { Handler } from '#gateway/types.ts';
 import type { IntentDeps } from '#intent/index.ts';
 import { alarmView } from './alarm-view.ts';
-import { invalidCombination, invalidValue } from './errors.ts';
+import { invalidCombination, invalidToken, invalidValue } from './errors.ts';
 import { checkDimensions, checkName, checkNamespace } from './input.ts';
 import { decodeToken, encodeToken } from './tokens.ts';
 import type { CloudWatchDeps } from './types.ts';
@@ -27,13 +28,9 @@ async function allOf(intent: IntentDeps, { account, region }: Scope): Promise<Al
   return alarms.sort((a, b) => (a.key.name < b.key.name ? -1 : 1));
 }
 
-function page<T>(all: readonly T[], most: number | undefined, token: string | undefined): { items: T[]; NextToken?: string } {
-  const limit = most ?? PAGE;
-  if (!(limit >= 1 && limit <= MOST)) throw invalidValue(`The parameter MaxRecords must be from 1 to ${MOST}; it is ${limit}.`);
-  const from = decodeToken('alarms', token);
-  const end = from + limit;
-  const items = all.slice(from, end);
-  return end < all.length ? { items, NextToken: encodeToken('alarms', end) } : { items };
+function pageSize(most: number = PAGE): number {
+  if (most >= 1 && most <= MOST) return most;
+  throw invalidValue(`The parameter MaxRecords must be from 1 to ${MOST}; it is ${most}.`);
 }
 
 export function describeAlarms({ intent }: CloudWatchDeps): Handler<DescribeAlarmsInput, DescribeAlarmsOutput> {
@@ -58,8 +55,9 @@ export function describeAlarms({ intent }: CloudWatchDeps): Handler<DescribeAlar
               .flat()
               .some((arn) => arn.startsWith(action))),
       );
-      const { items, ...token } = page(found, input.MaxRecords, input.NextToken);
-      return { MetricAlarms: items.map(alarmView), CompositeAlarms: [], ...token };
+      const wish = { size: pageSize(input.MaxRecords), token: input.NextToken };
+      const { page, next } = cutPage(found, ({ key }) => key.name, wish, invalidToken);
+      return { MetricAlarms: page.map(alarmView), CompositeAlarms: [], ...(next === undefined ? {} : { NextToken: next }) };
     },
   };
 }
@@ -119,8 +117,13 @@ export function describeAlarmHistory({ intent }: CloudWatchDeps): Handler<Descri
       );
       const direction = order === 'TimestampAscending' ? 1 : -1;
       const sorted = items.sort((a, b) => direction * (Number(a.Timestamp) - Number(b.Timestamp)));
-      const { items: AlarmHistoryItems, ...token } = page(sorted, input.MaxRecords, input.NextToken);
-      return { AlarmHistoryItems, ...token };
+      // Items have no names: where they stand is all that a token can say.
+      const begin = decodeToken('history', input.NextToken);
+      const end = begin + pageSize(input.MaxRecords);
+      return {
+        AlarmHistoryItems: sorted.slice(begin, end),
+        ...(end < sorted.length ? { NextToken: encodeToken('history', end) } : {}),
+      };
     },
   };
 }

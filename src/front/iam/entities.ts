@@ -52,7 +52,7 @@ export function entityOperations(deps: IamDeps, kind: IamEntityKind): Operation[
     }),
     doing(`Delete${Kind}Policy`, (input, context) => deleteInlinePolicy(deps, context, refOf(input), input.PolicyName ?? '')),
     operation(`List${Kind}Policies`, async (input, context) => {
-      const { items, ...page } = pageOf(Object.keys((await read(input, context)).inline).toSorted(), input);
+      const { items, ...page } = pageOf(Object.keys((await read(input, context)).inline).toSorted(), input, (name) => name);
       return { PolicyNames: items, ...page };
     }),
     doing(`Attach${Kind}Policy`, (input, context) => attachPolicy(deps, context, refOf(input), input.PolicyArn ?? '')),
@@ -61,7 +61,7 @@ export function entityOperations(deps: IamDeps, kind: IamEntityKind): Operation[
       const { attached } = await read(input, context);
       const views = attached.map((arn) => ({ PolicyName: arn.slice(arn.lastIndexOf('/') + 1), PolicyArn: arn }));
       const wanted = views.filter(({ PolicyArn }) => PolicyArn.split(':policy')[1]?.startsWith(input.PathPrefix ?? '/'));
-      const { items, ...page } = pageOf(wanted, input);
+      const { items, ...page } = pageOf(wanted, input, ({ PolicyArn }) => PolicyArn);
       return { AttachedPolicies: items, ...page };
     }),
     doing(`Put${Kind}PermissionsBoundary`, (input, context) => setBoundary(deps, context, refOf(input), input.PermissionsBoundary ?? '')),
@@ -69,7 +69,7 @@ export function entityOperations(deps: IamDeps, kind: IamEntityKind): Operation[
     doing(`Tag${Kind}`, (input, context) => tagEntity(deps, context, refOf(input), readTags(input.Tags))),
     doing(`Untag${Kind}`, (input, context) => untagEntity(deps, context, refOf(input), input.TagKeys ?? [])),
     operation(`List${Kind}Tags`, async (input, context) => {
-      const { items, ...page } = pageOf((await read(input, context)).tags, input);
+      const { items, ...page } = pageOf((await read(input, context)).tags, input, ({ key }) => key);
       return { Tags: tagViews(items), ...page };
     }),
   ];

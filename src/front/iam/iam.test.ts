@@ -100,6 +100,22 @@ test('users have two keys at most, whose secrets stand nowhere in the clear', as
   own.destroy();
 });
 
+test('a list may be emptied page by page, and nobody is passed over', async () => {
+  const names = Array.from({ length: 5 }, (_, n) => `walk${n}`);
+  for (const UserName of names) await iam.send(new api.CreateUserCommand({ UserName, Path: '/walk/' }));
+  const seen: (string | undefined)[] = [];
+  let Marker: string | undefined;
+  do {
+    const page: api.ListUsersResponse = await iam.send(new api.ListUsersCommand({ PathPrefix: '/walk/', MaxItems: 2, Marker }));
+    for (const { UserName } of page.Users ?? []) {
+      seen.push(UserName);
+      await iam.send(new api.DeleteUserCommand({ UserName }));
+    }
+    ({ Marker } = page);
+  } while (Marker !== undefined);
+  assert.deepEqual(seen, names);
+});
+
 test('policies have versions, of which one holds', async () => {
   const made = await iam.send(
     new api.CreatePolicyCommand({ PolicyName: 'p', Path: '/x/', PolicyDocument: document('ecs:*'), Description: 'd' }),

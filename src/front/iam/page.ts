@@ -1,5 +1,6 @@
 /** IAM's pages: Marker and MaxItems. */
 import { constraintText } from '#domain/names.ts';
+import { cutPage } from '#gateway/page.ts';
 import { iamFault } from '#intent/index.ts';
 
 export type PageInput = { Marker?: string | undefined; MaxItems?: number | undefined };
@@ -8,18 +9,14 @@ export type Page<T> = { items: T[]; IsTruncated: boolean; Marker?: string };
 const DEFAULT = 100;
 const MAX = 1000;
 
-export function pageOf<T>(all: readonly T[], { Marker, MaxItems }: PageInput): Page<T> {
+/** `placeOf` is unique. */
+export function pageOf<T>(all: readonly T[], { Marker, MaxItems }: PageInput, placeOf: (item: T) => string): Page<T> {
   const size = MaxItems ?? DEFAULT;
   if (!Number.isInteger(size) || size < 1 || size > MAX) {
     throw iamFault('ValidationError', constraintText(String(size), 'maxItems', `have value between 1 and ${MAX}`)); // prettier-ignore
   }
-  const from = Marker === undefined ? 0 : Number(Buffer.from(Marker, 'base64').toString());
-  if (!Number.isInteger(from) || from < 0) throw iamFault('ValidationError', 'Invalid Marker.');
-  const end = from + size;
-  const items = all.slice(from, end);
-  return end < all.length
-    ? { items, IsTruncated: true, Marker: Buffer.from(String(end)).toString('base64') }
-    : { items, IsTruncated: false };
+  const { page, next } = cutPage(all, placeOf, { size, token: Marker }, () => iamFault('ValidationError', 'Invalid Marker.'));
+  return next === undefined ? { items: page, IsTruncated: false } : { items: page, IsTruncated: true, Marker: next };
 }
 
 export const underPath = (prefix: string | undefined) => (record: { path: string }) => record.path.startsWith(prefix ?? '/');

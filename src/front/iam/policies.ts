@@ -65,7 +65,7 @@ export function policyOperations(deps: IamDeps): Operation[] {
     })),
     iamOperation<ListPoliciesRequest, object>('ListPolicies', listOf('policy'), async (input, context) => {
       const all = await deps.store.read((tx) => listed(tx, context, input));
-      const { items, ...page } = pageOf(all, input);
+      const { items, ...page } = pageOf(all, input, ({ Arn }) => Arn ?? '');
       return { Policies: items, ...page };
     }),
     doing<DeletePolicyRequest>('DeletePolicy', (_input, context, arn) => deletePolicy(deps, context, arn)),
@@ -83,7 +83,7 @@ export function policyOperations(deps: IamDeps): Operation[] {
     }),
     iamOperation<ListPolicyVersionsRequest, object>('ListPolicyVersions', ofPolicy, async (input, context) => {
       const { versions, current } = await deps.store.read((tx) => versionsOf(tx, context, input.PolicyArn ?? ''));
-      const { items, ...page } = pageOf(versions.toReversed(), input);
+      const { items, ...page } = pageOf(versions.toReversed(), input, ({ id }) => id);
       return { Versions: items.map((version) => versionView(version, current, false)), ...page };
     }),
     doing<DeletePolicyVersionRequest>('DeletePolicyVersion', (input, context, arn) => deletePolicyVersion(deps, context, arn, input.VersionId ?? '')), // prettier-ignore
@@ -92,7 +92,7 @@ export function policyOperations(deps: IamDeps): Operation[] {
     doing<UntagPolicyRequest>('UntagPolicy', (input, context, arn) => untagPolicy(deps, context, arn, input.TagKeys ?? [])),
     iamOperation<ListPolicyTagsRequest, object>('ListPolicyTags', ofPolicy, async (input, context) => {
       const { tags } = await deps.store.read((tx) => policyOf(tx, context, input.PolicyArn ?? ''));
-      const { items, ...page } = pageOf(tags, input);
+      const { items, ...page } = pageOf(tags, input, ({ key }) => key);
       return { Tags: tagViews(items), ...page };
     }),
     iamOperation<ListEntitiesForPolicyRequest, object>(
@@ -105,7 +105,7 @@ export function policyOperations(deps: IamDeps): Operation[] {
         });
         const all = input.PolicyUsageFilter === 'PermissionsBoundary' ? bounded : attached;
         const wanted = all.filter(({ kind, entity }) => ofFilter(input.EntityFilter, kind) && underPath(input.PathPrefix)(entity));
-        const { items, ...page } = pageOf(wanted, input);
+        const { items, ...page } = pageOf(wanted, input, ({ kind, entity }) => `${kind} ${entity.key.name}`);
         return {
           PolicyGroups: [],
           PolicyUsers: items.filter(({ kind }) => kind === 'user').map(({ entity }) => ({ UserName: entity.key.name, UserId: entity.id })),

@@ -57,7 +57,7 @@ export function roleOperations(deps: IamDeps): Operation[] {
     })),
     iamOperation<ListRolesRequest, object>('ListRoles', listOf('role'), async (input, context) => {
       const all = await deps.store.read((tx) => tx.iamRoles.list(iamScope(context)));
-      const { items, ...page } = pageOf(all.filter(underPath(input.PathPrefix)), input);
+      const { items, ...page } = pageOf(all.filter(underPath(input.PathPrefix)), input, ({ key }) => key.name);
       return { Roles: items.map((role) => roleView(role, false)), ...page };
     }),
     iamOperation<UpdateRoleRequest, object>('UpdateRole', ofRole, async (input, context) => {
@@ -85,6 +85,7 @@ export function roleOperations(deps: IamDeps): Operation[] {
         return pageOf(
           all.filter((profile) => profile.role === role.key.name).map((profile) => instanceProfileView(profile, role)),
           input,
+          profileName,
         );
       });
       return { InstanceProfiles: items, ...page };
@@ -94,6 +95,7 @@ export function roleOperations(deps: IamDeps): Operation[] {
 }
 
 type Named = { InstanceProfileName: string | undefined };
+const profileName = ({ InstanceProfileName: name }: Named): string => name ?? '';
 
 function instanceProfileOperations(deps: IamDeps): Operation[] {
   const ofProfile = (input: Named, context: CallContext) => resourcesOf(deps, context, 'instance-profile', input.InstanceProfileName ?? '');
@@ -126,7 +128,7 @@ function instanceProfileOperations(deps: IamDeps): Operation[] {
         const profiles = (await tx.iamInstanceProfiles.list(iamScope(context))).filter(underPath(input.PathPrefix));
         return await Promise.all(profiles.map((profile) => viewOf(tx, profile)));
       });
-      const { items, ...page } = pageOf(all, input);
+      const { items, ...page } = pageOf(all, input, profileName);
       return { InstanceProfiles: items, ...page };
     }),
     doing<DeleteInstanceProfileRequest>('DeleteInstanceProfile', (_input, context, name) => deleteInstanceProfile(deps, context, name)),
@@ -144,7 +146,7 @@ function instanceProfileOperations(deps: IamDeps): Operation[] {
     ),
     iamOperation<ListInstanceProfileTagsRequest, object>('ListInstanceProfileTags', ofProfile, async (input, context) => {
       const { tags } = await deps.store.read((tx) => find(tx, context, input.InstanceProfileName ?? ''));
-      const { items, ...page } = pageOf(tags, input);
+      const { items, ...page } = pageOf(tags, input, ({ key }) => key);
       return { Tags: tagViews(items), ...page };
     }),
   ];

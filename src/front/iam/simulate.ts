@@ -73,8 +73,8 @@ function answer(set: PolicySet, input: Asked): SimulatePolicyResponse {
     if (!/^[a-z0-9-]+:\w+$/i.test(action)) throw iamFault('InvalidInput', `Invalid Entity Action Name: ${clip(action)}`);
     return resources.map((resource) => resultOf(set, action, resource, facts));
   });
-  const { items, ...page } = pageOf(results, input);
-  return { EvaluationResults: items, ...page };
+  const { items, ...page } = pageOf([...results.entries()], input, ([index]) => String(index));
+  return { EvaluationResults: items.map(([, result]) => result), ...page };
 }
 
 function resultOf(set: PolicySet, action: string, resource: string, facts: Facts): EvaluationResult {

@@ -60,7 +60,7 @@ export function userOperations(deps: IamDeps): Operation[] {
     ),
     iamOperation<ListUsersRequest, object>('ListUsers', listOf('user'), async (input, context) => {
       const all = await deps.store.read((tx) => tx.iamUsers.list(iamScope(context)));
-      const { items, ...page } = pageOf(all.filter(underPath(input.PathPrefix)), input);
+      const { items, ...page } = pageOf(all.filter(underPath(input.PathPrefix)), input, ({ key }) => key.name);
       return { Users: items.map((user) => userView(user, false)), ...page };
     }),
     iamOperation<UpdateUserRequest, object>('UpdateUser', ofUser, async (input, context) => {
@@ -99,7 +99,7 @@ function accessKeyOperations(
         return await tx.iamAccessKeys.list(iamScope(context));
       });
       const keys = all.filter((key) => key.user === name).toSorted((a, b) => a.createdAt - b.createdAt);
-      const { items, ...page } = pageOf(keys, input);
+      const { items, ...page } = pageOf(keys, input, ({ key }) => key.id);
       return { AccessKeyMetadata: items.map(accessKeyView), ...page };
     }),
     iamOperation<UpdateAccessKeyRequest, object>('UpdateAccessKey', ofUser, async (input, context) => {

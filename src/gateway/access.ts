@@ -3,7 +3,7 @@
  * it has, as AWS's Service Authorization Reference tells of the action. Nothing of a row is worked out for callers who may do all.
  */
 import { isFault } from '#base/fault.ts';
-import type { AccessRow, CallContext, Handler, Operation, OwnFacts, Resource } from './types.ts';
+import type { AccessRow, Ask, CallContext, Handler, Operation, OwnFacts, Resource } from './types.ts';
 
 export type AccessTable = {
   /** `ecs`: what stands before the colon of the API's actions. */
@@ -29,7 +29,7 @@ export function guarded(table: AccessTable, handlers: readonly (Handler | Operat
       action: row.action ?? `${table.vendor}:${handler.name}`,
       resources: async (input, context) => describeAll(table.about, await resources(input, context), context),
       ...(facts && { facts }),
-      ...(also && { also }),
+      ...(also && { also: async (input, context) => (await also(input, context)).map((ask) => describeAsk(table.about, ask, context)) }),
       ...(open && { open }),
     };
   });
@@ -42,6 +42,11 @@ export function describingResources(about: NonNullable<AccessTable['about']>, op
     resources: async (input: unknown, context) => describeAll(about, await operation.resources(input, context), context),
   }));
 }
+
+const describeAsk = (about: AccessTable['about'], ask: Ask, context: CallContext): Ask => ({
+  ...ask,
+  resources: describeAll(about, ask.resources, context),
+});
 
 function describeAll(about: AccessTable['about'], resources: readonly (string | Resource)[], context: CallContext): (string | Resource)[] {
   if (about === undefined) return [...resources];

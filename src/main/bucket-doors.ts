@@ -9,7 +9,7 @@ import type { BucketMount, BucketVolume } from '#domain/bucket-files.ts';
 import { bucketPointArn, bucketSystemArn, exportAfterMs, S3FILES_SERVICE, type BucketSystemRecord } from '#domain/s3-files.ts';
 import { efsUtilsError, sharedPlace } from '#domain/shared-volume.ts';
 import type { TaskRecord } from '#domain/task.ts';
-import { s3Access } from '#front/s3/access.ts';
+import { s3Resource } from '#front/s3/access.ts';
 import { resourceTags } from '#gateway/access.ts';
 import type { Identity, TemporaryCredentials } from '#identity/index.ts';
 import type { BucketCall, BucketHead } from '#link/operations.ts';
@@ -180,9 +180,8 @@ function createRoleCheck(deps: BucketDeps) {
     }
     const { principal } = session.made;
     if (isNominal(principal)) return;
-    const own = await s3Access({ objects, clock }).about?.(arn, undefined as never);
     const call = { now: clock.now(), region: key.region, sourceIp: '', userAgent: S3FILES_SERVICE, secure: true };
-    await identity.assertAllowed(principal, action, [{ arn, ...(own && { facts: own }) }], call, facts);
+    await identity.assertAllowed(principal, action, [s3Resource({ objects }, arn)], call, facts);
   };
 }
 

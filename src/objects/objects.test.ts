@@ -180,6 +180,12 @@ describe('the store of objects', () => {
     }
   });
 
+  it('ends an upload once: of two that abort it at once one is told that it is gone', async () => {
+    const { id } = objects.uploads.create('b', { key: 'twice', initiator: 'x', headers, tags: [], checksum: null });
+    const both = await Promise.allSettled([1, 2].map(() => objects.uploads.abort('b', 'twice', id)));
+    assert.deepEqual(both.map(({ status }) => status), ['fulfilled', 'rejected']); // prettier-ignore
+  });
+
   it('makes an object of parts without copying them, and drops those that are not named', async () => {
     const { id } = objects.uploads.create('b', {
       key: 'm',

@@ -127,8 +127,8 @@ export function createUploads({ catalog, files, clock, random }: StoreParts): Up
     },
 
     async abort(bucket, key, id) {
-      get(bucket, key, id);
       const dropped = await catalog.commit(() => {
+        get(bucket, key, id);
         const own = catalog.parts(id).map(({ file }) => file);
         catalog.removeUpload(id);
         catalog.unuseFiles(own);

@@ -3,7 +3,7 @@
  * keys for Amazon S3". What is true of any call (`s3:authType`, ...) comes from its signature (`route.ts`).
  */
 import { anything, requestTags, type AccessTable, type AnyTags } from '#gateway/access.ts';
-import type { AccessRow, Ask, OwnFacts } from '#gateway/types.ts';
+import type { AccessRow, Ask, OwnFacts, Resource } from '#gateway/types.ts';
 import { bucketArn, objectArn, type S3Deps } from './operation.ts';
 
 type Input = { Bucket?: string | undefined; Key?: string | undefined } & Record<string, unknown>;
@@ -160,6 +160,12 @@ const configurationRows: Record<string, AccessRow> = {
   PutBucketTagging: ofBucket('PutBucketTagging'),
   DeleteBucketTagging: ofBucket('PutBucketTagging'),
 };
+
+/** A bucket or an object that is asked about beside the operation's own resources, told of as those are. */
+export const s3Resource = ({ objects }: Pick<S3Deps, 'objects'>, arn: string): Resource => ({
+  arn,
+  about: async () => aboutArn(objects, arn),
+});
 
 /** Whose bucket it is, and the tags that the object has. */
 function aboutArn(objects: S3Deps['objects'], arn: string): OwnFacts {

@@ -3,6 +3,7 @@ import type { CopyObjectCommandInput, UploadPartCopyCommandInput } from '@aws-sd
 import { limits } from '#base/limits.ts';
 import type { CallContext, Handler } from '#gateway/types.ts';
 import { s3Fault, type ObjectRecord } from '#objects/index.ts';
+import { s3Resource } from './access.ts';
 import { algorithmOf, checksumView } from './checksums.ts';
 import { assertNothingElse, bareEtag, readHeaders, writeCondition } from './headers.ts';
 import { assertKeyName, hidden, invalid, objectArn, s3Operation, ownBucket, type S3Deps } from './operation.ts';
@@ -57,7 +58,7 @@ type Sourced = Pick<CopyObjectCommandInput & UploadPartCopyCommandInput, 'CopySo
 /** The object that a copy is of, which the caller must be allowed to read. */
 export async function copySource(deps: S3Deps, input: Sourced, context: CallContext): Promise<{ bucket: string; source: ObjectRecord }> {
   const { bucket, key } = readSource(input.CopySource ?? '');
-  await context.assertAllowed('s3:GetObject', [objectArn(bucket, key)]);
+  await context.assertAllowed('s3:GetObject', [s3Resource(deps, objectArn(bucket, key))]);
   ownBucket(deps, context, { Bucket: bucket, ExpectedBucketOwner: input.ExpectedSourceBucketOwner });
   const source = await hidden(context, bucket, () => deps.objects.head(bucket, key));
   const failed = (condition: string) =>

@@ -4,6 +4,7 @@ import { isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { CallContext, Handler } from '#gateway/types.ts';
 import { s3Fault } from '#objects/index.ts';
+import { s3Resource } from './access.ts';
 import { bareEtag } from './headers.ts';
 import { notHere, objectArn, s3Operation, ownBucket, type S3Deps } from './operation.ts';
 import { assertNoVersion } from './versions.ts';
@@ -37,7 +38,7 @@ async function deleteMany(deps: S3Deps, input: DeleteObjectsCommandInput, contex
   for (const { Key: key = '', VersionId: version } of wanted) {
     try {
       assertNoVersion(version);
-      await context.assertAllowed('s3:DeleteObject', [objectArn(name, key)]);
+      await context.assertAllowed('s3:DeleteObject', [s3Resource(deps, objectArn(name, key))]);
       keys.push(key);
     } catch (error) {
       if (!isFault(error) || error.code === 'Internal') throw error;

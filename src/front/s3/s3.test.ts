@@ -63,6 +63,8 @@ let port = 0;
 /** Actions and resources that were asked for, and those that are refused. */
 let asked: string[] = [];
 let denied: string[] = [];
+/** What was told of each of the resources. */
+let told: Record<string, unknown>[] = [];
 
 before(async () => {
   const deps = { clock: realClock(), random: realRandom(), log: createLog(realClock(), () => {}, 'error') };
@@ -78,10 +80,11 @@ before(async () => {
         return key && { ...key, principal: { ...key.principal, actor: { kind: 'user', name: 'u', id: 'AIDA' } } };
       },
     },
-    authorize: (_principal, action, resources) => {
+    authorize: async (_principal, action, resources) => {
       for (const one of resources) {
         const resource = typeof one === 'string' ? one : one.arn;
         asked.push(`${action} ${resource}`);
+        told.push(typeof one === 'string' ? {} : { ...(await one.about?.()), ...one.facts });
         if (denied.includes(`${action} ${resource}`)) throw new Fault('AccessDenied', `not ${action}`);
       }
     },
@@ -158,6 +161,8 @@ describe('buckets', () => {
       { ID: 'c', Status: 'Enabled', Prefix: 'old/', Expiration: { ExpiredObjectDeleteMarker: true }, NoncurrentVersionExpiration: { NoncurrentDays: 3, NewerNoncurrentVersions: 2 } },
       { ID: 'd', Status: 'Enabled', Filter: { Tag: { Key: 'k', Value: '' } }, Expiration: { Days: 1 } },
       { ID: 'e', Status: 'Enabled', Filter: { Prefix: '' }, Expiration: { Days: 1 } },
+      { ID: 'f', Status: 'Enabled', Filter: {}, Expiration: { Days: 1 } },
+      { ID: 'g', Status: 'Enabled', Prefix: '', Expiration: { Days: 1 } },
     ]; // prettier-ignore
     await set(rules);
     const { Rules, TransitionDefaultMinimumObjectSize: size } = await told();
@@ -338,6 +343,23 @@ describe('whoever calls', () => {
     denied = ['s3:PutObject arn:aws:s3:::one/no'];
     await assert.rejects(put('no', Buffer.alloc(3_000_000)), failure('AccessDenied', 403));
     denied = [];
+  });
+
+  it('is asked with the tags of each object that is read, copied, tagged or deleted', async () => {
+    const at = { Bucket: 'one', Key: 'marked' };
+    const tagged = { 's3:ResourceAccount': '123456789012', 's3:ExistingObjectTag/keep': 'yes' };
+    const calls: [() => Promise<unknown>, string[]][] = [
+      [() => get('marked'), ['s3:GetObject']],
+      [() => s3.send(new CopyObjectCommand({ Bucket: 'one', Key: 'copied', CopySource: 'one/marked' })), ['s3:GetObject']],
+      [() => put('marked', 'y', { Tagging: 'keep=yes' }), ['s3:PutObject', 's3:PutObjectTagging']],
+      [() => s3.send(new DeleteObjectsCommand({ Bucket: 'one', Delete: { Objects: [{ Key: 'marked' }] } })), ['s3:DeleteObject']],
+    ];
+    await put('marked', 'x', { Tagging: 'keep=yes' });
+    for (const [call, actions] of calls) {
+      [asked, told] = [[], []];
+      await call();
+      for (const action of actions) assert.deepEqual(told[asked.indexOf(`${action} arn:aws:s3:::${at.Bucket}/${at.Key}`)], tagged, action);
+    }
   });
 
   it('is nobody without a signature', async () => {

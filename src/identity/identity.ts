@@ -83,12 +83,17 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
   };
 
   const judge = async (question: Question): Promise<Verdict> => {
-    const { principal, action, resource, call, facts } = question;
+    const { policies, request } = await asked(question);
+    return verdict(question, decide(policies, request));
+  };
+
+  /** The caller's policies, and what all of them are asked, whatever has a say beside them. */
+  const asked = async ({ principal, action, resource, call, facts }: Question) => {
     const { tags, identity, boundary } = await cache.of(principal);
-    const session = cache.session(principal);
-    const own = principal.actor === undefined ? ROOT : identity;
-    const told = factsOf(principal, call, { 'aws:ResourceAccount': accountOf(resource) ?? principal.account, ...facts }, { ...tags, ...principal.session?.tags }); // prettier-ignore
-    return verdict(question, decide({ identity: own, boundary, session }, { action, resource, facts: told }));
+    const policies = { identity: principal.actor === undefined ? ROOT : identity, boundary, session: cache.session(principal) };
+    const own = { 'aws:ResourceAccount': accountOf(resource) ?? principal.account, ...facts };
+    const request = { action, resource, facts: factsOf(principal, call, own, { ...tags, ...principal.session?.tags }) };
+    return { policies, request };
   };
 
   /** Whether the caller's policies on an action name keys that only the resource itself knows: most don't, and looking it up costs more than they do. */
@@ -101,12 +106,9 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
 
   /** Where the resource has a policy of its own: within an account either may allow, and what either denies is denied. */
   const judgeOn = async (policy: string, question: Question): Promise<Verdict> => {
-    const { principal, action, resource, call, facts } = question;
-    const { tags, identity, boundary } = await cache.of(principal);
-    const policies = { identity: principal.actor === undefined ? ROOT : identity, boundary, session: cache.session(principal) };
-    const request = { action, resource, facts: factsOf(principal, call, facts, { ...tags, ...principal.session?.tags }) };
+    const { policies, request } = await asked(question);
     const own = compilePolicy(parsePolicy(policy, 'resource'));
-    const decision = decideOnResource(own, policies, askerOf(principal), true, request);
+    const decision = decideOnResource(own, policies, askerOf(question.principal), true, request);
     const isClear = decision.allowed || decision.explicit;
     return verdict(question, isClear ? decision : decide(policies, request));
   };
@@ -141,14 +143,11 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
       }
     },
     async judgeAssume(role, question) {
-      const { principal, action, resource, call, facts } = question;
-      const { tags, identity, boundary } = await cache.of(principal);
-      const policies = { identity: principal.actor === undefined ? ROOT : identity, boundary, session: cache.session(principal) };
-      const told = factsOf(principal, call, facts, { ...tags, ...principal.session?.tags });
+      const { principal } = question;
+      const { policies, request } = await asked(question);
       const trust = compilePolicy(parsePolicy(role.trust, 'trust'));
       const same = principal.account === role.key.account;
-      const decision = decideOnResource(trust, policies, askerOf(principal), same, { action, resource, facts: told });
-      return verdict(question, decision);
+      return verdict(question, decideOnResource(trust, policies, askerOf(principal), same, request));
     },
     assumeForService(role, { service, sessionName, seconds, facts }) {
       const trust = compilePolicy(parsePolicy(role.trust, 'trust'));

@@ -281,6 +281,11 @@ describe('who may', () => {
       JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect, Principal: principal, Action }] });
     await ecr.setRepositoryPolicy({ repositoryName, policyText: policy('Allow', 'ecr:InitiateLayerUpload') });
     assert.equal((await push()).status, 202);
+    // The condition keys are the same with such a policy and without.
+    const Condition = { StringNotEquals: { 'aws:ResourceAccount': '123456789012' } };
+    const within = { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: '*', Resource: '*', Condition }] };
+    await iam.putUserPolicy({ UserName: 'ci', PolicyName: 'within', PolicyDocument: JSON.stringify(within) });
+    assert.equal((await platform.v2(`${repositoryName}/manifests/v1`, { authorization })).status, 200);
     await ecr.setRepositoryPolicy({ repositoryName, policyText: policy('Deny', 'ecr:BatchGetImage') });
     assert.equal((await platform.v2(`${repositoryName}/manifests/v1`, { authorization })).status, 403);
     assert.match((await ecr.getRepositoryPolicy({ repositoryName })).policyText ?? '', /Deny/);

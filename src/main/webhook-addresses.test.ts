@@ -7,8 +7,17 @@ const isClosed = closedAddresses({ allowed: [], frontDoorPort: 8080 });
 
 describe('what API destinations may call', () => {
   it('is the outside and the LAN; not this machine, link-local addresses, metadata or a VPC', () => {
-    const open = ['93.184.216.34', '192.168.1.20', '10.1.2.3', '172.16.0.9', '100.64.0.1', '2606:2800:220:1::1', 'fd12:3456::1'];
-    const shut = ['127.0.0.1', '127.9.9.9', '::1', '0.0.0.0', '::', '169.254.169.254', '169.254.170.2', 'fe80::1', 'fd00:ec2::254', '168.63.129.16', '100.100.100.200', '224.0.0.1', '255.255.255.255', 'ff02::1', '172.31.4.5', '::ffff:127.0.0.1', '::ffff:169.254.169.254', '::ffff:172.31.4.5']; // prettier-ignore
+    const open = [
+      '93.184.216.34',
+      '192.168.1.20',
+      '10.1.2.3',
+      '172.16.0.9',
+      '100.64.0.1',
+      '2606:2800:220:1::1',
+      'fd12:3456::1',
+      '64:ff9b::5db8:d822',
+    ];
+    const shut = ['127.0.0.1', '127.9.9.9', '::1', '0.0.0.0', '::', '169.254.169.254', '169.254.170.2', 'fe80::1', 'fd00:ec2::254', '168.63.129.16', '100.100.100.200', '224.0.0.1', '255.255.255.255', 'ff02::1', '172.31.4.5', '::ffff:127.0.0.1', '::ffff:169.254.169.254', '::ffff:172.31.4.5', '64:ff9b::a9fe:a9fe', '64:ff9b::7f00:1', '64:ff9b::172.31.4.5', 'fd20:ce::254', 'fd00:c1::a9fe:a9fe', 'fd00:42::42']; // prettier-ignore
     for (const address of open) assert.equal(isClosed(address, 80, vpcs), null, address);
     for (const address of shut) assert.equal(typeof isClosed(address, 80, vpcs), 'string', address);
   });

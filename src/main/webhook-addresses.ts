@@ -24,8 +24,8 @@ const closed: [what: string, ranges: string[]][] = [
   ['of this machine itself', LOOPBACK],
   ['no address of a machine', ['0.0.0.0/8', '::/128', '224.0.0.0/4', '240.0.0.0/4', 'ff00::/8']],
   ['link-local, as metadata of clouds are', ['169.254.0.0/16', 'fe80::/10']],
-  // Metadata elsewhere: AWS by IPv6, Azure, Alibaba, Oracle.
-  ["a cloud's own", ['fd00:ec2::/32', '168.63.129.16/32', '100.100.100.200/32', '192.0.0.192/32']],
+  // Metadata elsewhere: by IPv6 at AWS, Google, Oracle and Scaleway; at Azure, Alibaba, Oracle.
+  ["a cloud's own", ['fd00:ec2::/32', 'fd20:ce::/32', 'fd00:c1::/32', 'fd00:42::/32', '168.63.129.16/32', '100.100.100.200/32', '192.0.0.192/32']], // prettier-ignore
 ];
 
 export function closedAddresses({ allowed, frontDoorPort }: WebhookRules): Closed {
@@ -61,6 +61,8 @@ function blockList(ranges: readonly string[]): BlockList {
     const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : Number.NaN;
     if (family === 0 || more.length > 0 || !(prefix <= most)) throw new Error(`${range} is no range of addresses`);
     list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');
+    // Where a network translates (NAT64, RFC 6052), the same by its other name.
+    if (family === 4) list.addSubnet(`64:ff9b::${address}`, 96 + prefix, 'ipv6');
   }
   return list;
 }

@@ -70,8 +70,8 @@ function numbers(text: string, low: number, high: number, names: readonly string
   for (const item of text.split(',')) {
     const [range = '', step, ...more] = item.split('/');
     const by = step === undefined ? 1 : Number(/^\d{1,4}$/.test(step) ? step : Number.NaN);
-    // As AWS has it, no step is beyond the field: */60 is no number of minutes.
-    if (more.length > 0 || !(by >= 1 && by <= Math.max(high - low, 1))) throw invalid();
+    // As AWS has it, a step is a value of the field: */60 is no number of minutes.
+    if (more.length > 0 || !(by >= 1 && by <= high)) throw invalid();
     const [first = '', last, ...others] = range === '*' ? [String(low), String(high)] : range.split('-');
     if (others.length > 0) throw invalid();
     const from = read(first);

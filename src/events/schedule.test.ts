@@ -67,6 +67,10 @@ test('corners of cron: last days, workdays, the nth weekday, years, leap years',
     // Months by name, in lists and round the end of the year.
     ['0 0 1 NOV-FEB ? *', '2026-11-27', ['2026-12-01', '2027-01-01', '2027-02-01', '2027-11-01']],
     ['0 0 1 JAN,jul ? *', '2026-11-27', ['2027-01-01', '2027-07-01']],
+    // The largest steps: once in each.
+    ['0 0 1 1/12 ? *', '2026-11-27', ['2027-01-01', '2028-01-01']],
+    ['0 0 2/31 * ? *', '2026-11-27', ['2026-12-02', '2027-01-02']],
+    ['0 0 ? * 2/7 *', '2026-11-27', ['2026-11-30', '2026-12-07']],
   ];
   for (const [fields, from, wanted] of cases) {
     const found = times(`cron(${fields})`, `${from}T00:00:00Z`, Math.max(1, wanted.length));
@@ -106,7 +110,7 @@ test('wall clocks: a time that is skipped comes at the change, one that comes tw
 test('what is no schedule is refused', () => {
   const wrong = [
     '', 'rate(5 minute)', 'rate(1 minutes)', 'rate(0 minutes)', 'rate(5  minutes)', 'rate(5 weeks)', 'cron(0 9 * * * *)', 'cron(0 9 ? * ? *)', 'cron(0 9 * * ?)',
-    'cron(60 9 * * ? *)', 'cron(0 24 * * ? *)', 'cron(0 9 32 * ? *)', 'cron(0 9 ? * 8 *)', 'cron(0 9 * 13 ? *)', 'cron(a 9 * * ? *)', 'cron(0/0 9 * * ? *)', 'cron(*/60 * * * ? *)', 'cron(0 */24 * * ? *)', 'cron(0 9 ? * 2#6 *)', 'cron(0 9 ? * 8L *)', 'cron(0 9 32W * ? *)', 'cron(0 9 WL * ? *)', 'cron(0 9 L-99 * ? *)', 'cron(0 9 1,L * ? *)', 'cron(0 9 * * ? 1969)', 'cron(0 9 * * ? 2200)', 'cron(0 9 * FOO ? *)', 'cron(1-2-3 9 * * ? *)', 'cron(1/2/3 9 * * ? *)', 'cron(, 9 * * ? *)', 'cron(? 9 * * ? *)', 'cron(0/5, 9-18, ?, *, MON-FRI, *)', 'cron(15 12 ? * -1 *)', 
+    'cron(60 9 * * ? *)', 'cron(0 24 * * ? *)', 'cron(0 9 32 * ? *)', 'cron(0 9 ? * 8 *)', 'cron(0 9 * 13 ? *)', 'cron(a 9 * * ? *)', 'cron(0/0 9 * * ? *)', 'cron(*/60 * * * ? *)', 'cron(0 */24 * * ? *)', 'cron(0 9 1 1/13 ? *)', 'cron(0 9 ? * 2#6 *)', 'cron(0 9 ? * 8L *)', 'cron(0 9 32W * ? *)', 'cron(0 9 WL * ? *)', 'cron(0 9 L-99 * ? *)', 'cron(0 9 1,L * ? *)', 'cron(0 9 * * ? 1969)', 'cron(0 9 * * ? 2200)', 'cron(0 9 * FOO ? *)', 'cron(1-2-3 9 * * ? *)', 'cron(1/2/3 9 * * ? *)', 'cron(, 9 * * ? *)', 'cron(? 9 * * ? *)', 'cron(0/5, 9-18, ?, *, MON-FRI, *)', 'cron(15 12 ? * -1 *)', 
     'at(2026-02-30T00:00:00)', 'at(2026-01-01)', 'every(5 minutes)',
   ]; // prettier-ignore
   for (const text of wrong) assert.throws(() => parseSchedule(text, { at: true }), { name: 'ExpressionError' }, text);

@@ -104,9 +104,10 @@ export function createImages(options: ImagesOptions): Images & { close(): Promis
     if (record !== undefined && image !== undefined) return { image, ref: record, by: record };
     if (ref.digest === null) return null;
     const sameRepository = `${repositoryOf(ref)}:`;
-    const other = [...catalog.refs.values()].find(
+    const others = [...catalog.refs.values()].filter(
       (r) => r.ref.startsWith(sameRepository) && (r.resolved === ref.digest || r.digest === ref.digest),
     );
+    const other = others.find((r) => r.guarded !== true) ?? others[0];
     const found = other === undefined ? undefined : catalog.images.get(other.digest);
     return other === undefined || found === undefined ? null : { image: found, ref: null, by: other };
   }

@@ -256,6 +256,22 @@ describe('credentials', () => {
     }
   });
 
+  it('are not asked for a digest that another tag has for everybody', async () => {
+    const own = await startRegistry(dir, { basicAuth: true });
+    try {
+      const repository = `${own.host}/guarded/twice`;
+      for (const tag of ['v1', 'v2']) await push(archive, `${repository}:${tag}`, registryUser);
+      const { images } = await store({});
+      const wish = { check: 'if-missing', auth: registryUser } as const;
+      const { digest } = await images.prepare(`${repository}:v1`, { ...wish, taskId: 't' });
+      await assert.rejects(images.prepare(`${repository}@${digest}`, { taskId: 'u', check: 'if-missing' }), /pull access denied/);
+      await images.prepare(`${repository}:v2`, { ...wish, taskId: null });
+      assert.equal((await images.prepare(`${repository}@${digest}`, { taskId: 'u', check: 'if-missing' })).digest, digest);
+    } finally {
+      await own.close();
+    }
+  });
+
   it('buy a token where the registry wants one, also anonymously, and a new one when it runs out', async () => {
     for (const [users, auth] of [
       [null, undefined],

@@ -175,12 +175,16 @@ function sweepAll(logs: Logs, metrics: Metrics, objects: Objects): () => void {
 
 /** Does this now and again: what fails is said, and tried at the next time. Returns the way to stop. */
 function sweepNowAndAgain(name: string, everyMs: number, sweep: () => Promise<void>): () => void {
+  let stopped = false;
   const run = async (): Promise<void> => {
     await sweep().catch((error: unknown) => log.warn(name, { reason: asFault(error).message }));
-    timer = clock.after(everyMs, () => void run());
+    if (!stopped) timer = clock.after(everyMs, () => void run());
   };
   let timer = clock.after(everyMs, () => void run());
-  return () => timer.cancel();
+  return () => {
+    stopped = true;
+    timer.cancel();
+  };
 }
 
 /** berth's own authority, and where a real domain is set ACME for the names under it. */

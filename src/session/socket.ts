@@ -14,6 +14,8 @@ export async function acceptSocket(clock: Clock, request: IncomingMessage, socke
       let heardAt = clock.now();
       const heard = () => void (heardAt = clock.now());
       const ping = () => {
+        // Nobody is heard who isn't listened to: how long that may go on is the session's to say.
+        if (made.isPaused) heard();
         if (clock.now() - heardAt >= limits.execLostMs) return made.terminate();
         made.ping();
         timer = clock.after(limits.execPingMs, ping);

@@ -5,6 +5,7 @@ declare module 'ws' {
 
   export class WebSocket {
     readonly bufferedAmount: number;
+    readonly isPaused: boolean;
     send(data: string | Uint8Array): void;
     ping(): void;
     pause(): void;

@@ -57,7 +57,7 @@ test('everything of a run that was broken off is taken away, and nothing of anot
     const [mine, other] = runs.map(planted);
     assert.ok(mine && other);
     for (const one of [mine, other]) await once(one.processes[1]?.stdout as NodeJS.ReadableStream, 'data');
-    const ended = Promise.all(mine.processes.map((one) => once(one, 'exit')));
+    const [ended, othersEnded] = [mine, other].map(({ processes }) => Promise.all(processes.map((one) => once(one, 'exit'))));
     const found = await sweep(mine.run);
     await ended;
     assert.deepEqual(isThere(mine), values(false));
@@ -65,6 +65,7 @@ test('everything of a run that was broken off is taken away, and nothing of anot
     assert.equal(found.length, 8, found.join('\n'));
     assert.deepEqual(await sweep(mine.run), []);
     await sweep(other.run);
+    await othersEnded;
     assert.deepEqual(isThere(other), values(false));
   } finally {
     for (const run of runs) await sweep(run);

@@ -223,7 +223,7 @@ describe('an import refuses', () => {
       assert.equal((await images.list()).length, 1);
     } finally {
       await images.close();
-      await run('umount', [mount]);
+      await run('umount', ['-l', mount]);
     }
   });
 });

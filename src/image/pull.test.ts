@@ -404,7 +404,7 @@ describe('a bad line or a bad registry', () => {
       await until('nothing is left of it', async () => (await readdir(join(at, 'tmp'))).length === 0);
     } finally {
       await images.close();
-      await promisify(execFile)('umount', [mount]);
+      await promisify(execFile)('umount', ['-l', mount]);
     }
   });
 

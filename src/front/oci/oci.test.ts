@@ -229,7 +229,7 @@ describe('what lies on the disk', () => {
       await pushBlob(full, 'a/one', Buffer.alloc(1024 * 1024, 'fits'));
     } finally {
       await full?.close();
-      execFileSync('umount', [small]);
+      execFileSync('umount', ['-l', small]);
       rmdirSync(small);
     }
   });

@@ -19,7 +19,7 @@ export function getPage(platform: Platform, name: string, path = '/'): Promise<P
         );
       },
     );
-    call.setTimeout(5000, () => call.destroy(new Error(`no answer of ${name}`)));
+    call.setTimeout(20_000, () => call.destroy(new Error(`no answer of ${name}`)));
     call.on('error', reject).end();
   });
 }

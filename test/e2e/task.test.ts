@@ -434,7 +434,7 @@ describe('the network', () => {
   const askFrom = async (text: string) => facts((await sdk.toEnd('asks', [script(text)])).printed['main']);
 
   it('gives the task the address that the API tells, and lets the machine in', async () => {
-    const text = await (await fetch(`http://${addressOf(served)}/`, { signal: AbortSignal.timeout(5000) })).text();
+    const text = await (await fetch(`http://${addressOf(served)}/`, { signal: AbortSignal.timeout(20_000) })).text();
     assert.match(text, new RegExp(`I am ip-${addressOf(served).replaceAll('.', '-')}`));
     const { own } = await askFrom(`echo "own $(ip -4 -o addr show eth0 | awk '{print $4}')"`);
     assert.match(own ?? '', /^\d+\.\d+\.\d+\.\d+\/\d+$/);

@@ -82,9 +82,9 @@ export function failure(promise: Promise<unknown>): Promise<Fault> {
 
 /** Waits until a condition holds; what was given up is cleared away a moment after it was said. */
 export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 2000; tries++) {
     if (await condition()) return;
     await realClock().sleep(10);
   }
-  assert.fail(`not within 5 s: ${what}`);
+  assert.fail(`not within 20 s: ${what}`);
 }

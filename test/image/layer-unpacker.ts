@@ -21,7 +21,8 @@ export function tarUnpacker(): CountingUnpacker {
       const tar = spawn('tar', ['-x', '--numeric-owner', '-C', into, '-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
       let said = '';
       tar.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-      const exited = once(tar, 'exit');
+      // By its exit what it said need not have been read.
+      const exited = once(tar, 'close');
       const hash = createHash('sha256');
       let bytes = 0;
       const unpack = compression === 'none' ? new PassThrough() : compression === 'gzip' ? createGunzip() : createZstdDecompress();

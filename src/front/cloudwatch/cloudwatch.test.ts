@@ -228,7 +228,7 @@ describe('alarms', () => {
   const describeOne = async (name: string): Promise<MetricAlarm | undefined> =>
     (await cloudwatch.describeAlarms({ AlarmNames: [name] })).MetricAlarms?.[0];
   const inState = async (name: string, state: string): Promise<MetricAlarm> => {
-    for (let tries = 0; tries < 100; tries++) {
+    for (let tries = 0; tries < 600; tries++) {
       const alarm = await describeOne(name);
       if (alarm?.StateValue === state) return alarm;
       await new Promise((resolve) => setTimeout(resolve, 50));

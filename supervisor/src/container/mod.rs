@@ -82,6 +82,8 @@ pub struct Setting<'a> {
     pub pid_namespace: Option<BorrowedFd<'a>>,
     /// The command is not started before this reads end of file; the second is its other end.
     pub gate: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
+    /// One that is made ahead of its turn: the command is started once this reads a byte, and never at its end of file.
+    pub turn: Option<BorrowedFd<'a>>,
     /// The gVisor sandbox that the task's containers run in, when they do.
     pub room: Option<&'a Room>,
 }
@@ -211,6 +213,12 @@ fn become_container(
     }
     mounts::make_readonly(root.as_fd(), &config.linux.readonly_paths)?;
     mounts::mask(root.as_fd(), &config.linux.masked_paths)?;
+    if let Some(turn) = setting.turn {
+        let read = sys::read(turn, &mut [0]).map_err(failed("wait for its turn"))?;
+        if read != Some(1) {
+            sys::exit_now(127);
+        }
+    }
     let cwd = Path::new(&config.process.cwd);
     // Docker makes a working directory that the image lacks.
     rootfs::directory_in(root.as_fd(), cwd.strip_prefix("/").unwrap_or(cwd)).map_err(failed("make the working directory"))?;

@@ -36,6 +36,14 @@ struct Process {
     streams: Vec<Stream>,
     /// The process stands for the container's, and hands signals on.
     is_keeper: bool,
+    /// It was made ahead of its turn, and waits for it here.
+    turn: Option<OwnedFd>,
+}
+
+impl Process {
+    fn is_ahead(&self) -> bool {
+        self.turn.is_some()
+    }
 }
 
 pub struct Container {
@@ -63,6 +71,8 @@ pub struct Container {
     memory_kills: u64,
     /// It waits where its output has no room.
     is_blocking: bool,
+    /// It is not made ahead of its turn: that failed, and in its turn it will be seen why.
+    in_turn_only: bool,
 }
 
 fn now_ms() -> u64 {
@@ -94,6 +104,7 @@ impl Container {
             took_too_much: false,
             memory_kills: 0,
             is_blocking: bundle.lane.as_ref().is_some_and(|lane| lane.blocking),
+            in_turn_only: false,
         }
     }
 
@@ -122,12 +133,22 @@ impl Container {
             exit_code: self.exit_code,
             health: self.health.as_ref().map(Health::status),
             age_ms: monotonic_ms().saturating_sub(self.started_monotonic_ms),
+            is_in_making: self.is_in_making(),
         }
     }
 
     /// Waits for its turn: nothing was done yet.
     pub fn is_waiting(&self) -> bool {
         self.status == ContainerStatus::Waiting && self.process.is_none()
+    }
+
+    /// It was made ahead, and waits for its turn.
+    pub fn is_ahead(&self) -> bool {
+        self.status == ContainerStatus::Waiting && self.process.as_ref().is_some_and(Process::is_ahead)
+    }
+
+    pub fn may_be_ahead(&self) -> bool {
+        self.is_waiting() && !self.in_turn_only
     }
 
     /// It has ended, and waits to be started again.
@@ -175,6 +196,30 @@ impl Container {
         self.process.as_ref().filter(|p| p.status.is_none()).map(|p| (p.pid, p.pidfd.as_fd()))
     }
 
+    /// Makes it, and leaves it to `begin` to start it. Where that fails nothing has happened.
+    pub fn spawn_ahead(&mut self, setting: &Setting, index: usize) {
+        let Ok((read, write)) = sys::pipe() else { return };
+        self.in_turn_only = true;
+        self.spawn(&Setting { turn: Some(read.as_fd()), ..*setting }, index);
+        match &mut self.process {
+            Some(process) => process.turn = Some(write),
+            None => self.wait_again(),
+        }
+    }
+
+    /// It is the turn of one that was made ahead.
+    pub fn begin(&mut self) {
+        if let Some(turn) = self.process.as_mut().and_then(|p| p.turn.take()) {
+            // One that is gone by now is seen by its end.
+            let _ = sys::write_all(turn.as_fd(), b"1");
+        }
+    }
+
+    /// As if it had never been made.
+    fn wait_again(&mut self) {
+        (self.status, self.failure, self.finished_at_ms) = (ContainerStatus::Waiting, None, None);
+    }
+
     pub fn spawn(&mut self, setting: &Setting, index: usize) {
         self.former_oom_kills = setting.cgroups.oom_kills(&container::group(setting.task, index));
         self.restart_count += u64::from(std::mem::take(&mut self.is_due));
@@ -189,7 +234,8 @@ impl Container {
                 let mut streams = vec![Stream::new(spawned.stdout, source(1), spawned.terminal, self.is_blocking)];
                 streams.extend(spawned.stderr.map(|fd| Stream::new(fd, source(2), false, self.is_blocking)));
                 let (pid, pidfd, is_keeper) = (spawned.pid, spawned.pidfd, spawned.is_keeper);
-                self.process = Some(Process { pid, pidfd, status: Some(spawned.status), report: Vec::new(), streams, is_keeper });
+                self.process =
+                    Some(Process { pid, pidfd, status: Some(spawned.status), report: Vec::new(), streams, is_keeper, turn: None });
             }
             Err(error) => self.fail(error.into()),
         }
@@ -197,6 +243,9 @@ impl Container {
 
     /// It will never run.
     pub fn fail(&mut self, failure: ContainerFailure) {
+        if self.is_ahead() {
+            self.signal(libc::SIGKILL);
+        }
         self.failure = Some(failure);
         self.end();
     }
@@ -226,8 +275,8 @@ impl Container {
 
     /// The descriptors to wait on, each with what to do when it is ready.
     pub fn sources(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Ready)> {
-        // What the silence of one that was killed means is known once it has ended.
-        let tells = self.process.iter().filter(|_| self.stopping != Stopping::Killed);
+        // What the silence of one that was killed, or waits for its turn, means is known once it has ended.
+        let tells = self.process.iter().filter(|p| self.stopping != Stopping::Killed && !p.is_ahead());
         let status = tells.filter_map(|p| p.status.as_ref()).map(|fd| (fd.as_fd(), Ready::Status));
         let streams = self.process.iter().flat_map(|p| p.streams.iter().enumerate());
         let health = self.health.iter().flat_map(Health::sources).map(|(fd, what)| (fd, Ready::Health(what)));
@@ -284,6 +333,10 @@ impl Container {
 
     /// Its first process has ended. It stays RUNNING while it waits to be started again.
     pub fn exited(&mut self, wait_status: i32, setting: &Setting, index: usize, spool: &mut Spool) {
+        if self.process.as_ref().is_some_and(Process::is_ahead) {
+            self.process = None;
+            return;
+        }
         let killed_before_start = self.stopping == Stopping::Killed && libc::WIFSIGNALED(wait_status);
         let in_making = self.is_in_making();
         if in_making && killed_before_start {

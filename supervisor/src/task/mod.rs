@@ -139,7 +139,8 @@ impl Task {
             if self.room.as_ref().is_some_and(|room| room.pid() == pid) {
                 self.sandbox_ended(sys::exit_code(status));
             } else if let Some(index) = self.containers.iter().position(|c| c.pid() == Some(pid)) {
-                let setting = Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace: None, gate: None, room: None };
+                let setting =
+                    Setting { task: &self.bundle, cgroups: &self.cgroups, pid_namespace: None, gate: None, turn: None, room: None };
                 self.containers[index].exited(status, &setting, index, self.lanes.of_mut(index));
                 self.state_is_due = true;
             } else {
@@ -307,6 +308,7 @@ impl Task {
     fn advance_stop(&mut self) -> Option<u64> {
         let now = monotonic_ms();
         let mut soonest = None;
+        self.containers.iter_mut().filter(|c| c.is_ahead()).for_each(Container::kill);
         for container in self.containers.iter_mut().filter(|c| c.is_waiting() || c.is_due()) {
             container.give_up();
             self.state_is_due = true;

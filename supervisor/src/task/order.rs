@@ -1,5 +1,5 @@
 //! In which order a task's containers start and stop. Pure.
-use crate::protocol::{Condition, ContainerBundle, ContainerStatus, HealthStatus};
+use crate::protocol::{Condition, ContainerBundle, ContainerStatus, Dependency, HealthStatus};
 
 /// What the order depends on.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,8 @@ pub struct View {
     pub health: Option<HealthStatus>,
     /// Milliseconds since it was started.
     pub age_ms: u64,
+    /// It is being made, and starts as soon as that is done.
+    pub is_in_making: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -45,6 +47,16 @@ pub fn may_start(bundles: &[ContainerBundle], views: &[View], index: usize) -> D
     } else {
         Decision::Start
     }
+}
+
+/// Whether container `index`, which must wait, waits for nothing but the starts of others that are in the making. Then it may be made
+/// beside them: what it waits for can't change how. What an image brings into a volume is the one thing that depends on who is made first.
+pub fn may_be_made(bundles: &[ContainerBundle], views: &[View], index: usize) -> bool {
+    let is_near = |dependency: &Dependency| {
+        let at = bundles.iter().position(|b| b.name == dependency.container);
+        dependency.condition == Condition::Start && at.is_some_and(|at| views[at].started || views[at].is_in_making)
+    };
+    bundles.iter().all(|b| b.fill.is_empty()) && bundles[index].depends_on.iter().all(is_near)
 }
 
 /// The words are those of AWS's agent (dependencygraph there), where it has any.
@@ -105,7 +117,7 @@ pub fn circle(bundles: &[ContainerBundle]) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{CgroupLimits, Dependency};
+    use crate::protocol::{CgroupLimits, FillBundle};
 
     fn bundle(name: &str, depends_on: &[(&str, Condition)]) -> ContainerBundle {
         ContainerBundle {
@@ -128,8 +140,14 @@ mod tests {
         }
     }
 
-    const WAITING: View =
-        View { status: ContainerStatus::Waiting, started: false, exit_code: None, health: Some(HealthStatus::Unknown), age_ms: 0 };
+    const WAITING: View = View {
+        status: ContainerStatus::Waiting,
+        started: false,
+        exit_code: None,
+        health: Some(HealthStatus::Unknown),
+        age_ms: 0,
+        is_in_making: false,
+    };
     const RUNNING: View = View { status: ContainerStatus::Running, started: true, age_ms: 100, ..WAITING };
     const FAILED: View = View { status: ContainerStatus::Exited, ..WAITING };
 
@@ -164,6 +182,22 @@ mod tests {
         ] {
             assert!(matches!(failing, Decision::Fail(_)), "{failing:?}");
         }
+    }
+
+    #[test]
+    fn is_made_beside_what_it_waits_for_where_that_only_has_to_start() {
+        let made = View { status: ContainerStatus::Running, is_in_making: true, ..WAITING };
+        let decide = |condition, view| may_be_made(&[bundle("a", &[]), bundle("b", &[("a", condition)])], &[view, WAITING], 1);
+        assert!(decide(Condition::Start, made));
+        assert!(!decide(Condition::Start, WAITING));
+        assert!(!decide(Condition::Healthy, made));
+        assert!(!decide(Condition::Complete, RUNNING));
+        let two = [bundle("a", &[]), bundle("b", &[]), bundle("c", &[("a", Condition::Start), ("b", Condition::Start)])];
+        assert!(may_be_made(&two, &[RUNNING, made, WAITING], 2));
+        assert!(!may_be_made(&two, &[WAITING, made, WAITING], 2));
+        let fill = vec![FillBundle { path: "/data".to_string(), volume: "/volume".to_string() }];
+        let filling = [ContainerBundle { fill, ..bundle("a", &[]) }, bundle("b", &[("a", Condition::Start)])];
+        assert!(!may_be_made(&filling, &[made, WAITING], 1));
     }
 
     #[test]

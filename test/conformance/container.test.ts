@@ -102,6 +102,21 @@ describe('a container', () => {
     assert.equal(seen[3], seen[2]);
   });
 
+  test('one that can’t be made fails in its turn: what it waits for has run', async () => {
+    const first = scripted('echo up', { name: 'first', essential: false });
+    const plan = await host.plan([
+      scripted('echo up', { user: 'nobody-knows', dependsOn: [{ container: 'first', condition: 'START' }] }),
+      first,
+    ]);
+    const w = witness();
+    const sandbox = await host.driver.start(plan, w.events);
+    await w.ended();
+    const [app, other] = w.state().containers;
+    assert.match(app?.failure?.message ?? '', /nobody-knows/);
+    assert.ok(other?.startedAtMs !== null && other?.failure === null);
+    await sandbox.release();
+  });
+
   test('can have an init that reaps, and one PID namespace for the whole task', async () => {
     const reaped = await lines(`${untilReaped}; echo $$`, { initProcess: true });
     assert.equal(reaped[0], 'reaped');

@@ -225,6 +225,41 @@ function lives(rig: Rig): void {
     await rig.giveBack(ran);
   });
 
+  test('who waits for starts alone starts after them, once; where one of them fails nobody behind it runs', async () => {
+    const { container, plan } = rig.sandbox();
+    const after = (name: string) => ({ dependsOn: [{ container: name, condition: 'START' as const }] });
+    const first = container({ prints: ['first'], exits: 0 }, { name: 'first', essential: false });
+    const second = container({ prints: ['second'], exits: 0 }, { name: 'second', essential: false, ...after('first') });
+    const ran = await rig.run(await plan([container({ prints: ['third'], exits: 0 }, after('second')), second, first]));
+    await ran.w.ended();
+    const startOf = (name: string) => stateOf(ran.w, name).startedAtMs ?? assert.fail(`${name} did not start`);
+    assert.ok(startOf('first') <= startOf('second') && startOf('second') <= startOf('app'));
+    assert.deepEqual(['first', 'second', 'app'].map((name) => ran.w.text(name)), ['first\n', 'second\n', 'third\n']); // prettier-ignore
+    await rig.giveBack(ran);
+
+    const broken = container({ broken: true }, { name: 'first', essential: false });
+    const failing = await rig.run(await plan([container({ prints: ['third'], exits: 0 }, after('second')), second, broken]));
+    await failing.w.ended();
+    assert.equal(stateOf(failing.w, 'first').failure?.stage, 'start');
+    assert.equal(stateOf(failing.w, 'second').failure?.stage, 'dependency');
+    for (const name of ['second', 'app']) assert.deepEqual([stateOf(failing.w, name).startedAtMs, failing.w.text(name)], [null, '']);
+    await rig.giveBack(failing);
+  });
+
+  test('a stop at any moment of a start ends all that wait for each other', async () => {
+    const { container, plan } = rig.sandbox();
+    for (const stops of [(sandbox: Sandbox) => sandbox.stop(), (sandbox: Sandbox) => sandbox.kill()]) {
+      const first = container({ prints: ['up'] }, { name: 'first', essential: false, stopTimeoutMs: 500 });
+      const ran = await rig.run(
+        await plan([container({ prints: ['up'] }, { stopTimeoutMs: 500, dependsOn: [{ container: 'first', condition: 'START' }] }), first]),
+      );
+      stops(ran.sandbox);
+      await ran.w.ended();
+      for (const { status } of ran.w.state().containers) assert.equal(status, 'exited');
+      await rig.giveBack(ran);
+    }
+  });
+
   test('a command that does not exist is a failure to start', async () => {
     const { container, plan } = rig.sandbox();
     const ran = await rig.run(await plan([container({ broken: true })]));

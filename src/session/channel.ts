@@ -80,15 +80,23 @@ function createChannel({ clock, random, idleMs }: ChannelDeps, session: ChannelS
   const terminated = () => fail(new Fault('Cancelled', 'The session was terminated.'));
   session.ending.addEventListener('abort', terminated, { once: true });
 
+  /** While the command takes no more input none is read; but where its output waits to be acknowledged it may be that which keeps it from reading. */
+  const steer = () => {
+    if (waitingBytes > limits.execHeldInputBytes) {
+      const held = `${limits.execHeldInputBytes / 1024 ** 2} MiB`;
+      fail(new Fault('LimitExceeded', `The command has not read the last ${held} of its input, and prints more than is taken.`));
+    } else if (waitingBytes > limits.execInputBytes && !sequence.isFull()) socket.pause();
+    else socket.resume();
+  };
   const forward = (kind: number, payload: Buffer) => {
     const to = stream;
     if (to === null) return;
     waitingBytes += payload.length;
-    if (waitingBytes > limits.execInputBytes) socket.pause();
+    steer();
     toStream = toStream.then(async () => {
       await to.write(encodeFrame(kind, payload));
       waitingBytes -= payload.length;
-      if (waitingBytes <= limits.execInputBytes) socket.resume();
+      steer();
     });
     toStream.catch((error: unknown) => fail(asFault(error)));
   };
@@ -105,7 +113,15 @@ function createChannel({ clock, random, idleMs }: ChannelDeps, session: ChannelS
     }
   };
   const lost = () => fail(new Fault('TimedOut', 'The caller acknowledges nothing any more.'));
-  const sequence = createSequence({ clock, random, send: (bytes) => socket.send(bytes), hasLeft: () => socket.hasLeft(), input, lost });
+  const sequence = createSequence({
+    clock,
+    random,
+    send: (bytes) => socket.send(bytes),
+    hasLeft: () => socket.hasLeft(),
+    input,
+    lost,
+    turned: () => steer(),
+  });
 
   socket.onMessage((data, isBinary) => {
     try {

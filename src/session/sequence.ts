@@ -17,6 +17,8 @@ export type SequenceDeps = {
   input(payloadType: number, payload: Buffer): void;
   /** The peer acknowledges nothing any more. */
   lost(): void;
+  /** `isFull` says something else from now on. */
+  turned(): void;
 };
 
 export type Sequence = {
@@ -24,6 +26,8 @@ export type Sequence = {
   receive(bytes: Buffer): void;
   /** Resolves when there is room for it among what the peer hasn't acknowledged. */
   output(payloadType: number, payload: Buffer): Promise<void>;
+  /** Output waits for the peer to acknowledge what came before it. */
+  isFull(): boolean;
   /** Resolves once all output is acknowledged. */
   drained(): Promise<void>;
   /** Out of the stream, and not acknowledged. */
@@ -41,6 +45,12 @@ export function createSequence(deps: SequenceDeps): Sequence {
   let expected = 0;
   let next = 0;
   let closed = false;
+  let isFull = false;
+  const turn = (full: boolean) => {
+    if (isFull === full) return;
+    isFull = full;
+    deps.turned();
+  };
   /** When the peer last acknowledged something. */
   let heardAt = clock.now();
   let timer: Timer | undefined;
@@ -98,13 +108,18 @@ export function createSequence(deps: SequenceDeps): Sequence {
       else throw new Fault('ProtocolError', `a message of type '${message.type}' on a data channel`);
     },
     async output(payloadType, payload) {
-      while (!closed && sent.size >= limits.execUnackedMessages) await change();
+      while (!closed && sent.size >= limits.execUnackedMessages) {
+        turn(true);
+        await change();
+      }
+      turn(false);
       if (closed) throw new Fault('Unavailable', 'the data channel is closed');
       const sequence = next++;
       const bytes = make('output_stream_data', { sequence, flags: sequence === 0 ? 1 : 0, payloadType, payload });
       sent.set(sequence, { bytes, firstAt: clock.now(), at: clock.now() });
       deps.send(bytes);
     },
+    isFull: () => isFull,
     async drained() {
       while (!closed && sent.size > 0) await change();
     },

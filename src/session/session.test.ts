@@ -14,7 +14,7 @@ import type { Message } from './message.ts';
 import { wordsOf } from './words.ts';
 
 /** The caller's end, and the command's. */
-function bed(options: { acknowledges?: boolean; takes?: () => boolean } = {}) {
+function bed(options: { acknowledges?: boolean; takes?: () => boolean; reads?: () => Promise<void> } = {}) {
   const clock = virtualClock();
   const sent: Message[] = [];
   const typed: { kind: number; payload: Buffer }[] = [];
@@ -30,6 +30,10 @@ function bed(options: { acknowledges?: boolean; takes?: () => boolean } = {}) {
     const head = { type: 'input_stream_data', sequence: 0, flags: 0, id: '00112233-4455-4677-8899-aabbccddeeff', createdMs: clock.now() };
     return encodeMessage({ ...head, payloadType: 0, payload: Buffer.alloc(0), ...change });
   };
+  /** What nobody has read yet. */
+  const onTheWay: Buffer[] = [];
+  let isPaused = false;
+  const arrive = (bytes: Buffer) => (isPaused || onTheWay.length > 0 ? void onTheWay.push(bytes) : toServer(bytes, true));
   const socket: MessageSocket = {
     send(data) {
       const got = decodeMessage(data);
@@ -37,11 +41,16 @@ function bed(options: { acknowledges?: boolean; takes?: () => boolean } = {}) {
       if (got.type !== 'output_stream_data' || options.acknowledges === false) return;
       seen.add(got.sequence);
       const content = { AcknowledgedMessageType: got.type, AcknowledgedMessageId: got.id, AcknowledgedMessageSequenceNumber: got.sequence };
-      toServer(message({ type: 'acknowledge', payload: Buffer.from(JSON.stringify(content)) }), true);
+      arrive(message({ type: 'acknowledge', payload: Buffer.from(JSON.stringify(content)) }));
     },
     hasLeft: () => options.takes?.() ?? true,
-    pause: () => {},
-    resume: () => {},
+    pause: () => (isPaused = true),
+    resume() {
+      isPaused = false;
+      setImmediate(() => {
+        while (!isPaused && onTheWay.length > 0) toServer(onTheWay.shift()!, true);
+      });
+    },
     close: (code) => void closed.push(code),
     onMessage: (fn) => (toServer = fn),
     onClose: (fn) => (gone = fn),
@@ -49,6 +58,7 @@ function bed(options: { acknowledges?: boolean; takes?: () => boolean } = {}) {
   const reader = new FrameReader();
   const stream: ByteStream = {
     async write(bytes) {
+      await options.reads?.();
       typed.push(...reader.push(Buffer.from(bytes)));
     },
     end: (error) => void (ended ??= error ?? true),
@@ -84,7 +94,7 @@ function bed(options: { acknowledges?: boolean; takes?: () => boolean } = {}) {
     token: (text: string) => toServer(Buffer.from(JSON.stringify({ MessageSchemaVersion: '1.0', TokenValue: text })), false),
     raw: (data: Buffer) => toServer(data, true),
     input: (payloadType: number, payload: Buffer | string, at = sequence++) =>
-      toServer(message({ sequence: at, payloadType, payload: Buffer.from(payload) }), true),
+      arrive(message({ sequence: at, payloadType, payload: Buffer.from(payload) })),
     prints(kind: number, payload: Buffer) {
       output.push(encodeFrame(kind, payload));
       wake();
@@ -180,6 +190,22 @@ describe('a data channel', () => {
     await b.done;
     assert.equal(numbers(), limits.execUnackedMessages);
     assert.match(String(b.ended()), /acknowledges nothing/);
+  });
+
+  it('reads acknowledgements also where the command takes no input until its output is taken', async () => {
+    const reading = Promise.withResolvers<void>();
+    const b = await open({ reads: () => reading.promise });
+    const [piece, pieces, prints] = ['x'.repeat(1024), 2048, 4 * limits.execUnackedMessages];
+    for (let n = 0; n < pieces; n++) b.input(payloadTypes.output, piece);
+    await b.settle();
+    const taken = () => b.ofType('acknowledge').length;
+    assert.ok(taken() < 1024, 'a caller who only types waits');
+    for (let n = 0; n < prints; n++) b.prints(execFrames.stdout, Buffer.from(`${n}\n`));
+    for (let turn = 0; turn < 50; turn++) await b.settle().then(() => new Promise((resolve) => setImmediate(resolve)));
+    assert.equal(b.ofType('output_stream_data', payloadTypes.output).length, prints);
+    reading.resolve();
+    for (let turn = 0; turn < 50; turn++) await b.settle().then(() => new Promise((resolve) => setImmediate(resolve)));
+    assert.equal(typedText(b), piece.repeat(pieces));
   });
 
   it('refuses a wrong token and what is no message, and starts nothing', async () => {

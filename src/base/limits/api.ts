@@ -39,9 +39,13 @@ export const apiLimits = {
   execHandshakeMs: 15_000,
   execIdleMs: 20 * 60_000,
   execPingMs: 30_000,
-  /** One message of a session, input that waits for the command, messages out of turn, and output that the caller hasn't acknowledged. */
+  /**
+   * One message of a session; input that waits for the command, and how much of it may while output waits for the caller's acknowledgements, which come by the
+   * same way; messages out of turn, and output that the caller hasn't acknowledged.
+   */
   execMessageBytes: 256 * 1024,
   execInputBytes: 256 * 1024,
+  execHeldInputBytes: 16 * 1024 * 1024,
   execEarlyMessages: 1000,
   execUnackedMessages: 32,
   execOutputBytes: 16 * 1024,

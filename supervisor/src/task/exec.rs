@@ -15,6 +15,10 @@ use crate::{base64, signals, sys};
 
 /// Output taken at once from one command.
 const TURN_BYTES: usize = 16 * 1024;
+/// After less than this its output rests for a moment: what is printed line by line then comes in pieces, of which each costs a message on every stage up to
+/// the caller's terminal.
+const PIECE_BYTES: usize = 1024;
+const REST_MS: u64 = 2;
 /// No output of commands is read while so much waits for the socket.
 const QUEUE_BYTES: usize = 128 * 1024;
 
@@ -36,6 +40,8 @@ struct Exec {
     outputs: Vec<Option<OwnedFd>>,
     is_terminal: bool,
     unacknowledged: u64,
+    /// Its output is read again from then on, by the monotonic clock.
+    rests_until: u64,
 }
 
 impl Exec {
@@ -50,6 +56,7 @@ impl Exec {
             outputs: outputs.into_iter().map(Some).collect(),
             is_terminal,
             unacknowledged: 0,
+            rests_until: 0,
         }
     }
 
@@ -98,6 +105,9 @@ impl Exec {
                 true
             }
             Ok(Some(n)) => {
+                if n < PIECE_BYTES {
+                    self.rests_until = monotonic_ms() + REST_MS;
+                }
                 self.unacknowledged += n as u64;
                 host.append(EXEC_OUTPUT_FRAME, &[&self.id.to_be_bytes(), &[at as u8 + 1], &buffer[..n]]);
                 false
@@ -134,12 +144,14 @@ impl Execs {
 
     /// What to wait on, and for what.
     pub(super) fn sources<'a>(&'a self, host: Option<&'a Host>) -> impl Iterator<Item = (BorrowedFd<'a>, i16, Event)> {
+        let now = monotonic_ms();
         self.all.iter().flat_map(move |exec| {
             let event = move |ready| Event::Exec(exec.id, ready);
             let status = exec.run.status().into_iter().map(move |fd| (fd, libc::POLLIN, event(Ready::Status)));
             let input = exec.input.iter().filter(|_| !exec.pending.is_empty());
             let input = input.map(move |fd| (fd.as_fd(), libc::POLLOUT, event(Ready::Input)));
-            let outputs = exec.outputs.iter().enumerate().filter(move |_| host.is_some_and(|host| exec.may_send(host)));
+            let outputs =
+                exec.outputs.iter().enumerate().filter(move |_| exec.rests_until <= now && host.is_some_and(|host| exec.may_send(host)));
             let outputs = outputs.filter_map(move |(at, fd)| Some((fd.as_ref()?.as_fd(), libc::POLLIN, event(Ready::Output(at)))));
             status.chain(input).chain(outputs)
         })
@@ -289,6 +301,7 @@ impl Task {
         if sent.is_err() {
             self.lose_host();
         }
-        self.execs.all.iter().filter_map(|exec| exec.run.start_due()).min()
+        let rests = |exec: &Exec| Some(exec.rests_until).filter(|until| *until > now);
+        self.execs.all.iter().flat_map(|exec| [exec.run.start_due(), rests(exec)]).flatten().min()
     }
 }

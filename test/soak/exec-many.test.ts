@@ -35,7 +35,9 @@ const all = () => tasks.map((task, at) => ({ task, count: at === 0 ? MANY : Math
 before(async () => {
   installPackages({ '/usr/bin/script': 'bsdutils' });
   pluginDirectory();
-  const definition = await sdk.register('entered', [script('trap "exit 0" TERM; while :; do sleep 1; done', { stopTimeout: 2 })]);
+  // A whole processor each: a quarter of one, emulated, would be all that is waited for.
+  const size = { cpu: '1024', memory: '2048' };
+  const definition = await sdk.register('entered', [script('trap "exit 0" TERM; while :; do sleep 1; done', { stopTimeout: 2 })], size);
   const wish = (kind: string) => ({ enableExecuteCommand: true, tags: [{ key: 'berth:isolation', value: kind }] });
   const begun = await Promise.all(kinds.map(async (kind) => (await sdk.run(definition, wish(kind)))[0]!));
   tasks.push(...(await sdk.running(begun, PATIENCE_S)));

@@ -18,7 +18,9 @@ const TURN_BYTES: usize = 16 * 1024;
 /// After less than this its output rests for a moment: what is printed line by line then comes in pieces, of which each costs a message on every stage up to
 /// the caller's terminal.
 const PIECE_BYTES: usize = 1024;
+/// How long it rests at first, and, doubled each time, where even that brings little: an emulated machine prints slowly.
 const REST_MS: u64 = 2;
+const LONGEST_REST_MS: u64 = 16;
 /// No output of commands is read while so much waits for the socket.
 const QUEUE_BYTES: usize = 128 * 1024;
 
@@ -40,8 +42,26 @@ struct Exec {
     outputs: Vec<Option<OwnedFd>>,
     is_terminal: bool,
     unacknowledged: u64,
-    /// Its output is read again from then on, by the monotonic clock.
-    rests_until: u64,
+    rest: Rest,
+}
+
+/// When a command's output is read again, in ms of the monotonic clock.
+#[derive(Default)]
+struct Rest {
+    until: u64,
+    ms: u64,
+}
+
+impl Rest {
+    fn after(&mut self, bytes: usize, now: u64) {
+        if bytes >= PIECE_BYTES {
+            return;
+        }
+        // Who prints now and then, as one who types does, has each of it at once.
+        let goes_on = now <= self.until + self.ms;
+        self.ms = if goes_on { (2 * self.ms).clamp(REST_MS, LONGEST_REST_MS) } else { REST_MS };
+        self.until = now + self.ms;
+    }
 }
 
 impl Exec {
@@ -56,7 +76,7 @@ impl Exec {
             outputs: outputs.into_iter().map(Some).collect(),
             is_terminal,
             unacknowledged: 0,
-            rests_until: 0,
+            rest: Rest::default(),
         }
     }
 
@@ -105,9 +125,7 @@ impl Exec {
                 true
             }
             Ok(Some(n)) => {
-                if n < PIECE_BYTES {
-                    self.rests_until = monotonic_ms() + REST_MS;
-                }
+                self.rest.after(n, monotonic_ms());
                 self.unacknowledged += n as u64;
                 host.append(EXEC_OUTPUT_FRAME, &[&self.id.to_be_bytes(), &[at as u8 + 1], &buffer[..n]]);
                 false
@@ -151,7 +169,7 @@ impl Execs {
             let input = exec.input.iter().filter(|_| !exec.pending.is_empty());
             let input = input.map(move |fd| (fd.as_fd(), libc::POLLOUT, event(Ready::Input)));
             let outputs =
-                exec.outputs.iter().enumerate().filter(move |_| exec.rests_until <= now && host.is_some_and(|host| exec.may_send(host)));
+                exec.outputs.iter().enumerate().filter(move |_| exec.rest.until <= now && host.is_some_and(|host| exec.may_send(host)));
             let outputs = outputs.filter_map(move |(at, fd)| Some((fd.as_ref()?.as_fd(), libc::POLLIN, event(Ready::Output(at)))));
             status.chain(input).chain(outputs)
         })
@@ -301,7 +319,31 @@ impl Task {
         if sent.is_err() {
             self.lose_host();
         }
-        let rests = |exec: &Exec| Some(exec.rests_until).filter(|until| *until > now);
+        let rests = |exec: &Exec| Some(exec.rest.until).filter(|until| *until > now);
         self.execs.all.iter().flat_map(|exec| [exec.run.start_due(), rests(exec)]).flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_in_little_pieces_rests_ever_longer_and_what_comes_seldom_hardly() {
+        let mut rest = Rest::default();
+        let mut now = 1000;
+        let mut rests = Vec::new();
+        for bytes in [8, 100, 8, 8, 8, 8] {
+            rest.after(bytes, now);
+            rests.push(rest.until - now);
+            now = rest.until;
+        }
+        assert_eq!(rests, [2, 4, 8, 16, 16, 16]);
+        let until = rest.until;
+        rest.after(PIECE_BYTES, now);
+        assert_eq!(rest.until, until);
+        now += 100;
+        rest.after(1, now);
+        assert_eq!(rest.until - now, REST_MS);
     }
 }

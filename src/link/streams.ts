@@ -189,7 +189,7 @@ function createHalf(id: number, firstCredit: number, carrier: StreamCarrier, rem
       while (rest.length > 0) {
         if (failure !== null) throw failure;
         if (weEnded) throw new Fault('Cancelled', 'the stream was ended');
-        const take = Math.min(rest.length, credit, limits.streamFrameBytes);
+        const take = Math.min(rest.length, credit);
         if (take === 0) {
           await change();
           continue;

@@ -1,7 +1,7 @@
 /** Values of AWS JSON 1.0 and 1.1 by a service's shapes: JSON in, the SDK's input types out, and back. */
 import { invariant, type Fault } from '#base/fault.ts';
 import { refuse } from './refusals.ts';
-import type { Shape, SimpleKind, Target } from './shapes.ts';
+import type { Shape, SimpleKind, Target, TimestampFormat } from './shapes.ts';
 import { parseTimestamp } from './timestamps.ts';
 
 /** Throws the refusal `serialization`. Unknown members are left out, null is absence. */
@@ -14,15 +14,28 @@ export function decodeJsonBody(body: Buffer, shape: Shape): Record<string, unkno
       throw serialization('Unexpected character in the request body: it is not valid JSON');
     }
   }
+  return decodeShape(shape, value, wire);
+}
+
+/** What the formats of this family write each in its own way; undefined for what is none. */
+export type Wire = { blob(value: unknown): Uint8Array | undefined; timestamp(value: unknown, format: TimestampFormat): Date | undefined };
+
+const wire: Wire = {
+  blob: (value) => (typeof value === 'string' ? new Uint8Array(Buffer.from(value, 'base64')) : undefined),
+  timestamp: parseTimestamp,
+};
+
+/** What was read of a body, by its shape. Throws the refusal `serialization`. */
+export function decodeShape(shape: Shape, value: unknown, read: Wire): Record<string, unknown> {
   if (shape.kind === 'unit') return {};
-  return decode({ shape, traits: {} }, value) as Record<string, unknown>;
+  return decode({ shape, traits: {} }, value, read) as Record<string, unknown>;
 }
 
 function serialization(message: string): Fault {
   return refuse('serialization', message);
 }
 
-function decode(target: Target, value: unknown): unknown {
+function decode(target: Target, value: unknown, read: Wire): unknown {
   const { shape } = target;
   switch (shape.kind) {
     case 'structure': {
@@ -31,7 +44,7 @@ function decode(target: Target, value: unknown): unknown {
       for (const [name, member] of shape.members) {
         // Own members only: `constructor` and its like come from the prototype.
         const given = Object.hasOwn(value, name) ? value[name] : undefined;
-        if (given !== undefined && given !== null) out[name] = decode(member, given);
+        if (given !== undefined && given !== null) out[name] = decode(member, given, read);
       }
       return out;
     }
@@ -39,21 +52,21 @@ function decode(target: Target, value: unknown): unknown {
       if (!Array.isArray(value)) throw mismatch(value, 'a List');
       return value.map((item) => {
         if (item === null && !target.traits.sparse) throw mismatch(item, 'a member of a List');
-        return item === null ? null : decode(shape.item, item);
+        return item === null ? null : decode(shape.item, item, read);
       });
     case 'map':
       if (!isObject(value)) throw mismatch(value, 'a Map');
       return Object.fromEntries(
         Object.entries(value)
           .filter(([, item]) => item !== null)
-          .map(([key, item]) => [key, decode(shape.value, item)]),
+          .map(([key, item]) => [key, decode(shape.value, item, read)]),
       );
     default:
-      return decodeSimple(shape.kind, target, value);
+      return decodeSimple(shape.kind, target, value, read);
   }
 }
 
-function decodeSimple(kind: SimpleKind, target: Target, value: unknown): unknown {
+function decodeSimple(kind: SimpleKind, target: Target, value: unknown, read: Wire): unknown {
   switch (kind) {
     case 'string':
       if (typeof value !== 'string') throw mismatch(value, 'a String');
@@ -64,11 +77,13 @@ function decodeSimple(kind: SimpleKind, target: Target, value: unknown): unknown
     case 'boolean':
       if (typeof value !== 'boolean') throw mismatch(value, 'a Boolean');
       return value;
-    case 'blob':
-      if (typeof value !== 'string') throw mismatch(value, 'a Blob');
-      return new Uint8Array(Buffer.from(value, 'base64'));
+    case 'blob': {
+      const bytes = read.blob(value);
+      if (bytes === undefined) throw mismatch(value, 'a Blob');
+      return bytes;
+    }
     case 'timestamp': {
-      const date = parseTimestamp(value, target.traits.timestampFormat ?? 'epoch-seconds');
+      const date = read.timestamp(value, target.traits.timestampFormat ?? 'epoch-seconds');
       if (date === undefined) throw mismatch(value, 'a Timestamp');
       return date;
     }

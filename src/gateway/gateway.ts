@@ -20,7 +20,7 @@ import type { AccessKey, KeyLookup } from './keys.ts';
 import { operationShapes, protocolOf, type Encoded, type Payload, type WireError } from './protocols.ts';
 import { refusalAnswer } from './refusals.ts';
 import { createRestXmlRoute } from './rest-xml.ts';
-import { createRouter, restOperation, type Route } from './route.ts';
+import { createRouter, restOperation, targetOf, type Route } from './route.ts';
 import { createShapeLoader } from './shape-loader.ts';
 import type { ServiceShapes } from './shapes.ts';
 import {
@@ -99,10 +99,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const call = openCall(req);
-    const target = req.headers['x-amz-target'] as string | undefined;
+    const target = targetOf(req, call.signed.path);
     const isStream = call.signed.path.startsWith('/_berth/');
     const isForm = target === undefined && !isStream && !/json/.test(req.headers['content-type'] ?? '');
-    call.protocol = isForm ? 'query' : 'json-1.1';
+    call.protocol = target?.isCbor === true ? 'rpc-v2-cbor' : isForm ? 'query' : 'json-1.1';
     const name = (api: ApiSpec | undefined) => {
       if (api === undefined) return;
       call.api = api;
@@ -140,7 +140,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (operation!.open !== true) await assertMay(operation!, input, context);
     await deps.beforeCall?.(context);
     const output = await operation!.handle(input, context);
-    return protocolOf(api.protocol).encode(name, shapes, service, output, context.requestId);
+    return protocolOf(api.protocol).encode(name, shapes, service, output, { requestId: context.requestId, api });
   }
 
   async function assertMay(operation: Operation, input: unknown, context: CallContext): Promise<void> {

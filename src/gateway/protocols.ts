@@ -1,8 +1,10 @@
 /**
  * The protocols' envelopes: how an operation is named, how an input is read, how an answer and an error are written. Sources: Smithy 2.0,
- * "AWS JSON 1.0/1.1", "AWS query", "Amazon EC2 query", "AWS restJson1".
+ * "AWS JSON 1.0/1.1", "AWS query", "Amazon EC2 query", "AWS restJson1", "Smithy RPC v2 CBOR".
  */
 import { Fault, invariant, type Json } from '#base/fault.ts';
+import { decodeCborBody, encodeCborBody } from './codec-cbor.ts';
+import { createCborWriter } from './cbor.ts';
 import { EVENT_STREAM, encodeEventStream, eventMember } from './codec-event-stream.ts';
 import { decodeJsonBody, encodeJsonBody } from './codec-json.ts';
 import { decodeQuery } from './codec-query.ts';
@@ -30,7 +32,13 @@ export type WireError = { name: string; status: number; message: string; members
 export type Protocol = {
   /** Reads and checks an input. */
   decode(payload: Payload, shapes: OperationShapes): Record<string, unknown>;
-  encode(operation: string, shapes: OperationShapes, service: ServiceShapes, output: unknown, requestId: string): Encoded;
+  encode(
+    operation: string,
+    shapes: OperationShapes,
+    service: ServiceShapes,
+    output: unknown,
+    about: { requestId: string; api: ApiSpec },
+  ): Encoded;
   error(error: WireError, requestId: string): Encoded;
 };
 
@@ -52,6 +60,9 @@ const restJson: Protocol = {
 const XML = 'text/xml;charset=UTF-8';
 const XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
+const queryErrorHeader = ({ queryCode, status }: WireError): Record<string, string> =>
+  queryCode === undefined ? {} : { 'x-amzn-query-error': `${queryCode};${status >= 500 ? 'Receiver' : 'Sender'}` };
+
 function jsonProtocol(version: '1.0' | '1.1'): Protocol {
   const contentType = `application/x-amz-json-${version}`;
   return {
@@ -67,16 +78,36 @@ function jsonProtocol(version: '1.0' | '1.1'): Protocol {
       const events = encodeEventStream(shape, stream, output as Record<string, unknown>, contentType);
       return { contentType: EVENT_STREAM, body: '', events };
     },
-    error: ({ name, status, message, members, queryCode }) => ({
+    error: (error) => ({
       contentType,
-      body: JSON.stringify({ ...members, __type: name, message }),
-      headers: {
-        'x-amzn-errortype': name,
-        ...(queryCode === undefined ? {} : { 'x-amzn-query-error': `${queryCode};${status >= 500 ? 'Receiver' : 'Sender'}` }),
-      },
+      body: JSON.stringify({ ...error.members, __type: error.name, message: error.message }),
+      headers: { 'x-amzn-errortype': error.name, ...queryErrorHeader(error) },
     }),
   };
 }
+
+const CBOR = { contentType: 'application/cbor', headers: { 'smithy-protocol': 'rpc-v2-cbor' } };
+
+const rpcCbor: Protocol = {
+  decode(payload, { input }) {
+    const value = decodeCborBody(payload.body, input);
+    const missing = missingMembers(input, value);
+    if (missing.length > 0) throw new Fault('InvalidParameter', missingText(missing));
+    return value;
+  },
+  encode: (_name, { output: shape }, _service, output, { api }) => ({ ...CBOR, body: encodeCborBody(shape, output, api.integers ?? NONE) }),
+  error(error) {
+    const writer = createCborWriter();
+    // Further members are texts and lists of texts in JSON's protocols; the APIs that speak this one have texts alone.
+    const texts = Object.entries({ ...error.members, __type: error.name, message: error.message }).filter(
+      ([, text]) => typeof text === 'string',
+    );
+    writer.map(texts.length);
+    for (const text of texts.flat() as string[]) writer.text(text);
+    return { ...CBOR, body: writer.end(), headers: { ...CBOR.headers, ...queryErrorHeader(error) } };
+  },
+};
+const NONE: ReadonlySet<string> = new Set();
 
 const query: Protocol = {
   decode(payload, { input }) {
@@ -85,7 +116,7 @@ const query: Protocol = {
     if (missing.length > 0) throw new Fault('InvalidParameter', missingText(missing), { details: { errorName: 'ValidationError' } });
     return value;
   },
-  encode(name, { output: shape }, service, output, requestId) {
+  encode(name, { output: shape }, service, output, { requestId }) {
     const result = shape.kind === 'unit' ? '' : element(`${name}Result`, encodeXmlMembers(shape, output));
     const metadata = element('ResponseMetadata', element('RequestId', requestId));
     return { contentType: XML, body: root(`${name}Response`, service.xmlNamespace, result + metadata) };
@@ -108,7 +139,7 @@ const ec2Query: Protocol = {
     }
     return value;
   },
-  encode(name, { output: shape }, service, output, requestId) {
+  encode(name, { output: shape }, service, output, { requestId }) {
     const namespace = service.xmlNamespace === undefined ? undefined : `${service.xmlNamespace.replace(/\/$/, '')}/`;
     return {
       contentType: XML,
@@ -131,6 +162,7 @@ const protocols: Record<Exclude<ApiSpec['protocol'], 'rest-xml'>, Protocol> = {
   query,
   'ec2-query': ec2Query,
   'rest-json': restJson,
+  'rpc-v2-cbor': rpcCbor,
 };
 
 /** REST in XML streams, and is served by a door of its own (`rest-xml.ts`). */

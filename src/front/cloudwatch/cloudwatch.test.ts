@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { CloudWatch } from '@aws-sdk/client-cloudwatch';
 import type { MetricAlarm, MetricDataQuery, PutMetricAlarmInput } from '@aws-sdk/client-cloudwatch';
-import { AwsQueryProtocol } from '@aws-sdk/core/protocols';
+import { AwsQueryProtocol, AwsSmithyRpcV2CborProtocol } from '@aws-sdk/core/protocols';
 import { realClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import { realRandom } from '#base/random.ts';
@@ -208,6 +208,29 @@ it('speaks Query to older clients', async () => {
     message: /AWS\//,
   });
   older.destroy();
+});
+
+it('speaks CBOR to the newest clients', async () => {
+  const newest = new CloudWatch({ ...options(), protocol: AwsSmithyRpcV2CborProtocol });
+  const datum = { MetricName: 'Calls', Timestamp: minute(3), Dimensions: dimensions('web') };
+  const MetricData = Array.from({ length: 40 }, (_, index) => ({ ...datum, Value: index + 0.5 }));
+  await newest.putMetricData({ Namespace: 'New', MetricData });
+  const { Metrics } = await newest.listMetrics({ Namespace: 'New' });
+  assert.deepEqual(Metrics, [{ Namespace: 'New', MetricName: 'Calls', Dimensions: dimensions('web') }]);
+  const asked = { Namespace: 'New', MetricName: 'Calls', Dimensions: dimensions('web'), Period: 60, Statistics: ['Average' as const] };
+  const { Datapoints } = await newest.getMetricStatistics({ ...asked, ...times });
+  assert.deepEqual(Datapoints, [{ Timestamp: minute(3), Average: 20, Unit: 'None' }]);
+  await assert.rejects(newest.putMetricData({ Namespace: 'New', MetricData: [{ MetricName: 'X', Value: NaN }] }), {
+    name: 'InvalidParameterValueException',
+    message: 'The value NaN for parameter MetricData.member.1.Value is invalid.',
+  });
+  // This client goes by the code that the error had in Query.
+  await assert.rejects(newest.getDashboard({ DashboardName: 'none' }), {
+    name: 'ResourceNotFound',
+    message: 'Dashboard none does not exist',
+  });
+  await assert.rejects(newest.listMetricStreams({}), { name: 'UnsupportedOperationException' });
+  newest.destroy();
 });
 
 describe('alarms', () => {

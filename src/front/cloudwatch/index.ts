@@ -1,6 +1,6 @@
 /**
- * Amazon CloudWatch, as far as it is served: metrics, their alarms, and dashboards, which are kept. Reference: CloudWatch API reference, version 2010-08-01. Newer clients speak JSON, older ones Query; an
- * operation is the same in both.
+ * Amazon CloudWatch, as far as it is served: metrics, their alarms, and dashboards, which are kept. Reference: CloudWatch API reference, version 2010-08-01. The newest clients speak CBOR (the SDKs
+ * of Go, Java and Rust), others JSON, older ones Query; an operation is the same in all.
  */
 import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
@@ -14,6 +14,9 @@ import { getMetricStatistics } from './get-metric-statistics.ts';
 import { listMetrics } from './list-metrics.ts';
 import { putMetricData } from './put-metric-data.ts';
 import type { CloudWatchDeps } from './types.ts';
+
+/** Of the answers of the operations that are here. Source: CloudWatch API reference, whose other numbers are doubles. */
+const INTEGERS = new Set(['Period', 'EvaluationPeriods', 'DatapointsToAlarm', 'Size']);
 
 export function createCloudWatchApis(deps: CloudWatchDeps): ApiSpec[] {
   const make = [
@@ -31,6 +34,7 @@ export function createCloudWatchApis(deps: CloudWatchDeps): ApiSpec[] {
   const common = { service: 'monitoring', schemaPackage: '@aws-sdk/client-cloudwatch', operations };
   return [
     { ...common, protocol: 'json-1.0', target: 'GraniteServiceVersion20100801', errors: jsonErrors },
+    { ...common, protocol: 'rpc-v2-cbor', target: 'GraniteServiceVersion20100801', errors: jsonErrors, integers: INTEGERS },
     { ...common, protocol: 'query', target: '2010-08-01', errors: queryErrors },
   ];
 }

@@ -18,8 +18,11 @@ export type WritableEventRows = EventRows & {
 
 export type DeliveryRows = {
   get(id: string): Promise<Delivery | undefined>;
-  /** Due by `now`, the longest due first. */
-  due(now: number, options: { limit: number }): Promise<Delivery[]>;
+  /**
+   * Due by `now`, by lane (a target of one rule, schedule or alarm): up to `each` of a lane, the longest due first, of up to `lanes` lanes, those that wait longest first. `except`:
+   * lanes that are busy. So however much waits for one target, what waits for others is seen.
+   */
+  due(now: number, options: { lanes: number; each: number; except: readonly string[] }): Promise<Map<string, Delivery[]>>;
   /** When the next is due after `now`. */
   nextDue(now: number): Promise<number | undefined>;
   count(): Promise<number>;
@@ -54,6 +57,17 @@ export function eventRows(session: Session): WritableEventRows {
   };
 }
 
+/** Goes from lane to lane of the index, however many rows each has. */
+const DUE_LANES = `
+  WITH RECURSIVE lanes(lane) AS (
+    SELECT min(lane) FROM event_deliveries
+    UNION ALL
+    SELECT (SELECT min(lane) FROM event_deliveries WHERE lane > lanes.lane) FROM lanes WHERE lane IS NOT NULL
+  )
+  SELECT lanes.lane FROM lanes
+  JOIN event_deliveries AS first ON first.seq = (SELECT seq FROM event_deliveries AS one WHERE one.lane = lanes.lane ORDER BY due_at, seq LIMIT 1)
+  WHERE first.due_at <= ? AND lanes.lane NOT IN (SELECT value FROM json_each(?)) ORDER BY first.due_at, first.seq LIMIT ?`;
+
 export function deliveryRows(session: Session): WritableDeliveryRows {
   const decode = (line: Line) => JSON.parse(line['body'] as string) as Delivery;
   return {
@@ -61,8 +75,13 @@ export function deliveryRows(session: Session): WritableDeliveryRows {
       const line = session.db().first('SELECT body FROM event_deliveries WHERE id = ?', [id]);
       return line === undefined ? undefined : decode(line);
     },
-    async due(now, { limit }) {
-      return session.db().all('SELECT body FROM event_deliveries WHERE due_at <= ? ORDER BY due_at, seq LIMIT ?', [now, limit]).map(decode);
+    async due(now, { lanes, each, except }) {
+      const waiting = session
+        .db()
+        .all(DUE_LANES, [now, JSON.stringify(except), lanes])
+        .map(({ lane }) => lane as string);
+      const ofLane = 'SELECT body FROM event_deliveries WHERE lane = ? AND due_at <= ? ORDER BY due_at, seq LIMIT ?';
+      return new Map(waiting.map((lane) => [lane, session.db().all(ofLane, [lane, now, each]).map(decode)]));
     },
     async nextDue(now) {
       const found = session.db().first('SELECT min(due_at) AS due FROM event_deliveries WHERE due_at > ?', [now])?.['due'];

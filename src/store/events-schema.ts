@@ -18,3 +18,9 @@ export const EVENTS_STEP = `
   CREATE TABLE schedules (account TEXT, region TEXT, "group" TEXT, name TEXT, revision INTEGER NOT NULL, desired TEXT NOT NULL, observed TEXT NOT NULL,
     PRIMARY KEY (account, region, "group", name)) STRICT, WITHOUT ROWID;
   `;
+
+/** What waits for one target is found without reading what waits for others. */
+export const DELIVERY_LANES_STEP = `
+  ALTER TABLE event_deliveries ADD COLUMN lane TEXT GENERATED ALWAYS AS (json_extract(body, '$.sourceArn') || ' ' || json_extract(body, '$.target.id')) VIRTUAL;
+  CREATE INDEX event_deliveries_lane ON event_deliveries (lane, due_at);
+  `;

@@ -2,7 +2,7 @@
  * The tables, and the steps that brought them here. `PRAGMA user_version` counts the steps that a database has taken; a step is never
  * changed once released, a new one is added. Bodies are JSON; what is searched by stands beside them in columns of its own.
  */
-import { EVENTS_STEP } from './events-schema.ts';
+import { DELIVERY_LANES_STEP, EVENTS_STEP } from './events-schema.ts';
 import { Fault } from '#base/fault.ts';
 import { REGISTRY_STEP } from './registry-tables.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -193,6 +193,7 @@ const steps: string[] = [
   CREATE TABLE bucket_mount_targets (account TEXT, region TEXT, id TEXT, revision INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
   `,
+  DELIVERY_LANES_STEP,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

@@ -55,16 +55,15 @@ export function startDeliveriesLoop(deps: DeliveriesLoopDeps, holder: string): L
     }
   };
 
-  const serve = (name: string, deliveries: readonly Delivery[]) => {
-    const batch = deliveries.slice(0, limits.eventDeliveryBatch);
+  const serve = (lane: string, batch: readonly Delivery[]) => {
     const work = async () => settle(batch, await attempt(batch));
     const ended = work()
       .catch((error: unknown) => log.warn('event-deliveries', { reason: asFault(error).message }))
       .finally(() => {
-        busy.delete(name);
+        busy.delete(lane);
         loop.look();
       });
-    busy.set(name, ended);
+    busy.set(lane, ended);
   };
 
   const loop: Loop = startLoop(deps, {
@@ -73,14 +72,15 @@ export function startDeliveriesLoop(deps: DeliveriesLoopDeps, holder: string): L
     async run() {
       const now = clock.now();
       const { due, next } = await store.read(async (tx) => ({
-        due: await tx.eventDeliveries.due(now, { limit: limits.eventDeliveryBatch * limits.eventTargetsAtOnce }),
+        due: await tx.eventDeliveries.due(now, {
+          lanes: limits.eventTargetsAtOnce - busy.size,
+          each: limits.eventDeliveryBatch,
+          except: [...busy.keys()],
+        }),
         next: await tx.eventDeliveries.nextDue(now),
       }));
       nextAt = next;
-      for (const [name, deliveries] of Map.groupBy(due, ({ sourceArn, target }) => `${sourceArn} ${target.id}`)) {
-        if (busy.size >= limits.eventTargetsAtOnce) break;
-        if (!busy.has(name)) serve(name, deliveries);
-      }
+      for (const [lane, batch] of due) serve(lane, batch);
     },
   });
   return {

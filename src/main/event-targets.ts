@@ -1,6 +1,6 @@
 /** Where events go: tasks, log groups, webhooks. What control's deliveries loop is given. */
 import type { Clock } from '#base/clock.ts';
-import { asFault, invariant, isFault, type Json } from '#base/fault.ts';
+import { asFault, invariant, type Json } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { EventSources } from '#control/index.ts';
 import { eventTime } from '#domain/event.ts';
@@ -15,6 +15,7 @@ import type { Logs } from '#logs/types.ts';
 import type { Outcome } from '#plan/event-rules.ts';
 import type { ReadTx } from '#store/types.ts';
 import { contextOfRole } from './event-role.ts';
+import { toLogGroup } from './event-logs.ts';
 import { runTaskFor, type Deps as TaskDeps } from './event-tasks.ts';
 import { createWebhooks, type Deps as WebhookDeps } from './event-webhook.ts';
 
@@ -39,7 +40,7 @@ export function createEventSources(deps: Deps): EventSources {
       const [first] = deliveries;
       if (first === undefined) return [];
       const group = groupOf(first.target.arn);
-      if (group !== undefined) return await toLogs(deps, group, first, deliveries);
+      if (group !== undefined) return await toLogGroup(deps, group, first, deliveries.map(textOf));
       const one = first.target.arn.includes(':api-destination/')
         ? webhook
         : first.target.arn.includes(':event-bus/')
@@ -81,27 +82,5 @@ async function toBus(deps: Deps, { id, account, region, sourceArn, target, at }:
   } catch (error) {
     const { code, message } = asFault(error);
     return { ok: false, again: code !== 'AccessDenied' && code !== 'ResourceNotFound', code, message };
-  }
-} // prettier-ignore
-
-/** One stream for each rule, schedule or alarm; all of a batch with one sync. */
-async function toLogs({ logs, clock }: Deps, group: string, { account, region, sourceName, target }: Delivery, deliveries: readonly Delivery[]): Promise<Outcome[]> {
-  const scope = { account, region };
-  const stream = sourceName.replaceAll(/[:*]/g, '-').slice(0, 512);
-  const ensure = async (make: () => Promise<void>) =>
-    await make().catch((error: unknown) => {
-      if (!isFault(error, 'AlreadyExists')) throw error;
-    });
-  try {
-    // Where dead letters go is berth's to make; a rule's own group must be there, as on AWS.
-    if (target.id === 'dead-letters') await ensure(() => logs.createGroup(scope, group, { tags: {} }));
-    await ensure(() => logs.createStream(scope, group, stream));
-    const timestamp = clock.now();
-    await logs.put(scope, group, stream, deliveries.map((delivery) => ({ timestamp, message: textOf(delivery) })));
-    return deliveries.map(() => ({ ok: true }));
-  } catch (error) {
-    const { code, message } = asFault(error);
-    const again = code !== 'ResourceNotFound' && code !== 'InvalidParameter';
-    return deliveries.map(() => ({ ok: false, again, code, message }));
   }
 } // prettier-ignore

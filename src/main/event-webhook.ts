@@ -50,13 +50,15 @@ export function createWebhooks(deps: Deps): (delivery: Delivery, text: string) =
     await turn(target.arn, destination.rate);
     const call = callOf(destination.endpoint, destination.method, target.parameters as Parameters, secrets, text);
     try {
-      const status = await send(call, vpcs, isClosed);
+      const { status, retryAfter } = await send(call, vpcs, isClosed);
       if (status >= 200 && status < 300) return { ok: true };
+      const waitMs = waitOf(retryAfter, deps.clock.now());
       return {
         ok: false,
-        again: status >= 500 || again.has(status),
+        again: (status >= 500 || again.has(status)) && waitMs >= 0,
         code: 'SDK_CLIENT_ERROR',
         message: `${destination.endpoint} answered ${status}`,
+        waitMs,
       };
     } catch (error) {
       return {
@@ -69,11 +71,19 @@ export function createWebhooks(deps: Deps): (delivery: Delivery, text: string) =
   };
 }
 
-/** The target's own parameters go before those of the connection; stars in the URL are filled in from left to right. */
+/** Retry-After in ms from now: seconds or a date (RFC 9110, 10.2.3); below 0: it wants no other try. What can't be read is no wish. */
+function waitOf(retryAfter: string | undefined, now: number): number {
+  if (retryAfter === undefined) return 0;
+  if (/^-?\d{1,9}$/.test(retryAfter)) return Number(retryAfter) * 1000;
+  const at = Date.parse(retryAfter);
+  return Number.isNaN(at) ? 0 : Math.max(0, at - now);
+}
+
+/** The connection's parameters go before the target's own, as the reference has it (HttpParameters); stars in the URL are filled in from left to right. */
 function callOf(endpoint: string, method: string, parameters: Parameters, secrets: CallSecrets, text: string): Call {
   const values = [...(parameters.PathParameterValues ?? [])];
   const url = new URL(endpoint.replaceAll('*', () => encodeURIComponent(values.shift() ?? '')));
-  for (const [name, value] of Object.entries({ ...secrets.query, ...parameters.QueryStringParameters })) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries({ ...parameters.QueryStringParameters, ...secrets.query })) url.searchParams.set(name, value);
   const headers = { 'content-type': 'application/json; charset=utf-8', 'user-agent': 'berth/events', ...lower(parameters.HeaderParameters ?? {}), ...lower(secrets.headers) };
   return { url, method, headers, body: method === 'GET' || method === 'HEAD' ? '' : withMembers(text, secrets.body) };
 } // prettier-ignore
@@ -92,8 +102,12 @@ function withMembers(text: string, members: Record<string, string>): string {
   }
 }
 
-/** Follows no redirect: only the address that was named is called. Resolves with the status; rejects with ClosedAddress for one that may not be. */
-function send({ url, method, headers, body }: Call, vpcs: readonly string[], isClosed: Closed): Promise<number> {
+/** Follows no redirect: only the address that was named is called. Resolves with the status and how long it asks to be left alone; rejects with ClosedAddress for one that may not be. */
+function send(
+  { url, method, headers, body }: Call,
+  vpcs: readonly string[],
+  isClosed: Closed,
+): Promise<{ status: number; retryAfter: string | undefined }> {
   return new Promise((resolve, reject) => {
     const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
     const address = addressOf(url.hostname);
@@ -114,8 +128,9 @@ function send({ url, method, headers, body }: Call, vpcs: readonly string[], isC
         bytes += chunk.length;
         if (bytes > limits.webhookAnswerBytes) answer.destroy();
       });
-      answer.on('error', () => resolve(answer.statusCode ?? 0));
-      answer.on('close', () => resolve(answer.statusCode ?? 0));
+      const told = { status: answer.statusCode ?? 0, retryAfter: answer.headers['retry-after'] };
+      answer.on('error', () => resolve(told));
+      answer.on('close', () => resolve(told));
     });
     request.end(body);
   });

@@ -18,12 +18,14 @@ let events: EventBridge;
 
 /** What the webhook was sent; it answers what `answers` has next, else 200. */
 const calls: { url: string; headers: IncomingMessage['headers']; body: string }[] = [];
-const answers: number[] = [];
+const answers: (number | { status: number; retryAfter: string })[] = [];
 const hook = createServer(async (request, answer) => {
   let body = '';
   for await (const chunk of request) body += String(chunk);
   calls.push({ url: request.url ?? '', headers: request.headers, body });
-  answer.writeHead(answers.shift() ?? 200).end();
+  const next = answers.shift() ?? 200;
+  if (typeof next === 'number') answer.writeHead(next).end();
+  else answer.writeHead(next.status, { 'retry-after': next.retryAfter }).end();
 });
 
 before(async () => {
@@ -121,6 +123,105 @@ describe('events', () => {
     assert.deepEqual(event.detail, { n: 2 });
     assert.match(why.errorMessage, /answered 400/);
     await until('an end', async () => ((await platform.store.read((tx) => tx.eventDeliveries.count())) === 0 ? true : undefined));
+  });
+
+  it('wait as long as a webhook asks for, and are given up where it wants no other try', async () => {
+    const Arn = (await events.describeApiDestination({ Name: 'flaky' })).ApiDestinationArn;
+    const DeadLetterConfig = { Arn: group('/berth/busy') };
+    await rule('Busy', [{ Id: 'hook', Arn, DeadLetterConfig }]);
+    const only = async () => {
+      const due = await platform.store.read((tx) => tx.eventDeliveries.due(Infinity, { lanes: 1, each: 1, except: [] }));
+      return [...due.values()].flat()[0];
+    };
+    const asked = platform.clock.now();
+    answers.push({ status: 429, retryAfter: '3600' });
+    await put({}, 'Busy');
+    const waits = await until('a try', async () => ((one) => (one?.attempts === 1 ? one : undefined))(await only()));
+    assert.ok(waits.dueAt >= asked + 3_600_000, 'it is tried again in an hour');
+    await platform.store.write((tx) => tx.eventDeliveries.put({ ...waits, dueAt: asked }));
+    answers.push({ status: 503, retryAfter: new Date(asked + 7_200_000).toUTCString() });
+    const longer = await until('a second try', async () => ((one) => (one?.attempts === 2 ? one : undefined))(await only()));
+    assert.ok(longer.dueAt > asked + 7_190_000, 'and then at the time that it names');
+    await platform.store.write((tx) => tx.eventDeliveries.delete(longer.id));
+    answers.push({ status: 503, retryAfter: '-1' });
+    await put({}, 'Busy');
+    const [dead = ''] = await until('a dead letter', async () =>
+      ((found) => (found.length > 0 ? found : undefined))(await lines('/berth/busy', 'Busy').catch(() => [])),
+    );
+    assert.equal(JSON.parse(dead).retryAttempts, 0);
+  });
+
+  it('have the parameters of a connection before those of the target', async () => {
+    const pairs = (Key: string) => [{ Key, Value: 'of-the-connection', IsValueSecret: false }];
+    const { ConnectionArn } = await events.createConnection({
+      Name: 'pairs',
+      AuthorizationType: 'BASIC',
+      AuthParameters: {
+        BasicAuthParameters: { Username: 'u', Password: 'p' },
+        InvocationHttpParameters: { HeaderParameters: pairs('X-Who'), QueryStringParameters: pairs('who') },
+      },
+    });
+    const InvocationEndpoint = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/pairs`;
+    const made = await events.createApiDestination({ Name: 'pairs', ConnectionArn, HttpMethod: 'POST', InvocationEndpoint });
+    const HttpParameters = { HeaderParameters: { 'X-Who': 'of-the-target' }, QueryStringParameters: { who: 'of-the-target', more: '1' } };
+    await rule('Pairs', [{ Id: 'hook', Arn: made.ApiDestinationArn, HttpParameters }]);
+    calls.length = 0;
+    await put({}, 'Pairs');
+    const call = await until('a call', () => calls[0]);
+    assert.deepEqual(Object.fromEntries(new URLSearchParams(call.url.split('?')[1])), { who: 'of-the-connection', more: '1' });
+    assert.equal(call.headers['x-who'], 'of-the-connection');
+  });
+
+  it('come to a log group however large they are together, and one that it takes not keeps none back', async () => {
+    await platform.logs.createGroup(scope, '/large', { tags: {} });
+    // Twelve times the event is more than a log event may have: of the events below, the one with "much" alone is that large.
+    const transformer = { InputPathsMap: { n: '$.detail.n', text: '$.detail.text' }, InputTemplate: `<n> ${'<text>'.repeat(12)}` };
+    await rule('Large', [
+      { Id: 'log', Arn: group('/large'), InputTransformer: transformer, DeadLetterConfig: { Arn: group('/berth/large') } },
+    ]);
+    const entries = Array.from({ length: 40 }, (_, n) =>
+      JSON.stringify({ n, text: (n === 7 ? 'much' : 'x').repeat(n === 7 ? 30_000 : 10_000) }),
+    );
+    for (let at = 0; at < entries.length; at += 10)
+      await events.putEvents({ Entries: entries.slice(at, at + 10).map((Detail) => ({ Source: 'shop', DetailType: 'Large', Detail })) });
+    // A page has a megabyte at most.
+    const numbers = async () => {
+      const found: number[] = [];
+      for (let token: string | undefined; ;) {
+        const options = { fromHead: true, limit: 100, ...(token === undefined ? {} : { token }) };
+        const page = await platform.logs.getEvents(scope, '/large', 'Large', options);
+        if (page.events.length === 0) return found;
+        found.push(...page.events.map(({ message }) => Number(message.split(' ')[0])));
+        token = page.forward;
+      }
+    };
+    const said = await until('lines', async () => ((found) => (found.length === 39 ? found : undefined))(await numbers().catch(() => [])));
+    assert.deepEqual(
+      said.toSorted((a, b) => a - b),
+      entries.map((_, n) => n).filter((n) => n !== 7),
+    );
+    const [dead = ''] = await until('a dead letter', async () =>
+      ((found) => (found.length === 1 ? found : undefined))(await lines('/berth/large', 'Large').catch(() => [])),
+    );
+    assert.match(JSON.parse(dead).errorMessage, /Log event too large/);
+  });
+
+  it('become the message and the time that an input transformer makes for a log group', async () => {
+    await platform.logs.createGroup(scope, '/lines', { tags: {} });
+    const template = (InputTemplate: string) => ({ InputPathsMap: { at: '$.detail.at', n: '$.detail.n' }, InputTemplate });
+    await rule('Line', [{ Id: 'log', Arn: group('/lines'), InputTransformer: template('{"timestamp":<at>,"message":"order <n>"}') }]);
+    const now = platform.clock.now();
+    const times = [new Date(now - 3600_000).toISOString(), now - 60_000, '2001-01-01T00:00:00Z', now - 5 * 24 * 3600_000];
+    for (const [n, at] of times.entries()) await put({ n, at }, 'Line');
+    const found = await until('lines', async () => {
+      const { events: said } = await platform.logs
+        .getEvents(scope, '/lines', 'Line', { fromHead: true, limit: 10 })
+        .catch(() => ({ events: [] }));
+      return said.length === times.length ? said : undefined;
+    });
+    assert.deepEqual(found.map(({ message }) => message), ['order 3', 'order 0', 'order 1', 'order 2']); // prettier-ignore
+    assert.deepEqual(found.slice(0, 3).map(({ timestamp }) => timestamp), [now - 5 * 24 * 3600_000, now - 3600_000, now - 60_000]); // prettier-ignore
+    assert.ok((found[3]?.timestamp ?? 0) >= now, 'a time that no log takes is now');
   });
 
   it('never go where an API destination may not call, and say so', async () => {

@@ -42,17 +42,18 @@ export function deliveriesTo({ key, desired }: EventRuleRecord, event: EventEnve
   }));
 }
 
-export type Outcome = { ok: true } | { ok: false; again: boolean; code: string; message: string };
+/** `waitMs`: how long the target itself asked to be left alone. */
+export type Outcome = { ok: true } | { ok: false; again: boolean; code: string; message: string; waitMs?: number };
 
 export type AfterTry = { done: true; dead: Delivery | null } | { done: false; delivery: Delivery };
 
-/** Doubled from a second to five minutes, and never two of the same failure in step: `fraction` is of [0, 1). */
+/** Doubled from a second to five minutes, and never two of the same failure in step: `fraction` is of [0, 1). Longer where the target asked for it. */
 export function afterTry(delivery: Delivery, outcome: Outcome, now: number, fraction: number): AfterTry {
   if (outcome.ok) return { done: true, dead: null };
   const attempts = delivery.attempts + 1;
   const { target, at } = delivery;
   const wait = Math.min(limits.eventRetryMaxMs, limits.eventRetryMinMs * 2 ** Math.min(attempts - 1, 20));
-  const dueAt = now + Math.round(wait * (0.5 + fraction / 2));
+  const dueAt = now + Math.max(Math.round(wait * (0.5 + fraction / 2)), outcome.waitMs ?? 0);
   const isOver = !outcome.again || attempts > target.maxAttempts || dueAt - at > target.maxAgeMs;
   if (!isOver) return { done: false, delivery: { ...delivery, attempts, dueAt } };
   return {

@@ -109,7 +109,7 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
     const { policies, request } = await asked(question);
     const own = compilePolicy(parsePolicy(policy, 'resource'));
     const decision = decideOnResource(own, policies, askerOf(question.principal), true, request);
-    const isClear = decision.allowed || decision.explicit;
+    const isClear = decision.allowed || decision.explicit || decision.kind === 'boundary' || decision.kind === 'session';
     return verdict(question, isClear ? decision : decide(policies, request));
   };
 

@@ -1,9 +1,9 @@
 /**
  * The decision. A Deny anywhere ends it; else each kind of policy that is there must allow, and what a resource's own policy gives to a very
- * principal of the same account needs no other Allow. Source: IAM user guide, "Policy evaluation for requests within a single account".
+ * user or session of the same account needs no other Allow, to a role none of its own policies. Source: IAM user guide, "Policy evaluation for requests within a single account".
  */
 import { arnParts } from './pattern.ts';
-import type { ArnParts, Asker, CompiledPolicy, CompiledStatement, Decision, PolicyKind, PolicyRequest, PolicySet } from './types.ts';
+import type { ArnParts, Asker, CompiledPolicy, CompiledStatement, Decision, PolicyKind, PolicyRequest, PolicySet, PrincipalMatch } from './types.ts';
 
 type Said = 'allow' | 'deny' | 'nothing';
 type Question = { action: string; resource: ArnParts; request: PolicyRequest };
@@ -40,9 +40,15 @@ export function decideOnResource(
   const denied = explicitDenial(said);
   if (denied !== undefined) return denied;
   if (granted === 'none') return { allowed: false, explicit: false, kind: 'resource' };
-  const enough = sameAccount && granted === 'exact';
-  return implicitDenial(enough ? { ...said, identity: 'allow' } : said, policies) ?? { allowed: true };
+  return implicitDenial(sameAccount ? { ...said, ...sparedBy[granted] } : said, policies) ?? { allowed: true };
 }
+
+/** What need not allow beside a resource's policy of the same account (IAM user guide, "Policy evaluation logic", resource-based policies). */
+const sparedBy: Record<'account' | 'role' | 'exact', Partial<SaidBy>> = {
+  account: {},
+  role: { identity: 'allow' },
+  exact: { identity: 'allow', boundary: 'allow', session: 'allow' },
+};
 
 function ask(request: PolicyRequest): Question {
   return { action: request.action.toLowerCase(), resource: arnParts(request.resource), request };
@@ -86,13 +92,15 @@ function saidBy(policies: readonly CompiledPolicy[], question: Question): Said {
   return said;
 }
 
-function grantOf(policy: CompiledPolicy, asker: Asker, question: Question): 'deny' | 'none' | 'account' | 'exact' {
-  let granted: 'none' | 'account' | 'exact' = 'none';
+const byStrength: readonly PrincipalMatch[] = ['none', 'account', 'role', 'exact'];
+
+function grantOf(policy: CompiledPolicy, asker: Asker, question: Question): 'deny' | PrincipalMatch {
+  let granted: PrincipalMatch = 'none';
   for (const statement of policy.about(question.action)) {
     const match = statement.principal?.(asker) ?? 'none';
     if (match === 'none' || !applies(statement, question)) continue;
     if (statement.deny) return 'deny';
-    if (granted !== 'exact') granted = match;
+    if (byStrength.indexOf(match) > byStrength.indexOf(granted)) granted = match;
   }
   return granted;
 }

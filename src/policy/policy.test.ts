@@ -204,6 +204,31 @@ test('trust policies: accounts, principals, services, across accounts', () => {
   }
 });
 
+test('what a resource grants to a user or a session itself no boundary and no session policy limits; to a role both do', () => {
+  const arn = 'arn:aws:iam::111111111111:user/ann';
+  const ann = { kind: 'aws', account: '111111111111', arn } as const;
+  const session = { kind: 'aws', account: '111111111111', arn: 'arn:aws:sts::111111111111:assumed-role/r/s', roleArn: 'arn:aws:iam::111111111111:role/r' } as const; // prettier-ignore
+  const grants = (AWS: string | string[]) =>
+    compilePolicy(parsePolicy(JSON.stringify({ Version: '2012-10-17', Statement: [{ ...allow('a:Get'), Principal: { AWS } }] }), 'resource')); // prettier-ignore
+  const request = { action: 'a:Get', resource: 'arn:aws:a:::x', facts: factsOf({}) };
+  const said = (AWS: string | string[], asker: typeof ann | typeof session, set: Partial<PolicySet>, same = true) => {
+    const decision = decideOnResource(grants(AWS), { identity: [], boundary: null, session: null, ...set }, asker, same, request);
+    return decision.allowed ? 'allowed' : `${decision.explicit ? 'denied' : 'nothing'} ${decision.kind}`;
+  };
+  const other = policy(allow('b:*'));
+  const no = policy(deny('a:*'));
+  assert.equal(said(ann.arn, ann, { boundary: other }), 'allowed');
+  assert.equal(said('*', ann, { boundary: other }), 'allowed');
+  assert.equal(said(ann.arn, ann, { boundary: no }), 'denied boundary');
+  assert.equal(said(ann.arn, ann, { boundary: other }, false), 'nothing identity');
+  assert.equal(said(session.arn, session, { boundary: other, session: [other] }), 'allowed');
+  assert.equal(said([session.roleArn, session.arn], session, { boundary: other }), 'allowed');
+  assert.equal(said(session.roleArn, session, { boundary: other }), 'nothing boundary');
+  assert.equal(said(session.roleArn, session, { session: [other] }), 'nothing session');
+  assert.equal(said(session.roleArn, session, {}), 'allowed');
+  assert.equal(said('111111111111', ann, { boundary: other }), 'nothing identity');
+});
+
 test('what is malformed is said in the words of IAM', () => {
   const refusal = (document: unknown, use: 'identity' | 'trust' = 'identity') => {
     try {

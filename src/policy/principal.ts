@@ -13,7 +13,8 @@ export function compilePrincipal({ names, negated }: PrincipalElement): (asker: 
   const exact = new Set(aws);
   const match = (asker: Asker): PrincipalMatch => {
     if (asker.kind === 'service') return anyService || services.has(asker.service.toLowerCase()) ? 'exact' : 'none';
-    if (isAnyone || exact.has(asker.arn) || (asker.roleArn !== undefined && exact.has(asker.roleArn))) return 'exact';
+    if (isAnyone || exact.has(asker.arn)) return 'exact';
+    if (asker.roleArn !== undefined && exact.has(asker.roleArn)) return 'role';
     return accounts.has(asker.account) ? 'account' : 'none';
   };
   if (!negated) return match;

@@ -37,8 +37,11 @@ export type CompiledStatement = {
   principal: ((asker: Asker) => PrincipalMatch) | null;
 };
 
-/** `account`: the account is trusted, whose own policies must allow it too. `exact`: this very principal is. */
-export type PrincipalMatch = 'none' | 'account' | 'exact';
+/**
+ * `account`: the account is trusted, whose own policies must allow it too. `role`: the role behind the caller's session is, which its boundary and
+ * the session's policies still limit. `exact`: the very caller is (a user, a session), or everybody.
+ */
+export type PrincipalMatch = 'none' | 'account' | 'role' | 'exact';
 
 /** An ARN's six parts; one part for anything else. */
 export type ArnParts = readonly string[];

@@ -77,15 +77,20 @@ export async function copySource(deps: S3Deps, input: Sourced, context: CallCont
   return { bucket, source };
 }
 
-/** `BUCKET/KEY?versionId=V`, encoded as in a URL, with or without a slash before it. */
+/** `BUCKET/KEY?versionId=V`, encoded as in a URL, with or without a slash before it. Some clients encode the slash between the two as well. */
 function readSource(text: string): { bucket: string; key: string } {
-  const [path = '', query = ''] = text.replace(/^\//, '').split('?');
+  const [encoded = '', query = ''] = text.split('?');
+  const path = decoded(encoded, text).replace(/^\//, '');
   const cut = path.indexOf('/');
   if (cut <= 0 || cut === path.length - 1) throw invalid('Copy Source must mention the source bucket and key: sourcebucket/sourcekey', 'x-amz-copy-source', text); // prettier-ignore
   assertNoVersion(new URLSearchParams(query).get('versionId') ?? undefined);
+  return { bucket: path.slice(0, cut), key: path.slice(cut + 1) };
+}
+
+function decoded(path: string, whole: string): string {
   try {
-    return { bucket: decodeURIComponent(path.slice(0, cut)), key: decodeURIComponent(path.slice(cut + 1)) };
+    return decodeURIComponent(path);
   } catch {
-    throw invalid('Invalid copy source encoding.', 'x-amz-copy-source', text);
+    throw invalid('Invalid copy source encoding.', 'x-amz-copy-source', whole);
   }
 }

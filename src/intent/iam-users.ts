@@ -1,6 +1,6 @@
 /** Wishes about users, roles, their access keys, and instance profiles. */
 import type { Random } from '#base/random.ts';
-import { iamScope, type AccessKeyRecord, type InstanceProfileRecord, type RoleRecord, type UserRecord } from '#domain/iam.ts';
+import { entityArn, iamScope, type AccessKeyRecord, type InstanceProfileRecord, type RoleRecord, type UserRecord } from '#domain/iam.ts';
 import { clip, constraintText } from '#domain/names.ts';
 import type { Tag } from '#domain/task.ts';
 import type { WriteTx } from '#store/types.ts';
@@ -18,6 +18,7 @@ import {
   uniqueId,
   type Account,
 } from './iam-faults.ts';
+import { assertPrincipals, renamePrincipal } from './iam-named.ts';
 import type { IntentDeps } from './types.ts';
 
 const KEYS_PER_USER = 2;
@@ -63,6 +64,7 @@ export async function deleteUser(deps: IntentDeps, of: Account, name: string): P
     if ((await keysOf(tx, of, name)).length > 0) throw deleteConflict('Cannot delete entity, must delete access keys first.');
     assertBare(user);
     await tx.iamUsers.delete(user.key);
+    await renamePrincipal(tx, of, 'user', user, user.id);
   });
 }
 
@@ -83,6 +85,7 @@ export async function updateUser(
     const user = await entityOf(tx, of, 'user', name);
     const renamed = to.name ?? name;
     const path = to.path === undefined ? user.path : pathOf(to.path);
+    await renamePrincipal(tx, of, 'user', user, entityArn('user', { key: { ...user.key, name: renamed }, path }));
     if (renamed === name) return void (await tx.iamUsers.put({ ...user, path }, user.revision));
     if (renamed.toLowerCase() !== name.toLowerCase()) await assertNew(tx, of, 'User', renamed);
     await tx.iamUsers.delete(user.key);
@@ -100,6 +103,7 @@ export async function createRole(deps: IntentDeps, of: Account, wish: RoleWish):
   return await changeIam(deps, of, async (tx) => {
     await assertNew(tx, of, 'Role', wish.name);
     if (record.boundary !== null) await assertAttachable(tx, of, record.boundary);
+    await assertPrincipals(tx, of, trust);
     return await tx.iamRoles.put(record, 0);
   });
 }
@@ -112,6 +116,7 @@ export async function deleteRole(deps: IntentDeps, of: Account, name: string): P
     if (profiles.some((profile) => profile.role === name)) throw deleteConflict('Cannot delete entity, must remove roles from instance profile first.'); // prettier-ignore
     assertBare(role);
     await tx.iamRoles.delete(role.key);
+    await renamePrincipal(tx, of, 'role', role, role.id);
   });
 }
 
@@ -128,6 +133,7 @@ export async function updateRole(
   return await changeIam(deps, of, async (tx) => {
     const role = await roleOf(tx, of, name);
     const { description = role.description, trust = role.trust } = to;
+    if (to.trust !== undefined) await assertPrincipals(tx, of, trust);
     return await tx.iamRoles.put({ ...role, description, trust, maxSessionSeconds: seconds ?? role.maxSessionSeconds }, role.revision);
   });
 }

@@ -127,6 +127,16 @@ describe('sessions', () => {
     await assert.rejects(list(session), refused(sessionArn('brief', 'me')));
   });
 
+  it('of who was made again are not whom a trust meant', async () => {
+    await roleThatMay('former', everybody, allow('sts:*'));
+    await roleThatMay('guarded', trusting({ AWS: roleArn('former') }), allow('*'));
+    await assume(world.as(await assume(bob.clients, 'former')), 'guarded');
+    await roleThatMayNot('former');
+    await roleThatMay('former', everybody, allow('sts:*'));
+    const other = world.as(await assume(bob.clients, 'former'));
+    await assert.rejects(assume(other, 'guarded'), notAssumed(sessionArn('former', 'me'), roleArn('guarded')));
+  });
+
   it('need an external id, a name or an address where the trust policy says so', async () => {
     await roleThatMay('partner', trusting({ AWS: account }, { StringEquals: { 'sts:ExternalId': 'key' } }), allow('*'));
     await assume(bob.clients, 'partner', { ExternalId: 'key' });

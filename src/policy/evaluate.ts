@@ -3,7 +3,17 @@
  * user or session of the same account needs no other Allow, to a role none of its own policies. Source: IAM user guide, "Policy evaluation for requests within a single account".
  */
 import { arnParts } from './pattern.ts';
-import type { ArnParts, Asker, CompiledPolicy, CompiledStatement, Decision, PolicyKind, PolicyRequest, PolicySet, PrincipalMatch } from './types.ts';
+import type {
+  ArnParts,
+  Asker,
+  CompiledPolicy,
+  CompiledStatement,
+  Decision,
+  PolicyKind,
+  PolicyRequest,
+  PolicySet,
+  PrincipalMatch,
+} from './types.ts';
 
 type Said = 'allow' | 'deny' | 'nothing';
 type Question = { action: string; resource: ArnParts; request: PolicyRequest };

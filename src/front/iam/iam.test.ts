@@ -100,6 +100,40 @@ test('users have two keys at most, whose secrets stand nowhere in the clear', as
   own.destroy();
 });
 
+test('whom a trust policy names is meant itself: another of the same name is not, and who is renamed still is', async () => {
+  const names = async (RoleName: string) => {
+    const { Role: role } = await iam.send(new api.GetRoleCommand({ RoleName }));
+    return JSON.parse(decodeURIComponent(role?.AssumeRolePolicyDocument ?? '')).Statement[0] as { Principal: { AWS: string | string[] }; Condition: object }; // prettier-ignore
+  };
+  const userArn = (name: string) => `arn:aws:iam::${account}:user/${name}`;
+  const trusting = (AWS: string | string[]) =>
+    JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { AWS }, Action: 'sts:AssumeRole', Condition: { ArnLike: { 'aws:PrincipalArn': userArn('gone') } } }] }); // prettier-ignore
+  const target = (AWS: string | string[]) =>
+    iam.send(new api.CreateRoleCommand({ RoleName: 'trusts', AssumeRolePolicyDocument: trusting(AWS) }));
+  await assert.rejects(target(userArn('gone')), {
+    name: 'MalformedPolicyDocumentException',
+    message: `Invalid principal in policy: "AWS":"${userArn('gone')}"`,
+  });
+  const gone = await iam.send(new api.CreateUserCommand({ UserName: 'gone' }));
+  await iam.send(new api.CreateUserCommand({ UserName: 'moves' }));
+  await target([userArn('gone'), userArn('moves'), '111111111111', 'arn:aws:iam::111111111111:user/far']);
+  await iam.send(new api.UpdateUserCommand({ UserName: 'moves', NewUserName: 'moved', NewPath: '/there/' }));
+  await iam.send(new api.DeleteUserCommand({ UserName: 'gone' }));
+  await iam.send(new api.CreateUserCommand({ UserName: 'gone' }));
+  const { Principal, Condition } = await names('trusts');
+  assert.deepEqual(Principal.AWS, [gone.User?.UserId, userArn('there/moved'), '111111111111', 'arn:aws:iam::111111111111:user/far']);
+  assert.deepEqual(Condition, { ArnLike: { 'aws:PrincipalArn': userArn('gone') } });
+
+  const first = await iam.send(new api.CreateRoleCommand({ RoleName: 'first', AssumeRolePolicyDocument: trust }));
+  await iam.send(new api.UpdateAssumeRolePolicyCommand({ RoleName: 'trusts', PolicyDocument: trusting(first.Role?.Arn ?? '') }));
+  assert.equal((await names('trusts')).Principal.AWS, first.Role?.Arn);
+  await iam.send(new api.DeleteRoleCommand({ RoleName: 'first' }));
+  await iam.send(new api.CreateRoleCommand({ RoleName: 'first', AssumeRolePolicyDocument: trust }));
+  assert.equal((await names('trusts')).Principal.AWS, first.Role?.RoleId);
+  for (const RoleName of ['trusts', 'first']) await iam.send(new api.DeleteRoleCommand({ RoleName }));
+  for (const UserName of ['gone', 'moved']) await iam.send(new api.DeleteUserCommand({ UserName }));
+});
+
 test('a list may be emptied page by page, and nobody is passed over', async () => {
   const names = Array.from({ length: 5 }, (_, n) => `walk${n}`);
   for (const UserName of names) await iam.send(new api.CreateUserCommand({ UserName, Path: '/walk/' }));

@@ -214,6 +214,10 @@ test('who may read a value: by the name, the tag, and the secret’s own policy'
   await may(null);
   await api.putResourcePolicy({ SecretId: 'ann/one', ResourcePolicy: policyOf(`arn:aws:iam::${account}:user/ann`) });
   assert.equal(await read(), 'yes no');
+  // No boundary limits what the secret gives to a user itself.
+  await iam.putUserPermissionsBoundary({ UserName: 'ann', PermissionsBoundary: 'arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess' });
+  assert.equal(await read(), 'yes no');
+  await iam.deleteUserPermissionsBoundary({ UserName: 'ann' });
   // The account as a whole: then its own policies decide.
   await api.putResourcePolicy({ SecretId: 'ann/one', ResourcePolicy: policyOf(`arn:aws:iam::${account}:root`) });
   assert.equal(await read(), 'no no');
@@ -223,6 +227,22 @@ test('who may read a value: by the name, the tag, and the secret’s own policy'
   assert.equal((await api.validateResourcePolicy({ ResourcePolicy: policyOf('*') })).PolicyValidationPassed, false);
   assert.equal((await api.validateResourcePolicy({ ResourcePolicy: policyOf(account) })).PolicyValidationPassed, true);
   ann.destroy();
+  iam.destroy();
+});
+
+test('a secret’s policy means whom it names, not another who is made under the name', async () => {
+  const iam = new IAM({ endpoint: platform.endpoint, region: 'us-east-1', maxAttempts: 1, credentials: platform.root });
+  await api.createSecret({ Name: 'eve/one', SecretString: '1' });
+  const { User: eve } = await iam.createUser({ UserName: 'eve' });
+  await api.putResourcePolicy({ SecretId: 'eve/one', ResourcePolicy: policyOf(eve?.Arn ?? '') });
+  await iam.deleteUser({ UserName: 'eve' });
+  await iam.createUser({ UserName: 'eve' });
+  const { AccessKey } = await iam.createAccessKey({ UserName: 'eve' });
+  const other = clientOf({ accessKeyId: AccessKey?.AccessKeyId ?? '', secretAccessKey: AccessKey?.SecretAccessKey ?? '' });
+  await assert.rejects(other.getSecretValue({ SecretId: 'eve/one' }), { name: 'AccessDeniedException' });
+  const { ResourcePolicy = '' } = await api.getResourcePolicy({ SecretId: 'eve/one' });
+  assert.match(ResourcePolicy, new RegExp(`"${eve?.UserId}"`));
+  other.destroy();
   iam.destroy();
 });
 

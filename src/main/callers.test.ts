@@ -88,6 +88,8 @@ describe('sessions', () => {
     const first = world.as(await assume(bob.clients, 'first', { SourceIdentity: 'bob' }));
     await list(world.as(await assume(first, 'second')));
     await assert.rejects(assume(first, 'second', { SourceIdentity: 'mallory' }), { name: 'AccessDenied' });
+    await roleThatMay('third', trusting({ AWS: roleArn('first') }, undefined, ['sts:AssumeRole']), allow('*'));
+    await assert.rejects(assume(first, 'third'), notAssumed(sessionArn('first', 'me'), roleArn('third'), 'sts:SetSourceIdentity'));
     await assert.rejects(assume(first, 'second', { DurationSeconds: 3601 }), {
       name: 'ValidationError',
       message: 'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining',

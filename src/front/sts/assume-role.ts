@@ -32,19 +32,20 @@ export function assumeRole({ store, clock, identity }: StsDeps): Operation<Assum
       const role = await store.read((tx) => findRole(tx, arn));
       if (role === undefined) throw denied(context, 'sts:AssumeRole', arn);
       assertSourceIdentity(input, context);
-      for (const action of actionsOf(input)) await assertAssumable(role, action, input, context);
+      const sourceIdentity = input.SourceIdentity ?? context.principal.session?.sourceIdentity ?? null;
+      for (const action of actionsOf(input, sourceIdentity)) await assertAssumable(role, action, input, context);
       assertDuration(role, seconds, input, context);
       const made = identity.mint({
         ...rolePrincipal(role, input.RoleSessionName ?? ''),
         seconds,
         policies: await sessionPolicies(input),
         tags: Object.fromEntries((input.Tags ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? ''])),
-        sourceIdentity: input.SourceIdentity ?? context.principal.session?.sourceIdentity ?? null,
+        sourceIdentity,
       });
       return {
         Credentials: credentialsView(made),
         AssumedRoleUser: { AssumedRoleId: made.principal.userId, Arn: made.principal.arn },
-        ...(input.SourceIdentity === undefined ? {} : { SourceIdentity: input.SourceIdentity }),
+        ...(sourceIdentity === null ? {} : { SourceIdentity: sourceIdentity }),
       };
     },
   };
@@ -53,7 +54,13 @@ export function assumeRole({ store, clock, identity }: StsDeps): Operation<Assum
     const { principal, region, sourceIp, userAgent } = context;
     const call = { now: clock.now(), region, sourceIp, userAgent, secure: false };
     const resource = input.RoleArn ?? '';
-    const { decision } = await identity.judgeAssume(role, { principal, action, resource, call, facts: factsOf(role, input) });
+    const { decision } = await identity.judgeAssume(role, {
+      principal,
+      action,
+      resource,
+      call,
+      facts: factsOf(role, input, principal.session?.sourceIdentity),
+    });
     if (!decision.allowed) throw denied(context, action, resource);
   }
 
@@ -145,23 +152,24 @@ function assertSourceIdentity({ SourceIdentity: wanted, RoleArn: arn = '' }: Ass
   if (wanted !== undefined && present !== null && wanted !== present) throw denied(context, 'sts:SetSourceIdentity', arn);
 }
 
-/** Tags and a source identity each need a permission of their own. */
-function actionsOf({ Tags, SourceIdentity }: AssumeRoleRequest): string[] {
+/** Tags and a source identity, also one from a role before, each need a permission of their own. */
+function actionsOf({ Tags }: AssumeRoleRequest, sourceIdentity: string | null): string[] {
   return [
     'sts:AssumeRole',
     ...((Tags ?? []).length > 0 ? ['sts:TagSession'] : []),
-    ...(SourceIdentity === undefined ? [] : ['sts:SetSourceIdentity']),
+    ...(sourceIdentity === null ? [] : ['sts:SetSourceIdentity']),
   ];
 }
 
-function factsOf(role: RoleRecord, input: AssumeRoleRequest): OwnFacts {
+function factsOf(role: RoleRecord, input: AssumeRoleRequest, former: string | null | undefined): OwnFacts {
   const facts: OwnFacts = {
     ...resourceTags(role.tags, 'iam'),
     ...requestTags(input.Tags),
     'sts:RoleSessionName': input.RoleSessionName ?? '',
   };
   if (input.ExternalId !== undefined) facts['sts:ExternalId'] = input.ExternalId;
-  if (input.SourceIdentity !== undefined) facts['sts:SourceIdentity'] = input.SourceIdentity;
+  const sourceIdentity = input.SourceIdentity ?? former ?? null;
+  if (sourceIdentity !== null) facts['sts:SourceIdentity'] = sourceIdentity;
   return facts;
 }
 

@@ -14,7 +14,7 @@ import {
 } from '#intent/index.ts';
 import { iamOperation, readTags, resourcesOf, type IamDeps } from './operation.ts';
 import { pageOf, type PageInput } from './page.ts';
-import { encodeDocument, tagViews } from './views.ts';
+import { attachedViews, encodeDocument, tagViews } from './views.ts';
 
 /** Members of all these calls; either name is there. */
 type Input = PageInput & {
@@ -58,8 +58,7 @@ export function entityOperations(deps: IamDeps, kind: IamEntityKind): Operation[
     doing(`Attach${Kind}Policy`, (input, context) => attachPolicy(deps, context, refOf(input), input.PolicyArn ?? '')),
     doing(`Detach${Kind}Policy`, (input, context) => detachPolicy(deps, context, refOf(input), input.PolicyArn ?? '')),
     operation(`ListAttached${Kind}Policies`, async (input, context) => {
-      const { attached } = await read(input, context);
-      const views = attached.map((arn) => ({ PolicyName: arn.slice(arn.lastIndexOf('/') + 1), PolicyArn: arn }));
+      const views = attachedViews(await read(input, context));
       const wanted = views.filter(({ PolicyArn }) => PolicyArn.split(':policy')[1]?.startsWith(input.PathPrefix ?? '/'));
       const { items, ...page } = pageOf(wanted, input, ({ PolicyArn }) => PolicyArn);
       return { AttachedPolicies: items, ...page };

@@ -134,6 +134,77 @@ test('whom a trust policy names is meant itself: another of the same name is not
   for (const UserName of ['gone', 'moved']) await iam.send(new api.DeleteUserCommand({ UserName }));
 });
 
+test('who is taken away is asked first for all that a user may have, of which berth has none', async () => {
+  const UserName = 'leaves';
+  await iam.send(new api.CreateUserCommand({ UserName }));
+  const lists: [member: string, list: (UserName: string) => Promise<object>][] = [
+    ['Groups', (name) => iam.send(new api.ListGroupsForUserCommand({ UserName: name }))],
+    ['MFADevices', (name) => iam.send(new api.ListMFADevicesCommand({ UserName: name }))],
+    ['SSHPublicKeys', (name) => iam.send(new api.ListSSHPublicKeysCommand({ UserName: name }))],
+    ['Certificates', (name) => iam.send(new api.ListSigningCertificatesCommand({ UserName: name }))],
+    ['ServiceSpecificCredentials', (name) => iam.send(new api.ListServiceSpecificCredentialsCommand({ UserName: name }))],
+  ];
+  for (const [member, list] of lists) {
+    assert.deepEqual((await list(UserName))[member as never], [], member);
+    await assert.rejects(list('nobody'), { name: 'NoSuchEntityException', message: 'The user with name nobody cannot be found.' }, member);
+  }
+  assert.deepEqual((await iam.send(new api.ListVirtualMFADevicesCommand({}))).VirtualMFADevices, []);
+  const noPassword = { name: 'NoSuchEntityException', message: 'Login Profile for User leaves cannot be found.' };
+  await assert.rejects(iam.send(new api.DeleteLoginProfileCommand({ UserName })), noPassword);
+  await assert.rejects(iam.send(new api.GetLoginProfileCommand({ UserName })), noPassword);
+  await iam.send(new api.DeleteUserCommand({ UserName }));
+});
+
+test('all of the account’s IAM is told in one list, by kinds and in pages', async () => {
+  const [UserName, RoleName] = ['auditor', 'audited'];
+  await iam.send(new api.CreateUserCommand({ UserName, Tags: [{ Key: 'a', Value: 'b' }] }));
+  await iam.send(new api.PutUserPolicyCommand({ UserName, PolicyName: 'in', PolicyDocument: document('s3:*') }));
+  await iam.send(new api.CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust, PermissionsBoundary: 'arn:aws:iam::aws:policy/PowerUserAccess' })); // prettier-ignore
+  await iam.send(new api.CreateInstanceProfileCommand({ InstanceProfileName: 'audited' }));
+  await iam.send(new api.AddRoleToInstanceProfileCommand({ InstanceProfileName: 'audited', RoleName }));
+  await iam.send(new api.CreatePolicyCommand({ PolicyName: 'audit', PolicyDocument: document('ecs:*') }));
+  await iam.send(new api.CreatePolicyVersionCommand({ PolicyArn: local('audit'), PolicyDocument: document('ec2:*') }));
+  await iam.send(new api.AttachRolePolicyCommand({ RoleName, PolicyArn: local('audit') }));
+
+  const whole = await iam.send(new api.GetAccountAuthorizationDetailsCommand({}));
+  const [user] = whole.UserDetailList ?? [];
+  assert.deepEqual(
+    [user?.UserName, user?.Tags, user?.GroupList, user?.AttachedManagedPolicies],
+    [UserName, [{ Key: 'a', Value: 'b' }], [], []],
+  );
+  assert.deepEqual(user?.UserPolicyList?.map(({ PolicyName, PolicyDocument = '' }) => [PolicyName, decodeURIComponent(PolicyDocument)]), [['in', document('s3:*')]]); // prettier-ignore
+  const [role] = whole.RoleDetailList ?? [];
+  assert.deepEqual(role?.AttachedManagedPolicies, [{ PolicyName: 'audit', PolicyArn: local('audit') }]);
+  assert.equal(role?.PermissionsBoundary?.PermissionsBoundaryArn, 'arn:aws:iam::aws:policy/PowerUserAccess');
+  assert.deepEqual([role?.InstanceProfileList?.[0]?.InstanceProfileName, decodeURIComponent(role?.AssumeRolePolicyDocument ?? '')], ['audited', trust]); // prettier-ignore
+  assert.deepEqual(whole.Policies?.map(({ PolicyName, AttachmentCount, PermissionsBoundaryUsageCount: bounds }) => [PolicyName, AttachmentCount, bounds]), [['audit', 1, 0], ['PowerUserAccess', 0, 1]]); // prettier-ignore
+  assert.deepEqual(
+    whole.Policies?.[0]?.PolicyVersionList?.map(({ VersionId, IsDefaultVersion: current, Document = '' }) => [VersionId, current, decodeURIComponent(Document)]), // prettier-ignore
+    [['v2', false, document('ec2:*')], ['v1', true, document('ecs:*')]], // prettier-ignore
+  );
+  const only = await iam.send(new api.GetAccountAuthorizationDetailsCommand({ Filter: ['Role', 'LocalManagedPolicy'] }));
+  assert.deepEqual([only.UserDetailList?.length, only.RoleDetailList?.length, only.Policies?.length], [0, 1, 1]);
+  let pages = 0;
+  let seen = 0;
+  for await (const page of api.paginateGetAccountAuthorizationDetails({ client: iam, pageSize: 1 }, {})) {
+    pages += 1;
+    seen += (page.UserDetailList ?? []).length + (page.RoleDetailList ?? []).length + (page.Policies ?? []).length;
+  }
+  assert.deepEqual([pages, seen], [4, 4]);
+  const { SummaryMap: counts } = await iam.send(new api.GetAccountSummaryCommand({}));
+  assert.deepEqual([counts?.Users, counts?.Roles, counts?.Policies, counts?.PolicyVersionsInUse], [1, 1, 1, 2]);
+  assert.deepEqual((await iam.send(new api.ListAccountAliasesCommand({}))).AccountAliases, []);
+
+  await iam.send(new api.RemoveRoleFromInstanceProfileCommand({ InstanceProfileName: 'audited', RoleName }));
+  await iam.send(new api.DeleteInstanceProfileCommand({ InstanceProfileName: 'audited' }));
+  await iam.send(new api.DetachRolePolicyCommand({ RoleName, PolicyArn: local('audit') }));
+  await iam.send(new api.DeleteRoleCommand({ RoleName }));
+  await iam.send(new api.DeletePolicyVersionCommand({ PolicyArn: local('audit'), VersionId: 'v2' }));
+  await iam.send(new api.DeletePolicyCommand({ PolicyArn: local('audit') }));
+  await iam.send(new api.DeleteUserPolicyCommand({ UserName, PolicyName: 'in' }));
+  await iam.send(new api.DeleteUserCommand({ UserName }));
+});
+
 test('a list may be emptied page by page, and nobody is passed over', async () => {
   const names = Array.from({ length: 5 }, (_, n) => `walk${n}`);
   for (const UserName of names) await iam.send(new api.CreateUserCommand({ UserName, Path: '/walk/' }));

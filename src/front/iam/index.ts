@@ -1,10 +1,11 @@
 /**
- * AWS Identity and Access Management: users and their keys, roles, policies. Groups, login profiles, MFA devices and identity providers are refused by
+ * AWS Identity and Access Management: users and their keys, roles, policies. Making groups, login profiles, MFA devices and identity providers is refused by
  * name. Reference: IAM API reference, version 2010-05-08.
  */
 import { describingResources } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';
 import { aboutIam } from './access.ts';
+import { accountOperations } from './account.ts';
 import { entityOperations } from './entities.ts';
 import { iamErrors } from './errors.ts';
 import type { IamDeps } from './operation.ts';
@@ -29,6 +30,7 @@ export function createIamApi(deps: IamDeps): ApiSpec {
         ...entityOperations(deps, 'role'),
         ...policyOperations(deps),
         ...simulateOperations(deps),
+        ...accountOperations(deps),
       ],
     ),
   };

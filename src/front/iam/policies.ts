@@ -35,7 +35,7 @@ import { awsManagedPolicies, awsManagedPolicy } from '#policy/index.ts';
 import type { ReadTx } from '#store/types.ts';
 import { arnAt, iamOperation, listOf, readTags, type IamDeps } from './operation.ts';
 import { pageOf, underPath } from './page.ts';
-import { awsPolicyView, encodeDocument, policyView, tagViews } from './views.ts';
+import { awsPolicyView, policyView, tagViews, versionView } from './views.ts';
 
 type OfPolicy = { PolicyArn: string | undefined };
 const ofPolicy = ({ PolicyArn }: OfPolicy) => [PolicyArn ?? ''];
@@ -138,13 +138,4 @@ async function versionsOf(tx: ReadTx, context: CallContext, arn: string): Promis
   }
   const policy = await policyOf(tx, context, arn);
   return { versions: policy.versions, current: policy.defaultVersion };
-}
-
-function versionView({ id, document, createdAt }: PolicyVersion, current: string, whole: boolean) {
-  return {
-    VersionId: id,
-    IsDefaultVersion: id === current,
-    CreateDate: new Date(createdAt),
-    ...(whole ? { Document: encodeDocument(document) } : {}),
-  };
 }

@@ -6,7 +6,6 @@ import type {
   DeleteUserRequest,
   GetUserRequest,
   ListAccessKeysRequest,
-  ListGroupsForUserRequest,
   ListUsersRequest,
   UpdateAccessKeyRequest,
   UpdateUserRequest,
@@ -21,6 +20,7 @@ import {
   deleteUser,
   entityOf,
   iamFault,
+  noSuchEntity,
   setAccessKeyActive,
   updateUser,
 } from '#intent/index.ts';
@@ -71,12 +71,49 @@ export function userOperations(deps: IamDeps): Operation[] {
       await deleteUser(deps, context, input.UserName ?? '');
       return {};
     }),
-    // berth has no groups yet: nobody is in one.
-    iamOperation<ListGroupsForUserRequest, object>('ListGroupsForUser', ofUser, async (input, context) => {
-      await deps.store.read((tx) => entityOf(tx, context, 'user', input.UserName ?? ''));
-      return { Groups: [], IsTruncated: false };
-    }),
+    ...absentOperations(deps, ofUser),
     ...accessKeyOperations(deps, ofUser),
+  ];
+}
+
+type OfUser = { UserName?: string | undefined };
+
+/** Operation and member of what no user has here. Who takes a user away first asks for all of it (Terraform's `force_destroy`). */
+const absent: [name: string, member: string][] = [
+  ['ListGroupsForUser', 'Groups'],
+  ['ListMFADevices', 'MFADevices'],
+  ['ListSSHPublicKeys', 'SSHPublicKeys'],
+  ['ListSigningCertificates', 'Certificates'],
+];
+
+function absentOperations(deps: IamDeps, ofUser: (input: OfUser, context: CallContext) => Promise<string[]>): Operation[] {
+  const assertUser = async (input: OfUser, context: CallContext) => {
+    const name = nameOf(input, context);
+    await deps.store.read((tx) => entityOf(tx, context, 'user', name));
+    return name;
+  };
+  const noPassword = (name: string) =>
+    iamOperation<OfUser, object>(name, ofUser, async (input, context) => {
+      throw noSuchEntity(`Login Profile for User ${await assertUser(input, context)} cannot be found.`);
+    });
+  return [
+    ...absent.map(([name, member]) =>
+      iamOperation<OfUser, object>(name, ofUser, async (input, context) => {
+        await assertUser(input, context);
+        return { [member]: [], IsTruncated: false };
+      }),
+    ),
+    iamOperation<OfUser, object>('ListServiceSpecificCredentials', ofUser, async (input, context) => {
+      await assertUser(input, context);
+      return { ServiceSpecificCredentials: [] };
+    }),
+    iamOperation<object, object>(
+      'ListVirtualMFADevices',
+      (_input, { account }) => [`arn:aws:iam::${account}:mfa/`],
+      async () => ({ VirtualMFADevices: [], IsTruncated: false }),
+    ),
+    noPassword('GetLoginProfile'),
+    noPassword('DeleteLoginProfile'),
   ];
 }
 

@@ -1,7 +1,15 @@
 /** Records in IAM's words. */
 import type { AccessKeyMetadata, InstanceProfile, Policy, Role, User } from '@aws-sdk/client-iam';
 import { entityArn, instanceProfileArn, policyArn } from '#domain/iam.ts';
-import type { AccessKeyRecord, IamEntity, InstanceProfileRecord, PolicyRecord, RoleRecord, UserRecord } from '#domain/iam.ts';
+import type {
+  AccessKeyRecord,
+  IamEntity,
+  InstanceProfileRecord,
+  PolicyRecord,
+  PolicyVersion,
+  RoleRecord,
+  UserRecord,
+} from '#domain/iam.ts';
 import type { Tag } from '#domain/task.ts';
 import type { AwsManagedPolicy } from '#policy/index.ts';
 
@@ -99,3 +107,15 @@ export function accessKeyView(key: AccessKeyRecord): AccessKeyMetadata {
     CreateDate: new Date(key.createdAt),
   };
 }
+
+export function versionView({ id, document, createdAt }: PolicyVersion, current: string, whole: boolean) {
+  return {
+    VersionId: id,
+    IsDefaultVersion: id === current,
+    CreateDate: new Date(createdAt),
+    ...(whole ? { Document: encodeDocument(document) } : {}),
+  };
+}
+
+export const attachedViews = ({ attached }: IamEntity) =>
+  attached.map((arn) => ({ PolicyName: arn.slice(arn.lastIndexOf('/') + 1), PolicyArn: arn }));

@@ -109,7 +109,7 @@ function absentOperations(deps: IamDeps, ofUser: (input: OfUser, context: CallCo
     }),
     iamOperation<object, object>(
       'ListVirtualMFADevices',
-      (_input, { account }) => [`arn:aws:iam::${account}:mfa/`],
+      () => ['*'],
       async () => ({ VirtualMFADevices: [], IsTruncated: false }),
     ),
     noPassword('GetLoginProfile'),

@@ -17,6 +17,7 @@ import { metricsBench } from './metrics.ts';
 import { policy } from './policy.ts';
 import { registryBench } from './registry.ts';
 import { rollingUpdate } from './rolling-update.ts';
+import { runTaskLive } from './run-task-live.ts';
 import { runTaskPolicies } from './run-task-policies.ts';
 import { startLatency } from './start-latency.ts';
 import { teardown } from './teardown.ts';
@@ -42,6 +43,7 @@ const benchmarks = {
   policy,
   registry: registryBench,
   'run-task-policies': runTaskPolicies,
+  'run-task-live': runTaskLive,
   throughput,
 };
 const load = () => `load ${loadavg()[0]?.toFixed(1)}`;

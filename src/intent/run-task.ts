@@ -8,11 +8,11 @@ import { withExtensions } from '#domain/extensions.ts';
 import { reasonsAgainst } from '#domain/isolation.ts';
 import type { ClusterRecord, HostRecord, SubnetRecord } from '#domain/records.ts';
 import type { Scope } from '#domain/scope.ts';
-import { subnetWithRoom } from '#domain/subnet-room.ts';
+import { createSubnetRoom } from '#domain/subnet-room.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import { newTaskObserved } from '#domain/task.ts';
 import type { Tag, TaskDesired, TaskRecord } from '#domain/task.ts';
-import type { TaskSlot, WriteTx } from '#store/types.ts';
+import type { WriteTx } from '#store/types.ts';
 import { carriersOf } from './carriers.ts';
 import { answerBefore, keepAnswer } from './client-token.ts';
 import type { TokenWish } from './client-token.ts';
@@ -86,17 +86,15 @@ type Setting = {
   securityGroupIds: string[];
 };
 
-/** What a live task takes, as far as admission asks. */
-type Slot = Pick<TaskSlot, 'hostId' | 'subnetId' | 'cpuMillis' | 'memoryBytes' | 'placedAt'>;
-
 async function placeAll(tx: WriteTx, deps: IntentDeps, scope: Scope, wish: RunTaskWish, setting: Setting): Promise<RunTaskResult> {
-  const slots: Slot[] = await tx.tasks.slots();
+  const slots = await tx.tasks.slots();
   const hosts = await tx.hosts.list({});
   const capacity = createCapacity(hosts, slots, setting.now);
+  const subnets = createSubnetRoom(slots);
   const result: RunTaskResult = { tasks: [], failures: [] };
   for (let index = 0; index < wish.count; index++) {
     const id = hexId(deps.random);
-    const subnet = subnetWithRoom(withHosts(setting.subnets, hosts), slots);
+    const subnet = subnets.pick(withHosts(setting.subnets, hosts));
     const zone = subnet ?? setting.subnets[0] ?? { zone: '', zoneId: '' };
     const task = { scope, cluster: wish.cluster, id, zone: zone.zone, zoneId: zone.zoneId, tags: wish.tags };
     const newId = () => `vol-${hexId(deps.random, 17)}`;
@@ -116,8 +114,7 @@ async function placeAll(tx: WriteTx, deps: IntentDeps, scope: Scope, wish: RunTa
     await volumes.commit();
     const desired = desiredOf(wish, setting, spec, subnet, setting.providers[index] ?? null);
     result.tasks.push(await tx.tasks.insert({ ...scope, cluster: wish.cluster, id }, desired, newTaskObserved(spec)));
-    const { cpuMillis, memoryBytes } = spec;
-    slots.push({ hostId: null, subnetId: subnet.key.id, cpuMillis, memoryBytes, placedAt: null });
+    subnets.take(subnet.key.id);
   }
   return result;
 }

@@ -4,7 +4,7 @@
  */
 import { Fault, asFault } from '#base/fault.ts';
 import { openSession } from './session.ts';
-import type { Session } from './session.ts';
+import type { Session, Shared } from './session.ts';
 import type { Sqlite } from './sqlite.ts';
 import type { TableName } from './types.ts';
 
@@ -26,12 +26,7 @@ export type GroupCommit = {
 /** `watch` is told that a commit begins; what it gives, that it is over and how many writes it was for. */
 export type CommitWatch = () => (writes: number) => void;
 
-export function createGroupCommit(
-  db: Sqlite,
-  now: () => number,
-  committed: (tables: Set<TableName>) => void,
-  watch?: CommitWatch,
-): GroupCommit {
+export function createGroupCommit(shared: Shared, committed: (tables: Set<TableName>) => void, watch?: CommitWatch): GroupCommit {
   let waiting: Waiting[] = [];
   let readers = 0;
   let writing = false;
@@ -70,7 +65,7 @@ export function createGroupCommit(
     const batch = waiting;
     waiting = [];
     const done = watch?.();
-    await runBatch(db, now, batch, committed);
+    await runBatch(shared, batch, committed);
     done?.(batch.length);
     writing = false;
     if (waiting.length > 0) schedule();
@@ -82,7 +77,7 @@ export function createGroupCommit(
       assertOpen();
       await untilReadable();
       readers++;
-      const session = openSession(db, 'read', now);
+      const session = openSession(shared, 'read');
       try {
         return await run(session);
       } finally {
@@ -109,15 +104,18 @@ export function createGroupCommit(
   };
 }
 
-async function runBatch(db: Sqlite, now: () => number, batch: Waiting[], committed: (tables: Set<TableName>) => void): Promise<void> {
+async function runBatch(shared: Shared, batch: Waiting[], committed: (tables: Set<TableName>) => void): Promise<void> {
+  const { db } = shared;
   const outcomes: Outcome[] = [];
   try {
     db.exec('BEGIN IMMEDIATE');
-    for (const one of batch) outcomes.push(await runOne(db, now, one));
+    for (const one of batch) outcomes.push(await runOne(shared, one));
     db.exec('COMMIT');
+    shared.live.settled();
   } catch (error) {
     // Nothing of the batch is on disk: whatever each of them saw, none of it holds.
     if (db.inTransaction()) rollback(db);
+    shared.live.undone();
     const fault = asFault(error);
     for (const one of batch) one.reject(fault);
     return;
@@ -133,8 +131,9 @@ async function runBatch(db: Sqlite, now: () => number, batch: Waiting[], committ
   if (tables.size > 0) committed(tables);
 }
 
-async function runOne(db: Sqlite, now: () => number, one: Waiting): Promise<Outcome> {
-  const session = openSession(db, 'write', now);
+async function runOne(shared: Shared, one: Waiting): Promise<Outcome> {
+  const { db } = shared;
+  const session = openSession(shared, 'write');
   db.exec('SAVEPOINT one');
   try {
     const value = await one.run(session);
@@ -146,6 +145,7 @@ async function runOne(db: Sqlite, now: () => number, one: Waiting): Promise<Outc
     // SQLite gives up the whole transaction by itself on a full disk and the like: then nobody's work stands.
     if (!db.inTransaction()) throw error;
     db.exec('ROLLBACK TO one; RELEASE one');
+    shared.live.undone();
     return { ok: false, fault: asFault(error) };
   }
 }

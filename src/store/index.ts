@@ -1,6 +1,7 @@
 /** The store on SQLite (`node:sqlite`), embedded in the control plane. */
 import { createGroupCommit } from './group-commit.ts';
 import type { CommitWatch } from './group-commit.ts';
+import { createLiveSlots } from './live-slots.ts';
 import { migrate } from './schema.ts';
 import { openSqlite } from './sqlite.ts';
 import { openTransaction } from './transaction.ts';
@@ -30,8 +31,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
   }
   const listeners = new Set<{ tables: Set<TableName>; fn: () => void }>();
   const order = createGroupCommit(
-    db,
-    options.now ?? (() => 0),
+    { db, live: createLiveSlots(db), now: options.now ?? (() => 0) },
     (tables) => {
       for (const listener of listeners) {
         if (!listener.tables.isDisjointFrom(tables)) queueMicrotask(listener.fn);

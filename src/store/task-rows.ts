@@ -10,7 +10,7 @@ import { serviceTaskSlots } from './service-stamps.ts';
 import type { Session } from './session.ts';
 import type { Cell, Line } from './sqlite.ts';
 import { addUsageRow } from './usage-rows.ts';
-import type { ServiceCount, TaskFilter, TaskSlot, WritableTaskRows } from './types.ts';
+import type { ServiceCount, TaskFilter, WritableTaskRows } from './types.ts';
 
 const SELECT = 'SELECT id, account, region, cluster, revision, desired, placement, observed FROM tasks';
 const OF_KEY = 'id = ? AND account = ? AND region = ? AND cluster = ?';
@@ -27,6 +27,7 @@ export function taskRows(session: Session): WritableTaskRows {
     const names = Object.keys(columns);
     const sql = `UPDATE tasks SET revision = revision + 1, ${names.map((n) => `${n} = ?`).join(', ')} WHERE ${OF_KEY} AND revision = ?`;
     const changed = session.writing('tasks').run(sql, [...Object.values(columns), ...cells(key), expected]);
+    session.wroteTask(key.id);
     if (changed === 0) throw revisionConflict('tasks', mustGet(key).key, expected);
     return mustGet(key);
   };
@@ -43,11 +44,8 @@ export function taskRows(session: Session): WritableTaskRows {
       return Number(session.db().first(`SELECT count(*) AS n FROM tasks${sql}`, bound)?.['n'] ?? 0);
     },
     async slots(hostId) {
-      const lines =
-        hostId === undefined
-          ? session.db().all(`${SLOTS} ORDER BY id`, [])
-          : session.db().all(`${SLOTS} AND host_id = ? ORDER BY id`, [hostId]);
-      return lines.map(decodeSlot);
+      const slots = session.liveSlots();
+      return hostId === undefined ? slots : slots.filter((slot) => slot.hostId === hostId);
     },
     ofService: async (key) => session.db().all(`${SELECT} WHERE ${OF_SERVICE} ORDER BY id`, serviceCells(key)).map(decodeLine),
     async serviceSlots(key) {
@@ -84,6 +82,7 @@ export function taskRows(session: Session): WritableTaskRows {
       const names = Object.keys(columns);
       const sql = `INSERT INTO tasks (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')}) ON CONFLICT DO NOTHING`;
       if (session.writing('tasks').run(sql, Object.values(columns)) === 0) throw revisionConflict('tasks', key, 0);
+      session.wroteTask(key.id);
       note(session, { key, revision: 1, desired, placement: null, observed });
       return { key, revision: 1, desired, placement: null, observed };
     },
@@ -107,7 +106,10 @@ export function taskRows(session: Session): WritableTaskRows {
       const db = session.writing('tasks');
       for (const id of ids) db.run('UPDATE tasks SET accounted = 1 WHERE id = ?', [id]);
     },
-    delete: async (key) => session.writing('tasks').run(`DELETE FROM tasks WHERE ${OF_KEY}`, cells(key)) > 0,
+    async delete(key) {
+      session.wroteTask(key.id);
+      return session.writing('tasks').run(`DELETE FROM tasks WHERE ${OF_KEY}`, cells(key)) > 0;
+    },
   };
 }
 
@@ -124,27 +126,9 @@ const SERVICE_COUNTS = `SELECT started_by, status, CASE WHEN ended = 1 THEN 'STO
   FROM tasks WHERE ${OF_SERVICE} AND live = 1 GROUP BY started_by, status, wish`;
 const revisionOf = (startedBy: string | null) => (startedBy?.startsWith('ecs-svc/') === true ? startedBy.slice('ecs-svc/'.length) : null);
 
-/** A task that is to stop is told so once no target group sends it anything any more. */
-const TOLD = `CASE WHEN desired_status = 'STOPPED' AND status = 'RUNNING' AND EXISTS (SELECT 1 FROM targets WHERE task_id = tasks.id)
-  THEN 'RUNNING' ELSE desired_status END AS told`;
-const SLOTS = `SELECT id, ${TOLD}, status, host_id, subnet_id, ip, placed_at, cpu_millis, memory_bytes FROM tasks WHERE live = 1`;
 const LIVE_ENDPOINTS = `${SELECT} WHERE endpoint IS NOT NULL AND live = 1 ORDER BY id`;
 /** SQLite gives the other columns from the row that has the maximum (https://sqlite.org/lang_select.html, "bare columns"). */
 const LAST_ENDPOINTS = `${SELECT.replace(' FROM', ', max(stopped_at) FROM')} WHERE endpoint IS NOT NULL AND live = 0 GROUP BY endpoint`;
-
-function decodeSlot(line: Line): TaskSlot {
-  return {
-    id: line['id'] as string,
-    desired: line['told'] as TaskSlot['desired'],
-    status: line['status'] as TaskSlot['status'],
-    placedAt: line['placed_at'] as number | null,
-    hostId: line['host_id'] as string | null,
-    subnetId: line['subnet_id'] as string,
-    ip: line['ip'] as string | null,
-    cpuMillis: line['cpu_millis'] as number,
-    memoryBytes: line['memory_bytes'] as number,
-  };
-}
 
 function desiredColumns(desired: TaskDesired) {
   return {

@@ -208,7 +208,7 @@ export type TaskRows = {
   /** Ordered by id. */
   list(filter: TaskFilter): Promise<TaskRecord[]>;
   count(filter: TaskFilter): Promise<number>;
-  /** Every live task, or those of one host; ordered by id. */
+  /** Every live task, or those of one host; in no order. */
   slots(hostId?: string): Promise<TaskSlot[]>;
   /** A service's tasks: those that live, and those that ended since `setAccounted`; ordered by id. */
   ofService(key: ServiceKey): Promise<TaskRecord[]>;

@@ -10,7 +10,8 @@ import { withExtensions } from '#domain/extensions.ts';
 import type { ClusterRecord, HostRecord, SubnetRecord } from '#domain/records.ts';
 import { deploymentName, instantiate, serviceGroup } from '#domain/service.ts';
 import type { ServiceKey, ServiceRevisionRecord } from '#domain/service.ts';
-import { subnetWithRoom } from '#domain/subnet-room.ts';
+import { createSubnetRoom } from '#domain/subnet-room.ts';
+import type { SubnetRoom } from '#domain/subnet-room.ts';
 import type { TaskSpec } from '#domain/task-spec.ts';
 import { newTaskObserved } from '#domain/task.ts';
 import type { TaskDesired } from '#domain/task.ts';
@@ -18,11 +19,11 @@ import type { ServicePlan } from '#plan/service/types.ts';
 import type { ReadTx, WriteTx } from '#store/types.ts';
 
 /** All hosts' room and all subnets' use, for the starts of many services in a row. */
-export type Room = { hosts: HostRecord[]; capacity: Capacity; slots: { subnetId: string }[] };
+export type Room = { hosts: HostRecord[]; capacity: Capacity; subnets: SubnetRoom };
 
 export async function readRoom(tx: ReadTx, now: number): Promise<Room> {
   const [hosts, slots] = [await tx.hosts.list({}), await tx.tasks.slots()];
-  return { hosts, capacity: createCapacity(hosts, slots, now), slots: slots.map(({ subnetId }) => ({ subnetId })) };
+  return { hosts, capacity: createCapacity(hosts, slots, now), subnets: createSubnetRoom(slots) };
 }
 
 export type Started = {
@@ -79,7 +80,7 @@ async function startOne(
 ): Promise<{ id: string; desired: TaskDesired; volumes: BoundVolumes } | { refused: string }> {
   const id = hexId(random);
   const inZone = subnets.filter((subnet) => subnet.zone === wish.zone);
-  const subnet = subnetWithRoom(inZone, room.slots) ?? subnetWithRoom(withHosts(subnets, room.hosts), room.slots);
+  const subnet = room.subnets.pick(inZone) ?? room.subnets.pick(withHosts(subnets, room.hosts));
   const { zone, zoneId } = subnet ?? { zone: '', zoneId: '' };
   const { account, region, cluster: name } = revision.key;
   const task = { scope: { account, region }, cluster: name, id, zone, zoneId, tags: revision.desired.taskTags };
@@ -92,7 +93,7 @@ async function startOne(
   if ('unavailable' in picked) return { refused: picked.unavailable === 'isolation' ? noKind(spec) : CAPACITY_UNAVAILABLE };
   if (subnet === undefined) return { refused: `No address is free in ${revision.desired.network.subnetIds.join(', ')}` };
   room.capacity.take(picked.hostId, spec);
-  room.slots.push({ subnetId: subnet.key.id });
+  room.subnets.take(subnet.key.id);
   return { id, volumes, desired: desiredOf(revision, spec, subnet, wish, now) };
 }
 

@@ -56,6 +56,5 @@ export async function imageOf(tx: ReadTx, scope: Scope, repository: string, id: 
 }
 
 export async function tagsOfImage(tx: ReadTx, { account, region, repository, digest }: EcrImageRecord['key']): Promise<string[]> {
-  const tags = await tx.ecrTags.list({ account, region, repository });
-  return tags.filter((one) => one.digest === digest).map(({ key }) => key.tag);
+  return (await tx.tagsOfDigest({ account, region, repository }, digest)).map(({ key }) => key.tag);
 }

@@ -30,7 +30,7 @@ export async function removeLayer(deps: IntentDeps, { account, region }: Scope, 
   await deps.store.write(async (tx) => {
     await repositoryOf(tx, of, repository);
     if ((await tx.ecrLayers.get({ ...of, digest })) === undefined) throw layersNotFound(of, repository, [digest]);
-    if ((await tx.ecrImages.list(of)).some(({ blobs }) => blobs.includes(digest))) {
+    if ((await tx.imagesNaming(of, digest)).some(({ blobs }) => blobs.includes(digest))) {
       throw ecrFault(
         'InvalidParameterException',
         `The layer ${digest} is part of an image of ${inRegistry(repository, of)}: delete that first`,
@@ -83,10 +83,10 @@ async function assertWhole(
 ): Promise<void> {
   const { name: repository, ...scope } = key;
   const of = { account: scope.account, region: scope.region, repository };
-  if ((await tx.ecrImages.list(of)).length >= limits.imagesPerRepository) {
+  if ((await tx.imageCount(of)) >= limits.imagesPerRepository) {
     throw ecrFault(
       'LimitExceededException',
-      `The quota of ${limits.imagesPerRepository} images is reached in ${inRegistry(repository, of)}`,
+      `The repository with name '${repository}' in registry with id '${of.account}' already has the maximum allowed number of images which is '${limits.imagesPerRepository}'`,
       'LimitExceeded',
     );
   }
@@ -168,18 +168,19 @@ async function deleteOne(
 ): Promise<ImageFailure | { tag?: string; digest: string }[]> {
   const { account, region, repository, digest } = key;
   const of = { account, region, repository };
-  const tags = (await tx.ecrTags.list(of)).filter((one) => one.digest === digest);
-  const going = id.tag === undefined ? tags : tags.filter((one) => one.key.tag === id.tag);
+  // Of an image that is named by a tag it's enough to know whether there is another one: there may be very many.
+  const tags = await tx.tagsOfDigest(of, digest, id.tag === undefined ? undefined : 2);
+  const going = id.tag === undefined ? tags.map(({ key: { tag } }) => tag) : [id.tag];
   if (going.length === tags.length && !(keepUntagged && id.tag !== undefined)) {
-    const index = (await tx.ecrImages.list(of)).find(({ children }) => children.includes(digest));
+    const index = (await tx.imagesNaming(of, digest)).find(({ children }) => children.includes(digest));
     if (index !== undefined) {
       const reason = `Requested image referenced by manifest list: [${index.key.digest}]`;
       return { id, code: 'ImageReferencedByManifestList', reason };
     }
     await tx.ecrImages.delete(key);
   }
-  for (const tag of going) await tx.ecrTags.delete(tag.key);
-  return going.length === 0 ? [{ digest }] : going.map(({ key: { tag } }) => ({ tag, digest }));
+  for (const tag of going) await tx.ecrTags.delete({ ...of, tag });
+  return going.length === 0 ? [{ digest }] : going.map((tag) => ({ tag, digest }));
 }
 
 /** Kept to the hour: it isn't worth a write for each pull. */

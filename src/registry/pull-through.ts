@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { asFault, Fault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
-import type { EcrImageRecord, PullThroughRecord } from '#domain/ecr.ts';
+import type { PullThroughRecord } from '#domain/ecr.ts';
 import { DIGEST, readManifest } from '#domain/ecr-manifest.ts';
 import type { Scope } from '#domain/scope.ts';
 import { addLayer, ensureRepository, findImage, putImage, type IntentDeps } from '#intent/index.ts';

@@ -14,10 +14,7 @@ export function wholeRows<R extends Keyed>(session: Session, shape: RowShape): W
   const byKey = columns.map((c) => `"${c}" = ?`).join(' AND ');
   const cells = (key: R['key']) => keyCells(shape, key);
   const select = `SELECT ${names}, revision, body FROM ${table}`;
-  const decode = (line: Record<string, unknown>): R => {
-    const key = Object.fromEntries(columns.map((c) => [c, line[c]]));
-    return { key, revision: line['revision'], ...JSON.parse(line['body'] as string) } as R;
-  };
+  const decode = (line: Record<string, unknown>) => decodeRow<R>(columns, line);
   return {
     async get(key) {
       const line = session.db().first(`${select} WHERE ${byKey}`, cells(key));
@@ -54,6 +51,20 @@ export function wholeRows<R extends Keyed>(session: Session, shape: RowShape): W
       return session.writing(shape.name).run(`DELETE FROM ${table} WHERE ${byKey}`, cells(key)) > 0;
     },
   };
+}
+
+function decodeRow<R>(columns: readonly string[], line: Record<string, unknown>): R {
+  const key = Object.fromEntries(columns.map((c) => [c, line[c]]));
+  return { key, revision: line['revision'], ...JSON.parse(line['body'] as string) } as R;
+}
+
+/** What a table of such rows is searched for by more than a key's beginning. `rest`: from its FROM on. */
+export function rowsWhere<R extends Keyed>(session: Session, { columns }: RowShape, rest: string, values: (string | number)[]): R[] {
+  const names = columns.map((c) => `"${c}"`).join(', ');
+  return session
+    .db()
+    .all(`SELECT ${names}, revision, body ${rest}`, values)
+    .map((line) => decodeRow<R>(columns, line));
 }
 
 export function revisionConflict(table: TableName, key: object, expected: number): Fault {

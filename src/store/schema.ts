@@ -4,7 +4,7 @@
  */
 import { DELIVERY_LANES_STEP, EVENTS_STEP } from './events-schema.ts';
 import { Fault } from '#base/fault.ts';
-import { REGISTRY_STEP } from './registry-tables.ts';
+import { REGISTRY_PAGES_STEP, REGISTRY_STEP } from './registry-tables.ts';
 import type { Sqlite } from './sqlite.ts';
 
 /** What ended before and can still be described is in the ledger from its beginning. */
@@ -194,6 +194,7 @@ const steps: string[] = [
     PRIMARY KEY (account, region, id)) STRICT, WITHOUT ROWID;
   `,
   DELIVERY_LANES_STEP,
+  REGISTRY_PAGES_STEP,
 ];
 
 /** Brings a database to the newest version, each step in a transaction of its own. Throws Fault Unsupported on one from the future. */

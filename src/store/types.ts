@@ -51,6 +51,8 @@ import type { DeliveryRows, EventRows, WritableDeliveryRows, WritableEventRows }
 
 import type { RegistryReads, RegistryWrites } from './registry-tables.ts';
 
+export type { RegistryPage } from './registry-tables.ts';
+
 export type TableName =
   | 'clusters'
   | 'taskDefinitions'

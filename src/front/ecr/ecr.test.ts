@@ -206,6 +206,46 @@ describe('images', () => {
       ['ImageNotFound'],
     );
   });
+
+  it('come page by page, each once, also while others go', async () => {
+    const { ecr } = platform;
+    const repositoryName = await newRepository();
+    const tagged = [await pushImage(platform, repositoryName, 'a', 'x'), await pushImage(platform, repositoryName, 'b', 'y')];
+    for (const tag of ['c', 'd']) await pushImage(platform, repositoryName, tag, 'y');
+    const bare = [await pushImage(platform, repositoryName, null, 'one'), await pushImage(platform, repositoryName, null, 'two')];
+    const walk = async <P extends { nextToken?: string | undefined }, T>(ask: (token: object) => Promise<P>, items: (page: P) => T[]) => {
+      const seen: T[] = [];
+      let page = await ask({ repositoryName, maxResults: 1 });
+      for (seen.push(...items(page)); page.nextToken !== undefined; seen.push(...items(page)))
+        page = await ask({ repositoryName, maxResults: 1, nextToken: page.nextToken });
+      return seen;
+    };
+    const listed = (filter: object) =>
+      walk(
+        (wish) => ecr.listImages({ repositoryName, ...filter, ...wish }),
+        (page) => page.imageIds ?? [],
+      );
+    const described = (filter: object) =>
+      walk(
+        (wish) => ecr.describeImages({ repositoryName, ...filter, ...wish }),
+        (page) => page.imageDetails ?? [],
+      );
+    const of = (tagStatus: 'TAGGED' | 'UNTAGGED') => ({ filter: { tagStatus } });
+
+    assert.deepEqual((await listed({})).map(({ imageTag }) => imageTag), ['a', 'b', 'c', 'd', undefined, undefined]); // prettier-ignore
+    assert.deepEqual((await listed(of('TAGGED'))).map(({ imageTag }) => imageTag), ['a', 'b', 'c', 'd']); // prettier-ignore
+    assert.deepEqual((await listed(of('UNTAGGED'))).map(({ imageDigest }) => imageDigest), bare.toSorted()); // prettier-ignore
+    assert.deepEqual((await described({})).map(({ imageDigest }) => imageDigest), [...tagged, ...bare].toSorted()); // prettier-ignore
+    assert.deepEqual((await described(of('UNTAGGED'))).map(({ imageDigest }) => imageDigest), bare.toSorted()); // prettier-ignore
+    const shown = await described(of('TAGGED'));
+    assert.deepEqual(shown.find(({ imageDigest }) => imageDigest === tagged[1])?.imageTags, ['b', 'c', 'd']);
+
+    const first = await ecr.listImages({ repositoryName, maxResults: 2 });
+    await ecr.batchDeleteImage({ repositoryName, imageIds: [{ imageTag: 'a' }, { imageTag: 'b' }] });
+    const rest = await ecr.listImages({ repositoryName, nextToken: first.nextToken });
+    assert.deepEqual(rest.imageIds?.map(({ imageTag }) => imageTag), ['c', 'd', undefined, undefined]); // prettier-ignore
+    await assert.rejects(ecr.listImages({ repositoryName, nextToken: 'x' }), { name: 'InvalidParameterException' });
+  });
 });
 
 describe('lifecycle policies', () => {

@@ -19,6 +19,7 @@ import { isFault } from '#base/fault.ts';
 import { DIGEST } from '#domain/ecr-manifest.ts';
 import { TAG_NAME, type EcrImageRecord } from '#domain/ecr.ts';
 import { clip } from '#domain/names.ts';
+import type { Scope } from '#domain/scope.ts';
 import type { CallContext, Operation } from '#gateway/types.ts';
 import {
   deleteImages,
@@ -30,9 +31,9 @@ import {
   type EcrImageId,
   type ImageFailure,
 } from '#intent/index.ts';
-import type { ReadTx } from '#store/types.ts';
+import type { ReadTx, RegistryPage } from '#store/types.ts';
 import type { EcrDeps } from './access.ts';
-import { imageIdView, oneOf, pageOf, readImageIds } from './input.ts';
+import { imageIdView, oneOf, readImageIds, readPage } from './input.ts';
 import { ecrOperation } from './operation.ts';
 
 export function imageOperations(deps: EcrDeps): Operation[] {
@@ -106,63 +107,47 @@ const failureView = ({ id, code, reason }: ImageFailure): ImageFailureView => ({
 async function list(deps: EcrDeps, input: ListImagesRequest, context: CallContext): Promise<ListImagesResponse> {
   const { repositoryName: repository = '', filter } = input;
   const of = { account: context.account, region: context.region, repository };
-  const ids = await deps.store.read(async (tx) => {
+  const tagged = isTagged(filter?.tagStatus);
+  // No tag begins with a slash.
+  const placeOf = ({ digest, tag }: EcrImageId) => tag ?? `/${digest ?? ''}`;
+  return await deps.store.read(async (tx) => {
     await repositoryOf(tx, context, repository);
-    const tags = await tx.ecrTags.list(of);
-    const tagged = new Set(tags.map(({ digest }) => digest));
-    const untagged = (await tx.ecrImages.list(of)).filter(({ key }) => !tagged.has(key.digest));
-    const all: EcrImageId[] = [
-      ...tags.map(({ key, digest }) => ({ tag: key.tag, digest })),
-      ...untagged.map(({ key }) => ({ digest: key.digest })),
-    ];
-    return all.filter(({ tag }) => fits(filter?.tagStatus, tag !== undefined));
+    const { page, nextToken } = await readPage<EcrImageId>(input, placeOf, async ({ after, limit }) => {
+      const isUntagged = after.startsWith('/');
+      const tags = tagged === false || isUntagged ? [] : await tx.tagPage(of, { after, limit });
+      const rest = { after: isUntagged ? after.slice(1) : '', limit: limit - tags.length };
+      const images = tagged === true || rest.limit === 0 ? [] : await tx.imagePage(of, false, rest);
+      return [...tags.map(({ key, digest }) => ({ tag: key.tag, digest })), ...images.map(({ key }) => ({ digest: key.digest }))];
+    });
+    return { imageIds: page.map(imageIdView), nextToken };
   });
-  const keyOf = ({ digest, tag }: EcrImageId) => `${digest}:${tag ?? ''}`;
-  const { page, nextToken } = pageOf(
-    ids.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
-    keyOf,
-    input.nextToken,
-    input.maxResults,
-  );
-  return { imageIds: page.map(imageIdView), nextToken };
 }
 
-function fits(wanted: string | undefined, isTagged: boolean): boolean {
-  const status = oneOf('tagStatus', wanted ?? 'ANY', ['ANY', 'TAGGED', 'UNTAGGED']);
-  return status === 'ANY' || (status === 'TAGGED') === isTagged;
+/** null: whether it has a tag or not. */
+function isTagged(wanted = 'ANY'): boolean | null {
+  const status = oneOf('tagStatus', wanted, ['ANY', 'TAGGED', 'UNTAGGED']);
+  return status === 'ANY' ? null : status === 'TAGGED';
 }
 
 async function describe(deps: EcrDeps, input: DescribeImagesRequest, context: CallContext): Promise<DescribeImagesResponse> {
   const { repositoryName: repository = '' } = input;
+  const tagged = isTagged(input.filter?.tagStatus);
   const wanted = input.imageIds === undefined || input.imageIds.length === 0 ? null : readImageIds(input.imageIds);
-  const details = await deps.store.read(async (tx) => {
+  return await deps.store.read(async (tx) => {
     await repositoryOf(tx, context, repository);
-    if (wanted === null) return await allDetails(tx, { account: context.account, region: context.region, repository });
-    const found = await Promise.all(wanted.map((id) => imageOf(tx, context, repository, id)));
-    return await Promise.all(
-      [...new Map(found.map((image) => [image.key.digest, image])).values()].map(async (image) =>
-        detail(image, await tagsOfImage(tx, image.key)),
-      ),
-    );
+    const of = { account: context.account, region: context.region, repository };
+    const read = wanted === null ? (page: RegistryPage) => tx.imagePage(of, tagged, page) : () => named(tx, context, repository, wanted);
+    const { page, nextToken } = await readPage(wanted === null ? input : {}, ({ key }) => key.digest, read);
+    const details = await Promise.all(page.map(async (image) => detail(image, await tagsOfImage(tx, image.key))));
+    const shown = wanted === null ? details : details.filter(({ imageTags }) => tagged === null || tagged === (imageTags !== undefined));
+    return { imageDetails: shown, nextToken };
   });
-  const shown = details.filter(({ imageTags }) => fits(input.filter?.tagStatus, imageTags !== undefined));
-  const { page, nextToken } = pageOf(
-    shown,
-    ({ imageDigest }) => imageDigest ?? '',
-    input.nextToken,
-    wanted === null ? input.maxResults : undefined,
-  );
-  return { imageDetails: page, nextToken };
 }
 
-async function allDetails(tx: ReadTx, of: { account: string; region: string; repository: string }): Promise<ImageDetail[]> {
-  const tags = Map.groupBy(await tx.ecrTags.list(of), ({ digest }) => digest);
-  return (await tx.ecrImages.list(of)).map((image) =>
-    detail(
-      image,
-      (tags.get(image.key.digest) ?? []).map(({ key }) => key.tag),
-    ),
-  );
+/** Each once, however often it is named. */
+async function named(tx: ReadTx, scope: Scope, repository: string, ids: EcrImageId[]): Promise<EcrImageRecord[]> {
+  const found = await Promise.all(ids.map((id) => imageOf(tx, scope, repository, id)));
+  return [...new Map(found.map((image) => [image.key.digest, image])).values()];
 }
 
 function detail(image: EcrImageRecord, tags: string[]): ImageDetail {

@@ -9,14 +9,43 @@ import { invalidEcr, type EcrImageId } from '#intent/index.ts';
 const PAGE = 100;
 const PAGE_MAX = 1000;
 
+const badToken = () => invalidEcr("Invalid parameter at 'nextToken' failed to satisfy constraint: 'must be a token of this list'");
+
+function sizeOf(most = PAGE): number {
+  if (most >= 1 && most <= PAGE_MAX) return most;
+  throw invalidEcr(`Invalid parameter at 'maxResults' failed to satisfy constraint: 'must be between 1 and ${PAGE_MAX}'`);
+}
+
 /** One page, and the token of the next. */
 export function pageOf<T>(all: T[], keyOf: (item: T) => string, token: string | undefined, most: number | undefined) {
-  const size = most ?? PAGE;
-  if (size < 1 || size > PAGE_MAX)
-    throw invalidEcr(`Invalid parameter at 'maxResults' failed to satisfy constraint: 'must be between 1 and ${PAGE_MAX}'`);
-  const refuse = () => invalidEcr("Invalid parameter at 'nextToken' failed to satisfy constraint: 'must be a token of this list'");
-  const { page, next: nextToken } = cutPage(all, keyOf, { size, token }, refuse);
+  const { page, next: nextToken } = cutPage(all, keyOf, { size: sizeOf(most), token }, badToken);
   return { page, nextToken };
+}
+
+export type PageWish = { nextToken?: string | undefined; maxResults?: number | undefined };
+
+/** The same of a list that is too long to be read whole: `read` gives what comes behind a place ('': from the beginning), in the order of `placeOf`. */
+export async function readPage<T>(
+  { nextToken: token, maxResults }: PageWish,
+  placeOf: (item: T) => string,
+  read: (page: { after: string; limit: number }) => Promise<T[]>,
+): Promise<{ page: T[]; nextToken: string | undefined }> {
+  const size = sizeOf(maxResults);
+  const found = await read({ after: token === undefined ? '' : placeIn(token), limit: size + 1 });
+  const page = found.slice(0, size);
+  const last = page.at(-1);
+  const isMore = last !== undefined && found.length > size;
+  return { page, nextToken: isMore ? Buffer.from(JSON.stringify({ after: placeOf(last) })).toString('base64url') : undefined };
+}
+
+function placeIn(token: string): string {
+  try {
+    const { after } = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as { after?: unknown };
+    if (typeof after === 'string') return after;
+  } catch {
+    // Not one of ours: said below.
+  }
+  throw badToken();
 }
 
 export function oneOf<T extends string>(path: string, value: string, allowed: readonly T[]): T {

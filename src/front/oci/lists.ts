@@ -3,45 +3,44 @@ import { Fault } from '#base/fault.ts';
 import { DIGEST, manifestTypes } from '#domain/ecr-manifest.ts';
 import type { HttpAnswer } from '#gateway/types.ts';
 import { repositoryOf } from '#intent/index.ts';
+import type { RegistryPage } from '#store/types.ts';
 import { assertOnRepository } from '../ecr/access.ts';
 import type { OciCall } from './index.ts';
 
 const PAGE = 1000;
+const ALL = 1_000_000_000;
 
 export async function tagList(oci: OciCall, repository: string): Promise<HttpAnswer> {
   const { deps, context } = oci;
   await assertOnRepository(deps, context, 'ecr:ListImages', repository);
-  const tags = await deps.store.read(async (tx) => {
+  const of = { account: context.account, region: context.region, repository };
+  return await deps.store.read(async (tx) => {
     await repositoryOf(tx, context, repository);
-    return await tx.ecrTags.list({ account: context.account, region: context.region, repository });
+    const read = async (wish: RegistryPage) => (await tx.tagPage(of, wish)).map(({ key }) => key.tag);
+    return await page(oci, `/v2/${repository}/tags/list`, read, (names) => ({ name: repository, tags: names }));
   });
-  return page(
-    oci,
-    `/v2/${repository}/tags/list`,
-    tags.map(({ key }) => key.tag),
-    (names) => ({ name: repository, tags: names }),
-  );
 }
 
 export async function catalog(oci: OciCall): Promise<HttpAnswer> {
   const { deps, context } = oci;
   await context.assertAllowed('ecr:DescribeRepositories', ['*']);
   const all = await deps.store.read((tx) => tx.ecrRepositories.list({ account: context.account, region: context.region }));
-  return page(
-    oci,
-    '/v2/_catalog',
-    all.map(({ key }) => key.name),
-    (repositories) => ({ repositories }),
-  );
+  const names = all.map(({ key }) => key.name);
+  const read = async ({ after, limit }: RegistryPage) => names.filter((name) => name > after).slice(0, limit);
+  return await page(oci, '/v2/_catalog', read, (repositories) => ({ repositories }));
 }
 
-/** `names`: in order, as the store keeps them. */
-function page({ query }: OciCall, path: string, names: string[], show: (names: string[]) => object): HttpAnswer {
+/** `read`: names in order, as the store keeps them. */
+async function page(
+  { query }: OciCall,
+  path: string,
+  read: (page: RegistryPage) => Promise<string[]>,
+  show: (names: string[]) => object,
+): Promise<HttpAnswer> {
   const wanted = query.get('n');
   if (wanted !== null && !/^\d{1,9}$/.test(wanted)) throw new Fault('InvalidParameter', `n must be a number, not '${wanted.slice(0, 40)}'`);
-  const size = wanted === null ? names.length : Math.min(Number(wanted), PAGE);
-  const last = query.get('last');
-  const rest = last === null ? names : names.filter((name) => name > last);
+  const size = wanted === null ? ALL : Math.min(Number(wanted), PAGE);
+  const rest = await read({ after: query.get('last') ?? '', limit: size + 1 });
   const shown = rest.slice(0, size);
   const end = shown.at(-1);
   const more = end !== undefined && rest.length > size;
@@ -58,7 +57,7 @@ export async function referrers({ deps, context, query }: OciCall, repository: s
   if (!DIGEST.test(digest)) throw new Fault('InvalidParameter', `'${digest.slice(0, 140)}' is no digest`, { details: { kind: 'digest' } });
   const images = await deps.store.read(async (tx) => {
     await repositoryOf(tx, context, repository);
-    return await tx.ecrImages.list({ account: context.account, region: context.region, repository });
+    return await tx.imagesNaming({ account: context.account, region: context.region, repository }, digest);
   });
   const type = query.get('artifactType');
   const manifests = images

@@ -13,8 +13,8 @@ export type BlobGrant = { repository: string; digest: string; account: string; r
 
 export type RegistryTokens = {
   mint(pass: RegistryPass): string;
-  /** undefined for what isn't of this vault, or is past its time. */
-  read(token: string): RegistryPass | undefined;
+  /** undefined for what isn't of this vault. */
+  read(token: string): RegistryPass | 'expired' | undefined;
   mintGrant(grant: BlobGrant): string;
   readGrant(token: string): BlobGrant | undefined;
 };
@@ -28,28 +28,32 @@ export function createRegistryTokens({ clock, vault }: { clock: Clock; vault: Va
   /** Read before: a client sends its token with every request. */
   const known = new Map<string, RegistryPass>();
 
-  function open<T extends { expiresAt: number }>(token: string, context: Record<string, string>): T | undefined {
+  function open<T>(token: string, context: Record<string, string>): T | undefined {
     if (token.length > TOKEN_CHARS) return undefined;
     try {
-      const value = JSON.parse(vault.decrypt(token, context).toString()) as T;
-      return value.expiresAt > clock.now() ? value : undefined;
+      return JSON.parse(vault.decrypt(token, context).toString()) as T;
     } catch {
       return undefined;
     }
   }
+  const isOver = ({ expiresAt }: { expiresAt: number }): boolean => expiresAt <= clock.now();
 
   return {
     mint: (pass) => vault.encrypt(JSON.stringify(pass), PASS),
     read(token) {
       const before = known.get(token);
-      if (before !== undefined) return before.expiresAt > clock.now() ? before : undefined;
-      const pass = open<RegistryPass>(token, PASS);
+      const pass = before ?? open<RegistryPass>(token, PASS);
       if (pass === undefined) return undefined;
+      if (isOver(pass)) return 'expired';
+      if (before !== undefined) return before;
       if (known.size >= REMEMBERED) known.clear();
       known.set(token, pass);
       return pass;
     },
     mintGrant: (grant) => vault.encrypt(JSON.stringify(grant), GRANT),
-    readGrant: (token) => open<BlobGrant>(token, GRANT),
+    readGrant(token) {
+      const grant = open<BlobGrant>(token, GRANT);
+      return grant === undefined || isOver(grant) ? undefined : grant;
+    },
   };
 }

@@ -70,5 +70,6 @@ function pullFault(error: unknown): unknown {
   if (name === 'RepositoryNotFoundException' || name === 'ImageNotFoundException' || name === 'LayersNotFoundException') {
     return new Fault('ResourceNotFound', `not found: ${error.message}`, { details: { kind: 'not-found' }, cause: error });
   }
-  return new Fault(error.code, error.message, { details: { ...error.details, kind: error.details['kind'] ?? 'server' }, cause: error });
+  const kind = error.details['kind'] === 'upstream' ? 'status' : (error.details['kind'] ?? 'server');
+  return new Fault(error.code, error.message, { details: { ...error.details, kind }, cause: error });
 }

@@ -115,22 +115,24 @@ export function createPullThrough(deps: PullThroughDeps): PullThrough {
   };
 }
 
+const DENIED =
+  'The authentication to the upstream registry failed. Verify that the credentials provided in the pull through cache rule are correct, and try again.';
+
 function upstreamFault(error: unknown, { upstreamUrl }: PullThroughRecord): Fault {
   const fault = asFault(error);
   if (fault.code === 'CapacityUnavailable' || fault.code === 'Cancelled') return fault;
-  const text = `the upstream registry ${upstreamUrl} could not be pulled from: ${fault.message}`;
-  return new Fault('Unavailable', text, {
-    details: { kind: 'upstream', errorName: 'UnableToAccessUpstreamRegistryException' },
-    cause: error,
-  });
+  const isDenied = fault.details['kind'] === 'denied';
+  const text = isDenied
+    ? `${DENIED} (${upstreamUrl}: ${fault.message})`
+    : `the upstream registry ${upstreamUrl} could not be pulled from: ${fault.message}`;
+  const errorName = isDenied ? 'UnableToGetUpstreamImageException' : 'UnableToAccessUpstreamRegistryException';
+  return new Fault(isDenied ? 'AccessDenied' : 'Unavailable', text, { details: { kind: 'upstream', errorName }, cause: error });
 }
 
 /** As the manifest says that names it. */
 async function sizeOf(deps: PullThroughDeps, scope: Scope, repository: string, digest: string): Promise<number | null> {
   const of = { account: scope.account, region: scope.region, repository };
-  const image = await deps.store.read(async (tx) =>
-    (await tx.ecrImages.list(of)).find((one: EcrImageRecord) => one.blobs.includes(digest)),
-  );
+  const image = (await deps.store.read((tx) => tx.imagesNaming(of, digest))).find(({ blobs }) => blobs.includes(digest));
   if (image === undefined) return null;
   const manifest = JSON.parse((await deps.files.blobs.read(image.key.digest)).toString('utf8')) as {
     config: { digest: string; size: number };

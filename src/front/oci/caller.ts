@@ -4,6 +4,7 @@ import { Fault } from '#base/fault.ts';
 import { ecrHost } from '#domain/ecr.ts';
 import type { Principal } from '#domain/records.ts';
 import type { CallContext, HttpCall } from '#gateway/types.ts';
+import type { RegistryPass } from '#identity/index.ts';
 import type { EcrDeps } from '../ecr/access.ts';
 
 /** Where nothing names a region: as `berth env` says it. */
@@ -14,8 +15,7 @@ export async function callerOf(deps: EcrDeps, call: HttpCall): Promise<CallConte
   const given = basic(call.request.headers['authorization']?.[0]);
   if (given === undefined) throw unauthorized('no basic auth credentials');
   const known = await principalOf(deps, call, given);
-  if (known === undefined)
-    throw unauthorized('The credentials are not valid, or past their time: get new ones (aws ecr get-login-password)');
+  if (known === undefined) throw unauthorized('The credentials are not valid: get new ones (aws ecr get-login-password)');
   const host = ecrHost(hostOf(call).replace(/:\d+$/, ''));
   if (host !== null && host.account !== known.principal.account) {
     throw new Fault('AccessDenied', `The registry of account ${host.account} is not one of ${known.principal.arn}`);
@@ -40,11 +40,18 @@ async function principalOf(
   call: HttpCall,
   { user, password }: { user: string; password: string },
 ): Promise<{ principal: Principal; region: string } | undefined> {
-  if (user === 'AWS') return deps.identity.registryTokens.read(password);
+  if (user === 'AWS') return passOf(deps, password);
   const key = await call.lookup(user);
   // Temporary keys are worth nothing without their token, for which Basic has no place.
   if (key === undefined || key.sessionToken !== undefined || !same(key.secret, password)) return undefined;
   return { principal: key.principal, region: REGION };
+}
+
+/** With another status than for what was never valid, as ECR does it. */
+function passOf({ identity }: EcrDeps, token: string): RegistryPass | undefined {
+  const pass = identity.registryTokens.read(token);
+  if (pass === 'expired') throw new Fault('AccessDenied', 'Your authorization token has expired. Reauthenticate and try again.');
+  return pass;
 }
 
 function same(a: string, b: string): boolean {

@@ -2,17 +2,20 @@
 import type { Fault } from '#base/fault.ts';
 import type { HttpAnswer } from '#gateway/types.ts';
 
-type Row = { code: string; status: number };
+/** `text`: where the protocol's answer has another one than the API's. */
+type Row = { code: string; status: number; text?: string };
 
+/** Of a failure of ours (5xx) docker shows the status alone. */
 const byName: Record<string, Row> = {
   RepositoryNotFoundException: { code: 'NAME_UNKNOWN', status: 404 },
-  ImageNotFoundException: { code: 'MANIFEST_UNKNOWN', status: 404 },
+  ImageNotFoundException: { code: 'MANIFEST_UNKNOWN', status: 404, text: 'Requested image not found' },
   LayersNotFoundException: { code: 'MANIFEST_BLOB_UNKNOWN', status: 400 },
   ReferencedImagesNotFoundException: { code: 'MANIFEST_BLOB_UNKNOWN', status: 400 },
   ImageTagAlreadyExistsException: { code: 'TAG_INVALID', status: 400 },
   ImageDigestDoesNotMatchException: { code: 'DIGEST_INVALID', status: 400 },
   LimitExceededException: { code: 'DENIED', status: 403 },
-  UnableToAccessUpstreamRegistryException: { code: 'UNAVAILABLE', status: 502 },
+  UnableToAccessUpstreamRegistryException: { code: 'UNAVAILABLE', status: 424 },
+  UnableToGetUpstreamImageException: { code: 'DENIED', status: 403 },
 };
 
 const byKind: Record<string, Row> = {
@@ -50,7 +53,7 @@ export function failure(fault: Fault, host: string): HttpAnswer {
   const row = (typeof kind === 'string' ? byKind[kind] : undefined) ??
     (typeof errorName === 'string' ? byName[errorName] : undefined) ??
     byCode[fault.code] ?? { code: 'UNKNOWN', status: 500 };
-  const message = fault.code === 'Internal' ? 'an internal error occurred' : fault.message;
+  const message = fault.code === 'Internal' ? 'an internal error occurred' : (row.text ?? fault.message);
   return {
     status: row.status,
     headers: {

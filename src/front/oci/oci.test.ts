@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { realClock } from '#base/clock.ts';
 import {
   digestOf,
   OCI_MANIFEST,
@@ -91,6 +92,21 @@ describe('blobs', () => {
     assert.equal((await v2('a/one/blobs/uploads/', { method: 'POST', authorization: null })).status, 401);
     assert.equal((await v2(`${await begin()}`.replace('a/one', 'a/two'))).status, 404, 'an upload is of its repository');
   });
+
+  it('are refused in ECR’s words once the password is past its time, and otherwise where it never was one', async () => {
+    let late = 0;
+    const aging = await openRegistryPlatform({ clock: { ...realClock(), now: () => Date.now() + late } });
+    const [data] = (await aging.ecr.getAuthorizationToken({})).authorizationData ?? [];
+    const authorization = `Basic ${data?.authorizationToken}`;
+    assert.equal((await aging.v2('', { authorization })).status, 200);
+    late = Number(data?.expiresAt) - Date.now();
+    const over = await aging.v2('', { authorization });
+    assert.equal(over.status, 403);
+    const text = 'Your authorization token has expired. Reauthenticate and try again.';
+    assert.deepEqual(await over.json(), { errors: [{ code: 'DENIED', message: text }] });
+    assert.equal((await aging.v2('', { authorization: aging.basic('AWS', 'never') })).status, 401);
+    await aging.close();
+  });
 });
 
 describe('manifests', () => {
@@ -110,7 +126,8 @@ describe('manifests', () => {
     assert.equal((await v2('a/one/manifests/v1')).status, 404);
     assert.equal((await v2(`a/one/manifests/${digest}`)).status, 200, 'only the tag went');
     assert.equal((await v2(`a/one/manifests/${digest}`, { method: 'DELETE' })).status, 202);
-    assert.equal(await code(await v2(`a/one/manifests/${digest}`)), 'MANIFEST_UNKNOWN');
+    const gone = await (await v2(`a/one/manifests/${digest}`)).json();
+    assert.deepEqual(gone, { errors: [{ code: 'MANIFEST_UNKNOWN', message: 'Requested image not found' }] });
   });
 
   it('that are not whole, or not manifests, are refused and change nothing', async () => {
@@ -253,11 +270,18 @@ describe('a mirrored registry', () => {
     assert.equal(await (await mirror.v2(`hub/library/web/blobs/${layers[0]?.digest}`)).text(), 'layer of latest');
     assert.equal((await mirror.ecr.describeRepositories({ repositoryNames: ['hub/library/web'] })).repositories?.length, 1);
     assert.equal((await mirror.v2('hub/library/web/manifests/other')).status, 404);
+    await mirror.ecr.createPullThroughCacheRule({ ecrRepositoryPrefix: 'open', upstreamRegistryUrl: upstream.host });
+    const refused = await mirror.v2('open/library/web/manifests/latest');
+    assert.equal(refused.status, 403);
+    assert.match(
+      await refused.text(),
+      /"DENIED","message":"The authentication to the upstream registry failed\. Verify that the credentials/,
+    );
     await upstream.close();
     assert.equal((await mirror.v2('hub/library/web/manifests/latest')).status, 200);
     assert.equal((await mirror.v2(`hub/library/web/blobs/${layers[0]?.digest}`)).status, 200);
     const away = await mirror.v2('hub/library/new/manifests/latest');
-    assert.deepEqual([away.status, await code(away)], [502, 'UNAVAILABLE']);
+    assert.deepEqual([away.status, await code(away)], [424, 'UNAVAILABLE'], 'docker shows no text of an answer from 500 on');
     await mirror.ecr.deletePullThroughCacheRule({ ecrRepositoryPrefix: 'hub' });
     await assert.rejects(mirror.ecr.deletePullThroughCacheRule({ ecrRepositoryPrefix: 'hub' }), {
       name: 'PullThroughCacheRuleNotFoundException',

@@ -31,7 +31,9 @@ export async function startRegistry(dir: string, options: { basicAuth?: boolean 
   const path = join(dir, `registry-${port}.yml`);
   // JSON is YAML.
   await writeFile(path, JSON.stringify(config).replace('"version":0.1', '"version":"0.1"'));
-  const child = spawn('/usr/bin/docker-registry', ['serve', path], { stdio: ['ignore', 'ignore', 'pipe'] });
+  // It takes settings from variables too, and people have REGISTRY_AUTH_FILE for skopeo.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('REGISTRY_')));
+  const child = spawn('/usr/bin/docker-registry', ['serve', path], { stdio: ['ignore', 'ignore', 'pipe'], env });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const exited = once(child, 'exit');

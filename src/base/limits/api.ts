@@ -257,4 +257,6 @@ export const apiLimits = {
   scheduleGroupsPerRegion: 500,
   /** Events in one answer of berth's own ListEvents. */
   eventsListed: 500,
+  /** What the events of one answer of ListEvents may have together, one event always has room. */
+  eventsListedBytes: 8 * 1024 * 1024,
 } as const;

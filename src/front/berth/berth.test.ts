@@ -230,3 +230,23 @@ it('counters of listeners and groups that nobody has are not told', async () => 
   const told = await client.call('berth', 'DescribeLoadBalancerMetrics', {});
   assert.deepEqual(told, { at: 5, loadBalancers: [], listeners: [], targetGroups: [] });
 });
+
+it('lists events by no more than an answer may have, and none twice', async () => {
+  const scope = { account: '123456789012', region: client.region };
+  const event = (n: number) => ({ version: '0' as const, id: String(n), 'detail-type': 'd', source: n % 2 === 0 ? 'even' : 'odd', ...scope, time: '', resources: [], detail: { text: 'x'.repeat(200_000) } }); // prettier-ignore
+  await store.write(async (tx) => {
+    for (let n = 0; n < 340; n++) await tx.events.add({ ...scope, bus: 'default', at: n, event: event(n) });
+  });
+  const idsOf = ({ events }: { events: { event: { id: string } }[] }) => events.map((one) => Number(one.event.id));
+  const newest = idsOf(await client.call('berth', 'ListEvents', { limit: 500 }));
+  assert.deepEqual([newest.length > 30, newest.length < 60, newest.at(-1)], [true, true, 339]);
+  assert.deepEqual(idsOf(await client.call('berth', 'ListEvents', { limit: 3, source: 'even' })), [334, 336, 338]);
+  const all: number[] = [];
+  for (let after = 0; ;) {
+    const answer = await client.call('berth', 'ListEvents', { after });
+    if (answer.next === after) break;
+    all.push(...idsOf(answer));
+    after = answer.next;
+  }
+  assert.deepEqual(all, Array.from({ length: 340 }, (_, n) => n)); // prettier-ignore
+});

@@ -8,6 +8,8 @@ import type { EventRow } from '#domain/event.ts';
 import { compilePattern } from '#events/index.ts';
 import type { Pattern } from '#events/index.ts';
 import type { Operation } from '#gateway/types.ts';
+import type { Scope } from '#domain/scope.ts';
+import type { ReadTx } from '#store/types.ts';
 import type { BerthApiDeps } from './types.ts';
 
 /** `after`: `next` of the last answer; without it the last `limit`. `pattern`: an event pattern, JSON text. */
@@ -15,6 +17,7 @@ type Input = { after?: number; limit?: number; source?: string; detailType?: str
 
 /** Events that are looked at for one answer. */
 const LOOKED_AT = 5000;
+const READ_AT_ONCE = 100;
 
 export function listEvents({ store }: Pick<BerthApiDeps, 'store'>): Operation<Input> {
   return {
@@ -32,20 +35,56 @@ export function listEvents({ store }: Pick<BerthApiDeps, 'store'>): Operation<In
       const scope = { account, region };
       return await store.read(async (tx) => {
         if (after === undefined) {
-          const end = await tx.events.last();
-          const rows = await tx.events.list(scope, { before: end + 1, limit: LOOKED_AT });
-          const found = rows.filter(wanted);
-          return { events: (limit === 0 ? [] : found.slice(-limit)).map(view), next: end };
+          const next = await tx.events.last();
+          const rows = gather(rowsBefore(tx, scope, next + 1), wanted, limit);
+          return { events: (await rows).found.toReversed().map(view), next };
         }
-        const rows = await tx.events.list(scope, { after, limit: LOOKED_AT });
-        const found = rows.filter(wanted).slice(0, Math.max(1, limit));
-        const isCut = rows.filter(wanted).length > found.length;
-        const next = (isCut ? found.at(-1)?.seq : rows.at(-1)?.seq) ?? after;
-        return { events: found.map(view), next };
+        const { found, last } = await gather(rowsAfter(tx, scope, after), wanted, Math.max(1, limit));
+        return { events: found.map(view), next: last ?? after };
       });
     },
   };
 }
+
+type Rows = AsyncGenerator<EventRow>;
+
+/** The newest first. Read by few at a time: an event has up to 256 KiB. */
+async function* rowsBefore(tx: ReadTx, scope: Scope, before: number): Rows {
+  for (let end = before; ;) {
+    const rows = await tx.events.list(scope, { before: end, limit: READ_AT_ONCE });
+    yield* rows.toReversed();
+    if (rows.length < READ_AT_ONCE) return;
+    end = rows[0]?.seq ?? 0;
+  }
+}
+
+async function* rowsAfter(tx: ReadTx, scope: Scope, after: number): Rows {
+  for (let start = after; ;) {
+    const rows = await tx.events.list(scope, { after: start, limit: READ_AT_ONCE });
+    yield* rows;
+    if (rows.length < READ_AT_ONCE) return;
+    start = rows.at(-1)?.seq ?? start;
+  }
+}
+
+/** Those that are wanted, as many as an answer may have; `last`: the last one that was looked at. */
+async function gather(rows: Rows, wanted: (row: EventRow) => boolean, limit: number): Promise<{ found: EventRow[]; last: number | undefined }> {
+  const found: EventRow[] = [];
+  let last: number | undefined;
+  let [looked, bytes] = [0, 0];
+  if (limit > 0) {
+    for await (const row of rows) {
+      if (wanted(row)) {
+        bytes += JSON.stringify(row.event).length;
+        if (found.length > 0 && bytes > limits.eventsListedBytes) break;
+        found.push(row);
+      }
+      last = row.seq;
+      if (++looked === LOOKED_AT || found.length === limit) break;
+    }
+  }
+  return { found, last };
+} // prettier-ignore
 
 function testOf({ source, detailType, pattern }: Input): (row: EventRow) => boolean {
   const compiled = pattern === undefined ? null : compiledPattern(pattern);

@@ -72,7 +72,9 @@ export function createClient(options: ClientOptions, clock: Clock): Client {
       const { prefix, version } = targets[service];
       const headers = { 'content-type': `application/x-amz-json-${version}`, 'x-amz-target': `${prefix}.${operation}` };
       const answer = await send(service, { method: 'POST', path: '/', query: {}, headers, body: JSON.stringify(input) });
-      return readAnswer(answer, operation);
+      return await readAnswer(answer, operation).catch((error: unknown) => {
+        throw isFault(error) ? error : connectionFault(error as NodeJS.ErrnoException, url, options.signal);
+      });
     },
     async *stream(method, path, query, body) {
       const headers = { 'content-type': 'application/octet-stream', 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' };

@@ -2,6 +2,8 @@
 export const controlLimits = {
   /** Largest answer that the command line reads whole. */
   answerBytes: 64 * 1024 * 1024,
+  /** How long a follow of the command line waits for a control plane that doesn't answer. */
+  followPatienceMs: 60_000,
   /** One log event (CloudWatch Logs: 1 MiB since 2025, 256 KiB before). */
   logEventBytes: 256 * 1024,
   /** Series of metrics that one control plane keeps. */

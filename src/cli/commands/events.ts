@@ -3,6 +3,7 @@ import type { Answer, Client } from '../client.ts';
 import { clusterOption, exitCodes, jsonOption } from '../command.ts';
 import type { Command, Context } from '../command.ts';
 import { eventSummary } from '../event-lines.ts';
+import { createPatience } from '../follow.ts';
 import { eventText, mustFindService } from '../services.ts';
 import type { ServiceEvent } from '../services.ts';
 
@@ -38,11 +39,12 @@ export const events: Command = {
     const name = args.positional('NAME');
     const next = name === undefined ? allEvents(args, context, client) : serviceEvents(args, context, client, name);
     await next();
+    const patient = createPatience(context);
     while (args.has('follow')) {
       // Ctrl-C is how a follow ends.
       if (!context.signal.aborted) await context.clock.sleep(FOLLOW_MS);
       if (context.signal.aborted) return exitCodes.interrupted;
-      await next();
+      await patient(next);
     }
     return exitCodes.ok;
   },

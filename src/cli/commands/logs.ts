@@ -4,6 +4,7 @@ import type { Command, Context } from '../command.ts';
 import type { Arguments } from '../arguments.ts';
 import type { Client } from '../client.ts';
 import { parseDuration } from '../format.ts';
+import { createPatience } from '../follow.ts';
 import { follow, logSources, tailLines } from '../log-lines.ts';
 import type { LogLine, LogSource } from '../log-lines.ts';
 import type { Style } from '../terminal.ts';
@@ -72,6 +73,7 @@ async function find(client: Client, args: Arguments): Promise<LogSource[]> {
 async function followAll(client: Client, context: Context, args: Arguments, first: { limit: number; since?: number }): Promise<number> {
   const followed = new Map<string, { source: LogSource; next(): Promise<LogLine[]> }>();
   const leaving = new Set<string>();
+  const patient = createPatience(context);
   const look = async (begin: { limit: number; since?: number }): Promise<boolean> => {
     const sources = await find(client, args);
     const here = new Set(sources.map((source) => source.stream));
@@ -88,7 +90,7 @@ async function followAll(client: Client, context: Context, args: Arguments, firs
   };
   let alive = await look(first);
   for (let round = 1; ; round++) {
-    const lines = (await Promise.all([...followed.values()].map((one) => one.next()))).flat();
+    const lines = (await Promise.all([...followed.values()].map((one) => patient(() => one.next())))).flat();
     print(
       context,
       args,
@@ -99,7 +101,7 @@ async function followAll(client: Client, context: Context, args: Arguments, firs
     // Ctrl-C is how a follow ends.
     if (!context.signal.aborted) await context.clock.sleep(FOLLOW_MS);
     if (context.signal.aborted) return exitCodes.interrupted;
-    if (round % ROUNDS_PER_LOOK === 0) alive = await look({ limit: 10_000 });
+    if (round % ROUNDS_PER_LOOK === 0) alive = await patient(() => look({ limit: 10_000 }));
   }
 }
 

@@ -138,6 +138,11 @@ export function startHostSession(deps: SessionDeps, hostId: string, connection: 
   });
   const upward = startLoop(deps, { name: `hear ${hostId}`, tickMs: limits.heartbeatMs, run: () => hear() });
 
+  const forgetAllBut = (slots: TaskSlot[]) => {
+    const live = new Set(slots.map((slot) => slot.id));
+    for (const known of [told, newest]) for (const id of known.keys()) if (!live.has(id)) known.delete(id);
+  };
+
   const reported = (report: TaskReport) => {
     // Older than what was heard already: it was delayed or repeated on its way.
     if ((newest.get(report.taskId) ?? -Infinity) > report.seq) return;
@@ -202,9 +207,8 @@ export function startHostSession(deps: SessionDeps, hostId: string, connection: 
     heardAt: () => heardAt,
     tasks(slots) {
       wanted = slots;
-      const live = new Set(slots.map((slot) => slot.id));
-      for (const id of told.keys()) if (!live.has(id)) told.delete(id);
-      for (const id of newest.keys()) if (!live.has(id)) newest.delete(id);
+      // An id never comes back: what is over may stand a while, and is looked for only where there must be some.
+      if (Math.max(told.size, newest.size) > slots.length) forgetAllBut(slots);
       if (slots.some((slot) => told.get(slot.id) !== slot.desired)) downward.look();
     },
     names(revision, names) {

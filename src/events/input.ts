@@ -48,6 +48,19 @@ export function inputOf(input: TargetInput, event: EventEnvelope, facts: RuleFac
   return fill(template, (name) => (Object.hasOwn(paths, name) ? resolve(paths[name] ?? '', whole) : known[name]));
 }
 
+/** What Scheduler puts into a schedule's input. Source: EventBridge Scheduler user guide, "Context attributes". */
+export type ScheduleFacts = { scheduleArn: string; scheduledTime: string; executionId: string; attempt: number };
+
+export function scheduleInput(text: string, { scheduleArn, scheduledTime, executionId, attempt }: ScheduleFacts): string {
+  const known: Record<string, string> = {
+    'schedule-arn': scheduleArn,
+    'scheduled-time': scheduledTime,
+    'execution-id': executionId,
+    'attempt-number': String(attempt),
+  };
+  return text.replaceAll(/<aws\.scheduler\.([a-z-]+)>/g, (whole, name: string) => known[name] ?? whole);
+}
+
 const PLACE = /<([A-Za-z0-9_.-]+)>/g;
 
 /** In quotes a value is text among text; outside of them it is JSON. A template that isn't JSON as a whole is text, in which strings have no quotes. */

@@ -6,7 +6,7 @@ import type { EventSources } from '#control/index.ts';
 import { eventTime } from '#domain/event.ts';
 import type { Delivery, EventEnvelope } from '#domain/event.ts';
 import type { TaskRecord } from '#domain/task.ts';
-import { inputOf } from '#events/index.ts';
+import { inputOf, scheduleInput } from '#events/index.ts';
 import { createEcsApi } from '#front/ecs/index.ts';
 import { describeTask, zonesOf } from '#front/ecs/task/describe-task.ts';
 import { groupOf } from '#front/events/index.ts';
@@ -51,8 +51,13 @@ export function createEventSources(deps: Deps): EventSources {
   };
 }
 
-const textOf = ({ target, event, sourceArn, sourceName, at }: Delivery): string =>
-  inputOf(target.input, event, { ruleArn: sourceArn, ruleName: sourceName, ingestedAt: eventTime(at) });
+function textOf({ id, target, event, sourceArn, sourceName, at, attempts }: Delivery): string {
+  const text = inputOf(target.input, event, { ruleArn: sourceArn, ruleName: sourceName, ingestedAt: eventTime(at) });
+  const isScheduled = sourceArn.startsWith('arn:aws:scheduler:') && target.id !== 'dead-letters';
+  return isScheduled
+    ? scheduleInput(text, { scheduleArn: sourceArn, scheduledTime: event.time, executionId: id, attempt: attempts + 1 })
+    : text;
+}
 
 /** In order as they begin, so many at a time. */
 async function severalAtOnce(deliveries: readonly Delivery[], deliver: (delivery: Delivery) => Promise<Outcome>): Promise<Outcome[]> {

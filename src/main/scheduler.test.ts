@@ -94,6 +94,30 @@ describe('schedules', () => {
     assert.equal((await ticks()).length, 1);
   });
 
+  it('have the context of the call in their input', async () => {
+    const words = ['schedule-arn', 'scheduled-time', 'execution-id', 'attempt-number', 'other'];
+    const Input = JSON.stringify(Object.fromEntries(words.map((word) => [word, `<aws.scheduler.${word}>`])));
+    await scheduler.createSchedule({
+      Name: 'told',
+      ScheduleExpression: 'rate(1 hour)',
+      FlexibleTimeWindow: off,
+      Target: { ...bus, Input },
+    });
+    const { detail, id, time } = await until('an event', async () => {
+      const rows = await platform.store.read((tx) => tx.events.list(scope, { after: 0, limit: 100 }));
+      return rows.find(({ event }) => event.resources.some((arn) => arn.endsWith('/told')))?.event;
+    });
+    const { 'scheduled-time': at, ...rest } = detail as Record<string, string>;
+    assert.deepEqual(rest, {
+      'schedule-arn': `arn:aws:scheduler:${region}:${account}:schedule/default/told`,
+      'execution-id': id,
+      'attempt-number': '1',
+      other: '<aws.scheduler.other>',
+    });
+    assert.match(at ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    assert.ok(Date.parse(at ?? '') <= Date.parse(time));
+  });
+
   it('stand in groups, which take them along', async () => {
     await scheduler.createScheduleGroup({ Name: 'mine', Tags: [{ Key: 'team', Value: 'a' }] });
     await scheduler.createSchedule({

@@ -21,8 +21,10 @@ const names: Names = {
   periodS: 60,
 };
 /** By minute, null where there is none. */
-const shown = (value: Value) =>
-  typeof value === 'object' && !Array.isArray(value) ? names.times.map((at) => value.values.get(at) ?? null) : value;
+const shown = (value: Value): unknown => {
+  if (Array.isArray(value)) return value.map(shown);
+  return typeof value === 'object' ? names.times.map((at) => value.values.get(at) ?? null) : value;
+};
 
 describe('metric math', () => {
   const cases: [text: string, result: unknown][] = [
@@ -52,6 +54,44 @@ describe('metric math', () => {
     ['TIME_SERIES(7)', [7, 7, 7, 7]],
     ['CEIL(m1 / 2)', [1, 1, 2, null]],
     ['METRIC_COUNT([m1, m2])', 2],
+    ['DATAPOINT_COUNT(m2)', 3],
+    ['MINUTE(m2)', [0, null, 2, 3]],
+    ['DAY(m1)', [4, 4, 4, null]],
+    [
+      '[HOUR(m1), DATE(m1), MONTH(m1), YEAR(m1)]',
+      [
+        [0, 0, 0, null],
+        [1, 1, 1, null],
+        [1, 1, 1, null],
+        [1970, 1970, 1970, null],
+      ],
+    ],
+    ['EPOCH(m1)', [0, 60, 120, null]],
+    ['IF(MINUTE(m1) > 0, m1, 0)', [0, 2, 3, null]],
+    [
+      'SORT([m1, m2, zero], MAX, DESC)',
+      [
+        [10, null, 30, 40],
+        [1, 2, 3, null],
+        [0, 0, 0, 0],
+      ],
+    ],
+    [
+      'SORT([m1, m2, zero], SUM, ASC, 2)',
+      [
+        [0, 0, 0, 0],
+        [1, 2, 3, null],
+      ],
+    ],
+    ['SLICE(SORT([m1, m2], AVG, DESC), 0)', [10, null, 30, 40]],
+    [
+      'SLICE([m1, m2, zero], 1, 3)',
+      [
+        [10, null, 30, 40],
+        [0, 0, 0, 0],
+      ],
+    ],
+    ['SLICE([m1], 5, 9)', []],
   ];
   for (const [text, result] of cases) it(text, () => assert.deepEqual(shown(evaluate(text, names)), result));
 
@@ -64,6 +104,11 @@ describe('metric math', () => {
       ['ANOMALY_DETECTION_BAND(m1)', /berth does not implement metric math's ANOMALY_DETECTION_BAND yet/],
       ['SEARCH("x")', /SEARCH takes what to look for/],
       ['FILL(m1)', /FILL needs/],
+      ['SORT([m1], P50, DESC)', /reads 'P50', which is no Id/],
+      ['SORT([m1], MAX)', /SORT takes series/],
+      ['SLICE([m1], 1)', /no series to choose/],
+      ['SLICE([m1], MAX)', /SLICE takes series/],
+      ['SUM + 1', /A text can't stand/],
       [`${'('.repeat(200)}1${')'.repeat(200)}`, /nested more than/],
       [`${'-'.repeat(200)}1`, /nested more than/],
     ];

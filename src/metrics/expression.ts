@@ -50,14 +50,16 @@ export function idsOf(text: string): string[] {
   return found;
 }
 
+/** What FILL and SORT take beside series; ids begin with a small letter. */
+const WORDS = new Set(['REPEAT', 'LINEAR', 'ASC', 'DESC', 'AVG', 'MIN', 'MAX', 'SUM']);
+
 function valueOf(tree: Tree, names: Names): Value {
   switch (tree.kind) {
     case 'number':
     case 'text':
       return tree.value;
     case 'name': {
-      // Words that only FILL knows.
-      if (['REPEAT', 'LINEAR'].includes(tree.name)) return tree.name;
+      if (WORDS.has(tree.name)) return tree.name;
       const value = names.lookup(tree.name);
       if (value === undefined) throw new Fault('InvalidParameter', `The expression reads '${tree.name}', which is no Id of this call.`);
       return value;
@@ -143,6 +145,7 @@ const reducers: Record<string, (values: number[]) => number> = {
   AVG: (values) => sum(values) / values.length,
   MIN: (values) => Math.min(...values),
   MAX: (values) => Math.max(...values),
+  DATAPOINT_COUNT: (values) => values.length,
   STDDEV: (values) => Math.sqrt(sum(values.map((value) => (value - sum(values) / values.length) ** 2)) / values.length),
 };
 const mappers: Record<string, (value: number) => number> = {
@@ -151,6 +154,17 @@ const mappers: Record<string, (value: number) => number> = {
   FLOOR: Math.floor,
   LOG: Math.log,
   LOG10: Math.log10,
+};
+/** Of the time of a value, in UTC. */
+const clocks: Record<string, (at: Date) => number> = {
+  MINUTE: (at) => at.getUTCMinutes(),
+  HOUR: (at) => at.getUTCHours(),
+  /** Monday is 1, Sunday 7. */
+  DAY: (at) => at.getUTCDay() || 7,
+  DATE: (at) => at.getUTCDate(),
+  MONTH: (at) => at.getUTCMonth() + 1,
+  YEAR: (at) => at.getUTCFullYear(),
+  EPOCH: (at) => Math.floor(at.getTime() / 1000),
 };
 /** Of a value, the one before it, and the seconds between them; the first has no before. */
 const steps: Record<string, (value: number, before: number, seconds: number) => number> = {
@@ -168,6 +182,9 @@ function call(name: string, args: Value[], names: Names): Value {
   if (reducer !== undefined) return reduced(first, reducer);
   const mapper = mappers[name];
   if (mapper !== undefined) return mapped(first, mapper);
+  const clock = clocks[name];
+  if (clock !== undefined)
+    return eachOf(first, (series) => ({ ...series, values: new Map([...series.values.keys()].map((at) => [at, clock(new Date(at))])) }));
   const step = steps[name];
   if (step !== undefined) return eachOf(first, (series) => stepped(series, step));
   switch (name) {
@@ -186,6 +203,10 @@ function call(name: string, args: Value[], names: Names): Value {
       return asList(first, name).filter(({ values }) => values.size > 0);
     case 'RUNNING_SUM':
       return eachOf(first, running);
+    case 'SORT':
+      return sorted(asList(first, name), rest);
+    case 'SLICE':
+      return sliced(asList(first, name), rest);
     case 'TIME_SERIES':
       if (typeof first !== 'number') throw new Fault('InvalidParameter', 'TIME_SERIES makes a series of one number.');
       return { label: '', periodS: names.periodS, values: new Map(names.times.map((at) => [at, first])) };
@@ -202,6 +223,23 @@ function searched(text: Value | undefined, [statistic, period]: Value[], names: 
     );
   }
   return names.search(text, statistic, period);
+}
+
+/** SORT(series, function, order[, how many]). Those without a value stand last. */
+function sorted(series: readonly TimeSeries[], [by, order, most = Infinity]: Value[]): TimeSeries[] {
+  const reducer = typeof by === 'string' ? reducers[by] : undefined;
+  if (reducer === undefined || (order !== 'ASC' && order !== 'DESC') || typeof most !== 'number')
+    throw new Fault('InvalidParameter', 'SORT takes series, one of AVG, MIN, MAX and SUM, ASC or DESC and, if you like, how many: SORT(METRICS(), MAX, DESC, 10).');
+  const [empty, full] = [series.filter(({ values }) => values.size === 0), series.filter(({ values }) => values.size > 0)];
+  const ranked = full.map((one) => ({ one, rank: reducer([...one.values.values()]) * (order === 'ASC' ? 1 : -1) }));
+  return [...ranked.sort((a, b) => a.rank - b.rank).map(({ one }) => one), ...empty].slice(0, Math.max(0, most));
+} // prettier-ignore
+
+/** SLICE(series, n): the nth of them, from 0; SLICE(series, from, to): those before `to`. */
+function sliced(series: readonly TimeSeries[], [from, to]: Value[]): Value {
+  if (typeof from !== 'number' || (to !== undefined && typeof to !== 'number'))
+    throw new Fault('InvalidParameter', 'SLICE takes series and one or two numbers: SLICE(METRICS(), 0, 10).');
+  return to === undefined ? ofOne(series[from]) : series.slice(Math.max(0, from), Math.max(0, to));
 }
 
 function reduced(value: Value, of: (values: number[]) => number): Value {

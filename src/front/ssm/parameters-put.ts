@@ -46,6 +46,8 @@ function wishOf(input: PutParameterRequest, { principal }: CallContext): Paramet
   const name = readName(input.Name);
   const { Value: value = '', Description: description, Overwrite: overwrite = false } = input;
   if (value === '') throw constraint('value', '', 'have length greater than or equal to 1');
+  // `{{ssm:NAME}}` is what documents are filled in with.
+  if (/\{\{.*\}\}/s.test(value)) throw invalidParameter('Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.');
   const type = oneOf('type', input.Type, TYPES);
   if ((description?.length ?? 0) > 1024) throw constraint('description', description ?? '', 'have length less than or equal to 1024');
   assertKey(input.KeyId, type);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { IAM } from '@aws-sdk/client-iam';
+import { SecretsManager } from '@aws-sdk/client-secrets-manager';
 import { SSM } from '@aws-sdk/client-ssm';
 import { account, openIamPlatform } from '../../../test/iam/platform.ts';
 
@@ -97,6 +98,44 @@ test('the newest hundred versions are kept, and a label holds the oldest', async
   assert.equal((await api.getParameter({ Name })).Parameter?.Value, '101');
 });
 
+test('a secret is read as a parameter, with the permissions of both', async () => {
+  const secrets = new SecretsManager({ endpoint: platform.endpoint, region: 'us-east-1', maxAttempts: 1, credentials: platform.root });
+  const { ARN, VersionId: first = '' } = await secrets.createSecret({ Name: 'app/db', SecretString: 'one' });
+  await secrets.putSecretValue({ SecretId: 'app/db', SecretString: 'two' });
+  const Name = '/aws/reference/secretsmanager/app/db';
+  const { Parameter: read } = await api.getParameter({ Name, WithDecryption: true });
+  assert.deepEqual([read?.Name, read?.Type, read?.Value, read?.Version, read?.ARN], [Name, 'SecureString', 'two', 0, ARN]);
+  assert.deepEqual(JSON.parse(read?.SourceResult ?? '').VersionStages, ['AWSCURRENT']);
+  for (const selector of [first, 'AWSPREVIOUS']) {
+    const { Parameter: former } = await api.getParameter({ Name: `${Name}:${selector}`, WithDecryption: true });
+    assert.deepEqual([former?.Value, former?.Selector], ['one', `:${selector}`]);
+  }
+  await api.putParameter({ Name: '/app/plain', Value: 'x', Type: 'String' });
+  const several = await api.getParameters({ Names: [Name, '/app/plain', '/aws/reference/secretsmanager/none'], WithDecryption: true });
+  assert.deepEqual(several.Parameters?.map(({ Value }) => Value).toSorted(), ['two', 'x']);
+  assert.deepEqual(several.InvalidParameters, ['/aws/reference/secretsmanager/none']);
+  await assert.rejects(api.getParameter({ Name }), {
+    name: 'ValidationException',
+    message: 'WithDecryption flag must be True for retrieving a Secret Manager secret.',
+  });
+
+  const iam = new IAM({ endpoint: platform.endpoint, region: 'us-east-1', maxAttempts: 1, credentials: platform.root });
+  await iam.createUser({ UserName: 'bob' });
+  const { AccessKey } = await iam.createAccessKey({ UserName: 'bob' });
+  const bob = clientOf({ accessKeyId: AccessKey?.AccessKeyId ?? '', secretAccessKey: AccessKey?.SecretAccessKey ?? '' });
+  const may = async (...Action: string[]) =>
+    void (await iam.putUserPolicy({ UserName: 'bob', PolicyName: 'p', PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action, Resource: '*' } }) })); // prettier-ignore
+  await may('ssm:*');
+  await assert.rejects(bob.getParameter({ Name, WithDecryption: true }), { name: 'AccessDeniedException', message: new RegExp(`perform: secretsmanager:GetSecretValue on resource: ${ARN}`) }); // prettier-ignore
+  await assert.rejects(bob.getParameters({ Names: [Name], WithDecryption: true }), { name: 'AccessDeniedException' });
+  await may('secretsmanager:*');
+  await assert.rejects(bob.getParameter({ Name, WithDecryption: true }), { name: 'AccessDeniedException', message: /perform: ssm:GetParameter/ }); // prettier-ignore
+  await may('ssm:GetParameter', 'secretsmanager:GetSecretValue');
+  assert.equal((await bob.getParameter({ Name, WithDecryption: true })).Parameter?.Value, 'two');
+  for (const client of [bob, iam, secrets]) client.destroy();
+  await api.deleteParameter({ Name: '/app/plain' });
+});
+
 test('bad input to each operation is refused in its words, and changes nothing', async () => {
   const Name = '/bad/one';
   await api.putParameter({ Name, Value: '5', Type: 'String', AllowedPattern: '^\\d+$' });
@@ -114,6 +153,8 @@ test('bad input to each operation is refused in its words, and changes nothing',
     ['ValidationException', () => put({ Value: 'x'.repeat(4097) })],
     ['ValidationException', () => put({ Value: 'x'.repeat(8193), Tier: 'Advanced' })],
     ['ValidationException', () => put({ Name: '/bad/large', Overwrite: true, Tier: 'Standard' })],
+    ['ValidationException', () => put({ Value: 'see {{ssm:/bad/one}}' })],
+    ['ParameterNotFound', () => api.getParameter({ Name: '/aws/reference/secretsmanager/none', WithDecryption: true })],
     ['ValidationException', () => put({ Name: '/aws/x' })],
     ['ValidationException', () => put({ Name: 'a/b' })],
     ['ValidationException', () => put({ Name: '/a//b' })],

@@ -77,7 +77,7 @@ export async function copySource(deps: S3Deps, input: Sourced, context: CallCont
   return { bucket, source };
 }
 
-/** `BUCKET/KEY?versionId=V`, encoded as in a URL, with or without a slash before it. Some clients encode the slash between the two as well. */
+/** `BUCKET/KEY?versionId=V`, encoded as in a URL's query (`+` is a space), with or without a slash before it. Some clients encode the slash between the two as well. */
 function readSource(text: string): { bucket: string; key: string } {
   const [encoded = '', query = ''] = text.split('?');
   const path = decoded(encoded, text).replace(/^\//, '');
@@ -89,7 +89,7 @@ function readSource(text: string): { bucket: string; key: string } {
 
 function decoded(path: string, whole: string): string {
   try {
-    return decodeURIComponent(path);
+    return decodeURIComponent(path.replaceAll('+', ' '));
   } catch {
     throw invalid('Invalid copy source encoding.', 'x-amz-copy-source', whole);
   }

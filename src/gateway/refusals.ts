@@ -35,14 +35,22 @@ const refusals = {
     json: answer('InvalidSignatureException', 400),
     query: answer('SignatureDoesNotMatch', 403),
     ec2: EC2_STRANGER,
-    rest: answer('SignatureDoesNotMatch', 403),
+    rest: {
+      name: 'SignatureDoesNotMatch',
+      status: 403,
+      message: 'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
+    },
   },
   expired: {
     code: 'AccessDenied',
     json: answer('InvalidSignatureException', 400),
     query: answer('SignatureDoesNotMatch', 403),
     ec2: answer('RequestExpired', 400),
-    rest: answer('RequestTimeTooSkewed', 403),
+    rest: {
+      name: 'RequestTimeTooSkewed',
+      status: 403,
+      message: 'The difference between the request time and the current time is too large.',
+    },
   },
   expiredToken: {
     code: 'AccessDenied',
@@ -57,6 +65,17 @@ const refusals = {
     query: answer('IncompleteSignature', 400),
     ec2: answer('IncompleteSignature', 400),
     rest: answer('AuthorizationHeaderMalformed', 400),
+  },
+  presignTooLong: {
+    code: 'AccessDenied',
+    json: answer('IncompleteSignatureException', 400),
+    query: answer('IncompleteSignature', 400),
+    ec2: answer('IncompleteSignature', 400),
+    rest: {
+      name: 'AuthorizationQueryParametersError',
+      status: 400,
+      message: 'X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds',
+    },
   },
   serialization: {
     code: 'InvalidParameter',

@@ -80,7 +80,7 @@ function fromQuery(query: URLSearchParams): Credential {
   const expires = need('X-Amz-Expires');
   const expiresMs = Number(expires) * 1000;
   if (!/^\d{1,9}$/.test(expires) || expiresMs > limits.presignedMs) {
-    throw refuse('incompleteSignature', 'X-Amz-Expires must be a number of seconds from 0 to 604800.');
+    throw refuse('presignTooLong', 'X-Amz-Expires must be a number of seconds from 0 to 604800.');
   }
   return finish({
     credential: need('X-Amz-Credential'),
@@ -131,16 +131,20 @@ export function assertKey(credential: Credential, key: AccessKey | undefined, no
   }
   const signedAt = parseAmzDate(credential.amzDate);
   const age = nowMs - signedAt;
-  const life = credential.expiresMs ?? limits.clockSkewMs;
+  const skewMs = credential.service === 's3' ? limits.objectClockSkewMs : limits.clockSkewMs;
+  const life = credential.expiresMs ?? skewMs;
   if (age > life) {
     const oldest = formatAmzDate(nowMs - life);
-    const bound = credential.expiresMs === undefined ? `${formatAmzDate(nowMs)} - 5 min.` : `${formatAmzDate(nowMs)} - ${life / 1000} s`;
+    const bound =
+      credential.expiresMs === undefined
+        ? `${formatAmzDate(nowMs)} - ${skewMs / 60_000} min.`
+        : `${formatAmzDate(nowMs)} - ${life / 1000} s`;
     const kind = credential.expiresMs === undefined ? 'expired' : 'presignExpired';
     throw refuse(kind, `Signature expired: ${credential.amzDate} is now earlier than ${oldest} (${bound})`);
   }
-  if (age < -limits.clockSkewMs) {
-    const latest = formatAmzDate(nowMs + limits.clockSkewMs);
-    const text = `Signature not yet current: ${credential.amzDate} is still later than ${latest} (${formatAmzDate(nowMs)} + 5 min.)`;
+  if (age < -skewMs) {
+    const latest = formatAmzDate(nowMs + skewMs);
+    const text = `Signature not yet current: ${credential.amzDate} is still later than ${latest} (${formatAmzDate(nowMs)} + ${skewMs / 60_000} min.)`;
     throw refuse('expired', text);
   }
   return key;

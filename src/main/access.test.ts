@@ -144,6 +144,8 @@ for (const key of ['signatureversion', 'authType', 'signatureAge', 'x-amz-conten
 /** Operations that share another's action and say less than it. */
 const silent = new Set(['UploadPart', 'UploadPartCopy', 'CompleteMultipartUpload', 'HeadBucket'].map((name) => `s3 ${name}`));
 for (const key of ['x-amz-copy-source', 'x-amz-metadata-directive', 'if-match', 'if-none-match']) lacking.add(`s3:PutObject s3:${key}`);
+// No access list is ever set.
+lacking.add('s3:PutObjectAcl s3:x-amz-storage-class');
 
 const context = {
   account,

@@ -8,6 +8,8 @@ export const apiLimits = {
   frameBytes: 1024 * 1024,
   /** How old or how far ahead a request's signature may be (AWS: 5 minutes). */
   clockSkewMs: 5 * 60_000,
+  /** The same of a request for S3 (AWS: 15 minutes). */
+  objectClockSkewMs: 15 * 60_000,
   /** Unacknowledged output kept on disk for one task; past it new output is dropped, counted and said. */
   spoolBytes: 64 * 1024 * 1024,
   /** The same for one container whose definition says how much (max-buffer-size). */

@@ -30,17 +30,9 @@ const keysOf: Record<string, string> = {
   ObjectLockMode: 's3:object-lock-mode',
   ObjectLockLegalHoldStatus: 's3:object-lock-legal-hold',
 };
-const writes = ['ACL', 'GrantFullControl', 'GrantRead', 'GrantReadACP', 'GrantWriteACP', 'IfMatch', 'IfNoneMatch', 'CopySource', 'MetadataDirective', 'ServerSideEncryption', 'SSEKMSKeyId', 'SSECustomerAlgorithm', 'StorageClass', 'WebsiteRedirectLocation', 'ObjectLockMode', 'ObjectLockLegalHoldStatus']; // prettier-ignore
-const creates = [
-  'ACL',
-  'GrantFullControl',
-  'GrantRead',
-  'GrantReadACP',
-  'GrantWrite',
-  'GrantWriteACP',
-  'ObjectOwnership',
-  'BucketNamespace',
-];
+const acls = ['ACL', 'GrantFullControl', 'GrantRead', 'GrantReadACP', 'GrantWriteACP'];
+const writes = [...acls, 'IfMatch', 'IfNoneMatch', 'CopySource', 'MetadataDirective', 'ServerSideEncryption', 'SSEKMSKeyId', 'SSECustomerAlgorithm', 'StorageClass', 'WebsiteRedirectLocation', 'ObjectLockMode', 'ObjectLockLegalHoldStatus']; // prettier-ignore
+const creates = [...acls, 'GrantWrite', 'ObjectOwnership', 'BucketNamespace'];
 
 const told = (input: Input, members: string[]): OwnFacts =>
   Object.fromEntries(members.filter((name) => input[name] !== undefined).map((name) => [keysOf[name] ?? '', String(input[name])]));
@@ -110,6 +102,7 @@ export function s3Access({ objects }: S3Deps): AccessTable {
       HeadObject: ofObject('GetObject'),
       GetObjectAttributes: ofObject('GetObject'),
       GetObjectAcl: ofObject('GetObjectAcl'),
+      PutObjectAcl: ofObject('PutObjectAcl', { facts: (input) => told(input, acls) }),
       PutObject: ofObject('PutObject', writing),
       CopyObject: ofObject('PutObject', writing),
       CreateMultipartUpload: ofObject('PutObject', { ...writing, facts: (input) => ({ ...told(input, writes), ...objectTags(headerTags(input)), ...creation(false) }) }), // prettier-ignore
@@ -150,6 +143,7 @@ const configurationRows: Record<string, AccessRow> = {
   DeleteBucketLifecycle: ofBucket('PutLifecycleConfiguration'),
   DeleteBucketReplication: ofBucket('PutReplicationConfiguration'),
   GetBucketAcl: ofBucket('GetBucketAcl'),
+  PutBucketAcl: ofBucket('PutBucketAcl', { facts: (input) => told(input, acls) }),
   GetPublicAccessBlock: ofBucket('GetBucketPublicAccessBlock'),
   PutPublicAccessBlock: ofBucket('PutBucketPublicAccessBlock'),
   DeletePublicAccessBlock: ofBucket('PutBucketPublicAccessBlock'),

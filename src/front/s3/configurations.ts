@@ -12,6 +12,7 @@ import type {
 } from '@aws-sdk/client-s3';
 import type { Handler } from '#gateway/types.ts';
 import { s3Fault } from '#objects/index.ts';
+import { aclsOff } from './buckets.ts';
 import { s3Operation, hidden, notHere, ownBucket, ownerOf, type S3Deps } from './operation.ts';
 
 type Input = { Bucket: string | undefined; ExpectedBucketOwner?: string | undefined };
@@ -81,6 +82,15 @@ function aclOperations(deps: S3Deps): Handler[] {
       const { account, name } = ownBucket(deps, context, input);
       await hidden(context, name, () => deps.objects.head(name, input.Key ?? ''));
       return acl(account);
+    }),
+    s3Operation('PutBucketAcl', async (input: Input, context) => {
+      ownBucket(deps, context, input);
+      throw aclsOff();
+    }),
+    s3Operation('PutObjectAcl', async (input: Input & { Key: string | undefined }, context) => {
+      const { name } = ownBucket(deps, context, input);
+      await hidden(context, name, () => deps.objects.head(name, input.Key ?? ''));
+      throw aclsOff();
     }),
   ];
 }

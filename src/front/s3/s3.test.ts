@@ -36,9 +36,11 @@ import {
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   ListPartsCommand,
+  PutBucketAclCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketPolicyCommand,
   PutBucketTaggingCommand,
+  PutObjectAclCommand,
   PutObjectCommand,
   PutObjectTaggingCommand,
   S3Client,
@@ -59,6 +61,7 @@ const folder = mkdtempSync(join(tmpdir(), 'berth-s3-'));
 let gateway: Gateway;
 let objects: Objects;
 let s3: S3Client;
+let credentials: { accessKeyId: string; secretAccessKey: string };
 let port = 0;
 /** Actions and resources that were asked for, and those that are refused. */
 let asked: string[] = [];
@@ -91,7 +94,8 @@ before(async () => {
     version: '1',
   });
   port = await gateway.listen({ host: '127.0.0.1', port: 0 });
-  s3 = new S3Client({ region: 'us-east-1', endpoint: `http://127.0.0.1:${port}`, credentials: keys.root, maxAttempts: 1 });
+  credentials = keys.root;
+  s3 = new S3Client({ region: 'us-east-1', endpoint: `http://127.0.0.1:${port}`, credentials, maxAttempts: 1 });
   await s3.send(new CreateBucketCommand({ Bucket: 'one' }));
 });
 after(async () => {
@@ -147,6 +151,12 @@ describe('buckets', () => {
     await s3.send(new PutBucketTaggingCommand({ Bucket, Tagging: { TagSet: [{ Key: 'a', Value: 'b + c@d' }] } }));
     assert.deepEqual((await s3.send(new GetBucketTaggingCommand({ Bucket }))).TagSet, [{ Key: 'a', Value: 'b + c@d' }]);
     await assert.rejects(put('acl', 'x', { ACL: 'public-read' }), failure('AccessControlListNotSupported', 400));
+    const aclsOff = failure('AccessControlListNotSupported', 400, /^The bucket does not allow ACLs$/);
+    await assert.rejects(s3.send(new PutBucketAclCommand({ Bucket, ACL: 'private' })), aclsOff);
+    await assert.rejects(s3.send(new PutObjectAclCommand({ Bucket, Key: 'none', ACL: 'private' })), failure('NoSuchKey', 404));
+    await put('acl', 'x');
+    await assert.rejects(s3.send(new PutObjectAclCommand({ Bucket, Key: 'acl', ACL: 'public-read' })), aclsOff);
+    await s3.send(new DeleteObjectCommand({ Bucket, Key: 'acl' }));
     await assert.rejects(put('sse', 'x', { ServerSideEncryption: 'aws:kms' }), failure('NotImplemented', 501, /aws:kms/));
   });
 
@@ -362,6 +372,25 @@ describe('whoever calls', () => {
       await call();
       for (const action of actions) assert.deepEqual(told[asked.indexOf(`${action} arn:aws:s3:::${at.Bucket}/${at.Key}`)], tagged, action);
     }
+  });
+
+  it('is told in S3’s words that a signature is not theirs, not of this time, or good for too long', async () => {
+    const refusal = async (more: object) => {
+      const client = new S3Client({ region: 'us-east-1', endpoint: `http://127.0.0.1:${port}`, credentials, maxAttempts: 1, ...more });
+      const asked = client.send(new GetBucketLocationCommand({ Bucket: 'one' }));
+      return await asked.then(() => 'taken', ({ name, message }: Error) => `${name}: ${message}`).finally(() => client.destroy()); // prettier-ignore
+    };
+    const minutes = (many: number) => ({ systemClockOffset: many * 60_000 });
+    const skewed = 'RequestTimeTooSkewed: The difference between the request time and the current time is too large.';
+    for (const many of [-14, 14]) assert.equal(await refusal(minutes(many)), 'taken', `${many}`);
+    for (const many of [-16, 16]) assert.equal(await refusal(minutes(many)), skewed, `${many}`);
+    assert.equal(
+      await refusal({ credentials: { ...credentials, secretAccessKey: 'x' } }),
+      'SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided. Check your key and signing method.',
+    );
+    const week = 'X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20260101T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=0&X-Amz-Expires=604801'; // prettier-ignore
+    const long = await fetch(`http://127.0.0.1:${port}/one/may?${week}`);
+    assert.match(await long.text(), /<Code>AuthorizationQueryParametersError<\/Code><Message>X-Amz-Expires must be less than a week/);
   });
 
   it('is nobody without a signature', async () => {

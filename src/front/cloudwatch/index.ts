@@ -1,6 +1,6 @@
 /**
  * Amazon CloudWatch, as far as it is served: metrics, their alarms, and dashboards, which are kept. Reference: CloudWatch API reference, version 2010-08-01. The newest clients speak CBOR (the SDKs
- * of Go, Java and Rust), others JSON, older ones Query; an operation is the same in all.
+ * of Go and Rust), others JSON, older ones Query; an operation is the same in all.
  */
 import { guarded } from '#gateway/access.ts';
 import type { ApiSpec } from '#gateway/types.ts';

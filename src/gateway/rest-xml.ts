@@ -42,6 +42,7 @@ export function createRestXmlRoute(api: ApiSpec, deps: Deps): HttpRoute {
 
     async handle(call) {
       const { request } = call;
+      api.rest!.assertServed(request);
       const caller = await callerOf(call, api, deps);
       const service = await deps.loadShapes(api);
       const { operation: name, labels } = api.rest!.locate(request, service.bindings);

@@ -98,6 +98,8 @@ export type RestTarget = { operation: string; labels: Record<string, string> };
 export type RestRouting = {
   /** Whether a request that nobody signed is meant for this API. */
   claims(request: SignedRequest): boolean;
+  /** Throws a Fault for what the API doesn't serve, whoever asks for it. */
+  assertServed(request: SignedRequest): void;
   /** The bucket that the host's name tells of. */
   hostBucket(host: string): string | undefined;
   /** Throws a Fault for a request that none of the API's operations is like. */

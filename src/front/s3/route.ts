@@ -23,8 +23,16 @@ const withoutBucket = new Set(['ListBuckets', 'ListDirectoryBuckets', 'WriteGetO
 
 export const s3Routing: RestRouting = {
   // A name of a bucket in the path: nothing else here is asked for without a signature.
-  claims: ({ method, path, headers }) =>
-    method !== 'POST' && headers['x-amz-target'] === undefined && path !== '/' && !path.startsWith('/_berth/'),
+  claims: (request) =>
+    isForm(request) ||
+    (request.method !== 'POST' &&
+      request.headers['x-amz-target'] === undefined &&
+      request.path !== '/' &&
+      !request.path.startsWith('/_berth/')),
+  // A form is signed inside.
+  assertServed: (request) => {
+    if (isForm(request)) throw noForms();
+  },
   hostBucket,
   locate(request, bindings) {
     const place = placeOf(request);
@@ -33,6 +41,9 @@ export const s3Routing: RestRouting = {
     return { operation, labels: labelsOf(place) };
   },
 };
+
+const isForm = ({ method, headers }: Request) => method === 'POST' && /^multipart\/form-data/i.test(headers['content-type']?.[0] ?? '');
+const noForms = () => new Fault('Unsupported', 'berth does not implement s3:PostObject (uploads by HTML forms) yet.');
 
 function service({ method }: Request): string {
   if (method === 'GET') return 'ListBuckets';
@@ -50,9 +61,7 @@ function found(request: Request, place: Place, query: URLSearchParams, bindings:
     .sort((a, b) => b.parts.length - a.parts.length || Number(b.name === asked) - Number(a.name === asked) || preferred(a.name, query) - preferred(b.name, query)); // prettier-ignore
   const [first] = fitting;
   if (first !== undefined) return first.name;
-  if (request.method === 'POST' && place.key === undefined) {
-    throw new Fault('Unsupported', 'berth does not implement s3:PostObject (uploads by HTML forms) yet.');
-  }
+  if (request.method === 'POST' && place.key === undefined) throw noForms();
   throw notAllowed();
 }
 

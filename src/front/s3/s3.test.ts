@@ -393,6 +393,15 @@ describe('whoever calls', () => {
     assert.match(await long.text(), /<Code>AuthorizationQueryParametersError<\/Code><Message>X-Amz-Expires must be less than a week/);
   });
 
+  it('sends a form is told that they aren’t here', async () => {
+    const form = new FormData();
+    form.set('key', 'x');
+    form.set('file', new Blob(['x']));
+    const answer = await fetch(`http://127.0.0.1:${port}/one`, { method: 'POST', body: form });
+    assert.equal(answer.status, 501);
+    assert.match(await answer.text(), /<Code>NotImplemented<\/Code><Message>berth does not implement s3:PostObject/);
+  });
+
   it('is nobody without a signature', async () => {
     const bare = await fetch(`http://127.0.0.1:${port}/one/may`);
     assert.equal(bare.status, 403);

@@ -184,7 +184,7 @@ before(async () => {
     // Nor this one: it asks for berth:GetMetrics.
     prometheus: [],
     secretsmanager: [createSecretsManagerApi({ ...intent, vault: nothing })],
-    scheduler: [createSchedulerApi(intent)],
+    scheduler: [createSchedulerApi({ ...intent, mayAssume: async () => true })],
     ssm: [createSsmApi({ ...intent, vault: nothing, sessions: nothing })],
     s3: [createS3Api({ objects: { ownerOf: () => undefined } as never, clock })],
     s3files: [createS3FilesApi({ ...intent, objects: { ownerOf: () => undefined } as never })],

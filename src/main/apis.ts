@@ -27,6 +27,7 @@ import type { Objects } from '#objects/index.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { Store } from '#store/types.ts';
 import type { Vault } from '#vault/index.ts';
+import { mayAssume } from './event-role.ts';
 
 export type ApiParts = {
   intent: { store: Store; clock: Clock; random: Random };
@@ -69,7 +70,7 @@ export function createApis({
     createS3FilesApi({ ...intent, objects }),
     createEventsApi(sealed),
     createEcrApi(ecr),
-    createSchedulerApi(intent),
+    createSchedulerApi({ ...intent, mayAssume: mayAssume({ store: intent.store, identity }) }),
     createAcmApi({ ...intent, keys: certificateKeys }),
     createBerthApi(berth, intent),
   ];

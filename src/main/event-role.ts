@@ -2,6 +2,7 @@
 import type { Clock } from '#base/clock.ts';
 import { Fault } from '#base/fault.ts';
 import type { Scope } from '#domain/scope.ts';
+import type { SchedulerDeps } from '#front/scheduler/index.ts';
 import type { CallContext } from '#gateway/types.ts';
 import type { Identity } from '#identity/index.ts';
 import type { Store } from '#store/types.ts';
@@ -37,3 +38,11 @@ export async function contextOfRole(deps: Deps, scope: Scope, wish: RoleWish, re
     },
   };
 }
+
+/** What the front door of Scheduler asks of a role before it takes it. */
+export const mayAssume =
+  (deps: Pick<Deps, 'store' | 'identity'>): SchedulerDeps['mayAssume'] =>
+  async (scope, { roleArn, service, sourceArn }) => {
+    const facts = { 'aws:SourceAccount': scope.account, 'aws:SourceArn': sourceArn };
+    return (await assumeRole(deps, scope, roleArn, { service, sessionName: 'look', seconds: MINUTES_15, facts })) !== null;
+  };

@@ -1,6 +1,7 @@
 /** EventBridge Scheduler: the front door, and schedules that fire to an event bus, in one process. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { IAM } from '@aws-sdk/client-iam';
 import { Scheduler } from '@aws-sdk/client-scheduler';
 import type { CreateScheduleInput, Target } from '@aws-sdk/client-scheduler';
 import { startSchedulesLoop } from '#control/events/schedules-loop.ts';
@@ -201,5 +202,29 @@ describe('schedules', () => {
     for (const _time of [1, 2]) await scheduler.createScheduleGroup(group);
     await assert.rejects(scheduler.createScheduleGroup({ ...group, Tags: [] }), conflict);
     for (const _time of [1, 2]) await scheduler.deleteScheduleGroup({ Name: 'once', ClientToken: 'gone' });
+  });
+
+  // The last, since from here on roles are no mere names.
+  it('are refused where their role is not there or trusts somebody else', async () => {
+    const iam = new IAM({ endpoint: platform.endpoint, region, credentials: platform.root, maxAttempts: 1 });
+    const trust = (Service: string) =>
+      JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service }, Action: 'sts:AssumeRole' }] });
+    await iam.createRole({ RoleName: 'good', AssumeRolePolicyDocument: trust('scheduler.amazonaws.com') });
+    await iam.createRole({ RoleName: 'tasks', AssumeRolePolicyDocument: trust('ecs-tasks.amazonaws.com') });
+    const wish = (role: string) => ({
+      Name: 'roles',
+      ScheduleExpression: 'cron(0 3 * * ? *)',
+      FlexibleTimeWindow: off,
+      Target: { ...job, RoleArn: `arn:aws:iam::${account}:role/${role}` },
+    });
+    const refused = {
+      name: 'ValidationException',
+      message: 'The execution role you provide must allow AWS EventBridge Scheduler to assume the role.',
+    };
+    for (const role of ['tasks', 'none']) await assert.rejects(scheduler.createSchedule(wish(role)), refused);
+    await scheduler.createSchedule(wish('good'));
+    await assert.rejects(scheduler.updateSchedule(wish('tasks')), refused);
+    assert.equal((await scheduler.getSchedule({ Name: 'roles' })).Target?.RoleArn, wish('good').Target.RoleArn);
+    iam.destroy();
   });
 });

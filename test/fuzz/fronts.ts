@@ -108,7 +108,7 @@ export async function openFuzzPlatform() {
   const registry = createRegistry({ ...intent, files, upstream });
   const sealed = { ...intent, vault };
   const known = { ...intent, identity };
-  const apis: ApiSpec[] = [createEventsApi(sealed), createSchedulerApi(intent), ...createCloudWatchApis({ metrics, clock, intent }), createSsmApi({ ...sealed, sessions: { terminate: () => false } }), createSecretsManagerApi(sealed), createEcrApi({ ...known, registry }), createIamApi(known), createStsApi(known), createS3Api({ objects, clock })]; // prettier-ignore
+  const apis: ApiSpec[] = [createEventsApi(sealed), createSchedulerApi({ ...intent, mayAssume: async () => true }), ...createCloudWatchApis({ metrics, clock, intent }), createSsmApi({ ...sealed, sessions: { terminate: () => false } }), createSecretsManagerApi(sealed), createEcrApi({ ...known, registry }), createIamApi(known), createStsApi(known), createS3Api({ objects, clock })]; // prettier-ignore
   const principal = { account, arn: `arn:aws:iam::${account}:user/fuzz`, userId: 'AIDAFUZZ', accessKeyId: 'AKIAFUZZ', actor: { kind: 'user' as const, name: 'fuzz', id: 'AIDAFUZZ' } }; // prettier-ignore
   const credentials = { accessKeyId: 'AKIAFUZZ', secretAccessKey: 'secret' };
   const lookup = (id: string) => (id === credentials.accessKeyId ? { secret: credentials.secretAccessKey, principal } : undefined);

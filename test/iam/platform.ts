@@ -12,6 +12,7 @@ import { createEc2Api } from '#front/ec2/index.ts';
 import { createEventsApi } from '#front/events/index.ts';
 import { createLogsApi } from '#front/logs/index.ts';
 import { createSchedulerApi } from '#front/scheduler/index.ts';
+import { mayAssume } from '#main/event-role.ts';
 import { createSecretsManagerApi } from '#front/secretsmanager/index.ts';
 import { createSsmApi } from '#front/ssm/index.ts';
 import { createStsApi } from '#front/sts/index.ts';
@@ -44,7 +45,7 @@ export async function openIamPlatform(options: { clock?: Clock } = {}) {
     const all = { ...intent, identity, vault };
     const gateway = createGateway({
       ...deps,
-      apis: [createIamApi(all), createStsApi(all), createEcsApi(intent), createEc2Api(intent), createElbv2Api(intent), createEfsApi(intent), createEventsApi(all), createSchedulerApi(intent), createLogsApi({ ...deps, logs }), createSecretsManagerApi(all), createSsmApi({ ...all, sessions: { terminate: () => false } })], // prettier-ignore
+      apis: [createIamApi(all), createStsApi(all), createEcsApi(intent), createEc2Api(intent), createElbv2Api(intent), createEfsApi(intent), createEventsApi(all), createSchedulerApi({ ...intent, mayAssume: mayAssume(all) }), createLogsApi({ ...deps, logs }), createSecretsManagerApi(all), createSsmApi({ ...all, sessions: { terminate: () => false } })], // prettier-ignore
       keys: { lookup: (id, token) => keys.lookup(id) ?? identity.lookup(id, token) },
       authorize: (principal, action, resources, { region, sourceIp, userAgent }, facts) =>
         identity.assertAllowed(principal, action, resources, { now: deps.clock.now(), region, sourceIp, userAgent, secure: false }, facts),

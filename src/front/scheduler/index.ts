@@ -4,12 +4,14 @@
  */
 import { guarded } from '#gateway/access.ts';
 import type { ApiErrors, ApiSpec } from '#gateway/types.ts';
-import type { IntentDeps } from '#intent/index.ts';
 import { schedulerAccess } from './access.ts';
 import { groupOperations } from './groups.ts';
 import { scheduleOperations } from './schedules.ts';
+import type { SchedulerDeps } from './types.ts';
 
-export function createSchedulerApi(deps: IntentDeps): ApiSpec {
+export type { SchedulerDeps } from './types.ts';
+
+export function createSchedulerApi(deps: SchedulerDeps): ApiSpec {
   return {
     service: 'scheduler',
     protocol: 'rest-json',

@@ -18,9 +18,10 @@ import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
 import type { CallContext, Handler } from '#gateway/types.ts';
 import { createSchedule, deleteSchedule, eventsInvalid, scheduleGroupOf, scheduleOf, updateSchedule } from '#intent/index.ts';
-import type { IntentDeps, ScheduleWish } from '#intent/index.ts';
+import type { ScheduleWish } from '#intent/index.ts';
 import { checkJson, checkLength, checkName, checkSchedule, constraint, oneOf, pageOf } from '../events/input.ts';
 import { tokenOf } from './client-token.ts';
+import type { SchedulerDeps } from './types.ts';
 import { checkEcsParameters, readDeadLetters, readRetries } from '../events/target-input.ts';
 
 const MINUTE_MS = 60_000;
@@ -29,7 +30,7 @@ const START_BACK_MS = 5 * MINUTE_MS;
 const MOST_WINDOW = 1440;
 const FOREIGN = ['KinesisParameters', 'SageMakerPipelineParameters', 'SqsParameters', 'EventBridgePutEventsV2Parameters', 'EventBridgePutRawEventsParameters'] as const; // prettier-ignore
 
-export function scheduleOperations(deps: IntentDeps): Handler[] {
+export function scheduleOperations(deps: SchedulerDeps): Handler[] {
   const create: Handler<CreateScheduleInput, CreateScheduleOutput> = {
     name: 'CreateSchedule',
     async handle(input, context) {
@@ -39,6 +40,7 @@ export function scheduleOperations(deps: IntentDeps): Handler[] {
       if (wish.startAt !== null && wish.startAt < now - START_BACK_MS)
         throw eventsInvalid('The StartDate you specify cannot be earlier than 5 minutes ago.');
       if (wish.endAt !== null && wish.endAt <= now) throw eventsInvalid('The EndDate you specify cannot be earlier than the current time.');
+      await assertAssumable(deps, key, wish);
       await createSchedule(deps, key, wish, tokenOf(input));
       return { ScheduleArn: scheduleArn(key) };
     },
@@ -47,7 +49,9 @@ export function scheduleOperations(deps: IntentDeps): Handler[] {
     name: 'UpdateSchedule',
     async handle(input, context) {
       const key = keyOf(context, input);
-      await updateSchedule(deps, key, await wishOf(context, input), tokenOf(input));
+      const wish = await wishOf(context, input);
+      await assertAssumable(deps, key, wish);
+      await updateSchedule(deps, key, wish, tokenOf(input));
       return { ScheduleArn: scheduleArn(key) };
     },
   };
@@ -72,7 +76,14 @@ export function scheduleOperations(deps: IntentDeps): Handler[] {
   return [create, update, get, remove, list(deps)];
 }
 
-function list(deps: IntentDeps): Handler<ListSchedulesInput, ListSchedulesOutput> {
+/** As AWS does it, so that a schedule doesn't fire for nothing. */
+async function assertAssumable(deps: SchedulerDeps, key: ScheduleRecord['key'], { target }: ScheduleWish): Promise<void> {
+  const wish = { roleArn: target.roleArn ?? '', service: 'scheduler.amazonaws.com', sourceArn: scheduleArn(key) };
+  if (await deps.mayAssume(key, wish)) return;
+  throw eventsInvalid('The execution role you provide must allow AWS EventBridge Scheduler to assume the role.');
+}
+
+function list(deps: SchedulerDeps): Handler<ListSchedulesInput, ListSchedulesOutput> {
   return {
     name: 'ListSchedules',
     async handle(input, { account, region }) {

@@ -7,7 +7,10 @@ import type {
   DeletePublicAccessBlockCommandInput,
   GetBucketAclCommandInput,
   GetPublicAccessBlockCommandInput,
+  Grant,
+  PutBucketAclCommandInput,
   PutBucketOwnershipControlsCommandInput,
+  PutObjectAclCommandInput,
   PutPublicAccessBlockCommandInput,
 } from '@aws-sdk/client-s3';
 import type { Handler } from '#gateway/types.ts';
@@ -83,16 +86,28 @@ function aclOperations(deps: S3Deps): Handler[] {
       await hidden(context, name, () => deps.objects.head(name, input.Key ?? ''));
       return acl(account);
     }),
-    s3Operation('PutBucketAcl', async (input: Input, context) => {
-      ownBucket(deps, context, input);
-      throw aclsOff();
+    s3Operation('PutBucketAcl', async (input: PutBucketAclCommandInput, context) => {
+      assertOwners(input, ownBucket(deps, context, input).account);
+      return {};
     }),
-    s3Operation('PutObjectAcl', async (input: Input & { Key: string | undefined }, context) => {
-      const { name } = ownBucket(deps, context, input);
+    s3Operation('PutObjectAcl', async (input: PutObjectAclCommandInput, context) => {
+      const { account, name } = ownBucket(deps, context, input);
       await hidden(context, name, () => deps.objects.head(name, input.Key ?? ''));
-      throw aclsOff();
+      assertOwners(input, account);
+      return {};
     }),
   ];
+}
+
+type Grants = Pick<PutObjectAclCommandInput, 'ACL' | 'AccessControlPolicy' | 'GrantFullControl' | 'GrantRead' | 'GrantReadACP' | 'GrantWrite' | 'GrantWriteACP'>; // prettier-ignore
+
+/** What leaves all to the owner, in a word or as a list, changes nothing: clients copy an object's list along with it. */
+function assertOwners(input: Grants, account: string): void {
+  const { GrantFullControl, GrantRead, GrantReadACP, GrantWrite, GrantWriteACP, AccessControlPolicy: policy, ACL: word } = input;
+  const isOwners = ({ Grantee, Permission }: Grant) => Grantee?.ID === ownerOf(account).ID && Permission === 'FULL_CONTROL';
+  const named = [GrantFullControl, GrantRead, GrantReadACP, GrantWrite, GrantWriteACP].some((one) => one !== undefined);
+  const owners = word === undefined ? policy?.Grants?.every(isOwners) === true : word === 'private' || word === 'bucket-owner-full-control';
+  if (named || !owners) throw aclsOff();
 }
 
 function accessBlockOperations(deps: S3Deps): Handler[] {

@@ -28,6 +28,7 @@ import {
   GetObjectCommand,
   GetObjectTaggingCommand,
   GetPublicAccessBlockCommand,
+  type Grant,
   HeadBucketCommand,
   HeadObjectCommand,
   ListBucketsCommand,
@@ -152,10 +153,18 @@ describe('buckets', () => {
     assert.deepEqual((await s3.send(new GetBucketTaggingCommand({ Bucket }))).TagSet, [{ Key: 'a', Value: 'b + c@d' }]);
     await assert.rejects(put('acl', 'x', { ACL: 'public-read' }), failure('AccessControlListNotSupported', 400));
     const aclsOff = failure('AccessControlListNotSupported', 400, /^The bucket does not allow ACLs$/);
-    await assert.rejects(s3.send(new PutBucketAclCommand({ Bucket, ACL: 'private' })), aclsOff);
+    await assert.rejects(s3.send(new PutBucketAclCommand({ Bucket, ACL: 'public-read' })), aclsOff);
     await assert.rejects(s3.send(new PutObjectAclCommand({ Bucket, Key: 'none', ACL: 'private' })), failure('NoSuchKey', 404));
     await put('acl', 'x');
     await assert.rejects(s3.send(new PutObjectAclCommand({ Bucket, Key: 'acl', ACL: 'public-read' })), aclsOff);
+    await assert.rejects(s3.send(new PutObjectAclCommand({ Bucket, Key: 'acl', GrantRead: 'id=a' })), aclsOff);
+    // The list that is there, as s3cmd gives it to a copy.
+    const { Owner, Grants = [] } = await s3.send(new GetBucketAclCommand({ Bucket }));
+    const withGrants = (...more: Grant[]) =>
+      s3.send(new PutObjectAclCommand({ Bucket, Key: 'acl', AccessControlPolicy: { Owner, Grants: [...Grants, ...more] } }));
+    await withGrants();
+    await assert.rejects(withGrants({ Grantee: { Type: 'Group', URI: 'http://acs.amazonaws.com/groups/global/AllUsers' }, Permission: 'READ' }), aclsOff); // prettier-ignore
+    await s3.send(new PutBucketAclCommand({ Bucket, ACL: 'private' }));
     await s3.send(new DeleteObjectCommand({ Bucket, Key: 'acl' }));
     await assert.rejects(put('sse', 'x', { ServerSideEncryption: 'aws:kms' }), failure('NotImplemented', 501, /aws:kms/));
   });

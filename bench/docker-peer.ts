@@ -1,6 +1,6 @@
 /**
  * Debian's docker.io as the peer: a daemon of its own with its data in a temporary folder, in network and mount namespaces of its own, so
- * that nothing of it is left on the machine.
+ * that nothing of it is left on the machine. One that is a client of berth's registry stays in the machine's network, and touches nothing of it.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,16 +30,22 @@ function wrapRunsc(dir: string): string {
   return `${dir}/runsc`;
 }
 
-/** Its runtimes are runc and runsc. */
-export async function startDocker(): Promise<DockerPeer> {
+/** Its runtimes are runc and runsc; a client's is runc alone, and its containers have no network. */
+export async function startDocker(role: 'peer' | 'client' = 'peer'): Promise<DockerPeer> {
   if (!existsSync(DOCKER)) throw new Error('the peer is missing: apt-get install docker.io iptables');
   const dir = mkdtempSync(join(tmpdir(), 'berth-docker-'));
   const cgroupParent = `berth-bench-docker-${process.pid}`;
-  const command = `ip link set lo up; exec dockerd --add-runtime runsc=${wrapRunsc(dir)} --data-root ${dir}/root --exec-root ${dir}/exec -p ${dir}/pid -H unix://${dir}/sock --cgroup-parent /${cgroupParent}`;
+  const own = `--data-root ${dir}/root --exec-root ${dir}/exec -p ${dir}/pid -H unix://${dir}/sock --cgroup-parent /${cgroupParent}`;
+  const command =
+    role === 'client'
+      ? `exec dockerd ${own} --bridge=none --iptables=false --ip-forward=false --ip-masq=false`
+      : `ip link set lo up; exec dockerd --add-runtime runsc=${wrapRunsc(dir)} ${own}`;
   writeFileSync(`${dir}/log`, '');
-  const daemon = spawn('unshare', ['--net', '--mount', 'sh', '-c', `${command} >${dir}/log 2>&1`], { stdio: 'ignore' });
+  const daemon = spawn('unshare', [...(role === 'peer' ? ['--net'] : []), '--mount', 'sh', '-c', `${command} >${dir}/log 2>&1`], {
+    stdio: 'ignore',
+  });
   const ended = new Promise((resolve) => daemon.once('exit', resolve));
-  const words = (args: string[]) => [DOCKER, '-H', `unix://${dir}/sock`, ...args];
+  const words = (args: string[]) => [DOCKER, '--config', `${dir}/config`, '-H', `unix://${dir}/sock`, ...args];
   const docker = async (args: string[]) => (await run(DOCKER, words(args).slice(1), { timeout: 120_000 })).stdout.trim();
   const end = async () => {
     daemon.kill('SIGTERM');

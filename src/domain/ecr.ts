@@ -45,7 +45,15 @@ export type EcrImageRecord = {
 export type EcrTagRecord = { key: Scope & { repository: string; tag: string }; revision: number; digest: string; taggedAt: number };
 
 /** That a repository has a blob: who may pull from one repository learns nothing of what others have. */
-export type EcrLayerRecord = { key: Scope & { repository: string; digest: string }; revision: number; sizeBytes: number; addedAt: number };
+export type EcrLayerRecord = {
+  key: Scope & { repository: string; digest: string };
+  revision: number;
+  sizeBytes: number;
+  addedAt: number;
+} & {
+  /** When an image that had it was deleted, after it was added. */
+  freedAt?: number;
+};
 
 /** `prefix`: of repositories that mirror an outside registry; `ROOT` for all that have no other rule. */
 export type PullThroughRecord = {

@@ -145,7 +145,7 @@ export async function deleteImages(
         failures.push(await lackOf(tx, of, id));
         continue;
       }
-      const result = await deleteOne(tx, image, id, keepUntagged);
+      const result = await deleteOne(tx, image, id, keepUntagged, deps.clock.now());
       if (Array.isArray(result)) deleted.push(...result);
       else failures.push(result);
     }
@@ -162,9 +162,10 @@ async function lackOf(tx: ReadTx, of: Scope & { repository: string }, id: EcrIma
 
 async function deleteOne(
   tx: WriteTx,
-  { key }: EcrImageRecord,
+  { key, blobs }: EcrImageRecord,
   id: EcrImageId,
   keepUntagged: boolean,
+  now: number,
 ): Promise<ImageFailure | { tag?: string; digest: string }[]> {
   const { account, region, repository, digest } = key;
   const of = { account, region, repository };
@@ -178,9 +179,16 @@ async function deleteOne(
       return { id, code: 'ImageReferencedByManifestList', reason };
     }
     await tx.ecrImages.delete(key);
+    for (const blob of blobs) await noteFreed(tx, of, blob, now);
   }
   for (const tag of going) await tx.ecrTags.delete({ ...of, tag });
   return going.length === 0 ? [{ digest }] : going.map((tag) => ({ tag, digest }));
+}
+
+/** Whether another image has it is found out by who needs its room. */
+async function noteFreed(tx: WriteTx, of: Scope & { repository: string }, digest: string, freedAt: number): Promise<void> {
+  const layer = await tx.ecrLayers.get({ ...of, digest });
+  if (layer !== undefined) await tx.ecrLayers.put({ ...layer, freedAt }, layer.revision);
 }
 
 /** Kept to the hour: it isn't worth a write for each pull. */

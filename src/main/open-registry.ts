@@ -16,21 +16,32 @@ export async function openRegistry(deps: { store: Store; clock: Clock; random: R
   const upstream = createUpstream(clock, { auth: upstreamAuth(store, vault), proxyEnv: process.env });
   const registry = createRegistry({ ...deps, files, upstream });
   let collectAt = 0;
+  let shortAt = 0;
   const sweep = startLoop(deps, {
     name: 'registry',
     tickMs: limits.registrySweepMs,
     async run() {
       await registry.applyLifecycles();
-      if (clock.now() < collectAt) return;
+      if (clock.now() < (files.room.isShort() ? shortAt : collectAt)) return;
       await registry.collectGarbage();
       collectAt = clock.now() + limits.registrySweepMs / 2;
+      shortAt = clock.now() + limits.registryShortSweepMs;
     },
   });
-  const stopLooking = store.onChange(['ecrRepositories'], () => sweep.look());
+  files.room.onShort(() => sweep.look());
+  const stopLooking = [
+    store.onChange(['ecrRepositories'], () => sweep.look()),
+    // Who was told to delete images for want of room has it by the next push.
+    store.onChange(['ecrRepositories', 'ecrImages'], () => {
+      if (!files.room.isShort()) return;
+      shortAt = 0;
+      sweep.look();
+    }),
+  ];
   return {
     registry,
     async close() {
-      stopLooking();
+      for (const stop of stopLooking) stop();
       await sweep.stop();
       upstream.close();
     },

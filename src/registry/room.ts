@@ -5,14 +5,25 @@ import { Fault } from '#base/fault.ts';
 export type Room = {
   /** Throws CapacityUnavailable (details.kind `no-space`) where less than the floor would stay free. */
   assert(bytes: number): Promise<void>;
+  /** Whether it was too little at the last look. */
+  isShort(): boolean;
+  /** Called whenever it is. */
+  onShort(listener: () => void): void;
 };
 
 export function createRoom(dir: string, floorBytes: (diskBytes: number) => number): Room {
+  let short = false;
+  const listeners: (() => void)[] = [];
   return {
     async assert(bytes) {
       const { bavail, bsize, blocks } = await statfs(dir);
-      if (bavail * bsize - bytes < floorBytes(blocks * bsize)) throw noRoom();
+      short = bavail * bsize - bytes < floorBytes(blocks * bsize);
+      if (!short) return;
+      for (const listener of listeners) listener();
+      throw noRoom();
     },
+    isShort: () => short,
+    onShort: (listener) => void listeners.push(listener),
   };
 }
 

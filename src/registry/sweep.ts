@@ -49,23 +49,35 @@ export async function lifecycleImages(tx: ReadTx, { account, region, name }: Rep
   }));
 }
 
-/** Ends uploads and removes blobs that nothing has named for `graceMs`. */
+/**
+ * Ends uploads and removes blobs that nothing has named for `graceMs`. Where the disk is short of room it waits less for what may be a push under way, and not at all
+ * for what an image had that was deleted, and for blobs that no repository has.
+ */
 export async function collectGarbage(deps: SweepDeps, graceMs: number = limits.registryGraceMs): Promise<void> {
   const { files, store, clock, log } = deps;
-  const before = clock.now() - graceMs;
+  const isShort = files.room.isShort();
+  const before = clock.now() - (isShort ? Math.min(graceMs, limits.registryShortGraceMs) : graceMs);
   const uploads = await files.uploads.expire(before);
   let layers = 0;
-  for (const { key } of await store.read((tx) => tx.ecrRepositories.list({}))) layers += await dropLayers(deps, key, before);
-  const { removed, freedBytes } = await files.blobs.collect(before, (digest) => store.read((tx) => tx.isBlobUsed(digest)));
+  for (const { key } of await store.read((tx) => tx.ecrRepositories.list({}))) layers += await dropLayers(deps, key, before, isShort);
+  const older = isShort ? Number.POSITIVE_INFINITY : before;
+  const { removed, freedBytes } = await files.blobs.collect(older, (digest) => store.read((tx) => tx.isBlobUsed(digest)));
   if (uploads + layers + removed > 0) log.info('registry.swept', { uploads, layers, blobs: removed, freedBytes });
 }
 
 /** Blobs that were pushed or mounted and that no manifest ever named, or names no more. */
-async function dropLayers({ store }: SweepDeps, { account, region, name }: RepositoryRecord['key'], before: number): Promise<number> {
+async function dropLayers(
+  { store }: SweepDeps,
+  { account, region, name }: RepositoryRecord['key'],
+  before: number,
+  freedToo: boolean,
+): Promise<number> {
   const of = { account, region, repository: name };
   const unused = async (tx: ReadTx) => {
     const used = new Set((await tx.ecrImages.list(of)).flatMap(({ blobs }) => blobs));
-    return (await tx.ecrLayers.list(of)).filter(({ key, addedAt }) => addedAt < before && !used.has(key.digest));
+    return (await tx.ecrLayers.list(of)).filter(
+      ({ key, addedAt, freedAt }) => (addedAt < before || (freedToo && freedAt !== undefined)) && !used.has(key.digest),
+    );
   };
   if ((await store.read(unused)).length === 0) return 0;
   return await store.write(async (tx) => {

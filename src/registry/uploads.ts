@@ -4,7 +4,7 @@
  */
 import { mkdir, open, readdir, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault } from '#base/fault.ts';
+import { Fault, isFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import { createHasher } from './hasher.ts';
 import { diskFault, type Room } from './room.ts';
@@ -18,7 +18,7 @@ export type Uploads = {
   info(id: string, owner: string): Promise<UploadInfo>;
   /**
    * Adds bytes at the end. `at`: where the sender thinks that the end is, null when it says nothing; throws InvalidParameter (details.kind `range`, `bytes`) when it
-   * is elsewhere, Conflict while somebody else adds. What had arrived when a body breaks off stays, and may be asked for.
+   * is elsewhere, Conflict while somebody else adds. What had arrived when a body breaks off stays, and may be asked for; where the disk is full the upload is over.
    */
   append(id: string, owner: string, at: number | null, body: AsyncIterable<Uint8Array>): Promise<UploadInfo>;
   /** Synced to disk, and hashed; `take` may rename the file away. Throws InvalidParameter (details.kind `digest`) when the bytes are others. */
@@ -105,6 +105,10 @@ export async function openUploads(dir: string, room: Room): Promise<Uploads> {
         const file = await open(path(id), 'r+');
         try {
           await receive(file, upload, body, { room, written: (bytes) => hasher.advance(path(id), bytes) });
+        } catch (error) {
+          // Clients begin another one: this one's bytes would be in its way.
+          if (isFault(error, 'CapacityUnavailable')) await forget(id);
+          throw error;
         } finally {
           await file.close();
         }

@@ -229,6 +229,9 @@ export const controlLimits = {
   /** How often the registry is swept; how long an upload may rest, and a blob lie there that no image has. */
   registrySweepMs: 30 * 60_000,
   registryGraceMs: 24 * 3600_000,
+  /** The same where the disk is short of room, and how soon it is swept again then. */
+  registryShortGraceMs: 3600_000,
+  registryShortSweepMs: 2000,
   /** How long an outside registry's answer about a tag holds (ECR: 24 hours). */
   pullThroughFreshMs: 24 * 3600_000,
   pullThroughTagsKept: 10_000,

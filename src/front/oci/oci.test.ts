@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { realClock } from '#base/clock.ts';
+import { limits } from '#base/limits.ts';
 import {
   digestOf,
   OCI_MANIFEST,
@@ -227,6 +228,36 @@ describe('what lies on the disk', () => {
     await swept.registry.collectGarbage(-1000);
     assert.deepEqual(readdirSync(join(swept.dir, 'registry/blobs/sha256')), []);
     await swept.close();
+  });
+
+  it('makes room where the disk is short: an upload that found none is over, and deleted images go at once', async () => {
+    const options = { floorBytes: 0 };
+    const short = await openRegistryPlatform(options);
+    const kept = ['a/kept', 'a/gone', 'a/away'];
+    for (const repositoryName of kept) await short.ecr.createRepository({ repositoryName });
+    const shared = await pushBlob(short, 'a/gone', Buffer.alloc(300_000, 'shared'));
+    const [one] = [await pushImage(short, 'a/kept', 'v1', 'one'), await pushImage(short, 'a/gone', 'v1', 'two'), await pushImage(short, 'a/away', 'v1', 'three')]; // prettier-ignore
+    const files = () => readdirSync(join(short.dir, 'registry/blobs/sha256')).length;
+    const upload = (await short.v2('a/kept/blobs/uploads/', { method: 'POST' })).headers.get('location') ?? '';
+    await short.ecr.batchDeleteImage({ repositoryName: 'a/gone', imageIds: [{ imageTag: 'v1' }] });
+    await short.ecr.deleteRepository({ repositoryName: 'a/away', force: true });
+    await short.registry.collectGarbage();
+    assert.equal(files(), 10, 'there is room: nothing goes before its time');
+
+    options.floorBytes = Number.MAX_SAFE_INTEGER;
+    const refused = await short.v2(upload.slice(4), { method: 'PATCH', body: Buffer.alloc(limits.registryRoomLookBytes) });
+    assert.equal(refused.status, 507);
+    assert.equal((await short.v2(upload.slice(4))).status, 404);
+    assert.deepEqual(readdirSync(join(short.dir, 'registry/uploads')), []);
+    await short.registry.collectGarbage();
+    assert.equal(files(), 4, 'the image that is left, and what no image has had yet');
+    for (const [repository, digest] of [
+      ['a/kept', one],
+      ['a/gone', shared],
+    ] as const)
+      // prettier-ignore
+      assert.ok(existsSync(short.registry.files.blobs.path(digest ?? '')), repository);
+    await short.close();
   });
 
   it('is refused in plain words where the disk is full, and what was there stays', async () => {

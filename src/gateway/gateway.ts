@@ -90,7 +90,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const rest = deps.apis
     .filter(({ protocol }) => protocol === 'rest-xml')
     .map((api) => createRestXmlRoute(api, { verify, loadShapes, clock: deps.clock }));
-  const plain = createHttpRoutes([...(deps.httpRoutes ?? []), ...rest], deps.log);
+  const plain = createHttpRoutes([...(deps.httpRoutes ?? []), ...rest], deps);
   const operations = new Map(
     deps.apis.map((api) => [api.service, new Map(api.operations.map((operation) => [operation.name, operation]))]),
   );

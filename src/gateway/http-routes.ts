@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Clock } from '#base/clock.ts';
 import { asFault } from '#base/fault.ts';
 import { limits } from '#base/limits.ts';
 import type { Log } from '#base/log.ts';
@@ -10,7 +11,7 @@ import type { HttpAnswer, HttpCall, HttpRoute } from './types.ts';
 
 export type HttpRouteCall = Omit<HttpCall, 'body' | 'signal' | 'length'>;
 
-export function createHttpRoutes(routes: HttpRoute[], log: Log) {
+export function createHttpRoutes(routes: HttpRoute[], { clock, log }: { clock: Clock; log: Log }) {
   return {
     find: (request: SignedRequest): HttpRoute | undefined => routes.find((route) => route.matches(request)),
 
@@ -29,7 +30,7 @@ export function createHttpRoutes(routes: HttpRoute[], log: Log) {
         answer = route.fail(fault, call);
       }
       try {
-        await write(req, res, answer, call.requestId);
+        await write(req, res, answer, call.requestId, clock);
       } catch (error) {
         // The client went away, or what was to be sent broke off: either way the answer can't be mended.
         if (!gone.signal.aborted) log.warn('answer-broke', { requestId: call.requestId, reason: asFault(error).message });
@@ -59,16 +60,37 @@ export function goOn(req: IncomingMessage, res: ServerResponse): void {
   if (waiting.delete(req)) res.writeContinue();
 }
 
-async function write(req: IncomingMessage, res: ServerResponse, answer: HttpAnswer, requestId: string): Promise<void> {
+async function write(req: IncomingMessage, res: ServerResponse, answer: HttpAnswer, requestId: string, clock: Clock): Promise<void> {
   const { status, headers, body } = answer;
   const whole = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
   const rest = req.headers['transfer-encoding'] === undefined ? Number(req.headers['content-length'] ?? 0) : Infinity;
   // What is left of a large upload would be read to its end before the connection serves again.
-  if (!req.complete && rest > limits.requestBodyBytes) res.setHeader('Connection', 'close');
+  const isEarly = !req.complete && rest > limits.requestBodyBytes;
+  if (isEarly) res.setHeader('Connection', 'close');
   if (whole && headers['Content-Length'] === undefined && status !== 204) res.setHeader('Content-Length', Buffer.byteLength(body ?? ''));
   res.writeHead(status, { 'x-amzn-RequestId': requestId, ...headers });
+  if (isEarly && whole && !waiting.has(req)) {
+    res.write(body ?? '');
+    await thrownAway(req, clock);
+    return void res.end();
+  }
   if (whole || req.method === 'HEAD') return void res.end(req.method === 'HEAD' ? undefined : body);
   if (typeof body !== 'function') return await pipeline(Readable.from(body), res);
   await body((piece) => new Promise((resolve, reject) => void res.write(piece, (error) => (error ? reject(error) : resolve()))));
   res.end();
+}
+
+/**
+ * What a client still sends, until it has read the answer and goes, or for a while. Closed at once, the connection would be reset under a client that writes, and Go's
+ * (docker, crane) then says that its pipe is broken, not what it was answered.
+ */
+function thrownAway(req: IncomingMessage, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.after(limits.requestLingerMs, () => resolve());
+    const done = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    req.once('end', done).once('close', done).once('error', done).resume();
+  });
 }

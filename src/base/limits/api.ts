@@ -2,6 +2,8 @@
 export const apiLimits = {
   /** Largest HTTP request body the gateway reads whole; uploads stream and are bounded by `importBytes`. */
   requestBodyBytes: 4 * 1024 * 1024,
+  /** How long the rest of a large request is thrown away that was answered early. */
+  requestLingerMs: 5000,
   /** Largest image archive that may be imported. */
   importBytes: 64 * 1024 ** 3,
   /** Largest frame on the link and on a supervisor's socket. */

@@ -207,6 +207,29 @@ describe('what lies on the disk', () => {
     await third.close();
   });
 
+  it('is refused in the middle of a body to a client that goes on writing: its connection isn’t reset under it', async () => {
+    const options = { floorBytes: 0 };
+    const short = await openRegistryPlatform(options);
+    await short.ecr.createRepository({ repositoryName: 'a/one' });
+    const location = (await short.v2('a/one/blobs/uploads/', { method: 'POST' })).headers.get('location') ?? '';
+    options.floorBytes = Number.MAX_SAFE_INTEGER;
+    const socket = connect(Number(new URL(short.endpoint).port), '127.0.0.1');
+    const authorization = short.basic(short.rootKey.username, short.rootKey.password);
+    const piece = Buffer.alloc(1024 * 1024);
+    const chunk = Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]);
+    const send = () => new Promise<void>((resolve, reject) => void socket.write(chunk, (error) => (error ? reject(error) : resolve())));
+    let said = '';
+    socket.setEncoding('utf8').on('data', (text: string) => (said += text));
+    socket.write(`PATCH ${location} HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+    for (let sent = 0; sent < 2 * limits.registryRoomLookBytes; sent += piece.length) await send();
+    while (!said.includes('no space left')) await once(socket, 'data');
+    for (let n = 0; n < 20; n++) await send();
+    socket.end('0\r\n\r\n');
+    await once(socket, 'close');
+    assert.match(said, /^HTTP\/1.1 507 [^]*no space left on the disk of the registry/);
+    await short.close();
+  });
+
   it('goes when nobody needs it: uploads that rest, blobs that no image has; what an image has stays', async () => {
     const swept = await openRegistryPlatform();
     await swept.ecr.createRepository({ repositoryName: 'a/one' });

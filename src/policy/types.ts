@@ -1,7 +1,7 @@
 /** What the evaluator is asked and what it answers. Source: IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements". */
 
-/** Values of condition keys by the key's name in lower case; a list where the key may have several values. */
-export type Facts = ReadonlyMap<string, string | readonly string[]>;
+/** Values of condition keys by the key's name in lower case; a list where the key may have several values. A map is one. */
+export type Facts = Pick<ReadonlyMap<string, string | readonly string[]>, 'get'>;
 
 /** Who asks, as the Principal element of a resource's policy sees it. */
 export type Asker =

@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { virtualClock, type VirtualClock } from '#base/clock.ts';
 import { silentLog } from '#base/log.ts';
 import { seededRandom } from '#base/random.ts';
-import type { AlarmDesired, AlarmState } from '#domain/alarm.ts';
+import type { AlarmState, MetricAlarmDesired } from '#domain/alarm.ts';
 import type { Delivery } from '#domain/event.ts';
 import { deleteAlarms, putAlarm, setAlarmActions, setAlarmState } from '#intent/index.ts';
 import { openMetrics } from '#metrics/index.ts';
@@ -58,7 +58,7 @@ afterEach(async () => {
 
 const intent = () => ({ store, clock, random: seededRandom(2) });
 async function make(actions: Partial<Record<AlarmState, string[]>>, actionsEnabled = true, name = 'a'): Promise<void> {
-  const desired: Omit<AlarmDesired, 'updatedAt' | 'set'> = {
+  const desired: Omit<MetricAlarmDesired, 'updatedAt' | 'set'> = {
     queries: [{ id: 'm1', label: undefined, returned: true, periodS: 60, metric: { namespace: 'N', name: 'M', dimensions: {}, statistic: 'Sum' } }],
     periodS: 60,
     threshold: 1,

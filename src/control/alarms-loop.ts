@@ -1,19 +1,18 @@
-/** Looks at every alarm each minute, once what was measured in it is there; and at once where a caller changed one or set its state. */
+/** Looks at every metric alarm each minute, once what was measured in it is there; and at once where a caller changed one or set its state. Then at the composite ones. */
 import type { Clock } from '#base/clock.ts';
 import { asFault } from '#base/fault.ts';
 import { uuid } from '#base/ids.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
-import { alarmArn } from '#domain/alarm.ts';
-import type { AlarmObserved, AlarmRecord, AlarmState } from '#domain/alarm.ts';
-import type { Delivery } from '#domain/event.ts';
+import { isComposite, isMetricAlarm } from '#domain/alarm.ts';
+import type { AlarmObserved, AlarmRecord, MetricAlarmDesired } from '#domain/alarm.ts';
 import { runQueries } from '#metrics/queries.ts';
 import type { Metrics } from '#metrics/types.ts';
 import { evaluateAlarm, STAND_INS } from '#plan/alarms.ts';
 import type { Datapoint } from '#plan/alarms.ts';
-import { alarmEvent, envelopeOf } from '#plan/event-details.ts';
 import type { Store } from '#store/types.ts';
-import { actionItem, noted, refusedAction } from './alarm-history.ts';
+import { actionsOf, configured, moved } from './alarm-moves.ts';
+import { observeComposites } from './composite-alarms.ts';
 import { addDeliveries } from './events/loop.ts';
 import { createLease } from './lease.ts';
 import { startLoop } from './loop.ts';
@@ -23,9 +22,8 @@ const MINUTE_MS = 60_000;
 /** After a minute's end: late samples of it are there then. */
 const AFTER_MS = 5000;
 const WRITES_AT_ONCE = 100;
-/** An action is tried again for so long: what comes later tells of a state that is past. */
-const ACTION_ATTEMPTS = 10;
-const ACTION_AGE_MS = 15 * MINUTE_MS;
+
+type MetricAlarm = AlarmRecord<MetricAlarmDesired>;
 
 export type AlarmsLoopDeps = { store: Store; clock: Clock; random: Random; log: Log; metrics: Metrics };
 
@@ -43,7 +41,7 @@ export function startAlarmsLoop(deps: AlarmsLoopDeps, holder: string): Loop {
       const all = await store.read((tx) => tx.alarms.list({}));
       const isNew = ({ desired, observed }: AlarmRecord) =>
         (desired.set?.at ?? 0) > observed.setAt || desired.updatedAt > observed.configuredAt;
-      const due = all.filter((alarm) => minute > lookedFor || isNew(alarm));
+      const due = all.filter(isMetricAlarm).filter((alarm) => minute > lookedFor || isNew(alarm));
       const changed = due.flatMap((alarm) => {
         const observed = observe(deps, alarm, minute, now);
         return observed === null ? [] : [{ alarm, observed }];
@@ -66,28 +64,20 @@ export function startAlarmsLoop(deps: AlarmsLoopDeps, holder: string): Loop {
         if (observed.state !== alarm.observed.state)
           log.info('alarm', { name: alarm.key.name, state: observed.state, reason: observed.reason });
       }
+      // After the others, whose states are theirs to watch.
+      if (all.some(isComposite)) await observeComposites(deps, lease);
       lookedFor = Math.max(lookedFor, minute);
     },
   });
 }
 
 /** How it is now; null when that is as it was. */
-function observe(deps: AlarmsLoopDeps, alarm: AlarmRecord, minute: number, now: number): AlarmObserved | null {
+function observe(deps: AlarmsLoopDeps, alarm: MetricAlarm, minute: number, now: number): AlarmObserved | null {
   const { desired, observed: before } = alarm;
   const { set } = desired;
-  let observed = before;
-  if (desired.updatedAt > before.configuredAt) {
-    const made = before.configuredAt === 0;
-    const item = { kind: 'ConfigurationUpdate' as const, summary: `Alarm "${alarm.key.name}" ${made ? 'created' : 'updated'}` };
-    const data = { version: '1.0', type: made ? 'Create' : 'Update' };
-    observed = {
-      ...observed,
-      configuredAt: desired.updatedAt,
-      history: noted(observed, { ...item, at: desired.updatedAt, data: JSON.stringify(data) }),
-    };
-  }
+  let observed = configured(alarm);
   if (set !== null && set.at > before.setAt) {
-    return moved(alarm, { ...observed, setAt: set.at }, { state: set.state, reason: set.reason, data: set.data }, now);
+    return moved(alarm, { ...observed, setAt: set.at }, set, now);
   }
   const verdict = verdictOf(deps, alarm, minute, now);
   if (verdict !== null && verdict.state !== observed.state) return moved(alarm, observed, verdict, now);
@@ -98,7 +88,7 @@ function observe(deps: AlarmsLoopDeps, alarm: AlarmRecord, minute: number, now: 
   return observed === before ? null : observed;
 }
 
-function verdictOf({ metrics }: AlarmsLoopDeps, { key, desired }: AlarmRecord, end: number, now: number) {
+function verdictOf({ metrics }: AlarmsLoopDeps, { key, desired }: MetricAlarm, end: number, now: number) {
   const { periodS, evaluationPeriods, queries } = desired;
   const start = end - (evaluationPeriods + STAND_INS) * periodS * 1000;
   try {
@@ -109,65 +99,4 @@ function verdictOf({ metrics }: AlarmsLoopDeps, { key, desired }: AlarmRecord, e
     const reason = `Insufficient Data: ${asFault(error).message}`;
     return { state: 'INSUFFICIENT_DATA' as const, reason, data: JSON.stringify({ version: '1.0' }) };
   }
-}
-
-function moved(
-  { key, desired }: AlarmRecord,
-  observed: AlarmObserved,
-  to: { state: AlarmState; reason: string; data: string | null },
-  now: number,
-): AlarmObserved {
-  const { state, reason, data } = to;
-  const from = observed.state;
-  const next = {
-    ...observed,
-    state,
-    reason,
-    reasonData: data,
-    stateUpdatedAt: now,
-    transitionedAt: from === state ? observed.transitionedAt : now,
-  };
-  if (from === state) return next;
-  const change = { oldState: { stateValue: from, stateReason: observed.reason }, newState: { stateValue: state, stateReason: reason } };
-  const item = {
-    at: now,
-    kind: 'StateUpdate' as const,
-    summary: `Alarm updated from ${from} to ${state}`,
-    data: JSON.stringify({ version: '1.0', ...change }),
-  };
-  // Those that can be carried out tell of themselves, when they were.
-  const actions = desired.actionsEnabled ? desired.actions[state] : [];
-  const failed = actions.flatMap((arn) => {
-    const why = refusedAction(arn);
-    return why === null ? [] : [actionItem(key, arn, state, now, why)];
-  });
-  return { ...next, history: [item, ...failed].reduce((history, one) => noted({ history }, one), observed.history) };
-}
-
-/** What its new state's actions are to bring where, in the transaction that makes it so. */
-function actionsOf(alarm: AlarmRecord, after: AlarmObserved, newId: () => string): Delivery[] {
-  const { key, desired, observed: before } = alarm;
-  if (before.state === after.state || !desired.actionsEnabled) return [];
-  const { account, region, name } = key;
-  const at = after.stateUpdatedAt;
-  return desired.actions[after.state]
-    .filter((arn) => refusedAction(arn) === null)
-    .map((arn): Delivery => {
-      const id = newId();
-      const event = envelopeOf(alarmEvent({ alarm: key, before, after }, alarm), id, at);
-      const target = { id: arn, arn, roleArn: null, input: {}, maxAttempts: ACTION_ATTEMPTS, maxAgeMs: ACTION_AGE_MS, deadLetterArn: null, parameters: {}, front: {} }; // prettier-ignore
-      return {
-        account,
-        region,
-        id,
-        dueAt: at,
-        sourceArn: alarmArn(key),
-        sourceName: name,
-        target,
-        event,
-        at,
-        attempts: 0,
-        alarm: { name, state: after.state },
-      };
-    });
 }

@@ -1,4 +1,4 @@
-/** CloudWatch alarms. Source: CloudWatch API reference, MetricAlarm. Times in ms since the epoch. */
+/** CloudWatch alarms. Source: CloudWatch API reference, MetricAlarm and CompositeAlarm. Times in ms since the epoch. */
 import type { MetricQuery } from './metric-query.ts';
 import type { Scope } from './scope.ts';
 import type { Tag } from './task.ts';
@@ -9,7 +9,10 @@ export type AlarmComparison = 'GreaterThanOrEqualToThreshold' | 'GreaterThanThre
 
 export type MissingData = 'missing' | 'ignore' | 'breaching' | 'notBreaching';
 
-export type AlarmDesired = {
+export type AlarmDesired = MetricAlarmDesired | CompositeAlarmDesired;
+
+export type MetricAlarmDesired = AlarmWishes & {
+  rule?: undefined;
   /** The one that is `returned` is watched. */
   queries: MetricQuery[];
   /** Seconds, of what is watched. */
@@ -19,13 +22,23 @@ export type AlarmDesired = {
   evaluationPeriods: number;
   datapointsToAlarm: number;
   missingData: MissingData;
+};
+
+/** Its state is what the states of other alarms make of its rule (alarm-rule.ts). */
+export type CompositeAlarmDesired = AlarmWishes & {
+  rule: string;
+  /** The names of the alarms in the rule, each once. */
+  children: string[];
+};
+
+type AlarmWishes = {
   actionsEnabled: boolean;
   actions: Record<AlarmState, string[]>;
   updatedAt: number;
   tags: Tag[];
   /** A caller's SetAlarmState: holds until the next evaluation says something else. */
   set: { at: number; state: AlarmState; reason: string; data: string | null } | null;
-  /** The members of PutMetricAlarm as DescribeAlarms shows them back, opaque to berth. */
+  /** The members of PutMetricAlarm or PutCompositeAlarm as DescribeAlarms shows them back, opaque to berth. */
   front: Record<string, unknown>;
 };
 
@@ -41,11 +54,21 @@ export type AlarmObserved = {
   /** `set.at` of the SetAlarmState that was carried out last, and `updatedAt` of the configuration that was looked at last. */
   setAt: number;
   configuredAt: number;
+  /** Of a composite alarm, once it was evaluated: its children, and what each of them had become by then, and when. */
+  seen?: Record<string, string>;
   /** The newest first. */
   history: AlarmHistoryItem[];
 };
 
-export type AlarmRecord = { key: Scope & { name: string }; revision: number; desired: AlarmDesired; observed: AlarmObserved };
+export type AlarmRecord<D extends AlarmDesired = AlarmDesired> = {
+  key: Scope & { name: string };
+  revision: number;
+  desired: D;
+  observed: AlarmObserved;
+};
+
+export const isMetricAlarm = (alarm: AlarmRecord): alarm is AlarmRecord<MetricAlarmDesired> => alarm.desired.rule === undefined;
+export const isComposite = (alarm: AlarmRecord): alarm is AlarmRecord<CompositeAlarmDesired> => alarm.desired.rule !== undefined;
 
 export function newAlarmObserved(now: number): AlarmObserved {
   return {

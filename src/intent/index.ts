@@ -84,7 +84,7 @@ export { createRoute, deleteRoute, replaceRoute } from './ec2-routes.ts';
 export { attachInternetGateway, createInternetGateway, deleteInternetGateway, detachInternetGateway } from './ec2-internet-gateways.ts';
 export { alarmsOf, changeAlarmTags, deleteAlarms, putAlarm, setAlarmActions, setAlarmState } from './alarms.ts';
 export { deleteDashboards, putDashboard } from './dashboards.ts';
-export type { AlarmWish } from './alarms.ts';
+export type { AlarmWish, CompositeAlarmWish, MetricAlarmWish } from './alarms.ts';
 export { createVolume, deleteVolume, modifyVolume } from './ec2-volumes.ts';
 export type { VolumeWish } from './ec2-volumes.ts';
 export { createSnapshot, deleteSnapshot } from './ec2-snapshots.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { AlarmDesired, AlarmState, MissingData } from '#domain/alarm.ts';
+import type { AlarmState, MetricAlarmDesired, MissingData } from '#domain/alarm.ts';
 import { evaluateAlarm } from './alarms.ts';
 
-const alarm = (change: Partial<AlarmDesired>): AlarmDesired => ({
+const alarm = (change: Partial<MetricAlarmDesired>): MetricAlarmDesired => ({
   queries: [
     { id: 'm1', label: undefined, returned: true, periodS: 60, metric: { namespace: 'N', name: 'M', dimensions: {}, statistic: 'Sum' } },
   ],
@@ -51,7 +51,7 @@ describe('an alarm', () => {
   }
 
   it('compares in four ways', () => {
-    const told = (comparison: AlarmDesired['comparison'], value: number) =>
+    const told = (comparison: MetricAlarmDesired['comparison'], value: number) =>
       evaluateAlarm(alarm({ comparison, evaluationPeriods: 1, datapointsToAlarm: 1 }), [{ at: 0, value }], 0)?.state === 'ALARM';
     assert.deepEqual(
       [0, 1, 2].map((value) => told('GreaterThanThreshold', value)),
@@ -72,7 +72,7 @@ describe('an alarm', () => {
   });
 
   it('says why in CloudWatch’s words', () => {
-    const reason = (change: Partial<AlarmDesired>, text: string) => evaluateAlarm(alarm(change), points(text), 0)?.reason;
+    const reason = (change: Partial<MetricAlarmDesired>, text: string) => evaluateAlarm(alarm(change), points(text), 0)?.reason;
     const one = { evaluationPeriods: 1, datapointsToAlarm: 1 };
     assert.equal(
       reason(one, 'X'),

@@ -2,7 +2,7 @@
  * What state an alarm is in, from the values of its last periods. Pure. Source: CloudWatch user guide, "Configuring how CloudWatch alarms treat missing
  * data": when fewer periods than are evaluated have data, older ones of a slightly wider range stand in, and only what then still lacks is treated.
  */
-import type { AlarmComparison, AlarmDesired, AlarmState } from '#domain/alarm.ts';
+import type { AlarmComparison, AlarmState, MetricAlarmDesired } from '#domain/alarm.ts';
 
 /** How many periods before those that are evaluated may stand in for missing ones. */
 export const STAND_INS = 2;
@@ -13,7 +13,7 @@ export type Datapoint = { at: number; value: number };
 export type Verdict = { state: AlarmState; reason: string; data: string };
 
 /** `points`: those that there are in the last `evaluationPeriods + STAND_INS` periods, the oldest first. null: it stays as it is. */
-export function evaluateAlarm(alarm: AlarmDesired, points: readonly Datapoint[], now: number): Verdict | null {
+export function evaluateAlarm(alarm: MetricAlarmDesired, points: readonly Datapoint[], now: number): Verdict | null {
   const { evaluationPeriods: periods, datapointsToAlarm: needed, missingData } = alarm;
   const used = points.slice(-periods);
   const lacking = periods - used.length;
@@ -46,11 +46,11 @@ const words: Record<AlarmComparison, string> = {
   LessThanOrEqualToThreshold: 'less than or equal to',
 };
 
-function breaches(value: number, { comparison, threshold }: AlarmDesired): boolean {
+function breaches(value: number, { comparison, threshold }: MetricAlarmDesired): boolean {
   return tests[comparison](value, threshold);
 }
 
-function reasonOf(alarm: AlarmDesired, state: AlarmState, used: readonly Datapoint[], breaching: number, filled: number): string {
+function reasonOf(alarm: MetricAlarmDesired, state: AlarmState, used: readonly Datapoint[], breaching: number, filled: number): string {
   const { evaluationPeriods: periods, datapointsToAlarm: needed, comparison, threshold } = alarm;
   if (used.length === 0) {
     const treated = alarm.missingData === 'breaching' ? 'Breaching' : 'NonBreaching';
@@ -79,7 +79,7 @@ function dayOf(at: number): string {
 const stamp = (at: number) => new Date(at).toISOString().replace('Z', '+0000');
 
 /** StateReasonData, as far as it can be told of any alarm. */
-function dataOf(alarm: AlarmDesired, used: readonly Datapoint[], now: number): string {
+function dataOf(alarm: MetricAlarmDesired, used: readonly Datapoint[], now: number): string {
   const { periodS: period, threshold, queries } = alarm;
   const statistic = queries.length === 1 ? queries[0]?.metric?.statistic : undefined;
   return JSON.stringify({

@@ -146,11 +146,13 @@ function stateOf({ state, reason, reasonData, stateUpdatedAt }: AlarmSaid): Deta
 }
 
 function configurationOf({ desired }: AlarmRecord): Detail {
+  const text = desired.front['AlarmDescription'];
+  const description = typeof text === 'string' ? { description: text } : {};
+  if (desired.rule !== undefined) return { alarmRule: desired.rule, ...description };
   const metrics = desired.queries.map((query): Json => {
     const { id, metric, expression, periodS, returned } = query;
     const stat = metric === undefined ? {} : { metricStat: { metric: { namespace: metric.namespace, name: metric.name, dimensions: { ...metric.dimensions } }, period: periodS ?? desired.periodS, stat: metric.statistic } }; // prettier-ignore
     return { id, ...stat, ...(expression === undefined ? {} : { expression }), returnData: returned };
   });
-  const description = desired.front['AlarmDescription'];
-  return { ...(typeof description === 'string' ? { description } : {}), metrics };
+  return { ...description, metrics };
 }

@@ -195,6 +195,31 @@ describe('the AWS CLI', () => {
     });
   });
 
+  it('has an alarm ring by the states of others', async () => {
+    const metric = ['--namespace', 'Cli', '--metric-name', 'Never', '--statistic', 'Sum', '--period', '60', '--evaluation-periods', '1'];
+    const bound = ['--threshold', '1', '--comparison-operator', 'GreaterThanThreshold', '--treat-missing-data', 'ignore'];
+    await aws('cloudwatch', 'put-metric-alarm', '--alarm-name', 'cli one', ...metric, ...bound);
+    await aws(
+      'cloudwatch',
+      'put-composite-alarm',
+      '--alarm-name',
+      'cli-all',
+      '--alarm-rule',
+      'AT_LEAST(100%, ALARM, ("cli one")) AND TRUE',
+    );
+    await aws('cloudwatch', 'set-alarm-state', '--alarm-name', 'cli one', '--state-value', 'ALARM', '--state-reason', 'a test');
+    const words = ['--alarm-names', 'cli-all', '--alarm-types', 'CompositeAlarm'];
+    await until('the composite alarm', async () => {
+      const { CompositeAlarms: found } = await aws<{ CompositeAlarms: { StateValue: string }[] }>(
+        'cloudwatch',
+        'describe-alarms',
+        ...words,
+      );
+      return found[0]?.StateValue === 'ALARM';
+    });
+    await aws('cloudwatch', 'delete-alarms', '--alarm-names', 'cli-all', 'cli one');
+  });
+
   it('stops and waits', async () => {
     await aws('ecs', 'stop-task', '--task', task.taskArn, '--reason', 'enough');
     await aws('ecs', 'wait', 'tasks-stopped', '--tasks', task.taskArn);

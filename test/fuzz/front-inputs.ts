@@ -96,9 +96,10 @@ export const cloudwatch = made({
   GetMetricStatistics: { ...metric, StartTime, EndTime, Period: 3600, Statistics: ['Sum'], ExtendedStatistics: ['p99'], Unit: 'Count' },
   ListMetrics: { Namespace: 'My/App', MetricName: 'm', Dimensions, RecentlyActive: 'PT3H' },
   PutMetricAlarm: { AlarmName: 'a', ...metric, Period: 60, Statistic: 'Sum', ...watched },
-  DescribeAlarms: { AlarmNames: ['a'], AlarmTypes: ['MetricAlarm'], StateValue: 'INSUFFICIENT_DATA', MaxRecords: 10 },
+  PutCompositeAlarm: { AlarmName: 'both', AlarmRule: 'ALARM("a") AND NOT AT_LEAST(50%, OK, (a))', ActionsEnabled: true, OKActions: watched.OKActions, AlarmDescription: 'd', Tags }, // prettier-ignore
+  DescribeAlarms: { AlarmNames: ['a'], AlarmTypes: ['MetricAlarm', 'CompositeAlarm'], StateValue: 'INSUFFICIENT_DATA', MaxRecords: 10 },
   DescribeAlarmsForMetric: { ...metric, Statistic: 'Sum', Period: 60 },
-  DescribeAlarmHistory: { AlarmName: 'a', HistoryItemType: 'StateUpdate', StartDate: StartTime, EndDate: EndTime, MaxRecords: 10, ScanBy: 'TimestampAscending' }, // prettier-ignore
+  DescribeAlarmHistory: { AlarmName: 'a', AlarmTypes: ['MetricAlarm'], HistoryItemType: 'StateUpdate', StartDate: StartTime, EndDate: EndTime, MaxRecords: 10, ScanBy: 'TimestampAscending' }, // prettier-ignore
   EnableAlarmActions: { AlarmNames: ['a'] },
   DisableAlarmActions: { AlarmNames: ['a'] },
   SetAlarmState: { AlarmName: 'a', StateValue: 'ALARM', StateReason: 'r', StateReasonData: '{}' },

@@ -19,6 +19,8 @@ export const apiLimits = {
   /** Alarms in a region, and what of an alarm's history is kept. */
   alarmsPerRegion: 5000,
   alarmHistoryItems: 50,
+  /** Composite alarms that one alarm may be a child of. */
+  compositesPerAlarm: 150,
   /** How old a sample may be, and how far ahead (CloudWatch: two weeks, two hours). */
   metricPastMs: 14 * 24 * 3600_000,
   metricFutureMs: 2 * 3600_000,

@@ -1,4 +1,5 @@
 /** What IAM is asked before each operation of CloudWatch. Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch". */
+import type { DescribeAlarmsInput } from '@aws-sdk/client-cloudwatch';
 import { alarmArn, alarmName } from '#domain/alarm.ts';
 import { dashboardArn } from '#domain/dashboard.ts';
 import type { Scope } from '#domain/scope.ts';
@@ -13,6 +14,13 @@ export function cloudWatchAccess({ intent }: Pick<CloudWatchDeps, 'intent'>): Ac
     resources: ({ AlarmName: name }, scope) => arnsOf(scope, [name ?? '*']),
   };
   const ofAlarms: AccessRow<{ AlarmNames?: string[] | undefined }> = { resources: ({ AlarmNames: names }, scope) => arnsOf(scope, names) };
+  const puts: AccessRow = {
+    ...ofAlarm,
+    facts: (input) => ({
+      ...requestTags(input.Tags),
+      'cloudwatch:AlarmActions': [input.AlarmActions, input.OKActions, input.InsufficientDataActions].flatMap((actions) => actions ?? []),
+    }),
+  };
   const ofDashboard: AccessRow<{ DashboardName?: string | undefined }> = {
     resources: ({ DashboardName: name }, scope) => [dashboardArn(scope, name ?? '*')],
   };
@@ -28,7 +36,10 @@ export function cloudWatchAccess({ intent }: Pick<CloudWatchDeps, 'intent'>): Ac
       DeleteAlarms: ofAlarms,
       DeleteDashboards: { resources: ({ DashboardNames: names = ['*'] }, scope) => names.map((name: string) => dashboardArn(scope, name)) },
       DescribeAlarmHistory: ofAlarm,
-      DescribeAlarms: ofAlarms,
+      // CloudWatch API reference, DescribeAlarms: composite alarms are told to those who may ask for all alarms.
+      DescribeAlarms: {
+        resources: (input, scope) => arnsOf(scope, tellsComposites(input) ? ['*'] : (input.AlarmNames as string[] | undefined)),
+      } satisfies AccessRow,
       DescribeAlarmsForMetric: all,
       DisableAlarmActions: ofAlarms,
       EnableAlarmActions: ofAlarms,
@@ -38,16 +49,9 @@ export function cloudWatchAccess({ intent }: Pick<CloudWatchDeps, 'intent'>): Ac
       ListDashboards: all,
       ListMetrics: all,
       ListTagsForResource: ofAny,
+      PutCompositeAlarm: puts,
       PutDashboard: { ...ofDashboard, facts: ({ Tags: tags }) => requestTags(tags) } satisfies AccessRow,
-      PutMetricAlarm: {
-        ...ofAlarm,
-        facts: (input) => ({
-          ...requestTags(input.Tags),
-          'cloudwatch:AlarmActions': [input.AlarmActions, input.OKActions, input.InsufficientDataActions].flatMap(
-            (actions) => actions ?? [],
-          ),
-        }),
-      } satisfies AccessRow,
+      PutMetricAlarm: puts,
       PutMetricData: { resources: anything, facts: ({ Namespace: name }) => (name === undefined ? {} : { 'cloudwatch:namespace': name }) },
       SetAlarmState: ofAlarm,
       TagResource: { ...ofAny, facts: ({ Tags }) => requestTags(Tags) },
@@ -55,5 +59,8 @@ export function cloudWatchAccess({ intent }: Pick<CloudWatchDeps, 'intent'>): Ac
     },
   };
 }
+
+const tellsComposites = (input: DescribeAlarmsInput) =>
+  input.AlarmTypes?.includes('CompositeAlarm') === true || (input.ChildrenOfAlarmName ?? input.ParentsOfAlarmName) !== undefined;
 
 const arnsOf = ({ account, region }: Scope, names: readonly string[] = ['*']) => names.map((name) => alarmArn({ account, region, name }));

@@ -1,9 +1,9 @@
-/** PutMetricAlarm's input, checked, as an alarm. Source: CloudWatch API reference, PutMetricAlarm. */
-import type { MetricDataQuery, PutMetricAlarmInput } from '@aws-sdk/client-cloudwatch';
+/** PutMetricAlarm's input, checked, as an alarm, and what PutCompositeAlarm's has too. Source: CloudWatch API reference, PutMetricAlarm. */
+import type { MetricDataQuery, PutCompositeAlarmInput, PutMetricAlarmInput } from '@aws-sdk/client-cloudwatch';
 import { Fault } from '#base/fault.ts';
 import type { AlarmComparison, AlarmDesired, AlarmState, MissingData } from '#domain/alarm.ts';
 import type { MetricQuery } from '#domain/metric-query.ts';
-import type { AlarmWish } from '#intent/index.ts';
+import type { AlarmWish, MetricAlarmWish } from '#intent/index.ts';
 import { invalidCombination, invalidValue, missing } from './errors.ts';
 import { checkDimensions, checkName, checkNamespace, checkPeriod, checkStatistic } from './input.ts';
 import { queriesOf } from './queries.ts';
@@ -18,7 +18,7 @@ const REASON_LENGTH = 1024;
 /** Members that another kind of alarm has. */
 const FOREIGN = ['ThresholdMetricId', 'EvaluationCriteria', 'EvaluationInterval'] as const;
 
-export function alarmWish(input: PutMetricAlarmInput): AlarmWish {
+export function alarmWish(input: PutMetricAlarmInput): MetricAlarmWish {
   for (const member of FOREIGN) {
     if (Object.hasOwn(input, member)) throw new Fault('Unsupported', `berth does not implement ${member} of alarms yet.`);
   }
@@ -54,6 +54,15 @@ export function alarmWish(input: PutMetricAlarmInput): AlarmWish {
     evaluationPeriods: periods,
     datapointsToAlarm: needed,
     missingData: missingData as MissingData,
+    ...commonOf(input),
+  };
+}
+
+type AnyInput = PutMetricAlarmInput | PutCompositeAlarmInput;
+
+/** What alarms of both types have. */
+export function commonOf(input: AnyInput): Pick<AlarmWish, 'actionsEnabled' | 'actions' | 'tags' | 'front'> {
+  return {
     actionsEnabled: input.ActionsEnabled ?? true,
     actions: actionsOf(input),
     tags: (input.Tags ?? []).map(({ Key, Value }) => ({ key: Key ?? '', value: Value ?? '' })),
@@ -99,7 +108,7 @@ function mathOf(input: PutMetricAlarmInput, metrics: MetricDataQuery[]): MetricQ
   return queries;
 }
 
-function actionsOf({ OKActions = [], AlarmActions = [], InsufficientDataActions = [] }: PutMetricAlarmInput): Record<AlarmState, string[]> {
+function actionsOf({ OKActions = [], AlarmActions = [], InsufficientDataActions = [] }: AnyInput): Record<AlarmState, string[]> {
   for (const [member, arns] of Object.entries({ OKActions, AlarmActions, InsufficientDataActions })) {
     if (arns.length > MOST_ACTIONS) throw invalidValue(`The collection ${member} must not have a size greater than ${MOST_ACTIONS}.`);
     const strange = arns.find((arn) => !/^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+/.test(arn));
@@ -109,7 +118,7 @@ function actionsOf({ OKActions = [], AlarmActions = [], InsufficientDataActions 
 }
 
 /** As DescribeAlarms shows it back: what the caller gave, with the defaults of lists. */
-function frontOf(input: PutMetricAlarmInput): AlarmDesired['front'] {
+function frontOf(input: AnyInput): AlarmDesired['front'] {
   const { Tags: _tags, AlarmName: _name, ...given } = input;
   if ((given.AlarmDescription?.length ?? 0) > REASON_LENGTH)
     throw invalidValue(`The parameter AlarmDescription is longer than ${REASON_LENGTH} characters.`);

@@ -5,6 +5,7 @@ import type {
   EnableAlarmActionsInput,
   ListTagsForResourceInput,
   ListTagsForResourceOutput,
+  PutCompositeAlarmInput,
   PutMetricAlarmInput,
   SetAlarmStateInput,
   TagResourceInput,
@@ -17,6 +18,7 @@ import type { Scope } from '#domain/scope.ts';
 import type { Handler } from '#gateway/types.ts';
 import { alarmsOf, changeAlarmTags, deleteAlarms, putAlarm, setAlarmActions, setAlarmState } from '#intent/index.ts';
 import { alarmWish } from './alarm-input.ts';
+import { compositeWish } from './composite-input.ts';
 import { invalidValue, missing } from './errors.ts';
 import { checkName } from './input.ts';
 import type { CloudWatchDeps } from './types.ts';
@@ -38,6 +40,17 @@ function putMetricAlarm({ intent }: CloudWatchDeps): Handler<PutMetricAlarmInput
     async handle(input, scope) {
       const name = checkName(input.AlarmName, 'AlarmName');
       await putAlarm(intent, scope, name, alarmWish(input));
+      return {};
+    },
+  };
+}
+
+function putCompositeAlarm({ intent }: CloudWatchDeps): Handler<PutCompositeAlarmInput> {
+  return {
+    name: 'PutCompositeAlarm',
+    async handle(input, scope) {
+      const name = checkName(input.AlarmName, 'AlarmName');
+      await putAlarm(intent, scope, name, compositeWish(input, scope));
       return {};
     },
   };
@@ -130,6 +143,7 @@ function untagResource({ intent }: CloudWatchDeps): Handler<UntagResourceInput> 
 
 export const alarmOperations = [
   putMetricAlarm,
+  putCompositeAlarm,
   deleteAlarmsOperation,
   alarmActions('EnableAlarmActions'),
   alarmActions('DisableAlarmActions'),

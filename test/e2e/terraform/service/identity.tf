@@ -99,3 +99,11 @@ resource "aws_cloudwatch_metric_alarm" "busy" {
   treat_missing_data  = "notBreaching"
   tags                = { team = "shop" }
 }
+
+resource "aws_cloudwatch_composite_alarm" "busy" {
+  alarm_name        = "shop-busy-too-long"
+  alarm_description = "The shop has had much to do"
+  alarm_rule        = "ALARM(\"${aws_cloudwatch_metric_alarm.busy.alarm_name}\") AND NOT AT_LEAST(1, INSUFFICIENT_DATA, (${aws_cloudwatch_metric_alarm.busy.arn}))"
+  alarm_actions     = ["arn:aws:logs:us-east-1:123456789012:log-group:/alarms"]
+  tags              = { team = "shop" }
+}

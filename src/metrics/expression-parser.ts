@@ -1,5 +1,6 @@
 /** Metric math -> a tree. Source: CloudWatch user guide, "Metric math syntax and functions". */
 import { Fault } from '#base/fault.ts';
+import { clip } from '#domain/names.ts';
 
 export type Tree =
   | { kind: 'number'; value: number }
@@ -101,7 +102,7 @@ function takeSign(parser: Parser, sign: string): boolean {
 
 function unexpected({ text, tokens, at }: Parser): Fault {
   const token = tokens[at];
-  return invalid(text, token === undefined ? 'it ends too early' : `'${token.text}' is not expected as part ${at + 1}`);
+  return invalid(text, token === undefined ? 'it ends too early' : `'${clip(token.text)}' is not expected as part ${at + 1}`);
 }
 
 function invalid(text: string, why: string): Fault {

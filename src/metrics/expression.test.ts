@@ -115,5 +115,23 @@ describe('metric math', () => {
     for (const [text, message] of wrong) assert.throws(() => evaluate(text, names), { message });
   });
 
+  it('is refused in a few words, however long what is wrong with it', () => {
+    const long = 'x'.repeat(70_000);
+    for (const text of [
+      long,
+      `${long}(m1)`,
+      `ABS('${long}')`,
+      `SUM('${long}')`,
+      `SORT('${long}', SUM, ASC)`,
+      `m1 + '${long}'`,
+      `m1 ${long}`,
+    ]) {
+      assert.throws(
+        () => evaluate(text, names),
+        ({ message }: Error) => message.length < 500,
+      );
+    }
+  });
+
   it('names what it reads', () => assert.deepEqual(idsOf('IF(m1 > 0, [e1, m2], FILL(m3, 0))'), ['m1', 'e1', 'm2', 'm3']));
 });

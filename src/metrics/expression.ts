@@ -3,6 +3,7 @@
  * value; a scalar holds at all times. Of the functions those are served that alarms and autoscaling use; another is refused by name.
  */
 import { Fault } from '#base/fault.ts';
+import { clip } from '#domain/names.ts';
 import type { Scope } from '#domain/scope.ts';
 import { parseExpression } from './expression-parser.ts';
 import type { Operator, Tree } from './expression-parser.ts';
@@ -61,7 +62,8 @@ function valueOf(tree: Tree, names: Names): Value {
     case 'name': {
       if (WORDS.has(tree.name)) return tree.name;
       const value = names.lookup(tree.name);
-      if (value === undefined) throw new Fault('InvalidParameter', `The expression reads '${tree.name}', which is no Id of this call.`);
+      if (value === undefined)
+        throw new Fault('InvalidParameter', `The expression reads '${clip(tree.name)}', which is no Id of this call.`);
       return value;
     }
     case 'list':
@@ -127,7 +129,7 @@ function joined(operands: (number | TimeSeries)[], of: (values: number[]) => num
 
 function mapped(value: Value, of: (value: number) => number): Value {
   if (typeof value === 'number') return of(value);
-  if (typeof value === 'string') throw new Fault('InvalidParameter', `'${value}' is a text where a number is needed.`);
+  if (typeof value === 'string') throw new Fault('InvalidParameter', `'${clip(value)}' is a text where a number is needed.`);
   if (Array.isArray(value)) return value.map((one) => mapped(one, of) as TimeSeries);
   return joined([value], ([one = 0]) => of(one));
 }
@@ -135,7 +137,7 @@ function mapped(value: Value, of: (value: number) => number): Value {
 function asList(value: Value, where: string): TimeSeries[] {
   if (Array.isArray(value)) return value;
   if (typeof value === 'object') return [value];
-  throw new Fault('InvalidParameter', `Only series can stand in ${where}; '${value}' is none.`);
+  throw new Fault('InvalidParameter', `Only series can stand in ${where}; '${clip(String(value))}' is none.`);
 }
 
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
@@ -211,7 +213,7 @@ function call(name: string, args: Value[], names: Names): Value {
       if (typeof first !== 'number') throw new Fault('InvalidParameter', 'TIME_SERIES makes a series of one number.');
       return { label: '', periodS: names.periodS, values: new Map(names.times.map((at) => [at, first])) };
     default:
-      throw new Fault('Unsupported', `berth does not implement metric math's ${name} yet.`);
+      throw new Fault('Unsupported', `berth does not implement metric math's ${clip(name)} yet.`);
   }
 }
 
@@ -244,7 +246,7 @@ function sliced(series: readonly TimeSeries[], [from, to]: Value[]): Value {
 
 function reduced(value: Value, of: (values: number[]) => number): Value {
   if (typeof value === 'number') return value;
-  if (typeof value === 'string') throw new Fault('InvalidParameter', `'${value}' is a text where series are needed.`);
+  if (typeof value === 'string') throw new Fault('InvalidParameter', `'${clip(value)}' is a text where series are needed.`);
   if (!Array.isArray(value)) return value.values.size === 0 ? NaN : of([...value.values.values()]);
   // Series that are missing somewhere count where they are there.
   const rows = new Map<number, number[]>();

@@ -79,7 +79,7 @@ function neighboursOf(rig: Rig): void {
       mounts: mount(false),
     });
     const reader = rig.script(
-      'while ! cat /data/file 2>/dev/null; do sleep 0.02; done; until nc 127.0.0.1 8080 </dev/null 2>/dev/null; do sleep 0.02; done; touch /data/x 2>&1',
+      'until [ -s /data/file ]; do sleep 0.02; done; cat /data/file; until nc 127.0.0.1 8080 </dev/null 2>/dev/null; do sleep 0.02; done; touch /data/x 2>&1',
       { mounts: mount(true), dependsOn: [{ container: 'writer', condition: 'START' }] },
     );
     const { w } = await rig.toEnd([writer, reader], { volumes: [{ name: 'data', kind: 'scratch' }] });

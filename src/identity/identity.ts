@@ -4,7 +4,17 @@ import { Fault } from '#base/fault.ts';
 import type { Random } from '#base/random.ts';
 import { accessKeyContext, iamScope, parseRoleArn, type RoleRecord } from '#domain/iam.ts';
 import { mayDoAll, type Principal } from '#domain/records.ts';
-import { asksAbout, compilePolicy, decide, decideOnResource, deniedText, parsePolicy, type Decision } from '#policy/index.ts';
+import {
+  asksAbout,
+  compilePolicy,
+  decide,
+  decideOnResource,
+  deniedText,
+  parsePolicy,
+  type Decision,
+  type PolicyRequest,
+  type PolicySet,
+} from '#policy/index.ts';
 import type { ReadTx, Store } from '#store/types.ts';
 import type { Vault } from '#vault/index.ts';
 import { factsOf } from './facts.ts';
@@ -82,36 +92,13 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
     return principal;
   };
 
-  const judge = async (question: Question): Promise<Verdict> => {
-    const { policies, request } = await asked(question);
-    return verdict(question, decide(policies, request));
-  };
-
-  /** The caller's policies, and what all of them are asked, whatever has a say beside them. */
-  const asked = async ({ principal, action, resource, call, facts }: Question) => {
+  const heldBy = async (principal: Principal): Promise<Held> => {
     const { tags, identity, boundary } = await cache.of(principal);
     const policies = { identity: principal.actor === undefined ? ROOT : identity, boundary, session: cache.session(principal) };
-    const own = { 'aws:ResourceAccount': accountOf(resource) ?? principal.account, ...facts };
-    const request = { action, resource, facts: factsOf(principal, call, own, { ...tags, ...principal.session?.tags }) };
-    return { policies, request };
+    return { policies, tags: { ...tags, ...principal.session?.tags } };
   };
 
-  /** Whether the caller's policies on an action name keys that only the resource itself knows: most don't, and looking it up costs more than they do. */
-  const asksForMore = async (principal: Principal, action: string, given: OwnFacts): Promise<boolean> => {
-    const { identity, boundary } = await cache.of(principal);
-    const known = new Set(Object.keys(given).map((key) => key.toLowerCase()));
-    const isOfResource = (key: string) => !known.has(key) && (!key.startsWith('aws:') || key.startsWith('aws:resourcetag/'));
-    return asksAbout({ identity, boundary, session: cache.session(principal) }, action, isOfResource);
-  };
-
-  /** Where the resource has a policy of its own: within an account either may allow, and what either denies is denied. */
-  const judgeOn = async (policy: string, question: Question): Promise<Verdict> => {
-    const { policies, request } = await asked(question);
-    const own = compilePolicy(parsePolicy(policy, 'resource'));
-    const decision = decideOnResource(own, policies, askerOf(question.principal), true, request);
-    const isClear = decision.allowed || decision.explicit || decision.kind === 'boundary' || decision.kind === 'session';
-    return verdict(question, isClear ? decision : decide(policies, request));
-  };
+  const judge = async (question: Question): Promise<Verdict> => judgeBy(await heldBy(question.principal), question);
 
   return {
     async lookup(accessKeyId, token) {
@@ -126,28 +113,29 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
     judge,
     async assertAllowed(principal, action, resources, call, facts) {
       if (mayDoAll(principal)) return;
+      const held = await heldBy(principal);
       for (const one of resources.length === 0 ? ['*'] : resources) {
         const { arn, alias, facts: own, about, policy } = typeof one === 'string' ? { arn: one } : one;
         // The call's own word comes first: a permissions boundary that it sets before the one that is there.
         const given = { ...own, ...facts };
-        const lookUp = about !== undefined && (policy !== undefined || (await asksForMore(principal, action, given)));
+        const lookUp = about !== undefined && (policy !== undefined || asksForMore(held, action, given));
         const told = lookUp ? { ...(await about()), ...given } : given;
-        const ask = async (resource: string) => {
+        const ask = (resource: string) => {
           const question = { principal, action, resource, call, facts: told };
-          return policy === undefined ? await judge(question) : await judgeOn(policy, question);
+          return policy === undefined ? judgeBy(held, question) : judgeOn(held, policy, question);
         };
-        const said = await ask(arn);
-        const other = alias === undefined ? said : await ask(alias);
+        const said = ask(arn);
+        const other = alias === undefined ? said : ask(alias);
         const verdict = isExplicit(other) || (!said.decision.allowed && other.decision.allowed && !isExplicit(said)) ? other : said;
         if (!verdict.decision.allowed) throw new Fault('AccessDenied', verdict.text);
       }
     },
     async judgeAssume(role, question) {
       const { principal } = question;
-      const { policies, request } = await asked(question);
+      const held = await heldBy(principal);
       const trust = compilePolicy(parsePolicy(role.trust, 'trust'));
       const same = principal.account === role.key.account;
-      return verdict(question, decideOnResource(trust, policies, askerOf(principal), same, request));
+      return verdict(question, decideOnResource(trust, held.policies, askerOf(principal), same, requestOf(held, question)));
     },
     assumeForService(role, { service, sessionName, seconds, facts }) {
       const trust = compilePolicy(parsePolicy(role.trust, 'trust'));
@@ -160,6 +148,33 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
     registryTokens: createRegistryTokens(deps),
     sealSecret: (secret, accessKeyId) => vault.encrypt(secret, accessKeyContext(accessKeyId)),
   };
+}
+
+/** What bears on a principal's calls, as it is at one of them. */
+type Held = { policies: PolicySet; tags: Record<string, string> };
+
+/** What all policies are asked. */
+function requestOf({ tags }: Held, { principal, action, resource, call, facts }: Question): PolicyRequest {
+  const own = { 'aws:ResourceAccount': accountOf(resource) ?? principal.account, ...facts };
+  return { action, resource, facts: factsOf(principal, call, own, tags) };
+}
+
+const judgeBy = (held: Held, question: Question): Verdict => verdict(question, decide(held.policies, requestOf(held, question)));
+
+/** Where the resource has a policy of its own: within an account either may allow, and what either denies is denied. */
+function judgeOn(held: Held, policy: string, question: Question): Verdict {
+  const request = requestOf(held, question);
+  const own = compilePolicy(parsePolicy(policy, 'resource'));
+  const decision = decideOnResource(own, held.policies, askerOf(question.principal), true, request);
+  const isClear = decision.allowed || decision.explicit;
+  return verdict(question, isClear ? decision : decide(held.policies, request));
+}
+
+/** Whether the caller's policies on an action name keys that only the resource itself knows: most don't, and looking it up costs more than they do. */
+function asksForMore({ policies }: Held, action: string, given: OwnFacts): boolean {
+  const known = new Set(Object.keys(given).map((key) => key.toLowerCase()));
+  const isOfResource = (key: string) => !known.has(key) && (!key.startsWith('aws:') || key.startsWith('aws:resourcetag/'));
+  return asksAbout(policies, action, isOfResource);
 }
 
 /** Of an ARN that has one. */

@@ -7,11 +7,9 @@ type Roles = { taskRoleArn?: string | undefined; executionRoleArn?: string | und
 
 /** `given`: the first that names a role is what counts, as overrides before the definition. Throws AccessDenied. */
 export async function assertPassRoles(context: CallContext, ...given: Roles[]): Promise<void> {
-  for (const member of ['executionRoleArn', 'taskRoleArn'] as const) {
-    const role = given.map((roles) => roles[member]).find(Boolean);
-    if (role === undefined) continue;
-    await assertPass(context, role, 'ecs-tasks.amazonaws.com');
-  }
+  const named = (['executionRoleArn', 'taskRoleArn'] as const).map((member) => given.map((roles) => roles[member]).find(Boolean));
+  // Often one role is both.
+  for (const role of new Set(named)) if (role) await assertPass(context, role, 'ecs-tasks.amazonaws.com');
 }
 
 type Managed = {

@@ -124,7 +124,9 @@ export function sandboxOf(platform: Platform, taskId: string): number | undefine
     const bundle = JSON.parse(readFileSync(join(platform.state, 'host/tasks', taskId, 'task.json'), 'utf8')) as {
       cgroup: { path: string };
     };
-    return pids().find((pid) => read(pid, 'cgroup').includes(bundle.cgroup.path));
+    const inside = pids().filter((pid) => read(pid, 'cgroup').includes(bundle.cgroup.path));
+    // Not the lowest number: numbers begin again once all have been used.
+    return inside.toSorted((a, b) => startOf(a) - startOf(b))[0];
   } catch {
     return undefined;
   }
@@ -139,6 +141,9 @@ function everyProcess(): Process[] {
       : [{ pid, parent: Number(parent), name, command: read(pid, 'cmdline').replaceAll('\0', ' ') }];
   });
 }
+
+/** In clock ticks since boot (proc_pid_stat(5), field 22). */
+const startOf = (pid: number) => Number(read(pid, 'stat').split(') ').at(-1)?.split(' ')[19] ?? Infinity);
 
 const pids = () => readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
 

@@ -74,7 +74,8 @@ async function openSide(live: number): Promise<Side> {
     // As the placement loop does it: long ago, so that it shows in the host's free memory.
     await store.write(async (tx) => {
       for (const { key, revision } of tasks) {
-        const ip = `10.0.${Math.floor(Math.random() * 250)}.${Math.floor(Math.random() * 250)}`;
+        const [third, fourth] = deps.random.bytes(2);
+        const ip = `10.0.${third}.${fourth}`;
         const placement = {
           hostId: HOST,
           fence: 1,

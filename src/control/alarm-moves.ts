@@ -1,9 +1,14 @@
 /** An alarm's next state: what it says of itself, and the actions that it brings. */
+import { uuid } from '#base/ids.ts';
+import type { Log } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
 import { alarmArn } from '#domain/alarm.ts';
 import type { AlarmObserved, AlarmRecord, AlarmState } from '#domain/alarm.ts';
 import type { Delivery } from '#domain/event.ts';
 import { alarmEvent, envelopeOf } from '#plan/event-details.ts';
+import type { WriteTx } from '#store/types.ts';
 import { actionItem, noted, refusedAction } from './alarm-history.ts';
+import { addDeliveries } from './events/loop.ts';
 
 /** An action is tried again for so long: what comes later tells of a state that is past. */
 const ACTION_ATTEMPTS = 10;
@@ -17,6 +22,25 @@ export function configured({ key, desired, observed: before }: AlarmRecord): Ala
   const item = { kind: 'ConfigurationUpdate' as const, summary: `Alarm "${key.name}" ${made ? 'created' : 'updated'}` };
   const data = JSON.stringify({ version: '1.0', type: made ? 'Create' : 'Update' });
   return { ...observed, configuredAt: desired.updatedAt, history: noted(observed, { ...item, at: desired.updatedAt, data }) };
+}
+
+/** An alarm and how it is from now on. */
+export type AlarmMove = { alarm: AlarmRecord; observed: AlarmObserved };
+
+/** What it is now, and its actions, in one transaction. */
+export async function writeMove(tx: WriteTx, { alarm, observed }: AlarmMove, random: Random): Promise<void> {
+  await tx.alarms.setObserved(alarm.key, observed, alarm.revision);
+  await addDeliveries(
+    tx,
+    actionsOf(alarm, observed, () => uuid(random)),
+  );
+}
+
+export function logMoves(log: Log, moves: readonly AlarmMove[]): void {
+  for (const { alarm, observed } of moves) {
+    if (observed.state !== alarm.observed.state)
+      log.info('alarm', { name: alarm.key.name, state: observed.state, reason: observed.reason });
+  }
 }
 
 export function moved(
@@ -53,7 +77,7 @@ export function moved(
 }
 
 /** What its new state's actions are to bring where, in the transaction that makes it so. */
-export function actionsOf(alarm: AlarmRecord, after: AlarmObserved, newId: () => string): Delivery[] {
+function actionsOf(alarm: AlarmRecord, after: AlarmObserved, newId: () => string): Delivery[] {
   const { key, desired, observed: before } = alarm;
   if (before.state === after.state || !desired.actionsEnabled) return [];
   const { account, region, name } = key;

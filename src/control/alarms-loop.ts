@@ -1,7 +1,6 @@
 /** Looks at every metric alarm each minute, once what was measured in it is there; and at once where a caller changed one or set its state. Then at the composite ones. */
 import type { Clock } from '#base/clock.ts';
 import { asFault } from '#base/fault.ts';
-import { uuid } from '#base/ids.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import { isComposite, isMetricAlarm } from '#domain/alarm.ts';
@@ -11,9 +10,8 @@ import type { Metrics } from '#metrics/types.ts';
 import { evaluateAlarm, STAND_INS } from '#plan/alarms.ts';
 import type { Datapoint } from '#plan/alarms.ts';
 import type { Store } from '#store/types.ts';
-import { actionsOf, configured, moved } from './alarm-moves.ts';
+import { configured, logMoves, moved, writeMove } from './alarm-moves.ts';
 import { observeComposites } from './composite-alarms.ts';
-import { addDeliveries } from './events/loop.ts';
 import { createLease } from './lease.ts';
 import { startLoop } from './loop.ts';
 import type { Loop } from './loop.ts';
@@ -52,18 +50,11 @@ export function startAlarmsLoop(deps: AlarmsLoopDeps, holder: string): Loop {
             const present = await tx.alarms.get(alarm.key);
             // Changed meanwhile: the change was a hint to look again.
             if (present?.revision !== alarm.revision) continue;
-            await tx.alarms.setObserved(alarm.key, observed, alarm.revision);
-            await addDeliveries(
-              tx,
-              actionsOf(alarm, observed, () => uuid(deps.random)),
-            );
+            await writeMove(tx, { alarm, observed }, deps.random);
           }
         });
       }
-      for (const { alarm, observed } of changed) {
-        if (observed.state !== alarm.observed.state)
-          log.info('alarm', { name: alarm.key.name, state: observed.state, reason: observed.reason });
-      }
+      logMoves(log, changed);
       // After the others, whose states are theirs to watch.
       if (all.some(isComposite)) await observeComposites(deps, lease);
       lookedFor = Math.max(lookedFor, minute);

@@ -1,6 +1,5 @@
 /** Composite alarms: evaluated when one was made, changed or set, and when a child became another state, whenever that was. */
 import type { Clock } from '#base/clock.ts';
-import { uuid } from '#base/ids.ts';
 import type { Log } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import { isComposite } from '#domain/alarm.ts';
@@ -8,8 +7,7 @@ import type { AlarmObserved, AlarmRecord } from '#domain/alarm.ts';
 import { evaluateComposite, evaluationOrder } from '#plan/composite-alarms.ts';
 import type { Composite } from '#plan/composite-alarms.ts';
 import type { Store } from '#store/types.ts';
-import { actionsOf, configured, moved } from './alarm-moves.ts';
-import { addDeliveries } from './events/loop.ts';
+import { configured, logMoves, moved, writeMove } from './alarm-moves.ts';
 import type { Lease } from './lease.ts';
 
 const WRITES_AT_ONCE = 100;
@@ -24,19 +22,10 @@ export async function observeComposites(deps: { store: Store; clock: Clock; rand
     if (changedOf(await store.read((tx) => tx.alarms.list({})), clock.now()).length === 0) return;
     const changed = await lease.write(async (tx) => {
       const some = changedOf(await tx.alarms.list({}), clock.now()).slice(0, WRITES_AT_ONCE);
-      for (const { alarm, observed } of some) {
-        await tx.alarms.setObserved(alarm.key, observed, alarm.revision);
-        await addDeliveries(
-          tx,
-          actionsOf(alarm, observed, () => uuid(random)),
-        );
-      }
+      for (const move of some) await writeMove(tx, move, random);
       return some;
     });
-    for (const { alarm, observed } of changed) {
-      if (observed.state !== alarm.observed.state)
-        log.info('alarm', { name: alarm.key.name, state: observed.state, reason: observed.reason });
-    }
+    logMoves(log, changed);
     more = changed.length === WRITES_AT_ONCE;
   }
 }

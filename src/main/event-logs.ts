@@ -11,21 +11,33 @@ type Deps = { logs: Logs; clock: Clock };
 type Line = { timestamp: number; message: string; index: number };
 
 /** One stream for each rule, schedule or alarm. `texts`: what each delivery of the batch says; one that can't be stored keeps none of the others back. */
-export async function toLogGroup(deps: Deps, group: string, { account, region, sourceName, target }: Delivery, texts: readonly string[]): Promise<Outcome[]> {
+export async function toLogGroup(
+  deps: Deps,
+  group: string,
+  { account, region, sourceName, target }: Delivery,
+  texts: readonly string[],
+): Promise<Outcome[]> {
   const { logs, clock } = deps;
   const scope = { account, region };
   const stream = sourceName.replaceAll(/[:*]/g, '-').slice(0, 512);
   const isWhole = target.input.constant === undefined && target.input.transformer === undefined;
   const now = clock.now();
-  const lines = texts.map((text, index): Line => ({ ...((isWhole ? undefined : lineOf(text, now)) ?? { timestamp: now, message: text }), index }));
+  const lines = texts.map((text, index): Line => ({
+    ...((isWhole ? undefined : lineOf(text, now)) ?? { timestamp: now, message: text }),
+    index,
+  }));
   const outcomes = texts.map((): Outcome => ({ ok: true }));
   const put = async (batch: Line[]): Promise<void> => {
     try {
-      await logs.put(scope, group, stream, batch.map(({ timestamp, message }) => ({ timestamp, message })));
+      await logs.put(
+        scope,
+        group,
+        stream,
+        batch.map(({ timestamp, message }) => ({ timestamp, message })),
+      );
     } catch (error) {
-      const { code, message } = asFault(error);
-      if (code === 'InvalidParameter' && batch.length > 1) return await eachAlone(batch);
-      for (const { index } of batch) outcomes[index] = { ok: false, again: code !== 'ResourceNotFound' && code !== 'InvalidParameter', code, message };
+      if (isFault(error, 'InvalidParameter') && batch.length > 1) return await eachAlone(batch);
+      for (const { index } of batch) outcomes[index] = failure(error);
     }
   };
   const eachAlone = async (batch: Line[]) => {
@@ -36,12 +48,16 @@ export async function toLogGroup(deps: Deps, group: string, { account, region, s
     if (target.id === 'dead-letters') await ensure(() => logs.createGroup(scope, group, { tags: {} }));
     await ensure(() => logs.createStream(scope, group, stream));
   } catch (error) {
-    const { code, message } = asFault(error);
-    return texts.map(() => ({ ok: false, again: code !== 'ResourceNotFound' && code !== 'InvalidParameter', code, message }));
+    return texts.map(() => failure(error));
   }
   for (const batch of batchesOf(lines)) await put(batch);
   return outcomes;
-} // prettier-ignore
+}
+
+function failure(error: unknown): Outcome {
+  const { code, message } = asFault(error);
+  return { ok: false, again: code !== 'ResourceNotFound' && code !== 'InvalidParameter', code, message };
+}
 
 async function ensure(make: () => Promise<void>): Promise<void> {
   await make().catch((error: unknown) => {

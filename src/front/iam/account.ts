@@ -9,6 +9,7 @@ import type {
   UserDetail,
 } from '@aws-sdk/client-iam';
 import { iamScope, policyArn, type IamEntity, type PolicyVersion } from '#domain/iam.ts';
+import { anything } from '#gateway/access.ts';
 import type { CallContext, Operation } from '#gateway/types.ts';
 import { policyCounts } from '#intent/index.ts';
 import { awsManagedPolicies } from '#policy/index.ts';
@@ -21,7 +22,6 @@ import { attachedViews, awsPolicyView, encodeDocument, instanceProfileView, poli
 type Detail = { kind: string; place: string; view: UserDetail & RoleDetail & ManagedPolicyDetail };
 
 export function accountOperations({ store }: IamDeps): Operation[] {
-  const anything = () => ['*'];
   return [
     iamOperation<GetAccountAuthorizationDetailsRequest, object>('GetAccountAuthorizationDetails', anything, async (input, context) => {
       const all = await store.read((tx) => details(tx, context));

@@ -396,10 +396,12 @@ describe('control', () => {
     host.connection.close('killed');
     await settle(world);
     const stream = world.control.hosts.openStream('h1');
+    const returned = world.control.hosts.returned('h1');
     await settle(world, limits.hostReturnMs - 1000);
     const again = await joinHost(world);
     again.connection.handle('take', async (_body, given) => given !== undefined);
     assert.equal(await world.control.hosts.request('h1', 'take', null, { timeoutMs: 1000, stream: await stream }), true);
+    await returned;
     const never = assert.rejects(
       world.control.hosts.openStream('h2'),
       (e) => isFault(e, 'Unavailable') && /h2 is not connected/.test(e.message),

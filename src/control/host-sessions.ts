@@ -140,6 +140,7 @@ export function startHostSessions(deps: SessionDeps & Pick<ControlDeps, 'linkSer
     calls: {
       connected: () => [...sessions.keys()],
       request: async (hostId, op, body, options) => await sessionOf(hostId).connection.request(op, body, options),
+      returned: async (hostId) => void (await returned(hostId)),
       openStream: async (hostId) => (await returned(hostId)).connection.openStream(),
     },
     look: () => assigning.look(),

@@ -29,6 +29,7 @@ async function setUp(agents: Record<string, RequestHandler | null>) {
   const hosts: HostCalls = {
     connected: () => [...links.keys()],
     request: (id, op, body, options) => link(id).request(op, body, options),
+    returned: async (id) => void link(id),
     openStream: async (id) => link(id).openStream(),
   };
   return { clock, store, hosts };

@@ -99,7 +99,9 @@ export type HostCalls = {
   connected(): string[];
   /** Throws Fault Unavailable when the host is not connected; else as Connection.request. */
   request(hostId: string, op: string, body: Json, options: { timeoutMs: number; stream?: ByteStream }): Promise<Json>;
-  /** A stream to hand to `request` to the same host. Waits up to limits.hostReturnMs for one whose agent starts anew; then Unavailable. */
+  /** Resolves once the host is connected. Waits up to limits.hostReturnMs for one whose agent starts anew; then Unavailable. */
+  returned(hostId: string): Promise<void>;
+  /** A stream to hand to `request` to the same host, once it has returned. */
   openStream(hostId: string): Promise<ByteStream>;
 };
 

@@ -34,6 +34,8 @@ let gateway: Gateway;
 let client: Client;
 let endpoint: string;
 let pauses = 0;
+/** How the host's return is waited for; null while it is there. */
+let away: (() => Promise<void>) | null = null;
 let connection: HostConnection;
 
 before(async () => {
@@ -49,6 +51,8 @@ before(async () => {
     store,
     clock,
     hosts: {
+      connected: () => (away === null ? ['host-1'] : []),
+      returned: async () => await away?.(),
       request: (_id: string, ...call: Parameters<ControlConnection['request']>) => toHost.request(...call),
       openStream: async () => toHost.openStream(),
     },
@@ -159,6 +163,26 @@ it('describes hosts, and lists, removes and prunes their images', async () => {
   assert.deepEqual(await client.call('berth', 'PruneImages', {}), { removed: ['false'], freedBytes: 0 });
   await assert.rejects(client.call('berth', 'RemoveImage', { image: 'other' }), (error) => isFault(error, 'ResourceNotFound'));
   await assert.rejects(client.call('berth', 'RemoveImage', {}), (error) => isFault(error) && error.details['status'] === 400);
+});
+
+it('tells a host by its connection, not by its record, and waits for it', async () => {
+  const back = Promise.withResolvers<void>();
+  away = () => back.promise;
+  try {
+    const { hosts } = await client.call('berth', 'DescribeHosts', {});
+    assert.deepEqual([hosts[0].hostId, hosts[0].status], ['host-1', 'DISCONNECTED']);
+    let answered = false;
+    const images = client.call('berth', 'ListImages', {}).finally(() => (answered = true));
+    await client.call('berth', 'DescribePlatform', {});
+    assert.equal(answered, false);
+    back.resolve();
+    assert.equal((await images).images.length, 1);
+    away = () => Promise.reject(new Fault('Unavailable', 'host host-1 is not connected'));
+    await assert.rejects(client.call('berth', 'ListImages', {}), (error) => isFault(error, 'Unavailable'));
+  } finally {
+    away = null;
+  }
+  assert.equal((await client.call('berth', 'DescribeHosts', {})).hosts[0].status, 'CONNECTED');
 });
 
 it('streams a pull’s progress and its result', async () => {

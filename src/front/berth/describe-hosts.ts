@@ -11,7 +11,10 @@ export function describeHosts(deps: BerthApiDeps): Operation {
     resources: () => ['*'],
     async handle() {
       const hosts = await listHosts(deps.store);
-      const described = hosts.map(({ key, info, usage, status, seenAt }) => {
+      const connected = deps.hosts.connected();
+      const described = hosts.map(({ key, info, usage, seenAt }) => {
+        // The record keeps CONNECTED until a silence, over starts of the control plane too: `berth up` waits for what can be called.
+        const status = connected.includes(key.hostId) ? 'CONNECTED' : 'DISCONNECTED';
         const autoIsolation = isolationOn({ info }, 'auto') ?? null;
         return { hostId: key.hostId, status, seenAt, info, usage, autoIsolation };
       });

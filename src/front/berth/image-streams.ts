@@ -49,7 +49,7 @@ function required(query: URLSearchParams, name: string): string {
 type Work = { op: string; body: Json; ref: string; signal: AbortSignal; upload?: AsyncIterable<Uint8Array> };
 
 async function streamed(deps: BerthApiDeps, work: Work): Promise<StreamAnswer> {
-  const host = await imageHost(deps.store);
+  const host = await imageHost(deps);
   const stream = await deps.hosts.openStream(host.key.hostId);
   work.signal.addEventListener('abort', () => stream.end('the client went away'), { once: true });
   const answer = deps.hosts.request(host.key.hostId, work.op, work.body, { timeoutMs: limits.imageTransferMs, stream });

@@ -11,7 +11,7 @@ import type { BerthApiDeps } from './types.ts';
 type Answer = { [name: string]: Json };
 
 export async function askImageHost(deps: BerthApiDeps, op: string, body: Json): Promise<Answer> {
-  const host = await imageHost(deps.store);
+  const host = await imageHost(deps);
   const answer = await deps.hosts.request(host.key.hostId, op, body, { timeoutMs: limits.imageCallMs });
   if (answer === null || typeof answer !== 'object' || Array.isArray(answer))
     throw new Fault('ProtocolError', `the host's answer to ${op} is no object`);

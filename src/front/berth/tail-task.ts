@@ -25,6 +25,7 @@ export function tailTask(deps: BerthApiDeps): Operation<Input> {
       }
       if (task.placement === null) return { lines: [] };
       const body = { taskId: id, lines, ...(container === undefined ? {} : { container }), ...(after === undefined ? {} : { after }) };
+      await deps.hosts.returned(task.placement.hostId);
       const tail = await deps.hosts.request(task.placement.hostId, hostOps.taskTail, body, { timeoutMs: limits.hostCallMs });
       return tail as unknown as TaskTail;
     },

@@ -6,6 +6,10 @@ import type { Store } from '#store/types.ts';
 
 /** The way to a host. Throws Fault Unavailable while it isn't connected. */
 export type HostAccess = {
+  /** Ids of the hosts that are connected now: after a start of the control plane its records still tell who was. */
+  connected(): string[];
+  /** Resolves once the host is connected; waits a moment for one that starts anew. */
+  returned(hostId: string): Promise<void>;
   request(hostId: string, op: string, body: Json, options: { timeoutMs: number; stream?: ByteStream }): Promise<Json>;
   openStream(hostId: string): Promise<ByteStream>;
 };

@@ -1,5 +1,5 @@
 /** Randomness as an argument: real bytes in production, a seeded stream in simulations. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 
 export type Random = {
   bytes(count: number): Uint8Array;
@@ -7,11 +7,25 @@ export type Random = {
   fraction(): number;
 };
 
+/** A call into the system's generator costs as much for 16 bytes as for some thousand; a task takes a few dozen ids. */
+const POOL_BYTES = 4096;
+
 export function realRandom(): Random {
-  return {
-    bytes: (count) => randomBytes(count),
-    fraction: () => randomBytes(4).readUInt32BE(0) / 2 ** 32,
+  const pool = Buffer.alloc(POOL_BYTES);
+  let left = 0;
+  const bytes = (count: number): Buffer => {
+    if (count > POOL_BYTES / 8) return randomBytes(count);
+    if (count > left) {
+      randomFillSync(pool);
+      left = POOL_BYTES;
+    }
+    const given = Buffer.from(pool.subarray(left - count, left));
+    // What was given stands nowhere but with whom it was given to: it may become a key.
+    pool.fill(0, left - count, left);
+    left -= count;
+    return given;
   };
+  return { bytes, fraction: () => bytes(4).readUInt32BE(0) / 2 ** 32 };
 }
 
 /** mulberry32: small, fast, and good enough to drive a simulation. Never for keys. */

@@ -27,7 +27,11 @@ export function guarded(table: AccessTable, handlers: readonly (Handler | Operat
     return {
       ...handler,
       action: row.action ?? `${table.vendor}:${handler.name}`,
-      resources: async (input, context) => describeAll(table.about, await resources(input, context), context),
+      resources: (input, context) => {
+        const touched = resources(input, context);
+        if (!(touched instanceof Promise)) return describeAll(table.about, touched, context);
+        return touched.then((all) => describeAll(table.about, all, context));
+      },
       ...(facts && { facts }),
       ...(also && { also: async (input, context) => (await also(input, context)).map((ask) => describeAsk(table.about, ask, context)) }),
       ...(open && { open }),
@@ -68,6 +72,7 @@ export type AnyTags =
 
 /** `aws:RequestTag/KEY` and `aws:TagKeys` of tags that a call sets; `removed`: keys that it takes away. */
 export function requestTags(tags: AnyTags | undefined, removed: readonly (string | undefined)[] = []): OwnFacts {
+  if (tags === undefined && removed.length === 0) return {};
   const pairs = pairsOf(tags);
   const keys = [...pairs.map(([key]) => key), ...removed.filter((key) => key !== undefined)];
   const facts: OwnFacts = Object.fromEntries(pairs.map(([key, value]) => [`aws:RequestTag/${key}`, value]));

@@ -145,9 +145,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   async function assertMay(operation: Operation, input: unknown, context: CallContext): Promise<void> {
     if (mayDoAll(context.principal)) return;
-    const facts = (await operation.facts?.(input, context)) ?? {};
-    await context.assertAllowed(operation.action, await operation.resources(input, context), facts);
-    for (const ask of (await operation.also?.(input, context)) ?? []) await context.assertAllowed(ask.action, ask.resources, ask.facts);
+    const { action, facts, also } = operation;
+    const told = facts === undefined ? {} : await facts(input, context);
+    await context.assertAllowed(action, await operation.resources(input, context), told);
+    if (also === undefined) return;
+    for (const ask of await also(input, context)) await context.assertAllowed(ask.action, ask.resources, ask.facts);
   }
 
   function contextOf(req: IncomingMessage, requestId: string, region: string, principal: Principal): CallContext {

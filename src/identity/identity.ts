@@ -10,15 +10,14 @@ import {
   decide,
   decideOnResource,
   deniedText,
-  parsePolicy,
   type Decision,
   type PolicyRequest,
   type PolicySet,
 } from '#policy/index.ts';
 import type { ReadTx, Store } from '#store/types.ts';
 import type { Vault } from '#vault/index.ts';
-import { factsOf } from './facts.ts';
-import { createPolicyCache, createStamps, remember, stampOf } from './policies.ts';
+import { factsOf, toldBy, type Told } from './facts.ts';
+import { compiledAs, createPolicyCache, createStamps, remember, stampOf } from './policies.ts';
 import { askerOf, rolePrincipal, userPrincipal } from './principals.ts';
 import { createRegistryTokens, type RegistryTokens } from './registry-tokens.ts';
 import { createSessions, type SessionWish, type TemporaryCredentials } from './sessions.ts';
@@ -66,39 +65,38 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
   const userKey = async (id: string): Promise<FoundKey | undefined> => {
     const before = keys.get(id);
     // Whatever is done with a key or its user is one more on the account's stamp.
-    if (before !== undefined && (await stamps(before.principal.account)) === before.stamp) return foundKey(before);
+    if (before !== undefined && (await stamps(before.principal.account)) === before.stamp) return before;
     const found = await store.read(async (tx): Promise<KnownKey | undefined> => {
       const key = await tx.accessKeyById(id);
       if (key === undefined || !key.active) return undefined;
       const user = await tx.iamUsers.get({ ...iamScope(key.key), name: key.user });
       if (user === undefined) return undefined;
-      return {
-        stamp: await stampOf(tx, key.key.account),
-        secret: secretOf(id, key.secret),
-        principal: { ...userPrincipal(user), accessKeyId: id },
-      };
+      const stamp = await stampOf(tx, key.key.account);
+      return { stamp, secret: secretOf(id, key.secret), principal: pinned({ ...userPrincipal(user), accessKeyId: id }, stamp) };
     });
     if (found === undefined) return void keys.delete(id);
     remember(keys, id, found, SECRETS);
-    return foundKey(found);
+    return found;
   };
 
-  const foundKey = ({ secret, principal, stamp }: KnownKey): FoundKey => ({ secret, principal: pinned(principal, stamp) });
+  /** What was found out of principals that stand for one stamp of their account, so that what a call asks holds until its end. */
+  const held = new WeakMap<Principal, Held | null>();
 
-  /** Of this call alone, so that what it asks holds until its end. */
-  const pinned = (of: Principal, stamp: number): Principal => {
-    const principal = { ...of };
+  const pinned = (principal: Principal, stamp: number): Principal => {
     cache.pin(principal, stamp);
+    held.set(principal, null);
     return principal;
   };
 
   const heldBy = async (principal: Principal): Promise<Held> => {
     const { tags, identity, boundary } = await cache.of(principal);
     const policies = { identity: principal.actor === undefined ? ROOT : identity, boundary, session: cache.session(principal) };
-    return { policies, tags: { ...tags, ...principal.session?.tags } };
+    const found: Held = { policies, tags: { ...tags, ...principal.session?.tags } };
+    if (held.has(principal)) held.set(principal, found);
+    return found;
   };
 
-  const judge = async (question: Question): Promise<Verdict> => judgeBy(await heldBy(question.principal), question);
+  const judge = async (question: Question): Promise<Verdict> => judgeBy(await heldBy(question.principal), question, toldBy(question.facts));
 
   return {
     async lookup(accessKeyId, token) {
@@ -107,22 +105,22 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
       if (sealed === undefined || token === undefined) return undefined;
       const { secret } = sealed;
       const stamp = sealed.principal.actor === undefined ? 0 : await stamps(sealed.principal.account);
-      const principal = pinned(sealed.principal, stamp);
+      const principal = pinned({ ...sealed.principal }, stamp);
       return { secret, principal, sessionToken: token, ...(principal.session && { expiresAt: principal.session.expiresAt }) };
     },
     judge,
     async assertAllowed(principal, action, resources, call, facts) {
       if (mayDoAll(principal)) return;
-      const held = await heldBy(principal);
+      const has = held.get(principal) ?? (await heldBy(principal));
       for (const one of resources.length === 0 ? ['*'] : resources) {
         const { arn, alias, facts: own, about, policy } = typeof one === 'string' ? { arn: one } : one;
         // The call's own word comes first: a permissions boundary that it sets before the one that is there.
-        const given = { ...own, ...facts };
-        const lookUp = about !== undefined && (policy !== undefined || asksForMore(held, action, given));
-        const told = lookUp ? { ...(await about()), ...given } : given;
+        const given = toldBy(own, facts);
+        const lookUp = about !== undefined && (policy !== undefined || asksForMore(has, action, given));
+        const told = lookUp ? toldBy(await about(), own, facts) : given;
         const ask = (resource: string) => {
-          const question = { principal, action, resource, call, facts: told };
-          return policy === undefined ? judgeBy(held, question) : judgeOn(held, policy, question);
+          const question = { principal, action, resource, call };
+          return policy === undefined ? judgeBy(has, question, told) : judgeOn(has, policy, question, told);
         };
         const said = ask(arn);
         const other = alias === undefined ? said : ask(alias);
@@ -132,13 +130,16 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
     },
     async judgeAssume(role, question) {
       const { principal } = question;
-      const held = await heldBy(principal);
-      const trust = compilePolicy(parsePolicy(role.trust, 'trust'));
+      const has = await heldBy(principal);
+      const trust = compiledAs('trust', role.trust);
       const same = principal.account === role.key.account;
-      return verdict(question, decideOnResource(trust, held.policies, askerOf(principal), same, requestOf(held, question)));
+      return verdict(
+        question,
+        decideOnResource(trust, has.policies, askerOf(principal), same, requestOf(has, question, toldBy(question.facts))),
+      );
     },
     assumeForService(role, { service, sessionName, seconds, facts }) {
-      const trust = compilePolicy(parsePolicy(role.trust, 'trust'));
+      const trust = compiledAs('trust', role.trust);
       const told = new Map(Object.entries({ ...facts, 'aws:PrincipalIsAWSService': 'true', 'aws:CurrentTime': new Date(clock.now()).toISOString() }).map(([key, value]) => [key.toLowerCase(), value])); // prettier-ignore
       const request = { action: 'sts:AssumeRole', resource: '*', facts: told };
       if (!decideOnResource(trust, null, { kind: 'service', service }, true, request).allowed) return null;
@@ -153,32 +154,29 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
 /** What bears on a principal's calls, as it is at one of them. */
 type Held = { policies: PolicySet; tags: Record<string, string> };
 
+type Asked = Omit<Question, 'facts'>;
+
 /** What all policies are asked. */
-function requestOf({ tags }: Held, { principal, action, resource, call, facts }: Question): PolicyRequest {
-  const own = { 'aws:ResourceAccount': accountOf(resource) ?? principal.account, ...facts };
-  return { action, resource, facts: factsOf(principal, call, own, tags) };
+function requestOf({ tags }: Held, asked: Asked, told: Told): PolicyRequest {
+  return { action: asked.action, resource: asked.resource, facts: factsOf(asked, told, tags) };
 }
 
-const judgeBy = (held: Held, question: Question): Verdict => verdict(question, decide(held.policies, requestOf(held, question)));
+const judgeBy = (held: Held, asked: Asked, told: Told): Verdict => verdict(asked, decide(held.policies, requestOf(held, asked, told)));
 
 /** Where the resource has a policy of its own: within an account either may allow, and what either denies is denied. */
-function judgeOn(held: Held, policy: string, question: Question): Verdict {
-  const request = requestOf(held, question);
-  const own = compilePolicy(parsePolicy(policy, 'resource'));
-  const decision = decideOnResource(own, held.policies, askerOf(question.principal), true, request);
+function judgeOn(held: Held, policy: string, asked: Asked, told: Told): Verdict {
+  const request = requestOf(held, asked, told);
+  const own = compiledAs('resource', policy);
+  const decision = decideOnResource(own, held.policies, askerOf(asked.principal), true, request);
   const isClear = decision.allowed || decision.explicit;
-  return verdict(question, isClear ? decision : decide(held.policies, request));
+  return verdict(asked, isClear ? decision : decide(held.policies, request));
 }
 
 /** Whether the caller's policies on an action name keys that only the resource itself knows: most don't, and looking it up costs more than they do. */
-function asksForMore({ policies }: Held, action: string, given: OwnFacts): boolean {
-  const known = new Set(Object.keys(given).map((key) => key.toLowerCase()));
-  const isOfResource = (key: string) => !known.has(key) && (!key.startsWith('aws:') || key.startsWith('aws:resourcetag/'));
+function asksForMore({ policies }: Held, action: string, given: Told): boolean {
+  const isOfResource = (key: string) => !given.has(key) && (!key.startsWith('aws:') || key.startsWith('aws:resourcetag/'));
   return asksAbout(policies, action, isOfResource);
 }
-
-/** Of an ARN that has one. */
-const accountOf = (arn: string) => /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(arn)?.[1];
 
 const isExplicit = ({ decision }: Verdict) => !decision.allowed && decision.explicit;
 
@@ -196,7 +194,7 @@ export async function findRole(tx: ReadTx, arn: string): Promise<RoleRecord | un
 /** Services whose text names no resource where there is none. */
 const namesNoStar = new Set(['ec2', 'elasticloadbalancing']);
 
-function verdict({ principal, action, resource }: Question, decision: Decision): Verdict {
+function verdict({ principal, action, resource }: Asked, decision: Decision): Verdict {
   if (decision.allowed) return { decision, text: '' };
   const vendor = action.slice(0, action.indexOf(':'));
   const named = resource === '*' && namesNoStar.has(vendor) ? undefined : resource;

@@ -2,7 +2,7 @@
 import { iamScope, type IamEntity } from '#domain/iam.ts';
 import { parsePolicyArn } from '#domain/iam.ts';
 import type { Principal } from '#domain/records.ts';
-import { awsManagedPolicy, compilePolicy, parsePolicy, type CompiledPolicy, type PolicySet } from '#policy/index.ts';
+import { awsManagedPolicy, compilePolicy, joinPolicies, parsePolicy, type CompiledPolicy, type PolicySet } from '#policy/index.ts';
 import type { ReadTx, Store } from '#store/types.ts';
 
 export type PrincipalPolicies = Omit<PolicySet, 'session'> & { tags: Record<string, string> };
@@ -92,13 +92,25 @@ export async function policiesOf(tx: ReadTx, entity: IamEntity): Promise<Princip
   for (const arn of entity.attached) documents.push(await managedDocument(tx, arn));
   const boundary = entity.boundary === null ? null : await managedDocument(tx, entity.boundary);
   return {
-    identity: documents.map(compileText),
+    identity: [joinPolicies(documents.map(compileText))],
     boundary: boundary === null ? null : compileText(boundary),
     tags: Object.fromEntries(entity.tags.map(({ key, value }) => [key, value])),
   };
 }
 
 export const compileText = (document: string): CompiledPolicy => compilePolicy(parsePolicy(document, 'identity'));
+
+const TEXTS = 500;
+const compiledTexts = { trust: new Map<string, CompiledPolicy>(), resource: new Map<string, CompiledPolicy>() };
+
+/** A policy of a role or of a resource, which comes with its record; by its text, since a task asks for its roles again and again. */
+export function compiledAs(use: keyof typeof compiledTexts, document: string): CompiledPolicy {
+  const known = compiledTexts[use].get(document);
+  if (known !== undefined) return known;
+  const compiled = compilePolicy(parsePolicy(document, use));
+  remember(compiledTexts[use], document, compiled, TEXTS);
+  return compiled;
+}
 
 /** Nothing is allowed by a policy that isn't there. */
 const EMPTY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":"*","Resource":"*"}]}';

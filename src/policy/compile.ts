@@ -3,12 +3,20 @@ import { compileCondition } from './conditions.ts';
 import type { PolicyDocument, PolicyStatement } from './document.ts';
 import { compileAction, compileArn, variablesOf } from './pattern.ts';
 import { compilePrincipal } from './principal.ts';
-import type { CompiledPolicy, CompiledStatement } from './types.ts';
+import type { CompiledPolicy, CompiledStatement, Relevant } from './types.ts';
 
 export function compilePolicy(document: PolicyDocument): CompiledPolicy {
   const variables = document.version === '2012-10-17';
-  const statements = document.statements.map((statement) => compileStatement(statement, variables));
-  return { about: statementsByAction(statements) };
+  return policyOf(document.statements.map((statement) => compileStatement(statement, variables)));
+}
+
+/** All statements as one policy: a principal with many policies is asked about an action once. */
+export function joinPolicies(policies: readonly CompiledPolicy[]): CompiledPolicy {
+  return policyOf(policies.flatMap(({ statements }) => statements));
+}
+
+function policyOf(statements: readonly CompiledStatement[]): CompiledPolicy {
+  return { statements, about: statementsByAction(statements) };
 }
 
 /** Far more than a principal calls; bounded, since SimulatePrincipalPolicy is asked about any name. */
@@ -16,11 +24,12 @@ const ACTIONS = 200;
 
 /** A principal asks for the same few actions over and over, and most of its statements are about others. */
 function statementsByAction(statements: readonly CompiledStatement[]): CompiledPolicy['about'] {
-  const known = new Map<string, readonly CompiledStatement[]>();
+  const known = new Map<string, Relevant>();
   return (action) => {
     const before = known.get(action);
     if (before !== undefined) return before;
-    const found = statements.filter((statement) => statement.action(action));
+    const about = statements.filter((statement) => statement.action(action));
+    const found = { statements: about, keys: [...new Set(about.flatMap(({ keys }) => keys))] };
     if (known.size >= ACTIONS) known.clear();
     known.set(action, found);
     return found;
@@ -54,10 +63,10 @@ function compileActions({ actions, notActions }: PolicyStatement): CompiledState
 
 function compileResources({ resources, notResources }: PolicyStatement, variables: boolean): CompiledStatement['resource'] {
   // A trust policy names none: it is the role's own.
-  if (resources === null && notResources === null) return () => true;
+  if (resources === null && notResources === null) return null;
   const texts = resources ?? notResources ?? [];
   const wanted = resources !== null;
-  if (texts.includes('*')) return () => wanted;
+  if (texts.includes('*')) return wanted ? null : () => false;
   const tests = texts.map((text) => compileArn(text, variables));
   return (resource, facts) => tests.some((test) => test(resource, facts)) === wanted;
 }

@@ -7,10 +7,11 @@ import type { Facts } from './types.ts';
 type ValueTest = (value: string, facts: Facts) => boolean;
 type Compile = (values: readonly string[], variables: boolean) => ValueTest;
 
-const anyOf =
-  (tests: readonly ValueTest[]): ValueTest =>
-  (value, facts) =>
-    tests.some((test) => test(value, facts));
+function anyOf(tests: readonly ValueTest[]): ValueTest {
+  const [only] = tests;
+  if (tests.length === 1 && only !== undefined) return only;
+  return (value, facts) => tests.some((test) => test(value, facts));
+}
 
 const strings =
   (wildcards: boolean, fold: boolean): Compile =>
@@ -70,21 +71,37 @@ const arns: Compile = (values, variables) =>
 const addresses: Compile = (values, variables) =>
   anyOf(
     values.map((text) => {
-      if (text.includes('${') && variables) return () => false;
-      const list = blockOf(text);
-      return (value) => list !== undefined && isIP(value) !== 0 && list.check(value, isIP(value) === 6 ? 'ipv6' : 'ipv4');
+      const range = text.includes('${') && variables ? undefined : rangeOf(text);
+      if (range === undefined) return () => false;
+      const { address, version, prefix } = range;
+      const list = new BlockList();
+      list.addSubnet(address, prefix, version === 4 ? 'ipv4' : 'ipv6');
+      const size = 2 ** (32 - prefix);
+      const block = version === 4 ? Math.floor(ipv4(address) / size) : undefined;
+      return (value) => {
+        const given = isIP(value);
+        // Most by far: no objects are made of it.
+        if (given === 4 && block !== undefined) return Math.floor(ipv4(value) / size) === block;
+        return given !== 0 && list.check(value, given === 6 ? 'ipv6' : 'ipv4');
+      };
     }),
   );
 
-function blockOf(text: string): BlockList | undefined {
+/** Undefined for what is no range. */
+function rangeOf(text: string): { address: string; version: number; prefix: number } | undefined {
   const [address = '', prefix, ...more] = text.split('/');
   const version = isIP(address);
   const widest = version === 4 ? 32 : 128;
   if (version === 0 || more.length > 0 || (prefix !== undefined && !(/^\d{1,3}$/.test(prefix) && Number(prefix) <= widest)))
     return undefined;
-  const list = new BlockList();
-  list.addSubnet(address, prefix === undefined ? widest : Number(prefix), version === 4 ? 'ipv4' : 'ipv6');
-  return list;
+  return { address, version, prefix: prefix === undefined ? widest : Number(prefix) };
+}
+
+/** Of four bytes that are known to be an address. */
+function ipv4(text: string): number {
+  let value = 0;
+  for (const byte of text.split('.')) value = value * 256 + Number(byte);
+  return value;
 }
 
 const positive: Record<string, Compile> = {

@@ -16,7 +16,8 @@ import type {
 } from './types.ts';
 
 type Said = 'allow' | 'deny' | 'nothing';
-type Question = { action: string; resource: ArnParts; request: PolicyRequest };
+/** `resource`: cut up once a statement looks at it. */
+type Question = { action: string; resource: ArnParts | null; request: PolicyRequest };
 
 /** What identity-based policies, boundary and session policies say. */
 export function decide(policies: PolicySet, request: PolicyRequest): Decision {
@@ -27,8 +28,9 @@ export function decide(policies: PolicySet, request: PolicyRequest): Decision {
 
 /** Whether any statement about the action asks for a key that `matters`. */
 export function asksAbout({ identity, boundary, session }: PolicySet, action: string, matters: (key: string) => boolean): boolean {
-  const all = [...identity, ...(boundary === null ? [] : [boundary]), ...(session ?? [])];
-  return all.some((policy) => policy.about(action.toLowerCase()).some((statement) => statement.keys.some(matters)));
+  const asked = action.toLowerCase();
+  const asks = (policy: CompiledPolicy) => policy.about(asked).keys.some(matters);
+  return identity.some(asks) || (boundary !== null && asks(boundary)) || (session !== null && session.some(asks));
 }
 
 /**
@@ -61,7 +63,7 @@ const sparedBy: Record<'account' | 'role' | 'exact', Partial<SaidBy>> = {
 };
 
 function ask(request: PolicyRequest): Question {
-  return { action: request.action.toLowerCase(), resource: arnParts(request.resource), request };
+  return { action: request.action.toLowerCase(), resource: null, request };
 }
 
 type SaidBy = Record<'identity' | 'boundary' | 'session', Said>;
@@ -92,7 +94,7 @@ function implicitDenial(said: SaidBy, { boundary, session }: PolicySet): Decisio
 function saidBy(policies: readonly CompiledPolicy[], question: Question): Said {
   let said: Said = 'nothing';
   for (const policy of policies) {
-    for (const statement of policy.about(question.action)) {
+    for (const statement of policy.about(question.action).statements) {
       if (said === 'allow' && !statement.deny) continue;
       if (!applies(statement, question)) continue;
       if (statement.deny) return 'deny';
@@ -106,7 +108,7 @@ const byStrength: readonly PrincipalMatch[] = ['none', 'account', 'role', 'exact
 
 function grantOf(policy: CompiledPolicy, asker: Asker, question: Question): 'deny' | PrincipalMatch {
   let granted: PrincipalMatch = 'none';
-  for (const statement of policy.about(question.action)) {
+  for (const statement of policy.about(question.action).statements) {
     const match = statement.principal?.(asker) ?? 'none';
     if (match === 'none' || !applies(statement, question)) continue;
     if (statement.deny) return 'deny';
@@ -115,8 +117,9 @@ function grantOf(policy: CompiledPolicy, asker: Asker, question: Question): 'den
   return granted;
 }
 
-function applies(statement: CompiledStatement, { resource, request }: Question): boolean {
-  if (!statement.resource(resource, request.facts)) return false;
-  for (const condition of statement.conditions) if (!condition(request.facts)) return false;
+function applies({ resource, conditions }: CompiledStatement, question: Question): boolean {
+  const { facts } = question.request;
+  if (resource !== null && !resource((question.resource ??= arnParts(question.request.resource)), facts)) return false;
+  for (const condition of conditions) if (!condition(facts)) return false;
   return true;
 }

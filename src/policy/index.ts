@@ -1,5 +1,5 @@
 /** AWS policies: their grammar, and what they say about a call. Pure; knows no users and no database. */
-export { compilePolicy } from './compile.ts';
+export { compilePolicy, joinPolicies } from './compile.ts';
 export { deniedText } from './denied.ts';
 export { parsePolicy, type PolicyDocument, type PolicyUse } from './document.ts';
 export { asksAbout, decide, decideOnResource } from './evaluate.ts';

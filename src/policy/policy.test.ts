@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { BlockList } from 'node:net';
 import { test } from 'node:test';
-import { array, assert as check, constantFrom, oneof, option, property, record, string, subarray, tuple } from 'fast-check';
+import { array, assert as check, constantFrom, integer, ipV4, ipV6, oneof, option, property, record, string, subarray, tuple } from 'fast-check'; // prettier-ignore
 import { compilePolicy } from './compile.ts';
 import { deniedText } from './denied.ts';
 import { parsePolicy } from './document.ts';
@@ -19,6 +20,22 @@ const asks = (set: PolicySet, action: string, resource = '*', facts: Facts = {})
   decide(set, { action, resource, facts: factsOf(facts) });
 const allow = (Action: unknown, Resource: unknown = '*', more: Statement = {}) => ({ Effect: 'Allow', Action, Resource, ...more });
 const deny = (Action: unknown, Resource: unknown = '*', more: Statement = {}) => ({ Effect: 'Deny', Action, Resource, ...more });
+
+test('addresses are in a range as the kernel of Node says it', () => {
+  const near = (address: string, last: number) => `${address.slice(0, address.lastIndexOf('.'))}.${last}`;
+  const given = tuple(ipV4(), integer({ min: 0, max: 32 }), oneof(ipV4(), ipV6(), integer({ min: 0, max: 255 })));
+  check(
+    property(given, ([address, prefix, other]) => {
+      const list = new BlockList();
+      list.addSubnet(address, prefix);
+      const asked = typeof other === 'number' ? near(address, other) : other;
+      const wanted = list.check(asked, asked.includes(':') ? 'ipv6' : 'ipv4');
+      const set = only(allow('a:Get', '*', { Condition: { IpAddress: { 'aws:SourceIp': `${address}/${prefix}` } } }));
+      assert.equal(asks(set, 'a:Get', '*', { 'aws:SourceIp': asked }).allowed, wanted, `${asked} in ${address}/${prefix}`);
+    }),
+    { numRuns: 2000, seed: 7 },
+  );
+});
 
 test('a key is asked about where a statement on the action has it, in a condition or a variable of any kind of policy', () => {
   const team = { Condition: { 'ForAnyValue:StringLike': { 'AWS:ResourceTag/Team': 'a' } } };

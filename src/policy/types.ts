@@ -20,8 +20,17 @@ export type PolicyRequest = {
 
 /** A policy made ready: patterns cut up, operators looked up, addresses parsed. */
 export type CompiledPolicy = {
-  /** The statements whose Action covers it, in their order; `action` is in lower case. */
-  about(action: string): readonly CompiledStatement[];
+  statements: readonly CompiledStatement[];
+  /** `action` is in lower case. */
+  about(action: string): Relevant;
+};
+
+/** What of a policy is about one action. */
+export type Relevant = {
+  /** Those whose Action covers it, in their order. */
+  statements: readonly CompiledStatement[];
+  /** All condition keys that these ask about, in lower case. */
+  keys: readonly string[];
 };
 
 export type CompiledStatement = {
@@ -29,7 +38,8 @@ export type CompiledStatement = {
   deny: boolean;
   /** `action` is in lower case. */
   action(action: string): boolean;
-  resource(resource: ArnParts, facts: Facts): boolean;
+  /** null where any will do. */
+  resource: ((resource: ArnParts, facts: Facts) => boolean) | null;
   conditions: readonly ((facts: Facts) => boolean)[];
   /** The condition keys that it asks about, in conditions and in variables, in lower case. */
   keys: readonly string[];

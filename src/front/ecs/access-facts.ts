@@ -1,5 +1,6 @@
 /** Condition keys of calls that start tasks, from their input: only what the call itself says. */
 import type {
+  CapacityProviderStrategyItem,
   CreateExpressGatewayServiceRequest,
   CreateServiceRequest,
   CreateTaskSetRequest,
@@ -15,14 +16,15 @@ import { requestTags } from '#gateway/access.ts';
 import type { OwnFacts } from '#gateway/types.ts';
 import { definitionOf, serviceOf } from './access-arns.ts';
 
+/** Made for every call that a policy binds: one object, and none on the way to it. */
 export function runFacts(input: RunTaskRequest, scope: Scope): OwnFacts {
-  return compact({
-    ...requestTags(input.tags),
-    ...place(input, scope),
-    'ecs:enable-execute-command': String(input.enableExecuteCommand ?? false),
-    'ecs:enable-ebs-volumes': String((input.volumeConfigurations ?? []).some((volume) => volume.managedEBSVolume !== undefined)),
-    ...sizes(input.overrides ?? {}),
-  });
+  const facts = requestTags(input.tags);
+  facts['ecs:cluster'] = clusterArn(scope, clusterName(scope, input.cluster));
+  facts['ecs:enable-execute-command'] = String(input.enableExecuteCommand ?? false);
+  facts['ecs:enable-ebs-volumes'] = String(input.volumeConfigurations?.some((volume) => volume.managedEBSVolume !== undefined) ?? false);
+  const { capacityProviderStrategy: strategy, overrides } = input;
+  if (strategy !== undefined) facts['ecs:capacity-provider'] = providersOf(strategy, scope);
+  return overrides === undefined ? facts : { ...facts, ...compact(sizes(overrides)) };
 }
 
 export function startFacts(input: StartTaskRequest, scope: Scope): OwnFacts {
@@ -108,11 +110,12 @@ function serviceFacts(input: Omit<CreateServiceRequest, 'serviceName'> | UpdateS
 function place(input: Pick<RunTaskRequest, 'cluster' | 'capacityProviderStrategy'>, scope: Scope) {
   return {
     'ecs:cluster': clusterArn(scope, clusterName(scope, input.cluster)),
-    'ecs:capacity-provider': input.capacityProviderStrategy?.map(({ capacityProvider = '' }) =>
-      capacityProviderArn(scope, capacityProvider),
-    ),
+    'ecs:capacity-provider': input.capacityProviderStrategy && providersOf(input.capacityProviderStrategy, scope),
   };
 }
+
+const providersOf = (strategy: CapacityProviderStrategyItem[], scope: Scope) =>
+  strategy.map(({ capacityProvider = '' }) => capacityProviderArn(scope, capacityProvider));
 
 const subnetArn = ({ region, account }: Scope, id: string) => `arn:aws:ec2:${region}:${account}:subnet/${id}`;
 

@@ -8,17 +8,23 @@ import { effectiveSetting, type IntentDeps } from '#intent/index.ts';
 type Making = { tags?: Tag[] | undefined };
 
 export function alsoTagging({ store }: IntentDeps) {
-  return (operation: string, arnOf: (input: any, scope: Scope) => string): NonNullable<AccessRow['also']> =>
-    async (input: Making, context: CallContext) => {
-      if ((input.tags ?? []).length === 0) return [];
-      const setting = await store.read((tx) => effectiveSetting(tx, context, context.principal.arn, 'tagResourceAuthorization'));
-      if (setting !== 'on') return [];
-      return [
-        {
-          action: 'ecs:TagResource',
-          resources: [arnOf(input, context)],
-          facts: { ...requestTags(input.tags), 'ecs:CreateAction': operation },
-        },
-      ];
+  const also =
+    (operation: string, arnOf: (input: any, scope: Scope) => string): NonNullable<AccessRow['also']> =>
+    (input: Making, context: CallContext) => {
+      if (input.tags === undefined || input.tags.length === 0) return [];
+      return asked(operation, arnOf(input, context), input.tags, context);
     };
+  return also;
+
+  async function asked(operation: string, arn: string, tags: Tag[], context: CallContext) {
+    const setting = await store.read((tx) => effectiveSetting(tx, context, context.principal.arn, 'tagResourceAuthorization'));
+    if (setting !== 'on') return [];
+    return [
+      {
+        action: 'ecs:TagResource',
+        resources: [arn],
+        facts: { ...requestTags(tags), 'ecs:CreateAction': operation },
+      },
+    ];
+  }
 }

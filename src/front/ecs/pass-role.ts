@@ -8,8 +8,7 @@ type Roles = { taskRoleArn?: string | undefined; executionRoleArn?: string | und
 /** `given`: the first that names a role is what counts, as overrides before the definition. Throws AccessDenied. */
 export async function assertPassRoles(context: CallContext, ...given: Roles[]): Promise<void> {
   const named = (['executionRoleArn', 'taskRoleArn'] as const).map((member) => given.map((roles) => roles[member]).find(Boolean));
-  // Often one role is both.
-  for (const role of new Set(named)) if (role) await assertPass(context, role, 'ecs-tasks.amazonaws.com');
+  await assertPass(context, named, 'ecs-tasks.amazonaws.com');
 }
 
 type Managed = {
@@ -27,12 +26,18 @@ export async function assertPassToEcs(context: CallContext, input: Managed): Pro
     ...(input.loadBalancers ?? []).map(({ advancedConfiguration: advanced }) => advanced?.roleArn),
     ...(input.deploymentConfiguration?.lifecycleHooks ?? []).map(({ roleArn }) => roleArn),
   ];
-  for (const role of new Set(roles)) if (role) await assertPass(context, role, 'ecs.amazonaws.com');
+  await assertPass(context, roles, 'ecs.amazonaws.com');
 }
 
-async function assertPass(context: CallContext, role: string, service: string): Promise<void> {
-  const arn = role.startsWith('arn:') ? role : `arn:aws:iam::${context.account}:role/${role}`;
-  await context.assertAllowed('iam:PassRole', [arn], { 'iam:PassedToService': service });
+/** Each of them by itself, in their order; often one role is both. */
+async function assertPass(context: CallContext, roles: readonly (string | undefined)[], service: string): Promise<void> {
+  const arns: string[] = [];
+  for (const role of roles) {
+    if (!role) continue;
+    const arn = role.startsWith('arn:') ? role : `arn:aws:iam::${context.account}:role/${role}`;
+    if (!arns.includes(arn)) arns.push(arn);
+  }
+  if (arns.length > 0) await context.assertAllowed('iam:PassRole', arns, { 'iam:PassedToService': service });
 }
 
 /** The same of a definition that a service names; one that isn't there is said by the service's own checks. */

@@ -1,6 +1,6 @@
 /**
- * AWS's own managed policies, those that have to do with what berth serves and with what tasks commonly call. Their texts are AWS's, as moto (Apache-2.0)
- * gathered them (EventBridge, and ECR pulls alone: as MAMIP did); they are read at first use, since most instances never ask.
+ * AWS's own managed policies, all that an account can attach. Their texts are AWS's, as moto (Apache-2.0) gathered them. The file has one on each line,
+ * and only lines that somebody asks about are kept: most instances ask about one or two.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,16 +8,29 @@ import { join } from 'node:path';
 /** `document`: its JSON text. Times as ISO 8601. */
 export type AwsManagedPolicy = { version: string; createdAt: string; updatedAt: string; document: string };
 
-let all: Map<string, AwsManagedPolicy> | undefined;
+const asked = new Map<string, AwsManagedPolicy>();
+let all: Map<string, Omit<AwsManagedPolicy, 'document'>> | undefined;
+
+const readAll = () => readFileSync(join(import.meta.dirname, 'aws-managed.json'), 'utf8');
 
 /** By ARN. */
-export function awsManagedPolicies(): ReadonlyMap<string, AwsManagedPolicy> {
-  all ??= new Map(
-    Object.entries(JSON.parse(readFileSync(join(import.meta.dirname, 'aws-managed.json'), 'utf8')) as Record<string, AwsManagedPolicy>),
-  );
+export function awsManagedPolicies(): ReadonlyMap<string, Omit<AwsManagedPolicy, 'document'>> {
+  if (all !== undefined) return all;
+  all = new Map();
+  for (const [arn, { version, createdAt, updatedAt }] of Object.entries(JSON.parse(readAll()) as Record<string, AwsManagedPolicy>))
+    all.set(arn, { version, createdAt, updatedAt });
   return all;
 }
 
 export function awsManagedPolicy(arn: string): AwsManagedPolicy | undefined {
-  return awsManagedPolicies().get(arn);
+  const before = asked.get(arn);
+  if (before !== undefined) return before;
+  const text = readAll();
+  const name = `\n${JSON.stringify(arn)}: `;
+  const from = text.indexOf(name);
+  if (from < 0) return undefined;
+  const line = text.slice(from + name.length, text.indexOf('\n', from + name.length));
+  const policy = JSON.parse(line.replace(/,$/, '')) as AwsManagedPolicy;
+  asked.set(arn, policy);
+  return policy;
 }

@@ -47,6 +47,13 @@ describe('repositories', () => {
       ecr.createRepository({ repositoryName: 'Shop' }),
       failure('InvalidParameterException', /^Invalid parameter at 'repositoryName' failed to satisfy constraint/),
     );
+    for (const encryptionType of ['KMS', 'KMS_DSSE'] as const) {
+      const encryptionConfiguration = { encryptionType };
+      await assert.rejects(
+        ecr.createRepository({ repositoryName: 'shop/sealed', encryptionConfiguration }),
+        failure('KmsException', new RegExp(`berth has no KMS, and so no repository with encryptionType ${encryptionType}\\.`)),
+      );
+    }
     await assert.rejects(
       ecr.describeRepositories({ repositoryNames: ['shop/nothing'] }),
       failure(

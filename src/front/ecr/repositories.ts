@@ -20,7 +20,15 @@ import { repositoryOfArn, type Mutability, type RepositoryRecord } from '#domain
 import { clip } from '#domain/names.ts';
 import { mergeTags, withoutTags } from '#domain/tags.ts';
 import type { CallContext, Operation } from '#gateway/types.ts';
-import { changeRepository, createRepository, deleteRepository, invalidEcr, repositoryNotFound, repositoryOf } from '#intent/index.ts';
+import {
+  changeRepository,
+  createRepository,
+  deleteRepository,
+  ecrFault,
+  invalidEcr,
+  repositoryNotFound,
+  repositoryOf,
+} from '#intent/index.ts';
 import { readTags, tagView } from '#gateway/key-value-tags.ts';
 import { repositoryResource, type EcrDeps } from './access.ts';
 import { arnOf, oneOf, pageOf, repositoryUri } from './input.ts';
@@ -155,7 +163,11 @@ function encryptionOf(given: CreateRepositoryRequest['encryptionConfiguration'])
   const type = oneOf('encryptionType', given?.encryptionType ?? 'AES256', ['AES256', 'KMS', 'KMS_DSSE']);
   if (given?.kmsKey !== undefined && type === 'AES256')
     throw invalidEcr("Invalid parameter at 'kmsKey' failed to satisfy constraint: 'only with encryptionType KMS'");
-  return { type, kmsKey: given?.kmsKey ?? null };
+  if (type !== 'AES256') {
+    const text = `The operation failed due to a KMS exception: berth has no KMS, and so no repository with encryptionType ${type}. Leave encryptionConfiguration out; docs/registry.md tells how images are kept.`;
+    throw ecrFault('KmsException', text);
+  }
+  return { type, kmsKey: null };
 }
 
 const exclusionView = (exclusions: string[]): ImageTagMutabilityExclusionFilter[] | undefined =>

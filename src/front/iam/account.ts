@@ -12,7 +12,7 @@ import { iamScope, policyArn, type IamEntity, type PolicyVersion } from '#domain
 import { anything } from '#gateway/access.ts';
 import type { CallContext, Operation } from '#gateway/types.ts';
 import { policyCounts } from '#intent/index.ts';
-import { awsManagedPolicies } from '#policy/index.ts';
+import { awsManagedPolicies, awsManagedPolicy } from '#policy/index.ts';
 import type { ReadTx } from '#store/types.ts';
 import { iamOperation, type IamDeps } from './operation.ts';
 import { pageOf } from './page.ts';
@@ -70,7 +70,8 @@ async function details(tx: ReadTx, context: CallContext): Promise<Detail[]> {
   const aws = [...awsManagedPolicies()].flatMap(([arn, policy]) => {
     const used = counts(arn);
     if (used.attached + used.bounds === 0) return [];
-    const version: PolicyVersion = { id: policy.version, document: policy.document, createdAt: Date.parse(policy.updatedAt) };
+    const document = awsManagedPolicy(arn)?.document ?? '';
+    const version: PolicyVersion = { id: policy.version, document, createdAt: Date.parse(policy.updatedAt) };
     const view = { ...awsPolicyView(arn, policy, used), PolicyVersionList: [versionView(version, policy.version, true)] };
     return [{ kind: 'AWSManagedPolicy', place: `policy ${arn}`, view }];
   });

@@ -1,4 +1,5 @@
 /** Records in IAM's words. */
+import { hash } from 'node:crypto';
 import type { AccessKeyMetadata, InstanceProfile, Policy, Role, User } from '@aws-sdk/client-iam';
 import { entityArn, instanceProfileArn, policyArn } from '#domain/iam.ts';
 import type {
@@ -70,12 +71,12 @@ export function policyView(policy: PolicyRecord, counts: Counts, whole = true): 
   };
 }
 
-export function awsPolicyView(arn: string, policy: AwsManagedPolicy, counts: Counts): Policy {
+export function awsPolicyView(arn: string, policy: Omit<AwsManagedPolicy, 'document'>, counts: Counts): Policy {
   const name = arn.slice(arn.lastIndexOf('/') + 1);
   return {
     PolicyName: name,
     // AWS's own ids aren't published; this one stays the same for the name.
-    PolicyId: `ANPA${Buffer.from(name).toString('hex').toUpperCase().padEnd(17, '0').slice(-17)}`,
+    PolicyId: `ANPA${hash('sha256', arn, 'hex').toUpperCase().slice(0, 17)}`,
     Arn: arn,
     Path: arn.slice(arn.indexOf(':policy') + ':policy'.length, arn.lastIndexOf('/') + 1),
     DefaultVersionId: policy.version,

@@ -165,7 +165,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     };
     return {
       ...context,
-      assertAllowed: async (action, resources, facts = {}) => await deps.authorize(principal, action, resources, context, facts),
+      assertAllowed: (action, resources, facts = {}) => deps.authorize(principal, action, resources, context, facts),
     };
   }
 

@@ -140,7 +140,7 @@ export type Authorize = (
   resources: readonly (string | Resource)[],
   context: Omit<CallContext, 'assertAllowed'>,
   facts: OwnFacts,
-) => void | Promise<void>;
+) => Promise<void>;
 
 /**
  * A path that is served as it is, outside of AWS's protocols: signed like every call (signing name `berth`; the payload may be

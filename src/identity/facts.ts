@@ -12,8 +12,8 @@ const unlessEmpty = (text: string) => (text === '' ? undefined : text);
 
 const globals = new Map<string, Global>(
   Object.entries<Global>({
-    'aws:currenttime': ({ call }) => new Date(call.now).toISOString(),
-    'aws:epochtime': ({ call }) => String(Math.floor(call.now / 1000)),
+    'aws:currenttime': ({ call }) => new Date(call.now()).toISOString(),
+    'aws:epochtime': ({ call }) => String(Math.floor(call.now() / 1000)),
     'aws:principalarn': ({ principal }) => roleArnOf(principal) ?? principal.arn,
     'aws:principalaccount': ({ principal }) => principal.account,
     'aws:principaltype': ({ principal }) => typeOf(principal),

@@ -2,8 +2,8 @@
 import type { Principal } from '#domain/records.ts';
 import type { Decision } from '#policy/index.ts';
 
-/** What is known of the call itself. */
-export type CallFacts = { now: number; region: string; sourceIp: string; userAgent: string; secure: boolean };
+/** What is known of the call itself. `now`: ms since the epoch, asked where a policy does. */
+export type CallFacts = { now(): number; region: string; sourceIp: string; userAgent: string; secure: boolean };
 
 /** The operation's own condition keys. */
 export type OwnFacts = Record<string, string | string[]>;

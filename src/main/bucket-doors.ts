@@ -180,7 +180,7 @@ function createRoleCheck(deps: BucketDeps) {
     }
     const { principal } = session.made;
     if (isNominal(principal)) return;
-    const call = { now: clock.now(), region: key.region, sourceIp: '', userAgent: S3FILES_SERVICE, secure: true };
+    const call = { now: clock.now, region: key.region, sourceIp: '', userAgent: S3FILES_SERVICE, secure: true };
     await identity.assertAllowed(principal, action, [s3Resource({ objects }, arn)], call, facts);
   };
 }

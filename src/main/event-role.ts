@@ -22,7 +22,7 @@ const MINUTES_15 = 900;
 export async function contextOfRole(deps: Deps, scope: Scope, wish: RoleWish, requestId: string): Promise<CallContext> {
   const { store, identity, clock } = deps;
   const { roleArn, service, sessionName, sourceArn } = wish;
-  const call = { now: clock.now(), region: scope.region, sourceIp: service, userAgent: service, secure: true };
+  const call = { now: clock.now, region: scope.region, sourceIp: service, userAgent: service, secure: true };
   const base = { account: scope.account, region: scope.region, requestId, sourceIp: service, userAgent: service };
   const facts = { 'aws:SourceAccount': scope.account, 'aws:SourceArn': sourceArn };
   const made = await assumeRole({ store, identity }, scope, roleArn, { service, sessionName, seconds: MINUTES_15, facts });

@@ -7,6 +7,6 @@ export function gatewayIdentity(keys: Keys, identity: Identity, clock: Clock): P
   return {
     keys: { lookup: (accessKeyId, token) => keys.lookup(accessKeyId) ?? identity.lookup(accessKeyId, token) },
     authorize: (principal, action, resources, { region, sourceIp, userAgent }, facts) =>
-      identity.assertAllowed(principal, action, resources, { now: clock.now(), region, sourceIp, userAgent, secure: false }, facts),
+      identity.assertAllowed(principal, action, resources, { now: clock.now, region, sourceIp, userAgent, secure: false }, facts),
   };
 }

@@ -47,7 +47,7 @@ export async function assertExecutionRole(
   }
   const { principal } = await assume(deps, task, role);
   if (isNominal(principal)) return;
-  const call = { now: deps.clock.now(), region: task.region, sourceIp: '', userAgent: 'ecs-tasks.amazonaws.com', secure: true };
+  const call = { now: deps.clock.now, region: task.region, sourceIp: '', userAgent: 'ecs-tasks.amazonaws.com', secure: true };
   await deps.identity.assertAllowed(principal, action, [resource], call, facts);
 }
 

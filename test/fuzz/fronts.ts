@@ -112,7 +112,7 @@ export async function openFuzzPlatform() {
   const principal = { account, arn: `arn:aws:iam::${account}:user/fuzz`, userId: 'AIDAFUZZ', accessKeyId: 'AKIAFUZZ', actor: { kind: 'user' as const, name: 'fuzz', id: 'AIDAFUZZ' } }; // prettier-ignore
   const credentials = { accessKeyId: 'AKIAFUZZ', secretAccessKey: 'secret' };
   const lookup = (id: string) => (id === credentials.accessKeyId ? { secret: credentials.secretAccessKey, principal } : undefined);
-  const gateway = createGateway({ clock, random, log, apis, keys: { lookup }, authorize: () => {}, version: 'test' });
+  const gateway = createGateway({ clock, random, log, apis, keys: { lookup }, authorize: async () => {}, version: 'test' });
   await ensureRegion(intent, { account, region });
   const endpoint = `http://127.0.0.1:${await gateway.listen({ host: '127.0.0.1', port: 0 })}`;
   const written = watchWritten(folder);

@@ -48,7 +48,7 @@ export async function openIamPlatform(options: { clock?: Clock } = {}) {
       apis: [createIamApi(all), createStsApi(all), createEcsApi(intent), createEc2Api(intent), createElbv2Api(intent), createEfsApi(intent), createEventsApi(all), createSchedulerApi({ ...intent, mayAssume: mayAssume(all) }), createLogsApi({ ...deps, logs }), createSecretsManagerApi(all), createSsmApi({ ...all, sessions: { terminate: () => false } })], // prettier-ignore
       keys: { lookup: (id, token) => keys.lookup(id) ?? identity.lookup(id, token) },
       authorize: (principal, action, resources, { region, sourceIp, userAgent }, facts) =>
-        identity.assertAllowed(principal, action, resources, { now: deps.clock.now(), region, sourceIp, userAgent, secure: false }, facts),
+        identity.assertAllowed(principal, action, resources, { now: deps.clock.now, region, sourceIp, userAgent, secure: false }, facts),
       version: 'test',
       beforeCall: (context) => ensureRegion(intent, { account: context.account, region: context.region }),
     });

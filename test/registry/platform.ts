@@ -49,13 +49,7 @@ export async function openRegistryPlatform(
     httpRoutes: [createOciRoute(ecrDeps)],
     keys: { lookup: (id, token) => keys.lookup(id) ?? identity.lookup(id, token) },
     authorize: (principal, action, resources, { region: at, sourceIp, userAgent }, facts) =>
-      identity.assertAllowed(
-        principal,
-        action,
-        resources,
-        { now: deps.clock.now(), region: at, sourceIp, userAgent, secure: false },
-        facts,
-      ),
+      identity.assertAllowed(principal, action, resources, { now: deps.clock.now, region: at, sourceIp, userAgent, secure: false }, facts),
     version: 'test',
   });
   const port = await gateway.listen({ host: '127.0.0.1', port: 0 });

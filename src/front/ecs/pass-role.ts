@@ -7,8 +7,12 @@ type Roles = { taskRoleArn?: string | undefined; executionRoleArn?: string | und
 
 /** `given`: the first that names a role is what counts, as overrides before the definition. Throws AccessDenied. */
 export async function assertPassRoles(context: CallContext, ...given: Roles[]): Promise<void> {
-  const named = (['executionRoleArn', 'taskRoleArn'] as const).map((member) => given.map((roles) => roles[member]).find(Boolean));
-  await assertPass(context, named, 'ecs-tasks.amazonaws.com');
+  const named: Roles = {};
+  for (const { executionRoleArn, taskRoleArn } of given) {
+    named.executionRoleArn ||= executionRoleArn;
+    named.taskRoleArn ||= taskRoleArn;
+  }
+  await assertPass(context, [named.executionRoleArn, named.taskRoleArn], 'ecs-tasks.amazonaws.com');
 }
 
 type Managed = {

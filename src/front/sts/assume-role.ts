@@ -52,7 +52,7 @@ export function assumeRole({ store, clock, identity }: StsDeps): Operation<Assum
 
   async function assertAssumable(role: RoleRecord, action: string, input: AssumeRoleRequest, context: CallContext): Promise<void> {
     const { principal, region, sourceIp, userAgent } = context;
-    const call = { now: clock.now(), region, sourceIp, userAgent, secure: false };
+    const call = { now: clock.now, region, sourceIp, userAgent, secure: false };
     const resource = input.RoleArn ?? '';
     const { decision } = await identity.judgeAssume(role, {
       principal,

@@ -70,10 +70,14 @@ export async function makeBed(): Promise<Bed> {
     execFileSync('rustc', [...flags, '-o', `${dir}/${name}`, join(root, `bench/${name}/${name}.rs`)]);
   }
   execFileSync('tar', ['-C', dir, '-cf', `${dir}/rootfs.tar`, ...PROGRAMS]);
-  const docker = await startDocker();
+  const without = (error: unknown): never => {
+    rmSync(dir, { recursive: true, force: true });
+    throw error;
+  };
+  const docker = await startDocker().catch(without);
   const berth = await startPlatform().catch(async (error: unknown) => {
     await docker.end();
-    throw error;
+    return without(error);
   });
   const endpoint = berth.env['AWS_ENDPOINT_URL'] ?? '';
   const settings = {

@@ -140,7 +140,8 @@ export function createIdentity(deps: { store: Pick<Store, 'read' | 'onChange'>; 
     },
     assumeForService(role, { service, sessionName, seconds, facts }) {
       const trust = compiledAs('trust', role.trust);
-      const told = new Map(Object.entries({ ...facts, 'aws:PrincipalIsAWSService': 'true', 'aws:CurrentTime': new Date(clock.now()).toISOString() }).map(([key, value]) => [key.toLowerCase(), value])); // prettier-ignore
+      const own = { 'aws:PrincipalIsAWSService': 'true', 'aws:CurrentTime': new Date(clock.now()).toISOString() };
+      const told = toldBy(facts, own);
       const request = { action: 'sts:AssumeRole', resource: '*', facts: told };
       if (!decideOnResource(trust, null, { kind: 'service', service }, true, request).allowed) return null;
       return sessions.mint({ ...rolePrincipal(role, sessionName), seconds });

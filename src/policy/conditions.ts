@@ -71,43 +71,27 @@ const arns: Compile = (values, variables) =>
 const addresses: Compile = (values, variables) =>
   anyOf(
     values.map((text) => {
-      const range = text.includes('${') && variables ? undefined : rangeOf(text);
-      if (range === undefined) return () => false;
-      const { address, version, prefix } = range;
-      const list = new BlockList();
-      list.addSubnet(address, prefix, version === 4 ? 'ipv4' : 'ipv6');
-      const size = 2 ** (32 - prefix);
-      const block = version === 4 ? Math.floor(ipv4(address) / size) : undefined;
-      const isIn = (value: string) => {
-        const given = isIP(value);
-        // Most by far: no objects are made of it.
-        if (given === 4 && block !== undefined) return Math.floor(ipv4(value) / size) === block;
-        return given !== 0 && list.check(value, given === 6 ? 'ipv6' : 'ipv4');
-      };
-      // A caller's calls come from one address.
+      const list = text.includes('${') && variables ? undefined : blockOf(text);
+      if (list === undefined) return () => false;
+      // A caller's calls come from one address, and a look makes objects of it.
       let last = { value: '', is: false };
       return (value) => {
-        if (value !== last.value) last = { value, is: isIn(value) };
+        if (value !== last.value) last = { value, is: isIP(value) !== 0 && list.check(value, isIP(value) === 6 ? 'ipv6' : 'ipv4') };
         return last.is;
       };
     }),
   );
 
 /** Undefined for what is no range. */
-function rangeOf(text: string): { address: string; version: number; prefix: number } | undefined {
+function blockOf(text: string): BlockList | undefined {
   const [address = '', prefix, ...more] = text.split('/');
   const version = isIP(address);
   const widest = version === 4 ? 32 : 128;
   if (version === 0 || more.length > 0 || (prefix !== undefined && !(/^\d{1,3}$/.test(prefix) && Number(prefix) <= widest)))
     return undefined;
-  return { address, version, prefix: prefix === undefined ? widest : Number(prefix) };
-}
-
-/** Of four bytes that are known to be an address. */
-function ipv4(text: string): number {
-  let value = 0;
-  for (const byte of text.split('.')) value = value * 256 + Number(byte);
-  return value;
+  const list = new BlockList();
+  list.addSubnet(address, prefix === undefined ? widest : Number(prefix), version === 4 ? 'ipv4' : 'ipv6');
+  return list;
 }
 
 const positive: Record<string, Compile> = {
